@@ -1,0 +1,1 @@
+//! The behaviors of chenapan that suit any protocol, one file each.

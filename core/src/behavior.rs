@@ -1,0 +1,130 @@
+//! How a behavior is asked: one unit (or event) in, one verdict out.
+
+use crate::{Connection, Dice, Direction, Key, Protocol, Unit, Verdict};
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// Decides what becomes of units: one instance per rule, connection and direction.
+///
+/// A behavior is a state machine without IO. It never sees a socket, a clock or a global source of
+/// chance; everything it may know is in its [`Context`]. Every hook has a default that lets things
+/// pass.
+pub trait Behavior: Send {
+    /// A source has connected and the backend is about to be dialled. Asked once per connection,
+    /// whatever the rule's directions.
+    fn on_connect(&mut self, cx: &mut Context<'_>) -> Verdict {
+        let _ = cx;
+        Verdict::Forward
+    }
+
+    /// A unit has reached this rule; it may be changed in place.
+    fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
+        let _ = (unit, cx);
+        Verdict::Forward
+    }
+
+    /// The end of stream has reached this rule. After a [`Verdict::Play`] without an end of its
+    /// own the end of stream follows the last step.
+    fn on_eof(&mut self, cx: &mut Context<'_>) -> Verdict {
+        let _ = cx;
+        Verdict::Forward
+    }
+
+    /// When to be asked by [`Behavior::on_wake`], as an age of the connection.
+    fn wake(&self) -> Option<Duration> {
+        None
+    }
+
+    /// The time has come that [`Behavior::wake`] named; it must name a later one, or none, now.
+    fn on_wake(&mut self, cx: &mut Context<'_>) -> Verdict {
+        let _ = cx;
+        Verdict::Forward
+    }
+
+    /// What it needs to be shown from now on; may change with each unit. Anything less than
+    /// [`Interest::Everything`] leaves opaque bytes on the fast path.
+    fn interest(&self) -> Interest {
+        Interest::Everything
+    }
+}
+
+/// What a behavior needs to be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Interest {
+    /// No unit and no end of stream.
+    Nothing,
+    /// The end of stream only.
+    Eof,
+    /// Also the units that a protocol cut.
+    Units,
+    /// Also opaque data.
+    Everything,
+}
+
+/// What a behavior may know while it decides.
+#[non_exhaustive]
+pub struct Context<'a> {
+    /// The age of the connection at which the unit reaches this rule.
+    pub now: Duration,
+    /// Which way it travels.
+    pub direction: Direction,
+    /// Where the unit's first byte lay in its direction, as received.
+    pub offset: u64,
+    /// The connection's facts.
+    pub connection: &'a Connection,
+    /// The connection's protocol, for replies and for sealing.
+    pub protocol: &'a dyn Protocol,
+    /// Chance for this rule at this offset.
+    pub dice: Dice,
+    key: Key,
+    damage: &'a mut Vec<Damage>,
+}
+
+impl<'a> Context<'a> {
+    /// A context at `now` in a direction; the engine's and the tests' way in.
+    ///
+    /// `key` is the rule's key in this connection and direction, `offset` the unit's; what the
+    /// behavior records goes to `damage`.
+    pub fn new(
+        connection: &'a Connection,
+        protocol: &'a dyn Protocol,
+        direction: Direction,
+        now: Duration,
+        (key, offset): (Key, u64),
+        damage: &'a mut Vec<Damage>,
+    ) -> Self {
+        let dice = key.with(offset).dice();
+        Self { now, direction, offset, connection, protocol, dice, key, damage }
+    }
+
+    /// Chance for this rule at any offset: what it draws does not depend on how reads fell.
+    pub fn dice_at(&self, offset: u64) -> Dice {
+        self.key.with(offset).dice()
+    }
+
+    /// Records that bytes at `offset` were changed in place. A change that a
+    /// [`Verdict::Forward`] carries is counted and journalled only if it is recorded.
+    pub fn record(&mut self, offset: u64, what: impl Into<Cow<'static, str>>) {
+        self.damage.push(Damage { offset, what: what.into() });
+    }
+}
+
+impl std::fmt::Debug for Context<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context")
+            .field("now", &self.now)
+            .field("direction", &self.direction)
+            .field("offset", &self.offset)
+            .field("connection", self.connection)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A change made in place, for the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// Where, counted in the direction as received.
+    pub offset: u64,
+    /// What was done, such as `flip`.
+    pub what: Cow<'static, str>,
+}

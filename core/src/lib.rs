@@ -1,0 +1,87 @@
+//! The vocabulary of chenapan: what a plug-in needs to know, and nothing else.
+//!
+//! This crate never does IO, never reads a clock and never names a protocol. A protocol cuts the
+//! bytes of a connection into [`Unit`]s; a [`Behavior`] looks at one unit and answers with a
+//! [`Verdict`]; the engine (package `chenapan`) acts on it.
+//!
+//! The smallest useful behavior:
+//!
+//! ```
+//! use chenapan_core::{Behavior, Context, Unit, Verdict, plugin};
+//! use std::time::Duration;
+//!
+//! plugin! {
+//!     /// Holds every unit for a while.
+//!     pub struct Nap = "nap" {
+//!         /// How long to hold each unit.
+//!         sleep: Duration = "1s",
+//!     }
+//! }
+//!
+//! impl Behavior for Nap {
+//!     fn on_unit(&mut self, _: &mut Unit, _: &mut Context<'_>) -> Verdict {
+//!         Verdict::Delay(self.sleep)
+//!     }
+//! }
+//! ```
+//!
+//! The smallest useful protocol, one line a unit:
+//!
+//! ```
+//! use bytes::BytesMut;
+//! use chenapan_core::{Direction, Handled, Kind, Malformed, Protocol, Unit, Want, plugin};
+//!
+//! plugin! {
+//!     /// Lines that end in a line feed.
+//!     pub struct Lines = "lines" {
+//!         ;
+//!         // How far each direction was searched already: linear on slow senders.
+//!         searched: [usize; 2],
+//!     }
+//! }
+//!
+//! impl Protocol for Lines {
+//!     fn handle(
+//!         &mut self,
+//!         direction: Direction,
+//!         input: &mut BytesMut,
+//!     ) -> Result<Handled, Malformed> {
+//!         let searched = &mut self.searched[direction as usize];
+//!         let Some(end) = input[*searched..].iter().position(|&byte| byte == b'\n') else {
+//!             *searched = input.len();
+//!             return Ok(Handled::Incomplete(Want::Bytes(1)));
+//!         };
+//!         let line = input.split_to(*searched + end + 1);
+//!         *searched = 0;
+//!         Ok(Handled::Unit(Unit::new(Kind::Request, line)))
+//!     }
+//! }
+//! ```
+
+mod behavior;
+mod dice;
+mod options;
+mod plugin;
+mod protocol;
+mod registry;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod unit;
+mod value;
+mod verdict;
+
+pub use behavior::{Behavior, Context, Damage, Interest};
+pub use dice::{Dice, Key};
+pub use options::{Fault, OptionError, OptionSpec, Values, nearest};
+pub use plugin::{Directions, FromValue, Plugin};
+pub use protocol::{Connection, Handled, Malformed, Protocol, Refusal, Want};
+pub use registry::{BehaviorEntry, Instances, ProtocolEntry, Registry, UnknownName};
+pub use unit::{Direction, Field, Kind, Unit};
+pub use value::{Chance, Form, Pattern, Rate, Size, Value};
+pub use verdict::{Step, Verdict};
+
+/// What the code that [`plugin!`] writes needs; not for use by hand.
+#[doc(hidden)]
+pub mod private {
+    pub use crate::plugin::{choices, directions_or_both, first, first_of};
+}

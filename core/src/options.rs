@@ -1,0 +1,256 @@
+//! Options tables, and the check of what a user gave against them.
+
+use crate::plugin::FromValue;
+use crate::value::{Form, Value};
+use std::fmt;
+
+/// One row of a plug-in's options table, written by [`plugin!`](crate::plugin!).
+#[derive(Clone, Copy, Debug)]
+pub struct OptionSpec {
+    /// Its name, in kebab-case.
+    pub name: &'static str,
+    /// Its documentation, as written.
+    pub help: &'static str,
+    /// What its text must look like.
+    pub form: Form,
+    /// Whether it may be left unset, written `none`.
+    pub optional: bool,
+    /// What holds where nothing is given; none where it must be given.
+    pub default: Option<&'static str>,
+    /// A value as a user would write it.
+    pub example: &'static str,
+    /// The only texts allowed; empty where any is.
+    pub choices: &'static [&'static str],
+}
+
+impl OptionSpec {
+    /// Reads a text as this option's value.
+    ///
+    /// # Errors
+    ///
+    /// What was expected instead, without the option's name.
+    pub fn parse(&self, text: &str) -> Result<Value, String> {
+        if self.optional && text == "none" {
+            return Ok(Value::None);
+        }
+        if !self.choices.is_empty() && !self.choices.contains(&text) {
+            let known = self.choices.join(", ");
+            return Err(match nearest(text, self.choices.iter().copied()) {
+                Some(near) => format!("{text:?} is none of {known}; did you mean {near:?}?"),
+                None => format!("{text:?} is none of {known}"),
+            });
+        }
+        self.form.parse(text)
+    }
+
+    /// Its documentation in one line.
+    pub fn summary(&self) -> String {
+        crate::plugin::one_line(self.help)
+    }
+}
+
+/// Checked and complete option values, in the order of the table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Values {
+    named: Vec<(&'static str, Value)>,
+}
+
+impl Values {
+    /// Checks what was given against a table and fills in the defaults.
+    ///
+    /// # Errors
+    ///
+    /// The first option that is unknown, given twice, missing or has a wrong value.
+    pub fn parse<'a>(
+        table: &'static [OptionSpec],
+        given: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, OptionError> {
+        let mut values: Vec<Option<Value>> = vec![None; table.len()];
+        for (name, text) in given {
+            let fail = |fault| OptionError { option: name.to_owned(), fault };
+            let Some(at) = table.iter().position(|spec| spec.name == name) else {
+                return Err(fail(Fault::unknown(name, table.iter().map(|spec| spec.name))));
+            };
+            if values[at].is_some() {
+                return Err(fail(Fault::Twice));
+            }
+            values[at] = Some(table[at].parse(text).map_err(|wrong| fail(Fault::Value(wrong)))?);
+        }
+        let named = table.iter().zip(values).map(|(spec, value)| {
+            let fail = |fault| OptionError { option: spec.name.to_owned(), fault };
+            let value = match (value, spec.default) {
+                (Some(value), _) => value,
+                (None, Some(text)) => {
+                    spec.parse(text).map_err(|wrong| fail(Fault::Value(wrong)))?
+                }
+                (None, None) => return Err(fail(Fault::Missing(spec.example))),
+            };
+            Ok((spec.name, value))
+        });
+        Ok(Self { named: named.collect::<Result<_, _>>()? })
+    }
+
+    /// The value of an option of the table.
+    ///
+    /// # Panics
+    ///
+    /// If the table has no such option, or not of this type: `plugin!` writes both sides.
+    pub fn get<T: FromValue>(&self, name: &str) -> T {
+        let found = self.named.iter().find(|(known, _)| *known == name);
+        found.and_then(|(_, value)| T::from_value(value)).unwrap_or_else(|| {
+            panic!("option {name:?} is not in the table, or is not {}", T::FORM.name())
+        })
+    }
+}
+
+/// An option that cannot be used as given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OptionError {
+    /// The option's name, as given.
+    pub option: String,
+    /// What is wrong with it.
+    pub fault: Fault,
+}
+
+/// What is wrong with an option.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// There is no option of this name.
+    Unknown {
+        /// The known name that looks most like it.
+        near: Option<&'static str>,
+        /// All known names.
+        known: Vec<&'static str>,
+    },
+    /// It was given twice.
+    Twice,
+    /// It must be given; an example of a value.
+    Missing(&'static str),
+    /// Its value is wrong: what was expected.
+    Value(String),
+}
+
+impl Fault {
+    /// The fault of a name that is none of `known`.
+    pub fn unknown(name: &str, known: impl Iterator<Item = &'static str>) -> Self {
+        let known: Vec<_> = known.collect();
+        Fault::Unknown { near: nearest(name, known.iter().copied()), known }
+    }
+}
+
+impl fmt::Display for OptionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "option {:?}: ", self.option)?;
+        match &self.fault {
+            Fault::Unknown { near: Some(near), .. } => {
+                write!(f, "no such option; did you mean {near:?}?")
+            }
+            Fault::Unknown { known, .. } if known.is_empty() => {
+                f.write_str("no such option; there are none")
+            }
+            Fault::Unknown { known, .. } => {
+                write!(f, "no such option; known are {}", known.join(", "))
+            }
+            Fault::Twice => f.write_str("given twice"),
+            Fault::Missing(example) => {
+                write!(f, "must be given, for example {}={example}", self.option)
+            }
+            Fault::Value(wrong) => f.write_str(wrong),
+        }
+    }
+}
+
+impl std::error::Error for OptionError {}
+
+/// The candidate that looks most like `name`, where one comes close.
+pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    // Names are short; a very long text is a mistake of another kind.
+    if name.len() > 64 {
+        return None;
+    }
+    let lower = name.to_lowercase().replace('_', "-");
+    candidates
+        .map(|known| (strsim::damerau_levenshtein(&lower, known), known))
+        .filter(|(distance, known)| *distance <= 1 + known.len().min(name.len()) / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, known)| known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::Size;
+    use std::time::Duration;
+
+    const TABLE: &[OptionSpec] = &[
+        OptionSpec {
+            name: "sleep",
+            help: " How long.",
+            form: Form::Time,
+            optional: false,
+            default: Some("1s"),
+            example: "1s",
+            choices: &[],
+        },
+        OptionSpec {
+            name: "at",
+            help: " Where.",
+            form: Form::Size,
+            optional: true,
+            default: Some("none"),
+            example: "1KiB",
+            choices: &[],
+        },
+        OptionSpec {
+            name: "how",
+            help: " In which way.",
+            form: Form::Text,
+            optional: false,
+            default: None,
+            example: "flip",
+            choices: &["flip", "zero"],
+        },
+    ];
+
+    fn error(given: &[(&str, &str)]) -> String {
+        Values::parse(TABLE, given.iter().copied()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn defaults_fill_what_was_not_given() {
+        let values = Values::parse(TABLE, [("how", "zero")]).unwrap();
+        assert_eq!(values.get::<Duration>("sleep"), Duration::from_secs(1));
+        assert_eq!(values.get::<Option<Size>>("at"), None);
+        assert_eq!(values.get::<String>("how"), "zero");
+        let values = Values::parse(TABLE, [("how", "zero"), ("at", "2")]).unwrap();
+        assert_eq!(values.get::<Option<Size>>("at"), Some(Size(2)));
+    }
+
+    #[test]
+    fn errors_name_the_option_and_what_would_do() {
+        assert_eq!(
+            error(&[("slep", "1")]),
+            r#"option "slep": no such option; did you mean "sleep"?"#
+        );
+        assert_eq!(
+            error(&[("colour", "1")]),
+            r#"option "colour": no such option; known are sleep, at, how"#
+        );
+        assert_eq!(error(&[("at", "1"), ("at", "2")]), r#"option "at": given twice"#);
+        assert_eq!(error(&[]), r#"option "how": must be given, for example how=flip"#);
+        assert_eq!(
+            error(&[("how", "flop")]),
+            r#"option "how": "flop" is none of flip, zero; did you mean "flip"?"#
+        );
+    }
+
+    #[test]
+    fn nearest_finds_slips_and_nothing_far_off() {
+        let known = ["delay", "drop", "duplicate", "close"];
+        assert_eq!(nearest("dleay", known.into_iter()), Some("delay"));
+        assert_eq!(nearest("Delay", known.into_iter()), Some("delay"));
+        assert_eq!(nearest("dupicate", known.into_iter()), Some("duplicate"));
+        assert_eq!(nearest("banana", known.into_iter()), None);
+        assert_eq!(nearest(&"x".repeat(1 << 20), known.into_iter()), None);
+    }
+}

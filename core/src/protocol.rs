@@ -1,0 +1,104 @@
+//! How a protocol handler tells the engine where one unit ends and the next begins.
+
+use crate::{Direction, Unit};
+use bytes::BytesMut;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// What is known of one proxied connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Connection {
+    /// Its number in its proxy, from 1, in order of acceptance.
+    pub number: u64,
+    /// When it was accepted, counted from the start of its proxy.
+    pub accepted: Duration,
+    /// The source's address; none for UNIX sockets and standard input.
+    pub source: Option<SocketAddr>,
+    /// The address the source connected to.
+    pub local: Option<SocketAddr>,
+    /// The backend's address, once it is known.
+    pub backend: Option<SocketAddr>,
+}
+
+impl Connection {
+    /// A connection of which only the number is known.
+    pub fn new(number: u64) -> Self {
+        Self { number, accepted: Duration::ZERO, source: None, local: None, backend: None }
+    }
+}
+
+/// A protocol handler: one instance per connection, which sees both directions.
+///
+/// It never knows which behaviors are at work. It does no IO, reads no clock and draws no chance.
+pub trait Protocol: Send {
+    /// A unit to send to the backend before anything else, such as a PROXY header to add.
+    fn open(&mut self, connection: &Connection) -> Option<Unit> {
+        let _ = connection;
+        None
+    }
+
+    /// The handle hook: takes the next unit off the front of `input`.
+    ///
+    /// Called again after each unit, and again when more bytes are there after
+    /// [`Handled::Incomplete`]. A handler that has to search for a delimiter remembers how far it
+    /// has looked, so that a slow sender costs linear time.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed`] when the bytes cannot become a unit of this protocol. The engine then calls
+    /// the direction opaque and passes its bytes on.
+    fn handle(&mut self, direction: Direction, input: &mut BytesMut) -> Result<Handled, Malformed>;
+
+    /// What this protocol answers to a unit it cannot serve: an error reply in its own words.
+    fn refuse(&self, unit: &Unit, refusal: &Refusal) -> Option<BytesMut> {
+        let _ = (unit, refusal);
+        None
+    }
+
+    /// Makes lengths and checksums agree with the bytes again.
+    fn seal(&self, unit: &mut Unit) {
+        let _ = unit;
+    }
+}
+
+/// What [`Protocol::handle`] found at the front of its input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Handled {
+    /// A unit, now taken off the input.
+    Unit(Unit),
+    /// The start of a unit; nothing was taken off.
+    Incomplete(Want),
+    /// From here on the bytes have no structure; this direction is not asked about again.
+    Opaque,
+}
+
+/// What a decoder needs before it is worth asking again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// At least this many bytes more.
+    Bytes(usize),
+    /// A line end, which must come within this many bytes more.
+    Line {
+        /// The most that may still come before the line must have ended.
+        at_most: usize,
+    },
+}
+
+/// Bytes that cannot become a unit of the protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Malformed {
+    /// What is wrong, lower case.
+    pub message: String,
+    /// Where in the input.
+    pub offset: usize,
+}
+
+/// What an error reply should say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refusal {
+    /// The protocol's error code; the protocol chooses one where this is none.
+    pub code: Option<i64>,
+    /// The text; the protocol chooses one where this is empty.
+    pub message: String,
+}

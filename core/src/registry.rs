@@ -1,0 +1,191 @@
+//! The explicit list of plug-ins that a program knows.
+
+use crate::options::{OptionError, OptionSpec, Values, nearest};
+use crate::plugin::{Directions, Plugin, one_line, paragraphs};
+use crate::{Behavior, Protocol};
+use std::fmt;
+use std::sync::Arc;
+
+/// A configured plug-in from which instances are made, one per connection (and direction).
+pub trait Instances<T: ?Sized>: Send + Sync {
+    /// A fresh instance: a clone of what was configured.
+    fn instance(&self) -> Box<T>;
+}
+
+impl<B: Behavior + Clone + Sync + 'static> Instances<dyn Behavior> for B {
+    fn instance(&self) -> Box<dyn Behavior> {
+        Box::new(self.clone())
+    }
+}
+
+impl<P: Protocol + Clone + Sync + 'static> Instances<dyn Protocol> for P {
+    fn instance(&self) -> Box<dyn Protocol> {
+        Box::new(self.clone())
+    }
+}
+
+/// A behavior in a registry.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct BehaviorEntry {
+    /// Its name.
+    pub name: &'static str,
+    /// Its documentation, as written.
+    pub doc: &'static str,
+    /// Where it acts unless a rule says otherwise.
+    pub directions: Directions,
+    /// Its options.
+    pub options: &'static [OptionSpec],
+    configure: fn(&Values) -> Arc<dyn Instances<dyn Behavior>>,
+}
+
+/// A protocol in a registry.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct ProtocolEntry {
+    /// Its name.
+    pub name: &'static str,
+    /// Its documentation, as written.
+    pub doc: &'static str,
+    /// Its options.
+    pub options: &'static [OptionSpec],
+    configure: fn(&Values) -> Arc<dyn Instances<dyn Protocol>>,
+}
+
+macro_rules! entry {
+    ($entry:ident, $trait:ident $(, $directions:ident)?) => {
+        impl $entry {
+            /// The entry of a plug-in type.
+            pub const fn of<T: Plugin + $trait + Clone + Sync + 'static>() -> Self {
+                Self {
+                    name: T::NAME,
+                    doc: T::ABOUT,
+                    $( $directions: T::DIRECTIONS, )?
+                    options: T::OPTIONS,
+                    configure: |values| Arc::new(T::configure(values)),
+                }
+            }
+
+            /// Checks options and builds what instances are made from.
+            ///
+            /// # Errors
+            ///
+            /// The first option that cannot be used.
+            pub fn configure<'a>(
+                &self,
+                given: impl IntoIterator<Item = (&'a str, &'a str)>,
+            ) -> Result<Arc<dyn Instances<dyn $trait>>, OptionError> {
+                Values::parse(self.options, given).map(|values| (self.configure)(&values))
+            }
+
+            /// The first paragraph of its documentation, in one line.
+            pub fn summary(&self) -> String {
+                self.paragraphs().into_iter().next().unwrap_or_default()
+            }
+
+            /// Its documentation, a line a paragraph.
+            pub fn paragraphs(&self) -> Vec<String> {
+                paragraphs(self.doc)
+            }
+        }
+
+        impl fmt::Debug for $entry {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({:?}: {})", stringify!($entry), self.name, one_line(self.doc))
+            }
+        }
+    };
+}
+
+entry!(BehaviorEntry, Behavior, directions);
+entry!(ProtocolEntry, Protocol);
+
+/// The protocols and behaviors that a program knows, in documentation order.
+#[derive(Clone, Debug, Default)]
+pub struct Registry {
+    protocols: Vec<ProtocolEntry>,
+    behaviors: Vec<BehaviorEntry>,
+}
+
+impl Registry {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a protocol; one of the same name is replaced.
+    #[must_use]
+    pub fn protocol(mut self, entry: ProtocolEntry) -> Self {
+        self.protocols.retain(|known| known.name != entry.name);
+        self.protocols.push(entry);
+        self
+    }
+
+    /// Adds a behavior; one of the same name is replaced.
+    #[must_use]
+    pub fn behavior(mut self, entry: BehaviorEntry) -> Self {
+        self.behaviors.retain(|known| known.name != entry.name);
+        self.behaviors.push(entry);
+        self
+    }
+
+    /// All protocols.
+    pub fn protocols(&self) -> &[ProtocolEntry] {
+        &self.protocols
+    }
+
+    /// All behaviors.
+    pub fn behaviors(&self) -> &[BehaviorEntry] {
+        &self.behaviors
+    }
+
+    /// The protocol of this name.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownName`], with the name that looks most like it.
+    pub fn find_protocol(&self, name: &str) -> Result<&ProtocolEntry, UnknownName> {
+        let found = self.protocols.iter().find(|entry| entry.name == name);
+        found.ok_or_else(|| {
+            UnknownName::new("protocol", name, self.protocols.iter().map(|entry| entry.name))
+        })
+    }
+
+    /// The behavior of this name.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownName`], with the name that looks most like it.
+    pub fn find_behavior(&self, name: &str) -> Result<&BehaviorEntry, UnknownName> {
+        let found = self.behaviors.iter().find(|entry| entry.name == name);
+        found.ok_or_else(|| {
+            UnknownName::new("behavior", name, self.behaviors.iter().map(|entry| entry.name))
+        })
+    }
+}
+
+/// A name that nothing in the registry has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownName {
+    sort: &'static str,
+    name: String,
+    near: Option<&'static str>,
+}
+
+impl UnknownName {
+    fn new(sort: &'static str, name: &str, known: impl Iterator<Item = &'static str>) -> Self {
+        Self { sort, name: name.to_owned(), near: nearest(name, known) }
+    }
+}
+
+impl fmt::Display for UnknownName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?}: no such {}; ", self.sort, self.name, self.sort)?;
+        match self.near {
+            Some(near) => write!(f, "did you mean {near:?}?"),
+            None => write!(f, "chenapan list {}s shows all", self.sort),
+        }
+    }
+}
+
+impl std::error::Error for UnknownName {}

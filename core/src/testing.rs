@@ -1,0 +1,161 @@
+//! Helpers for the tests of plug-ins.
+
+use crate::{
+    Behavior, Connection, Context, Damage, Direction, Handled, Key, Malformed, Plugin, Protocol,
+    Step, Unit, Values, Verdict,
+};
+use bytes::BytesMut;
+use std::time::Duration;
+
+/// Builds a plug-in from options as a user would write them.
+///
+/// # Panics
+///
+/// If an option is wrong; the message says which.
+pub fn configured<P: Plugin>(options: &[(&str, &str)]) -> P {
+    match Values::parse(P::OPTIONS, options.iter().copied()) {
+        Ok(values) => P::configure(&values),
+        Err(error) => panic!("{}: {error}", P::NAME),
+    }
+}
+
+/// Shows units and events to one behavior, as the engine would in one direction of a connection.
+#[derive(Debug)]
+pub struct Judge {
+    /// The connection's age for what is shown next.
+    pub now: Duration,
+    /// Where the next unit starts; moved on by each one.
+    pub offset: u64,
+    /// Which way the units travel.
+    pub direction: Direction,
+    /// What the connection is known by.
+    pub connection: Connection,
+    /// What the behavior recorded so far.
+    pub damage: Vec<Damage>,
+    key: Key,
+}
+
+impl Judge {
+    /// For the first connection, upstream, at its very start.
+    pub fn new(seed: u64) -> Self {
+        let direction = Direction::Upstream;
+        Self {
+            now: Duration::ZERO,
+            offset: 0,
+            direction,
+            connection: Connection::new(1),
+            damage: Vec::new(),
+            key: Key::new(seed).rule(1, direction, "under test"),
+        }
+    }
+
+    /// Shows plain bytes; returns the verdict and the unit as the behavior left it.
+    pub fn data(&mut self, behavior: &mut dyn Behavior, bytes: &[u8]) -> (Verdict, Unit) {
+        self.unit(behavior, Unit::data(BytesMut::from(bytes), self.offset))
+    }
+
+    /// Shows a unit.
+    pub fn unit(&mut self, behavior: &mut dyn Behavior, mut unit: Unit) -> (Verdict, Unit) {
+        self.offset += unit.bytes.len() as u64;
+        let offset = unit.offset;
+        let verdict = behavior.on_unit(&mut unit, &mut self.context(offset));
+        (verdict, unit)
+    }
+
+    /// Shows the end of stream.
+    pub fn eof(&mut self, behavior: &mut dyn Behavior) -> Verdict {
+        behavior.on_eof(&mut self.context(self.offset))
+    }
+
+    /// Shows the connection, before the dial.
+    pub fn connect(&mut self, behavior: &mut dyn Behavior) -> Verdict {
+        behavior.on_connect(&mut self.context(0))
+    }
+
+    /// Goes to the time that the behavior asked for, and wakes it. None if it asked for none.
+    pub fn wake(&mut self, behavior: &mut dyn Behavior) -> Option<Verdict> {
+        self.now = self.now.max(behavior.wake()?);
+        Some(behavior.on_wake(&mut self.context(self.offset)))
+    }
+
+    fn context(&mut self, offset: u64) -> Context<'_> {
+        let key = (self.key, offset);
+        let (now, direction) = (self.now, self.direction);
+        Context::new(&self.connection, &Plain, direction, now, key, &mut self.damage)
+    }
+}
+
+/// Shows `bytes` to a behavior as one unit at the start of a connection.
+pub fn judge(behavior: &mut dyn Behavior, bytes: &[u8]) -> (Verdict, Vec<u8>) {
+    let (verdict, unit) = Judge::new(1).data(behavior, bytes);
+    (verdict, unit.bytes.to_vec())
+}
+
+/// The pieces that a verdict sends on, given the unit as the behavior left it.
+pub fn sent((verdict, unit): (Verdict, Unit)) -> Vec<Vec<u8>> {
+    match verdict {
+        Verdict::Forward | Verdict::Delay(_) => vec![unit.bytes.to_vec()],
+        Verdict::Play(steps) => steps
+            .iter()
+            .filter_map(|step| match step {
+                Step::Send(unit) => Some(unit.bytes.to_vec()),
+                _ => None,
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Feeds `bytes` to a fresh protocol at every split point and checks that the units do not depend
+/// on it; returns them.
+///
+/// # Panics
+///
+/// If a split point changes the result.
+pub fn at_every_split(
+    protocol: impl Fn() -> Box<dyn Protocol>,
+    direction: Direction,
+    bytes: &[u8],
+) -> Result<Vec<Unit>, Malformed> {
+    let whole = feed(&mut *protocol(), direction, [bytes]);
+    for at in 1..bytes.len() {
+        let (front, back) = bytes.split_at(at);
+        let parts = feed(&mut *protocol(), direction, [front, back]);
+        assert_eq!(parts, whole, "split at byte {at}");
+    }
+    let single = feed(&mut *protocol(), direction, bytes.chunks(1));
+    assert_eq!(single, whole, "byte by byte");
+    whole
+}
+
+fn feed<'a>(
+    protocol: &mut dyn Protocol,
+    direction: Direction,
+    parts: impl IntoIterator<Item = &'a [u8]>,
+) -> Result<Vec<Unit>, Malformed> {
+    let mut input = BytesMut::new();
+    let mut units = Vec::new();
+    let mut opaque = false;
+    for part in parts {
+        input.extend_from_slice(part);
+        while !opaque {
+            match protocol.handle(direction, &mut input)? {
+                Handled::Unit(unit) => units.push(unit),
+                Handled::Incomplete(_) => break,
+                Handled::Opaque => opaque = true,
+            }
+        }
+    }
+    if !input.is_empty() {
+        units.push(Unit::data(input, 0));
+    }
+    Ok(units)
+}
+
+struct Plain;
+
+impl Protocol for Plain {
+    fn handle(&mut self, _: Direction, _: &mut BytesMut) -> Result<Handled, Malformed> {
+        Ok(Handled::Opaque)
+    }
+}

@@ -1,0 +1,213 @@
+//! The piece of a stream that a protocol hands over at once.
+
+use bytes::BytesMut;
+use std::fmt;
+use std::ops::Range;
+
+/// Which way bytes travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// From the source (the client) to the backend.
+    Upstream = 0,
+    /// From the backend to the source.
+    Downstream = 1,
+}
+
+impl Direction {
+    /// Both directions, upstream first.
+    pub const BOTH: [Direction; 2] = [Direction::Upstream, Direction::Downstream];
+
+    /// The way back.
+    pub fn opposite(self) -> Self {
+        match self {
+            Direction::Upstream => Direction::Downstream,
+            Direction::Downstream => Direction::Upstream,
+        }
+    }
+
+    /// The word for it in options, reports and the journal.
+    pub fn name(self) -> &'static str {
+        match self {
+            Direction::Upstream => "upstream",
+            Direction::Downstream => "downstream",
+        }
+    }
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What a unit is, in words that every protocol shares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// Bytes without structure.
+    Data,
+    /// A preamble about the connection, such as a PROXY protocol header.
+    Header,
+    /// A message that wants an answer.
+    Request,
+    /// The answer to a request.
+    Response,
+    /// A message that wants no answer.
+    Notification,
+    /// An answer that reports a failure.
+    Error,
+}
+
+impl Kind {
+    /// All kinds, in documentation order.
+    pub const ALL: [Kind; 6] =
+        [Kind::Data, Kind::Header, Kind::Request, Kind::Response, Kind::Notification, Kind::Error];
+
+    /// The word for it in the selector `only` and in the journal.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Data => "data",
+            Kind::Header => "header",
+            Kind::Request => "request",
+            Kind::Response => "response",
+            Kind::Notification => "notification",
+            Kind::Error => "error",
+        }
+    }
+}
+
+/// A named range of a unit's bytes, such as `checksum`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// The protocol's name for it.
+    pub name: &'static str,
+    /// Where it lies in [`Unit::bytes`].
+    pub range: Range<usize>,
+}
+
+/// A piece of one direction of a connection: what a protocol cut, or what a read returned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unit {
+    /// What it is.
+    pub kind: Kind,
+    /// Its bytes; a behavior may change them in place.
+    pub bytes: BytesMut,
+    /// Where its first byte lay in the direction, counted from 0 as received. The engine sets it
+    /// on what a protocol returns; pieces made by [`Unit::split_to`] keep their true place.
+    pub offset: u64,
+    /// The method, command or path it carries; a response bears its request's.
+    pub label: Option<Box<str>>,
+    /// Its named ranges, in wire order.
+    pub fields: Vec<Field>,
+}
+
+impl Unit {
+    /// A unit without label and fields.
+    pub fn new(kind: Kind, bytes: BytesMut) -> Self {
+        Self { kind, bytes, offset: 0, label: None, fields: Vec::new() }
+    }
+
+    /// Plain bytes that start at `offset` of their direction.
+    pub fn data(bytes: BytesMut, offset: u64) -> Self {
+        Self { offset, ..Self::new(Kind::Data, bytes) }
+    }
+
+    /// The bytes of the first field called `name`, where the unit has one and still holds all of it.
+    pub fn field(&self, name: &str) -> Option<&[u8]> {
+        self.bytes.get(self.range(name)?)
+    }
+
+    /// The same, to be changed in place.
+    pub fn field_mut(&mut self, name: &str) -> Option<&mut [u8]> {
+        let range = self.range(name)?;
+        self.bytes.get_mut(range)
+    }
+
+    /// Takes the first `at` bytes off as a unit of the same kind and label.
+    ///
+    /// Fields that lie wholly on one side stay named there; one that is cut in two loses its name.
+    /// `at` past the end takes everything.
+    pub fn split_to(&mut self, at: usize) -> Unit {
+        let at = at.min(self.bytes.len());
+        let front = self.fields.iter().filter(|field| field.range.end <= at).cloned().collect();
+        self.fields.retain(|field| field.range.start >= at);
+        for field in &mut self.fields {
+            field.range = field.range.start - at..field.range.end - at;
+        }
+        let piece = Unit {
+            kind: self.kind,
+            bytes: self.bytes.split_to(at),
+            offset: self.offset,
+            label: self.label.clone(),
+            fields: front,
+        };
+        self.offset += at as u64;
+        piece
+    }
+
+    /// Puts bytes in at `at` (or at the end, when `at` lies past it); later fields move along.
+    pub fn insert(&mut self, at: usize, extra: &[u8]) {
+        let at = at.min(self.bytes.len());
+        let tail = self.bytes.split_off(at);
+        self.bytes.reserve(extra.len() + tail.len());
+        self.bytes.extend_from_slice(extra);
+        self.bytes.unsplit(tail);
+        self.fields.retain(|field| !(field.range.start < at && at < field.range.end));
+        for field in &mut self.fields {
+            if field.range.start >= at && !field.range.is_empty() {
+                field.range = field.range.start + extra.len()..field.range.end + extra.len();
+            }
+        }
+    }
+
+    fn range(&self, name: &str) -> Option<Range<usize>> {
+        self.fields.iter().find(|field| field.name == name).map(|field| field.range.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn greeting() -> Unit {
+        let mut unit = Unit::data(BytesMut::from("hello world"), 100);
+        unit.fields.push(Field { name: "first", range: 0..5 });
+        unit.fields.push(Field { name: "second", range: 6..11 });
+        unit
+    }
+
+    #[test]
+    fn split_keeps_places_and_whole_fields() {
+        let mut rest = greeting();
+        let front = rest.split_to(5);
+        assert_eq!((&front.bytes[..], front.offset), (&b"hello"[..], 100));
+        assert_eq!((&rest.bytes[..], rest.offset), (&b" world"[..], 105));
+        assert_eq!(front.field("first"), Some(&b"hello"[..]));
+        assert_eq!(front.field("second"), None);
+        assert_eq!(rest.field("second"), Some(&b"world"[..]));
+        let cut = rest.split_to(3);
+        assert_eq!((cut.field("second"), rest.field("second")), (None, None));
+        assert_eq!(rest.split_to(99).bytes, "rld");
+    }
+
+    #[test]
+    fn insert_moves_later_fields() {
+        let mut unit = greeting();
+        unit.insert(6, b"big ");
+        assert_eq!(unit.bytes, "hello big world");
+        assert_eq!(unit.field("first"), Some(&b"hello"[..]));
+        assert_eq!(unit.field("second"), Some(&b"world"[..]));
+        unit.insert(2, b"-");
+        assert_eq!(unit.field("first"), None);
+        unit.insert(1_000, b"!");
+        assert_eq!(unit.bytes, "he-llo big world!");
+    }
+
+    #[test]
+    fn a_field_outside_the_bytes_is_none() {
+        let mut unit = greeting();
+        unit.bytes.truncate(8);
+        assert_eq!(unit.field("second"), None);
+        assert_eq!(unit.field_mut("second"), None);
+    }
+}

@@ -1,0 +1,455 @@
+//! The kinds of option values, and the one parser for all of them.
+
+use bytes::Bytes;
+use regex::bytes::{Regex, RegexBuilder};
+use std::fmt;
+use std::ops::Range;
+use std::time::Duration;
+
+/// What an option's text must look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// `yes` or `no`.
+    Flag,
+    /// A whole number.
+    Count,
+    /// A probability: `0.3` or `30%`.
+    Chance,
+    /// A time: `250ms`, `1.5s`; a bare number is seconds.
+    Time,
+    /// A number of bytes: `64KiB`, `1MB`; a bare number is bytes.
+    Size,
+    /// Bytes a second: `1MiB/s`, `8Mbit/s`; always with its unit.
+    Rate,
+    /// Any text.
+    Text,
+    /// Bytes: `0x0d0a` in hex, or text in which `\r \n \t \0 \\ \xHH` are escapes.
+    Bytes,
+    /// A regular expression over bytes.
+    Pattern,
+}
+
+impl Form {
+    /// The placeholder for it in help texts.
+    pub fn name(self) -> &'static str {
+        match self {
+            Form::Flag => "flag",
+            Form::Count => "count",
+            Form::Chance => "chance",
+            Form::Time => "time",
+            Form::Size => "size",
+            Form::Rate => "rate",
+            Form::Text => "text",
+            Form::Bytes => "bytes",
+            Form::Pattern => "pattern",
+        }
+    }
+
+    /// Reads a value of this form.
+    ///
+    /// # Errors
+    ///
+    /// What was expected instead, such as `expected a time such as 250ms, 1.5s or 2`.
+    pub fn parse(self, text: &str) -> Result<Value, String> {
+        Ok(match self {
+            Form::Flag => Value::Flag(flag(text)?),
+            Form::Count => Value::Count(count(text)?),
+            Form::Chance => Value::Chance(Chance(chance(text)?)),
+            Form::Time => Value::Time(time(text)?),
+            Form::Size => Value::Size(Size(size(text)?)),
+            Form::Rate => Value::Rate(Rate(rate(text)?)),
+            Form::Text => Value::Text(text.to_owned()),
+            Form::Bytes => Value::Bytes(bytes(text)?),
+            Form::Pattern => Value::Pattern(Pattern::new(text)?),
+        })
+    }
+}
+
+/// A checked option value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// An optional option that was not given.
+    None,
+    /// See [`Form::Flag`].
+    Flag(bool),
+    /// See [`Form::Count`].
+    Count(u64),
+    /// See [`Form::Chance`].
+    Chance(Chance),
+    /// See [`Form::Time`].
+    Time(Duration),
+    /// See [`Form::Size`].
+    Size(Size),
+    /// See [`Form::Rate`].
+    Rate(Rate),
+    /// See [`Form::Text`].
+    Text(String),
+    /// See [`Form::Bytes`].
+    Bytes(Bytes),
+    /// See [`Form::Pattern`].
+    Pattern(Pattern),
+}
+
+/// A probability from 0 to 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
+pub struct Chance(pub f64);
+
+/// A number of bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Size(pub u64);
+
+/// Bytes a second, at least 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rate(pub u64);
+
+impl Rate {
+    /// How long this many bytes take at this rate.
+    pub fn time_for(self, bytes: u64) -> Duration {
+        let nanos = u128::from(bytes) * 1_000_000_000 / u128::from(self.0.max(1));
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+
+    /// How many bytes this time is worth at this rate.
+    pub fn bytes_in(self, time: Duration) -> u64 {
+        let bytes = time.as_nanos().saturating_mul(u128::from(self.0)) / 1_000_000_000;
+        u64::try_from(bytes).unwrap_or(u64::MAX)
+    }
+}
+
+/// A regular expression over bytes; searching takes linear time.
+#[derive(Clone)]
+pub struct Pattern(Regex);
+
+impl Pattern {
+    /// Compiles an expression. It is matched against bytes; `(?-u)` allows any byte.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the expression, in one line.
+    pub fn new(text: &str) -> Result<Self, String> {
+        let compiled = RegexBuilder::new(text).size_limit(1 << 20).build();
+        compiled.map(Pattern).map_err(|error| match error {
+            regex::Error::CompiledTooBig(_) => "the pattern is too large".to_owned(),
+            other => {
+                let text = other.to_string();
+                let last = text.lines().last().unwrap_or_default();
+                format!("not a pattern: {}", last.trim_start_matches("error: "))
+            }
+        })
+    }
+
+    /// Compiles a glob over a whole text: `*` stands for any run, `?` for one character.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pattern::new`]; only a very long glob can fail.
+    pub fn glob(text: &str) -> Result<Self, String> {
+        let mut pattern = String::from("(?s)^");
+        for character in text.chars() {
+            match character {
+                '*' => pattern.push_str(".*"),
+                '?' => pattern.push('.'),
+                other => pattern.push_str(&regex::escape(other.encode_utf8(&mut [0; 4]))),
+            }
+        }
+        pattern.push('$');
+        Self::new(&pattern)
+    }
+
+    /// Whether it occurs in `bytes`.
+    pub fn is_match(&self, bytes: &[u8]) -> bool {
+        self.0.is_match(bytes)
+    }
+
+    /// Where it occurs in `bytes`, from the left, without overlaps.
+    pub fn find_all<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = Range<usize>> + 'a {
+        self.0.find_iter(bytes).map(|found| found.range())
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pattern({:?})", self.0.as_str())
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
+}
+
+fn flag(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" | "true" | "on" | "1" => Ok(true),
+        "no" | "false" | "off" | "0" => Ok(false),
+        _ => Err("expected yes or no".to_owned()),
+    }
+}
+
+fn count(text: &str) -> Result<u64, String> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse() {
+        Ok(number) if digits => Ok(number),
+        _ => Err("expected a whole number".to_owned()),
+    }
+}
+
+fn chance(text: &str) -> Result<f64, String> {
+    let wrong = || "expected a number from 0 to 1 or a percentage".to_owned();
+    let (number, scale) = match text.strip_suffix('%') {
+        Some(percent) => (percent, 100.0),
+        None => (text, 1.0),
+    };
+    decimal(number).ok_or_else(wrong)?;
+    let share = number.parse::<f64>().map_err(|_| wrong())? / scale;
+    if share <= 1.0 {
+        return Ok(share);
+    }
+    Err(match text.strip_suffix('%') {
+        Some(_) => "more than 100 %".to_owned(),
+        None if share <= 100.0 => format!("{}; did you mean {text}%?", wrong()),
+        None => wrong(),
+    })
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    let units: &[(&str, u128)] = &[
+        ("", 1_000_000_000),
+        ("ns", 1),
+        ("us", 1_000),
+        ("\u{b5}s", 1_000),
+        ("ms", 1_000_000),
+        ("s", 1_000_000_000),
+        ("m", 60_000_000_000),
+        ("min", 60_000_000_000),
+        ("h", 3_600_000_000_000),
+        ("d", 86_400_000_000_000),
+    ];
+    quantity(text, units)
+        .map(Duration::from_nanos)
+        .map_err(|wrong| wrong.say("a time such as 250ms, 1.5s or 2 (seconds)"))
+}
+
+const SIZES: &[(&str, u128)] = &[
+    ("B", 1),
+    ("kB", 1_000),
+    ("KB", 1_000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+    ("TB", 1_000_000_000_000),
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+    ("TiB", 1 << 40),
+];
+
+fn size(text: &str) -> Result<u64, String> {
+    let units: Vec<_> = SIZES.iter().copied().chain([("", 1)]).collect();
+    quantity(text, &units).map_err(|wrong| wrong.say("a size such as 512, 64KiB or 1MB"))
+}
+
+fn rate(text: &str) -> Result<u64, String> {
+    let say = |wrong: Wrong| wrong.say("a rate with its unit, such as 100kB/s, 1MiB/s or 8Mbit/s");
+    let Some(amount) = text.strip_suffix("/s") else {
+        return Err(say(Wrong::Form));
+    };
+    let bits: &[(&str, u128)] =
+        &[("bit", 1), ("kbit", 1_000), ("Mbit", 1_000_000), ("Gbit", 1_000_000_000)];
+    let bytes = if amount.ends_with("bit") {
+        quantity(amount, bits).map_err(say)? / 8
+    } else {
+        quantity(amount, SIZES).map_err(say)?
+    };
+    match bytes {
+        0 => Err("a rate must be at least 1B/s; to stop all data use hang".to_owned()),
+        bytes => Ok(bytes),
+    }
+}
+
+fn bytes(text: &str) -> Result<Bytes, String> {
+    if let Some(hex) = text.strip_prefix("0x") {
+        let digits: Option<Vec<u8>> =
+            hex.chars().map(|digit| digit.to_digit(16).map(|value| value as u8)).collect();
+        return match digits {
+            Some(digits) if digits.len() % 2 == 0 => {
+                Ok(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+            }
+            _ => Err("expected pairs of hex digits after 0x".to_owned()),
+        };
+    }
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.chars();
+    while let Some(character) = rest.next() {
+        if character != '\\' {
+            out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+            continue;
+        }
+        out.push(match rest.next() {
+            Some('r') => b'\r',
+            Some('n') => b'\n',
+            Some('t') => b'\t',
+            Some('0') => 0,
+            Some('\\') => b'\\',
+            Some('x') => {
+                let mut digit = || rest.next()?.to_digit(16);
+                match (digit(), digit()) {
+                    (Some(high), Some(low)) => (high << 4 | low) as u8,
+                    _ => return Err("expected two hex digits after \\x".to_owned()),
+                }
+            }
+            _ => return Err("expected r, n, t, 0, xHH or \\ after a backslash".to_owned()),
+        });
+    }
+    Ok(out.into())
+}
+
+/// Why a number with a unit could not be read.
+enum Wrong {
+    Form,
+    Unit(String, Option<&'static str>),
+    Large,
+}
+
+impl Wrong {
+    fn say(self, expected: &str) -> String {
+        match self {
+            Wrong::Form => format!("expected {expected}"),
+            Wrong::Unit(unit, Some(near)) => format!("unknown unit {unit:?}; did you mean {near}?"),
+            Wrong::Unit(unit, None) => format!("unknown unit {unit:?}; expected {expected}"),
+            Wrong::Large => "the number is too large".to_owned(),
+        }
+    }
+}
+
+/// Reads `number unit` and returns the whole number of base units, fractions cut off.
+fn quantity(text: &str, units: &[(&'static str, u128)]) -> Result<u64, Wrong> {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (whole, fraction) = decimal(&text[..end]).ok_or(Wrong::Form)?;
+    let unit = text[end..].trim_start();
+    let Some(&(_, factor)) = units.iter().find(|(name, _)| *name == unit) else {
+        let near = match unit {
+            "k" | "K" | "kb" | "Kb" | "kib" => Some("kB or KiB"),
+            "M" | "mb" | "Mb" | "mib" => Some("MB or MiB"),
+            "G" | "g" | "gb" | "Gb" | "gib" => Some("GB or GiB"),
+            "b" => Some("B"),
+            "sec" | "secs" | "second" | "seconds" | "S" => Some("s"),
+            "msec" | "millis" | "MS" | "Ms" => Some("ms"),
+            _ => None,
+        };
+        let near = near.filter(|near| units.iter().any(|(name, _)| near.starts_with(name)));
+        // A size without a unit is bytes; a rate without one was caught by its "/s".
+        return Err(Wrong::Unit(unit.to_owned(), near.filter(|_| !unit.is_empty())));
+    };
+    // Digits past the 18th after the point are below any base unit.
+    let fraction = &fraction[..fraction.len().min(18)];
+    let scale = 10_u128.pow(fraction.len() as u32);
+    let digits = |text: &str| if text.is_empty() { Ok(0) } else { text.parse::<u128>() };
+    let whole = digits(whole).ok().and_then(|whole| whole.checked_mul(factor));
+    let part = digits(fraction).ok().and_then(|part| part.checked_mul(factor));
+    let total = whole.zip(part).and_then(|(whole, part)| whole.checked_add(part / scale));
+    total.and_then(|total| u64::try_from(total).ok()).ok_or(Wrong::Large)
+}
+
+/// The digits before and after the point, where there is at least one and nothing else.
+fn decimal(text: &str) -> Option<(&str, &str)> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let some = !whole.is_empty() || !fraction.is_empty();
+    (some && digits(whole) && digits(fraction)).then_some((whole, fraction))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(form: Form, text: &str) -> String {
+        form.parse(text).expect_err(text)
+    }
+
+    #[test]
+    fn times_are_exact() {
+        for (text, nanos) in [
+            ("2", 2_000_000_000),
+            ("1.5", 1_500_000_000),
+            (".5s", 500_000_000),
+            ("250ms", 250_000_000),
+            ("0.1us", 100),
+            ("0.0000000019s", 1),
+            ("1 m", 60_000_000_000),
+            ("18446744073.709551615", u64::MAX),
+        ] {
+            assert_eq!(Form::Time.parse(text), Ok(Value::Time(Duration::from_nanos(nanos))));
+        }
+        for text in ["", "s", "-1", "+1", "1e3", "1.2.3", ".", "\u{0661}", "1s2"] {
+            assert!(Form::Time.parse(text).is_err(), "{text:?}");
+        }
+        assert_eq!(fault(Form::Time, "soon"), "expected a time such as 250ms, 1.5s or 2 (seconds)");
+        assert_eq!(fault(Form::Time, "5sec"), "unknown unit \"sec\"; did you mean s?");
+        assert_eq!(fault(Form::Time, &"9".repeat(1_000)), "the number is too large");
+        assert_eq!(fault(Form::Time, "18446744073.709551616"), "the number is too large");
+    }
+
+    #[test]
+    fn sizes_and_rates_never_guess_bits_and_bytes() {
+        assert_eq!(Form::Size.parse("64KiB"), Ok(Value::Size(Size(65_536))));
+        assert_eq!(Form::Size.parse("1.5kB"), Ok(Value::Size(Size(1_500))));
+        assert_eq!(Form::Size.parse("512"), Ok(Value::Size(Size(512))));
+        assert_eq!(fault(Form::Size, "64k"), "unknown unit \"k\"; did you mean kB or KiB?");
+        assert_eq!(Form::Rate.parse("1MiB/s"), Ok(Value::Rate(Rate(1 << 20))));
+        assert_eq!(Form::Rate.parse("8Mbit/s"), Ok(Value::Rate(Rate(1_000_000))));
+        assert!(fault(Form::Rate, "100").contains("with its unit"));
+        assert!(fault(Form::Rate, "100/s").contains("with its unit"));
+        assert!(fault(Form::Rate, "0B/s").contains("use hang"));
+        assert!(fault(Form::Rate, "1Mb/s").contains("MB or MiB"));
+    }
+
+    #[test]
+    fn chances_are_shares_or_percentages() {
+        assert_eq!(Form::Chance.parse("30%"), Ok(Value::Chance(Chance(0.3))));
+        assert_eq!(Form::Chance.parse("0.25"), Ok(Value::Chance(Chance(0.25))));
+        assert_eq!(Form::Chance.parse("1"), Ok(Value::Chance(Chance(1.0))));
+        assert!(fault(Form::Chance, "30").ends_with("did you mean 30%?"));
+        for text in ["101%", "-1", "NaN", "inf", "", "%", "1e-3"] {
+            assert!(Form::Chance.parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn bytes_are_hex_or_escaped() {
+        let of = |text: &str| Form::Bytes.parse(text);
+        assert_eq!(of("0x0d0A"), Ok(Value::Bytes(Bytes::from_static(b"\r\n"))));
+        assert_eq!(of(r"a\r\n\x00\\"), Ok(Value::Bytes(Bytes::from_static(b"a\r\n\0\\"))));
+        for text in ["0x0", "0xgg", r"\", r"\q", r"\x1", r"\x\u{e9}"] {
+            assert!(of(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn patterns_say_what_is_wrong_in_one_line() {
+        assert_eq!(fault(Form::Pattern, "(a"), "not a pattern: unclosed group");
+        assert_eq!(fault(Form::Pattern, r"\w{1000}{1000}"), "the pattern is too large");
+        let glob = Pattern::glob("get.*/v?").unwrap();
+        assert!(glob.is_match(b"get.users/v1"));
+        assert!(!glob.is_match(b"getxusers/v1"));
+        assert!(!glob.is_match(b"get.users/v12"));
+    }
+
+    #[test]
+    fn flags_and_counts() {
+        assert_eq!(Form::Flag.parse("on"), Ok(Value::Flag(true)));
+        assert_eq!(Form::Flag.parse("0"), Ok(Value::Flag(false)));
+        assert!(Form::Flag.parse("maybe").is_err());
+        assert_eq!(Form::Count.parse("12"), Ok(Value::Count(12)));
+        for text in ["+1", "-1", "", "1.0", "99999999999999999999"] {
+            assert!(Form::Count.parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn rates_convert_both_ways() {
+        assert_eq!(Rate(1_000).time_for(1_500), Duration::from_millis(1_500));
+        assert_eq!(Rate(1_000_000).bytes_in(Duration::from_millis(5)), 5_000);
+        assert_eq!(Rate(u64::MAX).bytes_in(Duration::MAX), u64::MAX);
+    }
+}

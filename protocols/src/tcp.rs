@@ -1,0 +1,31 @@
+//! Bytes without structure.
+
+use bytes::BytesMut;
+use chenapan_core::{Direction, Handled, Malformed, Protocol, plugin};
+
+plugin! {
+    /// Any service: bytes without structure, in both directions.
+    ///
+    /// A unit is whatever one read returned, so rules that count or draw by unit repeat exactly
+    /// only as far as the reads do; rules addressed by byte always do.
+    pub struct Tcp = "tcp" {}
+}
+
+impl Protocol for Tcp {
+    fn handle(&mut self, _: Direction, _: &mut BytesMut) -> Result<Handled, Malformed> {
+        Ok(Handled::Opaque)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chenapan_core::testing::{at_every_split, configured};
+
+    #[test]
+    fn every_byte_is_opaque() {
+        let protocol = || Box::new(configured::<Tcp>(&[])) as Box<dyn Protocol>;
+        let units = at_every_split(protocol, Direction::Upstream, b"GET / HTTP/1.0\r\n\r\n");
+        assert_eq!(units.unwrap()[0].bytes, "GET / HTTP/1.0\r\n\r\n");
+    }
+}

@@ -1,0 +1,1 @@
+//! A chaos proxy that understands what it breaks.
