@@ -1,1 +1,211 @@
 //! The behaviors of chenapan that suit any protocol, one file each.
+//!
+//! Nothing here does IO, reads a clock, draws chance of its own or knows a protocol by name.
+//! [`BEHAVIORS`] is the list of all of them, to be put into a registry; each can also be used by
+//! itself:
+//!
+//! ```
+//! use chenapan_behaviors::Delay;
+//! use chenapan_core::{Plugin, Values};
+//!
+//! let values = Values::parse(Delay::OPTIONS, [("sleep", "250ms")])?;
+//! assert_eq!(Delay::configure(&values).sleep.as_millis(), 250);
+//! # Ok::<(), chenapan_core::OptionError>(())
+//! ```
+
+mod abort;
+mod blackout;
+mod close;
+mod coalesce;
+mod corrupt;
+#[cfg(test)]
+mod cuts;
+mod delay;
+mod drop;
+mod dummy;
+mod duplicate;
+mod ending;
+mod error;
+mod failure;
+mod half_open;
+mod hang;
+mod hits;
+mod inject;
+mod limit;
+mod link;
+mod reorder;
+mod replace;
+mod reset;
+mod slow_close;
+mod slow_connect;
+mod split;
+mod throttle;
+mod timeout;
+mod transient;
+mod truncate;
+
+use bytes::BytesMut;
+use chenapan_core::{BehaviorEntry, Unit};
+
+pub use abort::Abort;
+pub use blackout::Blackout;
+pub use close::Close;
+pub use coalesce::Coalesce;
+pub use corrupt::Corrupt;
+pub use delay::Delay;
+pub use drop::DropUnits;
+pub use dummy::Dummy;
+pub use duplicate::Duplicate;
+pub use error::Error;
+pub use half_open::HalfOpen;
+pub use hang::Hang;
+pub use inject::Inject;
+pub use limit::Limit;
+pub use reorder::Reorder;
+pub use replace::Replace;
+pub use reset::Reset;
+pub use slow_close::SlowClose;
+pub use slow_connect::SlowConnect;
+pub use split::Split;
+pub use throttle::Throttle;
+pub use timeout::Timeout;
+pub use transient::Transient;
+pub use truncate::Truncate;
+
+/// All behaviors, in documentation order.
+pub const BEHAVIORS: &[BehaviorEntry] = &[
+    BehaviorEntry::of::<Dummy>(),
+    BehaviorEntry::of::<Delay>(),
+    BehaviorEntry::of::<Throttle>(),
+    BehaviorEntry::of::<Split>(),
+    BehaviorEntry::of::<DropUnits>(),
+    BehaviorEntry::of::<Hang>(),
+    BehaviorEntry::of::<Blackout>(),
+    BehaviorEntry::of::<Abort>(),
+    BehaviorEntry::of::<Close>(),
+    BehaviorEntry::of::<Reset>(),
+    BehaviorEntry::of::<Limit>(),
+    BehaviorEntry::of::<Timeout>(),
+    BehaviorEntry::of::<SlowClose>(),
+    BehaviorEntry::of::<HalfOpen>(),
+    BehaviorEntry::of::<SlowConnect>(),
+    BehaviorEntry::of::<Corrupt>(),
+    BehaviorEntry::of::<Truncate>(),
+    BehaviorEntry::of::<Duplicate>(),
+    BehaviorEntry::of::<Reorder>(),
+    BehaviorEntry::of::<Coalesce>(),
+    BehaviorEntry::of::<Inject>(),
+    BehaviorEntry::of::<Replace>(),
+    BehaviorEntry::of::<Error>(),
+    BehaviorEntry::of::<Transient>(),
+];
+
+/// Takes a unit for a script; what is left behind is empty and goes nowhere.
+fn take(unit: &mut Unit) -> Unit {
+    std::mem::replace(unit, Unit::data(BytesMut::new(), unit.offset))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chenapan_core::testing::Judge;
+    use chenapan_core::{Behavior, Interest};
+
+    /// An instance with the defaults, and the example where an option must be given.
+    fn instance(entry: &BehaviorEntry) -> Box<dyn Behavior> {
+        let required = entry.options.iter().filter(|spec| spec.default.is_none());
+        match entry.configure(required.map(|spec| (spec.name, spec.example))) {
+            Ok(instances) => instances.instance(),
+            Err(error) => panic!("{}: {error}", entry.name),
+        }
+    }
+
+    fn kebab_case(name: &str) -> bool {
+        let word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase());
+        name.split('-').all(word)
+    }
+
+    fn unique<'a>(names: impl Iterator<Item = &'a str>) -> bool {
+        let mut names: Vec<_> = names.collect();
+        names.sort_unstable();
+        names.windows(2).all(|pair| pair[0] != pair[1])
+    }
+
+    #[test]
+    fn names_are_unique_and_in_kebab_case() {
+        assert!(unique(BEHAVIORS.iter().map(|entry| entry.name)));
+        for entry in BEHAVIORS {
+            assert!(kebab_case(entry.name), "{}", entry.name);
+            assert!(unique(entry.options.iter().map(|spec| spec.name)), "{}", entry.name);
+            for spec in entry.options {
+                assert!(kebab_case(spec.name), "{} {}", entry.name, spec.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_default_and_example_is_a_value() {
+        for entry in BEHAVIORS {
+            for spec in entry.options {
+                for text in spec.default.iter().chain([&spec.example]).chain(spec.choices) {
+                    let place = format!("{} {}", entry.name, spec.name);
+                    assert!(spec.parse(text).is_ok(), "{place}: {text:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_behavior_and_option_is_documented_in_sentences() {
+        for entry in BEHAVIORS {
+            let summary = entry.summary();
+            assert!(summary.ends_with('.') && !summary.contains(". "), "{}", entry.name);
+            for spec in entry.options {
+                assert!(spec.summary().ends_with('.'), "{} {}", entry.name, spec.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_behavior_stands_the_shortest_and_strangest_life() {
+        for entry in BEHAVIORS {
+            let (mut behavior, mut judge) = (instance(entry), Judge::new(1));
+            let _ = judge.connect(&mut *behavior);
+            for bytes in [&b""[..], b"x", &[0; 100_000]] {
+                let _ = judge.data(&mut *behavior, bytes);
+            }
+            let _ = judge.wake(&mut *behavior);
+            let _ = judge.eof(&mut *behavior);
+            let _ = judge.data(&mut *behavior, b"after the end");
+        }
+    }
+
+    #[test]
+    fn only_these_keep_plain_bytes_off_the_fast_path_at_birth() {
+        let greedy = BEHAVIORS.iter().filter(|entry| {
+            let behavior = instance(entry);
+            behavior.interest() == Interest::Everything
+        });
+        let names: Vec<_> = greedy.map(|entry| entry.name).collect();
+        let expected = [
+            "delay",
+            "throttle",
+            "split",
+            "drop",
+            "hang",
+            "abort",
+            "limit",
+            "timeout",
+            "corrupt",
+            "truncate",
+            "duplicate",
+            "reorder",
+            "coalesce",
+            "inject",
+            "replace",
+            "error",
+            "transient",
+        ];
+        assert_eq!(names, expected);
+    }
+}

@@ -1,0 +1,131 @@
+//! Holds units for a time that may be drawn.
+
+use crate::take;
+use chenapan_core::{Behavior, Context, Dice, Step, Unit, Verdict, plugin};
+use std::time::Duration;
+
+plugin! {
+    /// Holds every unit for a while before passing it on.
+    ///
+    /// The time counts from the moment the unit arrives, so the delays of units that follow each
+    /// other closely overlap instead of adding up. Order is kept: a unit with a short delay still
+    /// waits for the ones before it. The end of stream is not delayed by itself (see `slow-close`).
+    ///
+    /// How `jitter` changes the time is up to `distribution`. `uniform`: from `sleep` to `sleep` +
+    /// `jitter`, evenly spread. `normal`: around `sleep` with the standard deviation `jitter`, and
+    /// never below zero. `pareto` and `exponential`: at least `sleep`, with an extra that is
+    /// `jitter` on average, mostly small and now and then very long (`pareto` has the longer
+    /// tail). No more than a day is added to or taken from `sleep` by the last three.
+    ///
+    /// Throughput under a delay is limited to the buffer size divided by the delay, in each
+    /// direction.
+    pub struct Delay = "delay" {
+        /// How long to hold each unit.
+        sleep: Duration = "1s",
+        /// How much the time varies from unit to unit.
+        jitter: Duration = "0s",
+        /// In which way it varies.
+        distribution: String = "uniform" in &["uniform", "normal", "pareto", "exponential"],
+        /// Whether to wait before the unit. With `no` it passes at once, and whatever comes after
+        /// it waits.
+        before: bool = "yes",
+    }
+}
+
+impl Behavior for Delay {
+    fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
+        let time = self.draw(&mut cx.dice);
+        if time.is_zero() {
+            return Verdict::Forward;
+        }
+        if self.before {
+            return Verdict::Delay(time);
+        }
+        Verdict::Play(vec![Step::Send(take(unit)), Step::Wait(time)])
+    }
+}
+
+impl Delay {
+    fn draw(&self, dice: &mut Dice) -> Duration {
+        if self.jitter.is_zero() {
+            return self.sleep;
+        }
+        match self.distribution.as_str() {
+            "normal" => match dice.normal() {
+                shift if shift < 0.0 => self.sleep.saturating_sub(scaled(self.jitter, -shift)),
+                shift => self.sleep.saturating_add(scaled(self.jitter, shift)),
+            },
+            "pareto" => self.sleep.saturating_add(scaled(self.jitter, dice.pareto())),
+            "exponential" => self.sleep.saturating_add(scaled(self.jitter, dice.exponential())),
+            _ => self.sleep.saturating_add(dice.up_to(self.jitter)),
+        }
+    }
+}
+
+fn scaled(jitter: Duration, factor: f64) -> Duration {
+    const DAY: Duration = Duration::from_secs(86_400);
+    Duration::try_from_secs_f64(jitter.as_secs_f64() * factor).map_or(DAY, |time| time.min(DAY))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chenapan_core::testing::{Judge, configured, judge};
+
+    fn drawn(options: &[(&str, &str)]) -> Vec<Duration> {
+        let (mut delay, mut judge) = (configured::<Delay>(options), Judge::new(1));
+        let times = (0..2_000).map(|_| match judge.data(&mut delay, b"x").0 {
+            Verdict::Delay(time) => time,
+            other => panic!("{other:?}"),
+        });
+        times.collect()
+    }
+
+    #[test]
+    fn a_unit_is_held_and_not_changed() {
+        let mut delay = configured::<Delay>(&[("sleep", "250ms")]);
+        let held = Verdict::Delay(Duration::from_millis(250));
+        assert_eq!(judge(&mut delay, b"hello"), (held, b"hello".to_vec()));
+    }
+
+    #[test]
+    fn a_zero_delay_is_none() {
+        let mut delay = configured::<Delay>(&[("sleep", "0")]);
+        assert_eq!(judge(&mut delay, b"hello").0, Verdict::Forward);
+    }
+
+    #[test]
+    fn after_the_unit_only_what_follows_waits() {
+        let mut delay = configured::<Delay>(&[("before", "no")]);
+        let (Verdict::Play(steps), _) = judge(&mut delay, b"hello") else { panic!() };
+        assert!(matches!(&steps[0], Step::Send(unit) if unit.bytes == "hello"));
+        assert_eq!(steps[1..], [Step::Wait(Duration::from_secs(1))]);
+    }
+
+    #[test]
+    fn uniform_jitter_fills_its_range_and_no_more() {
+        let times = drawn(&[("sleep", "1s"), ("jitter", "500ms")]);
+        let (least, most) = (times.iter().min().unwrap(), times.iter().max().unwrap());
+        assert!(Duration::from_millis(1_000) <= *least && *least < Duration::from_millis(1_010));
+        assert!(Duration::from_millis(1_490) < *most && *most <= Duration::from_millis(1_500));
+    }
+
+    #[test]
+    fn distributions_have_the_means_they_claim() {
+        for (distribution, mean) in [("normal", 1.0), ("pareto", 1.1), ("exponential", 1.1)] {
+            let times = drawn(&[("jitter", "100ms"), ("distribution", distribution)]);
+            let seconds = times.iter().sum::<Duration>().as_secs_f64() / 2_000.0;
+            assert!((seconds - mean).abs() < 0.01, "{distribution}: {seconds}");
+        }
+    }
+
+    #[test]
+    fn absurd_times_neither_panic_nor_overflow() {
+        for distribution in ["uniform", "normal", "pareto", "exponential"] {
+            let mut delay = configured::<Delay>(&[("distribution", distribution)]);
+            (delay.sleep, delay.jitter) = (Duration::MAX, Duration::MAX);
+            let (Verdict::Delay(time), _) = judge(&mut delay, b"x") else { panic!() };
+            assert!(time >= Duration::MAX - Duration::from_secs(86_400));
+        }
+    }
+}

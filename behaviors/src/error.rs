@@ -1,0 +1,72 @@
+//! Answers with errors.
+
+use crate::failure::Failure;
+use chenapan_core::{Behavior, Context, Unit, Verdict, plugin};
+
+plugin! {
+    /// Answers units with an error instead of passing them on.
+    ///
+    /// The error is in the protocol's own words (an HTTP status, a JSON-RPC error object ...) and
+    /// the unit never reaches its receiver; the connection goes on. Where the protocol has no
+    /// words for it, as plain TCP, the answer is 1000 random bytes, and the connection is closed.
+    ///
+    /// With `inject` the sender gets no answer: instead 100 random bytes are put in the middle of
+    /// the unit, and it is the receiver's turn to cope with it.
+    pub struct Error = "error", Upstream {
+        /// Whether to put noise into the unit instead of answering it.
+        inject: bool = "no",
+        /// How many units pass before the first error.
+        warmup: u64 = "0",
+        /// The protocol's error code; by default the protocol chooses one.
+        code: Option<i64> = "none",
+        /// The error's text; by default the protocol chooses one.
+        message: String = "",
+        ;
+        passed: u64,
+    }
+}
+
+impl Behavior for Error {
+    fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
+        if self.passed < self.warmup {
+            self.passed += 1;
+            return Verdict::Forward;
+        }
+        let Self { inject, code, ref message, .. } = *self;
+        Failure { inject, code, message }.strike(unit, cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chenapan_core::Step;
+    use chenapan_core::testing::{Judge, configured, judge};
+
+    #[test]
+    fn plain_bytes_are_answered_with_noise_and_the_connection_closes() {
+        let (Verdict::Play(steps), _) = judge(&mut configured::<Error>(&[]), b"hello") else {
+            panic!()
+        };
+        assert!(matches!(&steps[..], [Step::Reply(noise), Step::Close] if noise.len() == 1_000));
+    }
+
+    #[test]
+    fn injected_noise_goes_on_with_the_unit() {
+        let mut error = configured::<Error>(&[("inject", "yes")]);
+        let (verdict, bytes) = judge(&mut error, b"hello");
+        assert_eq!((verdict, bytes.len()), (Verdict::Forward, 105));
+    }
+
+    #[test]
+    fn the_warmup_passes_untouched() {
+        let (mut judge, mut error) = (Judge::new(1), configured::<Error>(&[("warmup", "2")]));
+        for _ in 0..2 {
+            let (verdict, unit) = judge.data(&mut error, b"hello");
+            assert_eq!((verdict, &unit.bytes[..]), (Verdict::Forward, &b"hello"[..]));
+        }
+        for _ in 0..2 {
+            assert!(matches!(judge.data(&mut error, b"hello").0, Verdict::Play(_)));
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! How a unit fails: in the protocol's own words where it has some, else with noise.
+
+use bytes::BytesMut;
+use chenapan_core::{Context, Refusal, Step, Unit, Verdict};
+
+/// What `error` and `transient` do to a unit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Failure<'a> {
+    pub(crate) inject: bool,
+    pub(crate) code: Option<i64>,
+    pub(crate) message: &'a str,
+}
+
+impl Failure<'_> {
+    pub(crate) fn strike(self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
+        if self.inject {
+            let mut noise = [0; 100];
+            cx.dice.fill(&mut noise);
+            let middle = unit.bytes.len() / 2;
+            unit.insert(middle, &noise);
+            cx.record(unit.offset + middle as u64, "inject 100 bytes");
+            return Verdict::Forward;
+        }
+        let refusal = Refusal { code: self.code, message: self.message.to_owned() };
+        if let Some(reply) = cx.protocol.refuse(unit, &refusal) {
+            return Verdict::Reply(reply);
+        }
+        let mut noise = BytesMut::zeroed(1_000);
+        cx.dice.fill(&mut noise);
+        Verdict::Play(vec![Step::Reply(noise), Step::Close])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chenapan_core::{Connection, Damage, Direction, Handled, Key, Malformed, Protocol};
+    use std::time::Duration;
+
+    struct Polite;
+
+    impl Protocol for Polite {
+        fn handle(&mut self, _: Direction, _: &mut BytesMut) -> Result<Handled, Malformed> {
+            Ok(Handled::Opaque)
+        }
+
+        fn refuse(&self, unit: &Unit, refusal: &Refusal) -> Option<BytesMut> {
+            let text = format!("{} {:?} {}", unit.bytes.len(), refusal.code, refusal.message);
+            (!unit.bytes.is_empty()).then(|| BytesMut::from(&*text))
+        }
+    }
+
+    fn strike(failure: Failure<'_>, bytes: &str) -> (Verdict, Unit, Vec<Damage>) {
+        let mut damage = Vec::new();
+        let mut unit = Unit::data(BytesMut::from(bytes), 10);
+        let (connection, key) = (Connection::new(1), Key::new(1));
+        let place = (key, unit.offset);
+        let (up, now) = (Direction::Upstream, Duration::ZERO);
+        let mut cx = Context::new(&connection, &Polite, up, now, place, &mut damage);
+        let verdict = failure.strike(&mut unit, &mut cx);
+        (verdict, unit, damage)
+    }
+
+    #[test]
+    fn the_protocol_says_it_in_its_own_words() {
+        let failure = Failure { inject: false, code: Some(503), message: "no" };
+        assert_eq!(strike(failure, "hello").0, Verdict::Reply(BytesMut::from("5 Some(503) no")));
+    }
+
+    #[test]
+    fn a_protocol_without_words_is_answered_with_noise() {
+        let failure = Failure { inject: false, code: None, message: "" };
+        let (Verdict::Play(steps), _, _) = strike(failure, "") else { panic!() };
+        let [Step::Reply(noise), Step::Close] = &steps[..] else { panic!() };
+        assert_eq!(noise.len(), 1_000);
+        assert!(noise.iter().any(|byte| *byte != noise[0]));
+    }
+
+    #[test]
+    fn injected_noise_lies_in_the_middle_and_is_recorded() {
+        let failure = Failure { inject: true, code: None, message: "" };
+        let (verdict, unit, damage) = strike(failure, "abcd");
+        assert_eq!((verdict, unit.bytes.len()), (Verdict::Forward, 104));
+        assert_eq!((&unit.bytes[..2], &unit.bytes[102..]), (&b"ab"[..], &b"cd"[..]));
+        assert_eq!(damage, [Damage { offset: 12, what: "inject 100 bytes".into() }]);
+    }
+}

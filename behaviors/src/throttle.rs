@@ -1,0 +1,197 @@
+//! Lets bytes through at a rate.
+
+use crate::link::{CATCH_UP, Link};
+use crate::take;
+use chenapan_core::{Behavior, Context, Rate, Size, Step, Unit, Verdict, plugin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+plugin! {
+    /// Lets bytes through at no more than a rate, in each direction.
+    ///
+    /// It works as a serial line would: a piece leaves when its last byte has been transmitted, and
+    /// the next one starts then. Units are cut into pieces of at most 5 ms of the rate (but at
+    /// least a byte, and into at most 4096 pieces a unit). The time of each byte is computed, never
+    /// added up from sleeps: the rate does not drift.
+    ///
+    /// A line that was idle lets `burst` bytes pass at once before the rate applies. On top of that
+    /// up to 5 ms of the rate are always made up for, so that a timer that fires late does not
+    /// lower the rate.
+    ///
+    /// Each connection has a line of its own, unless `shared` puts all connections of the rule on
+    /// one (still one for each direction).
+    pub struct Throttle = "throttle" {
+        /// How many bytes a second.
+        rate: Rate = "1MiB/s",
+        /// How many bytes may pass at once after a pause.
+        burst: Size = "0B",
+        /// Whether all connections of the rule together get the rate, instead of each.
+        shared: bool = "no",
+        ;
+        own: u64,
+        // The only state that outlives a connection: a clock per direction, in proxy-wide time.
+        all: Arc<[AtomicU64; 2]>,
+    }
+}
+
+const MOST_PIECES: u64 = 4_096;
+
+impl Behavior for Throttle {
+    fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
+        let link = Link::new(self.rate, self.burst);
+        let bytes = unit.bytes.len() as u64;
+        let (clock, now) = self.occupy(&link, bytes, cx);
+        let wait = link.due(clock, now, bytes).saturating_sub(now);
+        if wait.is_zero() {
+            return Verdict::Forward;
+        }
+        let piece = self.rate.bytes_in(CATCH_UP).max(bytes.div_ceil(MOST_PIECES)).max(1);
+        if bytes <= piece {
+            return Verdict::Delay(wait);
+        }
+        Verdict::Play(pieces(take(unit), piece, &link, clock, now))
+    }
+}
+
+impl Throttle {
+    /// Puts bytes on the line; returns where its clock stood before, and the time by that clock.
+    fn occupy(&mut self, link: &Link, bytes: u64, cx: &Context<'_>) -> (u64, Duration) {
+        if self.shared {
+            let now = cx.connection.accepted.saturating_add(cx.now);
+            let (Ok(clock) | Err(clock)) = self.all[cx.direction as usize].fetch_update(
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+                |clock| Some(link.after(clock, now, bytes)),
+            );
+            return (clock, now);
+        }
+        let clock = self.own;
+        self.own = link.after(clock, cx.now, bytes);
+        (clock, cx.now)
+    }
+}
+
+fn pieces(mut unit: Unit, piece: u64, link: &Link, clock: u64, now: Duration) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let (mut gone, mut time) = (0, now);
+    // What need not wait goes in one piece.
+    let mut length = link.free(clock, now).max(piece);
+    while !unit.bytes.is_empty() {
+        let front = unit.split_to(usize::try_from(length).unwrap_or(usize::MAX));
+        gone += front.bytes.len() as u64;
+        let due = link.due(clock, now, gone);
+        if due > time {
+            steps.push(Step::Wait(due - time));
+            time = due;
+        }
+        steps.push(Step::Send(front));
+        length = piece;
+    }
+    steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chenapan_core::testing::{Judge, configured};
+
+    /// When which pieces leave, in milliseconds.
+    fn schedule(judge: &mut Judge, throttle: &mut Throttle, bytes: usize) -> Vec<(u128, usize)> {
+        match judge.data(throttle, &vec![b'x'; bytes]) {
+            (Verdict::Forward, unit) => vec![(judge.now.as_millis(), unit.bytes.len())],
+            (Verdict::Delay(time), unit) => {
+                vec![((judge.now + time).as_millis(), unit.bytes.len())]
+            }
+            (Verdict::Play(steps), _) => {
+                let mut time = judge.now;
+                let mut sent = Vec::new();
+                for step in steps {
+                    match step {
+                        Step::Wait(gap) => time += gap,
+                        Step::Send(unit) => sent.push((time.as_millis(), unit.bytes.len())),
+                        other => panic!("{other:?}"),
+                    }
+                }
+                sent
+            }
+            (other, _) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn pieces_are_five_milliseconds_and_leave_when_transmitted() {
+        let mut throttle = configured::<Throttle>(&[("rate", "1kB/s")]);
+        let sent = schedule(&mut Judge::new(1), &mut throttle, 18);
+        assert_eq!(sent, [(0, 5), (5, 5), (10, 5), (13, 3)]);
+    }
+
+    #[test]
+    fn units_on_a_busy_line_queue_behind_each_other() {
+        let (mut judge, mut throttle) = (Judge::new(1), configured(&[("rate", "1kB/s")]));
+        schedule(&mut judge, &mut throttle, 1_005);
+        judge.now = Duration::from_millis(300);
+        assert_eq!(schedule(&mut judge, &mut throttle, 2), [(1_002, 2)]);
+    }
+
+    #[test]
+    fn a_burst_passes_at_once_after_a_pause() {
+        let mut throttle = configured(&[("rate", "1kB/s"), ("burst", "100B")]);
+        let mut judge = Judge::new(1);
+        assert_eq!(schedule(&mut judge, &mut throttle, 110), [(0, 105), (5, 5)]);
+        judge.now = Duration::from_secs(10);
+        assert_eq!(schedule(&mut judge, &mut throttle, 105), [(10_000, 105)]);
+    }
+
+    #[test]
+    fn what_need_not_wait_is_not_touched() {
+        let (mut judge, mut throttle) = (Judge::new(1), configured::<Throttle>(&[]));
+        assert_eq!(judge.data(&mut throttle, &[0; 5_000]).0, Verdict::Forward);
+        judge.now = Duration::from_millis(5);
+        assert_eq!(judge.data(&mut throttle, &[0; 5_000]).0, Verdict::Forward);
+    }
+
+    #[test]
+    fn late_timers_do_not_lower_the_rate() {
+        let (mut judge, mut throttle) = (Judge::new(1), configured(&[("rate", "1MB/s")]));
+        let mut last = 0;
+        for _ in 0..1_000 {
+            // The next 10 ms worth of bytes come 4 ms after the line wanted them.
+            last = schedule(&mut judge, &mut throttle, 10_000).last().unwrap().0;
+            judge.now = Duration::from_millis(last as u64 + 4);
+        }
+        assert_eq!(last, 10_000 - 5);
+    }
+
+    #[test]
+    fn every_byte_arrives_in_order_and_in_few_pieces() {
+        let mut throttle = configured::<Throttle>(&[("rate", "1B/s")]);
+        let bytes: Vec<u8> = (0..16_384_u32).map(|n| n as u8).collect();
+        let judged = Judge::new(1).data(&mut throttle, &bytes);
+        let sent = chenapan_core::testing::sent(judged);
+        assert_eq!(sent.len(), 4_096);
+        assert_eq!(sent.concat(), bytes);
+    }
+
+    #[test]
+    fn connections_share_a_line_only_when_told_to() {
+        // The second connection comes half a second later and behind a second's worth of bytes.
+        for (shared, due) in [("yes", 1_505), ("no", 1_000)] {
+            let throttle: Throttle = configured(&[("rate", "1kB/s"), ("shared", shared)]);
+            let (mut first, mut second) = (Judge::new(1), Judge::new(1));
+            second.connection.accepted = Duration::from_millis(500);
+            schedule(&mut first, &mut throttle.clone(), 1_005);
+            let sent = schedule(&mut second, &mut throttle.clone(), 1_005);
+            assert_eq!(sent.last().unwrap().0, due, "shared: {shared}");
+        }
+    }
+
+    #[test]
+    fn directions_never_share_a_line() {
+        let configured: Throttle = configured(&[("rate", "1kB/s"), ("shared", "yes")]);
+        let (mut up, mut down) = (Judge::new(1), Judge::new(1));
+        down.direction = chenapan_core::Direction::Downstream;
+        schedule(&mut up, &mut configured.clone(), 1_005);
+        assert_eq!(schedule(&mut down, &mut configured.clone(), 5), [(0, 5)]);
+    }
+}

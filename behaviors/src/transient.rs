@@ -1,0 +1,85 @@
+//! Answers with errors for a while.
+
+use crate::failure::Failure;
+use chenapan_core::{Behavior, Context, Interest, Unit, Verdict, plugin};
+
+plugin! {
+    /// Answers some units with an error and then is well again.
+    ///
+    /// On each connection `warmup` units pass, the next `agitate` units fail as with `error`, and
+    /// all later ones pass for good. Without a protocol that has words for an error, its first one
+    /// closes the connection; use `inject` or a protocol to see it recover.
+    pub struct Transient = "transient", Upstream {
+        /// How many units fail.
+        agitate: u64 = "1",
+        /// Whether to put noise into the unit instead of answering it.
+        inject: bool = "no",
+        /// How many units pass before the first error.
+        warmup: u64 = "0",
+        /// The protocol's error code; by default the protocol chooses one.
+        code: Option<i64> = "none",
+        /// The error's text; by default the protocol chooses one.
+        message: String = "",
+        ;
+        seen: u64,
+    }
+}
+
+impl Behavior for Transient {
+    fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
+        let number = self.seen;
+        self.seen = self.seen.saturating_add(1);
+        if number < self.warmup || number - self.warmup >= self.agitate {
+            return Verdict::Forward;
+        }
+        let Self { inject, code, ref message, .. } = *self;
+        Failure { inject, code, message }.strike(unit, cx)
+    }
+
+    fn interest(&self) -> Interest {
+        let well = self.seen >= self.warmup.saturating_add(self.agitate);
+        if well { Interest::Nothing } else { Interest::Everything }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chenapan_core::testing::{Judge, configured};
+
+    fn lengths(options: &[(&str, &str)]) -> Vec<usize> {
+        let (mut judge, mut transient) = (Judge::new(1), configured::<Transient>(options));
+        (0..6).map(|_| judge.data(&mut transient, b"hello").1.bytes.len()).collect()
+    }
+
+    #[test]
+    fn it_is_well_then_ill_then_well_for_good() {
+        let options = [("warmup", "1"), ("agitate", "2"), ("inject", "yes")];
+        assert_eq!(lengths(&options), [5, 105, 105, 5, 5, 5]);
+    }
+
+    #[test]
+    fn by_default_the_first_unit_fails() {
+        assert_eq!(lengths(&[("inject", "yes")]), [105, 5, 5, 5, 5, 5]);
+        let mut transient = configured::<Transient>(&[]);
+        assert!(matches!(Judge::new(1).data(&mut transient, b"hello").0, Verdict::Play(_)));
+    }
+
+    #[test]
+    fn once_well_it_asks_for_nothing() {
+        let (mut judge, mut transient) = (Judge::new(1), configured(&[("warmup", "1")]));
+        let transient: &mut Transient = &mut transient;
+        for expected in [Interest::Everything, Interest::Everything, Interest::Nothing] {
+            assert_eq!(transient.interest(), expected);
+            let _ = judge.data(transient, b"hello");
+        }
+    }
+
+    #[test]
+    fn absurd_counts_do_not_overflow() {
+        let mut transient = configured::<Transient>(&[]);
+        (transient.warmup, transient.agitate) = (u64::MAX, u64::MAX);
+        assert_eq!(transient.interest(), Interest::Everything);
+        assert_eq!(Judge::new(1).data(&mut transient, b"hello").0, Verdict::Forward);
+    }
+}
