@@ -41,6 +41,11 @@ pub trait Behavior: Send {
         Verdict::Forward
     }
 
+    /// The rule is taken away from a live connection: hands over the units it still holds.
+    fn release(&mut self) -> Vec<Unit> {
+        Vec::new()
+    }
+
     /// What it needs to be shown from now on; may change with each unit. Anything less than
     /// [`Interest::Everything`] leaves opaque bytes on the fast path.
     fn interest(&self) -> Interest {

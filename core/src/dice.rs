@@ -85,6 +85,17 @@ impl Dice {
         *byte ^= 1 << self.below(8);
     }
 
+    /// How many failures come before the next success, where each try succeeds with this
+    /// probability; `u64::MAX` for a probability of 0.
+    pub fn geometric(&mut self, probability: f64) -> u64 {
+        // The cast saturates, and takes a NaN (0 / 0) for 0.
+        match probability {
+            p if p <= 0.0 => u64::MAX,
+            p if p >= 1.0 => 0,
+            p => (self.exponential() / -libm::log1p(-p)) as u64,
+        }
+    }
+
     /// Fills `bytes` at random.
     pub fn fill(&mut self, bytes: &mut [u8]) {
         for chunk in bytes.chunks_mut(8) {
@@ -161,6 +172,13 @@ mod tests {
         assert!((mean(|dice| dice.below(10) as f64) - 4.5).abs() < 0.05);
         let share = mean(|dice| f64::from(u8::from(dice.chance(0.3))));
         assert!((share - 0.3).abs() < 0.01);
+    }
+
+    #[test]
+    fn geometric_gaps_have_the_mean_of_their_probability() {
+        assert!((mean(|dice| dice.geometric(0.1) as f64) - 9.0).abs() < 0.2);
+        let mut dice = Key::new(1).dice();
+        assert_eq!((dice.geometric(0.0), dice.geometric(1.0)), (u64::MAX, 0));
     }
 
     #[test]

@@ -80,6 +80,7 @@ macro_rules! from_value {
 from_value! {
     bool => Flag,
     u64 => Count,
+    i64 => Number,
     Chance => Chance,
     Duration => Time,
     Size => Size,

@@ -40,7 +40,8 @@ pub trait Protocol: Send {
 
     /// The handle hook: takes the next unit off the front of `input`.
     ///
-    /// Called again after each unit, and again when more bytes are there after
+    /// Asked once for each direction before the first byte, with an empty input: a protocol that
+    /// has nothing to cut says [`Handled::Opaque`] then. Called again after each unit, and again when more bytes are there after
     /// [`Handled::Incomplete`]. A handler that has to search for a delimiter remembers how far it
     /// has looked, so that a slow sender costs linear time.
     ///

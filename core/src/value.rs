@@ -13,6 +13,8 @@ pub enum Form {
     Flag,
     /// A whole number.
     Count,
+    /// A whole number that may be negative.
+    Number,
     /// A probability: `0.3` or `30%`.
     Chance,
     /// A time: `250ms`, `1.5s`; a bare number is seconds.
@@ -35,6 +37,7 @@ impl Form {
         match self {
             Form::Flag => "flag",
             Form::Count => "count",
+            Form::Number => "number",
             Form::Chance => "chance",
             Form::Time => "time",
             Form::Size => "size",
@@ -54,6 +57,7 @@ impl Form {
         Ok(match self {
             Form::Flag => Value::Flag(flag(text)?),
             Form::Count => Value::Count(count(text)?),
+            Form::Number => Value::Number(number(text)?),
             Form::Chance => Value::Chance(Chance(chance(text)?)),
             Form::Time => Value::Time(time(text)?),
             Form::Size => Value::Size(Size(size(text)?)),
@@ -74,6 +78,8 @@ pub enum Value {
     Flag(bool),
     /// See [`Form::Count`].
     Count(u64),
+    /// See [`Form::Number`].
+    Number(i64),
     /// See [`Form::Chance`].
     Chance(Chance),
     /// See [`Form::Time`].
@@ -192,6 +198,14 @@ fn count(text: &str) -> Result<u64, String> {
     match text.parse() {
         Ok(number) if digits => Ok(number),
         _ => Err("expected a whole number".to_owned()),
+    }
+}
+
+fn number(text: &str) -> Result<i64, String> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    match text.parse() {
+        Ok(number) if digits.starts_with(|first: char| first.is_ascii_digit()) => Ok(number),
+        _ => Err("expected a whole number, such as 503 or -32000".to_owned()),
     }
 }
 
@@ -443,6 +457,10 @@ mod tests {
         assert_eq!(Form::Count.parse("12"), Ok(Value::Count(12)));
         for text in ["+1", "-1", "", "1.0", "99999999999999999999"] {
             assert!(Form::Count.parse(text).is_err(), "{text:?}");
+        }
+        assert_eq!(Form::Number.parse("-32000"), Ok(Value::Number(-32_000)));
+        for text in ["+1", "--1", "-", "", "1.0", "99999999999999999999"] {
+            assert!(Form::Number.parse(text).is_err(), "{text:?}");
         }
     }
 
