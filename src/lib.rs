@@ -1,1 +1,27 @@
 //! A chaos proxy that understands what it breaks.
+//!
+//! This package holds the engine, the command line and everything that touches the outside world;
+//! what plug-ins need is in [`chenapan_core`].
+
+pub mod control;
+pub mod endpoint;
+pub mod journal;
+mod notation;
+pub mod proxy;
+mod pump;
+pub mod rule;
+pub mod session;
+#[cfg(target_os = "linux")]
+mod splice;
+pub mod stats;
+mod timer;
+
+use chenapan_core::Registry;
+
+/// Everything that chenapan brings along.
+pub fn registry() -> Registry {
+    let protocols = chenapan_protocols::PROTOCOLS.iter().copied();
+    let behaviors = chenapan_behaviors::BEHAVIORS.iter().copied();
+    let registry = protocols.fold(Registry::new(), Registry::protocol);
+    behaviors.fold(registry, Registry::behavior)
+}

@@ -1,0 +1,83 @@
+//! The in-process handle on everything that runs: proxies, their clock, their journal.
+
+use crate::journal::Journal;
+use crate::proxy::{Config, Proxy};
+use crate::session::Settings;
+use crate::timer::Clock;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+/// Runs proxies under one seed.
+#[derive(Debug)]
+pub struct Control {
+    seed: u64,
+    clock: Clock,
+    journal: Option<Journal>,
+    proxies: Vec<Proxy>,
+}
+
+impl Control {
+    /// A control without proxies; to be called on a tokio runtime.
+    ///
+    /// `precise` makes deadlines spin for their last 60 us: less error, more CPU.
+    ///
+    /// # Errors
+    ///
+    /// The system has no timer to give.
+    pub fn new(seed: u64, precise: bool) -> io::Result<Self> {
+        Ok(Self { seed, clock: Clock::start(precise)?, journal: None, proxies: Vec::new() })
+    }
+
+    /// Writes what proxies added from now on do to a file, one line each.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn journal(&mut self, path: &Path) -> io::Result<()> {
+        self.journal = Some(Journal::create(path, self.seed)?);
+        Ok(())
+    }
+
+    /// Starts a proxy.
+    ///
+    /// # Errors
+    ///
+    /// A listener cannot be bound; then nothing was started.
+    pub fn add(&mut self, config: Config) -> io::Result<Proxy> {
+        let journal = self.journal.as_ref().map(Journal::sender);
+        let settings = Settings::new(self.seed);
+        let proxy = Proxy::start(config, settings, self.clock.clone(), journal)?;
+        self.proxies.push(proxy.clone());
+        Ok(proxy)
+    }
+
+    /// The seed that decides every draw.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The running proxies.
+    pub fn proxies(&self) -> &[Proxy] {
+        &self.proxies
+    }
+
+    /// Stops all proxies as [`Proxy::stop`] does, and finishes the journal.
+    ///
+    /// # Errors
+    ///
+    /// The journal could not be written.
+    pub async fn stop(self, grace: Duration) -> io::Result<()> {
+        let proxies = self.proxies.clone();
+        let stops =
+            proxies.into_iter().map(|proxy| tokio::spawn(async move { proxy.stop(grace).await }));
+        for stop in stops.collect::<Vec<_>>() {
+            let _ = stop.await;
+        }
+        let Some(journal) = self.journal else {
+            return Ok(());
+        };
+        drop((self.proxies, self.clock));
+        tokio::task::spawn_blocking(|| journal.finish()).await.unwrap_or(Ok(()))
+    }
+}

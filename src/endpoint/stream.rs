@@ -1,0 +1,173 @@
+//! The one stream type that the pump knows: a connected socket of any family.
+
+use super::{Connect, Host, in_words, socket};
+use bytes::BufMut;
+use socket2::SockRef;
+use std::future::Future;
+use std::io;
+use std::net::{Shutdown, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::Interest;
+use tokio::net::{TcpStream, UnixStream};
+
+/// A connected socket.
+#[derive(Clone, Debug)]
+pub(crate) enum Stream {
+    Tcp(Arc<TcpStream>),
+    Unix(Arc<UnixStream>),
+}
+
+macro_rules! each {
+    ($stream:expr, $socket:ident => $use:expr) => {
+        match $stream {
+            Stream::Tcp($socket) => $use,
+            Stream::Unix($socket) => $use,
+        }
+    };
+}
+
+impl Stream {
+    /// Connects to a backend; names are resolved now, and all their addresses tried in order.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong with the last address, or that the time was up.
+    pub(crate) async fn connect(to: &Connect, within: Duration) -> io::Result<Self> {
+        match tokio::time::timeout(within, Self::dial(to)).await {
+            Ok(result) => result.map_err(|error| in_words(format_args!("backend {to}"), &error)),
+            Err(_) => Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                format!("backend {to}: no answer within {within:?} (--connect-timeout)"),
+            )),
+        }
+    }
+
+    async fn dial(to: &Connect) -> io::Result<Self> {
+        let (host, port) = match to {
+            Connect::Unix(path) => {
+                return Ok(Self::Unix(Arc::new(UnixStream::connect(path).await?)));
+            }
+            Connect::Tcp { host, port } => (host, *port),
+        };
+        let name = match host {
+            Host::Address(address) => {
+                return Self::tcp(TcpStream::connect((*address, port)).await?);
+            }
+            Host::Name(name) => name,
+        };
+        let mut addresses: Vec<_> = tokio::net::lookup_host((name.as_str(), port)).await?.collect();
+        if name == "localhost" {
+            // Servers on localhost often listen on 127.0.0.1 only.
+            addresses.sort_by_key(SocketAddr::is_ipv6);
+        }
+        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        for address in addresses {
+            match TcpStream::connect(address).await {
+                Ok(socket) => return Self::tcp(socket),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    /// A TCP socket, made ready for a proxy: nothing is held back to fill a segment.
+    pub(crate) fn tcp(socket: TcpStream) -> io::Result<Self> {
+        socket.set_nodelay(true)?;
+        Ok(Self::Tcp(Arc::new(socket)))
+    }
+
+    /// The address of the other end, where it has one.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        match self {
+            Stream::Tcp(socket) => socket.peer_addr().ok(),
+            Stream::Unix(_) => None,
+        }
+    }
+
+    /// The address of this end, where it has one.
+    pub(crate) fn local(&self) -> Option<SocketAddr> {
+        match self {
+            Stream::Tcp(socket) => socket.local_addr().ok(),
+            Stream::Unix(_) => None,
+        }
+    }
+
+    /// Reads into `buffer`; 0 is the end of stream.
+    pub(crate) fn poll_read(
+        &self,
+        cx: &mut Context<'_>,
+        buffer: &mut impl BufMut,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.poll_readable(cx))?;
+            match each!(self, socket => socket.try_read_buf(buffer)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    /// Writes what the system takes.
+    pub(crate) fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.poll_writable(cx))?;
+            match each!(self, socket => socket.try_write(bytes)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    /// Waits until reading is worth a try.
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, socket => socket.poll_read_ready(cx))
+    }
+
+    /// Waits until writing is worth a try.
+    pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, socket => socket.poll_write_ready(cx))
+    }
+
+    /// Does IO of its own on the socket: `WouldBlock` means that it has to be waited for again.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn try_io<T>(
+        &self,
+        interest: Interest,
+        io: impl FnOnce(BorrowedFd<'_>) -> io::Result<T>,
+    ) -> io::Result<T> {
+        each!(self, socket => socket.try_io(interest, || io(socket.as_fd())))
+    }
+
+    /// Completes when the connection has failed, even while nobody reads or writes.
+    pub(crate) fn failed(&self) -> impl Future<Output = ()> + Send + 'static {
+        let stream = self.clone();
+        async move {
+            // An error of `ready` itself means that the runtime is shutting down.
+            let _ = each!(&stream, socket => socket.ready(Interest::ERROR).await);
+        }
+    }
+
+    /// Tells the other end that nothing more will come.
+    pub(crate) fn shutdown(&self) {
+        // It fails where the other end is gone already, and then there is nobody to tell.
+        let _ = each!(self, socket => SockRef::from(&**socket).shutdown(Shutdown::Write));
+    }
+
+    /// Makes the end of this socket a reset: what was not sent is thrown away.
+    pub(crate) fn abort(&self) {
+        if let Stream::Tcp(socket) = self {
+            let _ = SockRef::from(&**socket).set_linger(Some(Duration::ZERO));
+        }
+    }
+
+    /// How many written bytes have not reached the other end's system yet.
+    pub(crate) fn unsent(&self) -> usize {
+        match self {
+            Stream::Tcp(socket) => socket::unsent(socket.as_fd()).unwrap_or(0),
+            Stream::Unix(_) => 0,
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The mini-language of one-line forms: parts between colons, `key=value`, a backslash to quote.
+//!
+//! It only cuts text into parts; it never knows what they mean.
+
+use std::fmt;
+
+/// One part of a one-line form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// What stands before the first unquoted `=`, if there is one.
+    pub(crate) key: Option<String>,
+    /// The rest, with the quoting taken off.
+    pub(crate) value: String,
+}
+
+/// Cuts a text at `separator`s.
+///
+/// A backslash takes the next character as it is; inside `[ ]` nothing separates.
+pub(crate) fn parts(text: &str, separator: char) -> Result<Vec<Part>, NotationError> {
+    pieces(text, separator)?.into_iter().map(part).collect()
+}
+
+/// Cuts a text at `separator`s and leaves all quoting where it is.
+pub(crate) fn pieces(text: &str, separator: char) -> Result<Vec<&str>, NotationError> {
+    let mut pieces = Vec::new();
+    let (mut start, mut depth) = (0, 0_u32);
+    let mut characters = text.char_indices();
+    while let Some((at, character)) = characters.next() {
+        match character {
+            '\\' if characters.next().is_none() => return Err(NotationError::Backslash),
+            '[' => depth += 1,
+            ']' => depth = depth.saturating_sub(1),
+            found if found == separator && depth == 0 => {
+                pieces.push(&text[start..at]);
+                start = at + found.len_utf8();
+            }
+            _ => {}
+        }
+    }
+    if depth > 0 {
+        return Err(NotationError::Bracket);
+    }
+    pieces.push(&text[start..]);
+    Ok(pieces)
+}
+
+fn part(piece: &str) -> Result<Part, NotationError> {
+    let mut key = None;
+    let mut value = String::with_capacity(piece.len());
+    let mut characters = piece.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => value.push(characters.next().ok_or(NotationError::Backslash)?),
+            '=' if key.is_none() => key = Some(std::mem::take(&mut value)),
+            other => value.push(other),
+        }
+    }
+    Ok(Part { key, value })
+}
+
+/// A text that cannot be cut into parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotationError {
+    Backslash,
+    Bracket,
+}
+
+impl fmt::Display for NotationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            NotationError::Backslash => r"ends in a lone backslash; write \\ for one",
+            NotationError::Bracket => r"a [ is never closed; write \[ for a plain one",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flat(text: &str) -> Vec<(Option<String>, String)> {
+        parts(text, ':').unwrap().into_iter().map(|part| (part.key, part.value)).collect()
+    }
+
+    fn pair(key: &str, value: &str) -> (Option<String>, String) {
+        (Some(key.to_owned()), value.to_owned())
+    }
+
+    #[test]
+    fn colons_separate_and_the_first_equals_sign_names() {
+        assert_eq!(
+            flat("delay:sleep=2s:a=b=c"),
+            [(None, "delay".to_owned()), pair("sleep", "2s"), pair("a", "b=c")]
+        );
+        assert_eq!(flat(""), [(None, String::new())]);
+    }
+
+    #[test]
+    fn backslashes_and_brackets_keep_colons() {
+        assert_eq!(flat(r"text=a\:b\=c\\"), [pair("text", r"a:b=c\")]);
+        assert_eq!(flat("source=[2001:db8::]/32"), [pair("source", "[2001:db8::]/32")]);
+        assert_eq!(flat(r"match=\[a:b"), [pair("match", "[a"), (None, "b".to_owned())]);
+    }
+
+    #[test]
+    fn what_is_left_open_is_an_error() {
+        assert_eq!(parts(r"a\", ':'), Err(NotationError::Backslash));
+        assert_eq!(parts("a=[b:c", ':'), Err(NotationError::Bracket));
+    }
+}

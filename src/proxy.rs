@@ -1,0 +1,390 @@
+//! A proxy: listeners, a backend, a protocol and rules under one name.
+//!
+//! It accepts and spawns; it never looks at bytes.
+
+use crate::endpoint::{Connect, Listen, Listener, Local, Stream, plain};
+use crate::journal::Entry;
+use crate::pump::{Ending, Order, Outside, PATIENCE, Pump};
+use crate::rule::Rules;
+use crate::session::{Session, Settings};
+use crate::stats::{Live, Stats};
+use crate::timer::Clock;
+use chenapan_core::{Connection, Direction, Instances, Protocol};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How long accepting pauses when descriptors have run out and none comes back.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How a proxy treats its connections.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Limits {
+    /// How many bytes each direction of a connection may hold.
+    pub buffer: usize,
+    /// How long connecting to the backend may take.
+    pub connect_timeout: Duration,
+    /// How many connections there may be at once; more wait to be accepted.
+    pub max_connections: Option<usize>,
+    /// Whether bytes that the protocol cannot parse close the connection.
+    pub strict: bool,
+    /// Whether a source whose backend cannot be reached is reset instead of closed.
+    pub reset_refused: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            buffer: 64 * 1024,
+            connect_timeout: Duration::from_secs(10),
+            max_connections: None,
+            strict: false,
+            reset_refused: false,
+        }
+    }
+}
+
+/// What a proxy is made from.
+#[derive(Clone)]
+pub struct Config {
+    /// Its name, in logs and reports.
+    pub name: String,
+    /// Where it listens.
+    pub listen: Vec<Listen>,
+    /// Where it connects to.
+    pub backend: Connect,
+    /// Its protocol.
+    pub protocol: Arc<dyn Instances<dyn Protocol>>,
+    /// Its rules.
+    pub rules: Rules,
+    /// How it treats its connections.
+    pub limits: Limits,
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("name", &self.name)
+            .field("listen", &self.listen)
+            .field("backend", &self.backend)
+            .field("rules", &self.rules)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A running proxy. It stops when [`Proxy::stop`] says so, or when its runtime ends.
+#[derive(Clone, Debug)]
+pub struct Proxy {
+    shared: Arc<Shared>,
+    locals: Arc<[Local]>,
+}
+
+/// What the connections of a proxy share.
+pub(crate) struct Shared {
+    config: Config,
+    settings: Settings,
+    clock: Clock,
+    journal: Option<mpsc::Sender<Vec<Entry>>>,
+    stats: Stats,
+    rules: watch::Sender<Arc<Rules>>,
+    started: Instant,
+    numbers: AtomicU64,
+    live: Mutex<BTreeMap<u64, Entrant>>,
+    /// Told when a connection has ended: descriptors are free again.
+    left: Notify,
+    accepting: CancellationToken,
+    tasks: TaskTracker,
+    warned: AtomicBool,
+}
+
+/// A connection in the table of live ones.
+struct Entrant {
+    connection: Connection,
+    since: Instant,
+    outside: Arc<Outside>,
+}
+
+impl Proxy {
+    /// Binds the listeners and starts to accept.
+    pub(crate) fn start(
+        config: Config,
+        settings: Settings,
+        clock: Clock,
+        journal: Option<mpsc::Sender<Vec<Entry>>>,
+    ) -> io::Result<Self> {
+        let listeners: Vec<_> =
+            config.listen.iter().map(Listener::bind).collect::<Result<_, _>>()?;
+        let locals = listeners.iter().map(Listener::local).collect::<Result<_, _>>()?;
+        let most = config.limits.max_connections.map(|most| Arc::new(Semaphore::new(most)));
+        let shared = Arc::new(Shared {
+            rules: watch::Sender::new(Arc::new(config.rules.clone())),
+            settings: Settings {
+                buffer: config.limits.buffer,
+                strict: config.limits.strict,
+                journal: journal.is_some(),
+                ..settings
+            },
+            config,
+            clock,
+            journal,
+            stats: Stats::default(),
+            started: Instant::now(),
+            numbers: AtomicU64::new(0),
+            live: Mutex::default(),
+            left: Notify::new(),
+            accepting: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            warned: AtomicBool::new(false),
+        });
+        for listener in listeners {
+            tokio::spawn(accept(Arc::clone(&shared), listener, most.clone()));
+        }
+        Ok(Self { shared, locals })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.shared.config.name
+    }
+
+    /// Where it really listens, in the order of its configuration.
+    pub fn locals(&self) -> &[Local] {
+        &self.locals
+    }
+
+    /// Its backend.
+    pub fn backend(&self) -> &Connect {
+        &self.shared.config.backend
+    }
+
+    /// Its counters.
+    pub fn stats(&self) -> &Stats {
+        &self.shared.stats
+    }
+
+    /// The rules in force.
+    pub fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.shared.rules.borrow())
+    }
+
+    /// Puts other rules in force, on open connections too. What was judged already stays judged;
+    /// a rule that has not changed keeps its state.
+    pub fn set_rules(&self, rules: Rules) {
+        self.shared.rules.send_modify(|current| *current = Arc::new(rules.after(current)));
+        for entrant in self.shared.live().values() {
+            entrant.outside.wake();
+        }
+    }
+
+    /// The connections that are open now, by number.
+    pub fn connections(&self) -> Vec<Live> {
+        let live = |(number, entrant): (&u64, &Entrant)| Live {
+            number: *number,
+            source: entrant.connection.source,
+            age: entrant.since.elapsed(),
+            sent: [0, 1].map(|way| entrant.outside.sent[way].load(Ordering::Relaxed)),
+        };
+        self.shared.live().iter().map(live).collect()
+    }
+
+    /// Closes one connection in order; false where there is none of this number.
+    pub fn close(&self, number: u64) -> bool {
+        self.order(number, Order::Close)
+    }
+
+    /// Resets one connection; false where there is none of this number.
+    pub fn reset(&self, number: u64) -> bool {
+        self.order(number, Order::Reset)
+    }
+
+    /// Stops accepting, lets connections finish for `grace`, then closes them. The listeners'
+    /// ports are free when this returns.
+    pub async fn stop(&self, grace: Duration) {
+        self.shared.accepting.cancel();
+        self.shared.tasks.close();
+        if tokio::time::timeout(grace, self.shared.tasks.wait()).await.is_ok() {
+            return;
+        }
+        for entrant in self.shared.live().values() {
+            entrant.outside.order(Order::Close);
+        }
+        // Closing in order is itself bounded.
+        let _ = tokio::time::timeout(2 * PATIENCE, self.shared.tasks.wait()).await;
+    }
+
+    fn order(&self, number: u64, order: Order) -> bool {
+        let live = self.shared.live();
+        live.get(&number).map(|entrant| entrant.outside.order(order)).is_some()
+    }
+}
+
+impl Shared {
+    pub(crate) fn backend(&self) -> Connect {
+        self.config.backend.clone()
+    }
+
+    pub(crate) fn rules(&self) -> watch::Receiver<Arc<Rules>> {
+        self.rules.subscribe()
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(crate) fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    pub(crate) fn journal(&self) -> Option<&mpsc::Sender<Vec<Entry>>> {
+        self.journal.as_ref()
+    }
+
+    pub(crate) fn connect_timeout(&self) -> Duration {
+        self.config.limits.connect_timeout
+    }
+
+    pub(crate) fn resets_refused(&self) -> bool {
+        self.config.limits.reset_refused
+    }
+
+    /// Says once that a rule drops pieces of a stream that has no units.
+    pub(crate) fn warn_dropped(&self) {
+        if !self.warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                proxy = self.config.name,
+                "a rule drops bytes without structure: what is left is a stream with holes"
+            );
+        }
+    }
+
+    fn live(&self) -> MutexGuard<'_, BTreeMap<u64, Entrant>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+async fn accept(shared: Arc<Shared>, listener: Listener, most: Option<Arc<Semaphore>>) {
+    // Its token stays known to the tracker until the socket is closed.
+    let _open = shared.tasks.token();
+    let mut exhausted = false;
+    loop {
+        let place = async {
+            let permit = match &most {
+                Some(most) => Arc::clone(most).acquire_owned().await.ok(),
+                None => None,
+            };
+            (permit, listener.accept().await)
+        };
+        let (permit, accepted) = tokio::select! {
+            () = shared.accepting.cancelled() => return,
+            place = place => place,
+        };
+        match accepted {
+            Ok(source) => {
+                exhausted = false;
+                begin(&shared, source, permit);
+            }
+            Err(error) if is_passing(&error) => {}
+            Err(error) => {
+                if !exhausted {
+                    exhausted = true;
+                    tracing::warn!(
+                        proxy = shared.config.name,
+                        error = plain(&error),
+                        connections = shared.stats.active(),
+                        "cannot accept; waiting until a connection ends"
+                    );
+                }
+                tokio::select! {
+                    () = shared.accepting.cancelled() => return,
+                    () = shared.left.notified() => {}
+                    () = tokio::time::sleep(PAUSE) => {}
+                }
+            }
+        }
+    }
+}
+
+/// Errors of one connection, not of the listener.
+fn is_passing(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, NotConnected};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | NotConnected)
+        || error.kind() == io::ErrorKind::InvalidInput
+}
+
+/// Starts the task of one connection.
+fn begin(shared: &Arc<Shared>, source: Stream, permit: Option<OwnedSemaphorePermit>) {
+    let since = Instant::now();
+    let mut connection = Connection::new(shared.numbers.fetch_add(1, Ordering::Relaxed) + 1);
+    connection.accepted = since - shared.started;
+    connection.source = source.peer();
+    connection.local = source.local();
+    let outside = Arc::new(Outside::default());
+    let entrant = Entrant { connection: connection.clone(), since, outside: Arc::clone(&outside) };
+    shared.live().insert(connection.number, entrant);
+    shared.stats.accepted.add(1);
+    let guard = Guard { shared: Arc::clone(shared), number: connection.number, _permit: permit };
+    let shared = Arc::clone(shared);
+    shared.tasks.clone().spawn(async move {
+        let number = connection.number;
+        tracing::debug!(connection = number, source = ?connection.source, "accepted");
+        let rules = shared.rules();
+        let snapshot = Arc::clone(&rules.borrow());
+        let protocol = shared.config.protocol.instance();
+        let session = Session::new(connection, protocol, snapshot, shared.settings);
+        let ending = Pump::new(session, source, Arc::clone(&shared), outside, since).run().await;
+        shared.count(number, &ending);
+        drop(guard);
+    });
+}
+
+/// Takes a connection off the books, also when a plug-in has panicked.
+struct Guard {
+    shared: Arc<Shared>,
+    number: u64,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!(connection = self.number, "a plug-in has panicked; connection ended");
+        }
+        self.shared.live().remove(&self.number);
+        self.shared.stats.ended.add(1);
+        self.shared.left.notify_waiters();
+    }
+}
+
+impl Shared {
+    fn count(&self, connection: u64, ending: &Ending) {
+        let stats = &self.stats;
+        let counter = match ending {
+            Ending::Done(Some(Direction::Downstream)) => &stats.closed_by_backend,
+            Ending::Done(_) => &stats.closed_by_source,
+            Ending::Close => &stats.closed_by_proxy,
+            Ending::Reset => &stats.reset_by_proxy,
+            Ending::Lost(Direction::Upstream) => &stats.reset_by_source,
+            Ending::Lost(Direction::Downstream) => &stats.reset_by_backend,
+            Ending::Unreachable(error) => {
+                tracing::warn!(connection, error = plain(error), "the backend cannot be reached");
+                &stats.unreachable
+            }
+        };
+        counter.add(1);
+        tracing::debug!(connection, ?ending, "ended");
+    }
+}

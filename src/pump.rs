@@ -1,0 +1,633 @@
+//! Two streams and a loop: reads, asks the session, writes.
+//!
+//! Only this file and `splice.rs` read and write proxied streams. It decides nothing about bytes.
+
+use crate::endpoint::{Connect, Stream};
+use crate::proxy::Shared;
+use crate::rule::Rules;
+use crate::session::{Output, Session};
+#[cfg(target_os = "linux")]
+use crate::splice::Pipe;
+use crate::timer::Timer;
+use bytes::{Buf, BufMut, BytesMut};
+use chenapan_core::Direction;
+use std::cell::RefCell;
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::watch;
+
+/// How much one read of bytes that nobody looks at may take.
+const SCRATCH: usize = 64 * 1024;
+
+/// How little room in a read buffer makes a new one worth its while, and the size of that one.
+const READ_LOW: usize = 2 * 1024;
+const READ_SIZE: usize = 32 * 1024;
+
+/// After so many transfers in a row below this size bytes go through the buffer again: for small
+/// messages that is two system calls instead of three.
+#[cfg(target_os = "linux")]
+const SMALL: usize = 16 * 1024;
+#[cfg(target_os = "linux")]
+const SMALL_RUN: u32 = 8;
+
+/// How often a connection may go round before others on its thread get their turn.
+const ROUNDS: usize = 32;
+
+/// How long the end of a connection waits for bytes that the receiver does not take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
+
+thread_local! {
+    /// Never holds anything across a wait: an idle connection costs no buffer.
+    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into());
+}
+
+/// How a connection has ended.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    /// Both sides have ended their streams; the first one to do so.
+    Done(Option<Direction>),
+    /// A rule, a stop or an outside order ends it in order.
+    Close,
+    /// A rule or an order resets it.
+    Reset,
+    /// The sender of a direction has reset it: so do we.
+    Lost(Direction),
+    /// The backend could not be reached.
+    Unreachable(io::Error),
+}
+
+/// What others may know of a running connection and ask of it.
+#[derive(Debug, Default)]
+pub(crate) struct Outside {
+    waker: Mutex<Option<Waker>>,
+    order: AtomicU8,
+    pub(crate) sent: [AtomicU64; 2],
+}
+
+/// What a connection can be told from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    Close = 1,
+    Reset = 2,
+}
+
+impl Outside {
+    /// Makes the connection look at its rules and orders.
+    pub(crate) fn wake(&self) {
+        if let Some(waker) = &*self.waker.lock().unwrap_or_else(PoisonError::into_inner) {
+            waker.wake_by_ref();
+        }
+    }
+
+    fn add_sent(&self, direction: Direction, bytes: usize) {
+        self.sent[direction as usize].fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn order(&self, order: Order) {
+        self.order.store(order as u8, Ordering::Relaxed);
+        self.wake();
+    }
+}
+
+type Task<T = ()> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// One proxied connection at work: a future that ends with the connection.
+pub(crate) struct Pump {
+    session: Session,
+    source: Stream,
+    backend: Option<Stream>,
+    dial: Option<Task<io::Result<Stream>>>,
+    to: Connect,
+    ways: [Way; 2],
+    shared: Arc<Shared>,
+    outside: Arc<Outside>,
+    rules: watch::Receiver<Arc<Rules>>,
+    timer: Timer,
+    started: Instant,
+    /// An end that waits for the last bytes to be written, and since when.
+    ending: Option<(Ending, Instant)>,
+    first_end: Option<Direction>,
+    /// The side that went away without an end of its stream.
+    lost: Option<Direction>,
+    waker: Option<Waker>,
+    /// Entries that the journal has no room for yet: the connection waits.
+    journalling: Option<Task>,
+}
+
+/// What is under way in one direction.
+#[derive(Default)]
+struct Way {
+    /// Handed out by the session (or read past it) and not written yet.
+    pending: BytesMut,
+    #[cfg(target_os = "linux")]
+    pipe: Option<Pipe>,
+    /// Small transfers through the pipe in a row.
+    #[cfg(target_os = "linux")]
+    small: u32,
+    /// The sender has ended, or is gone.
+    ended: bool,
+    /// When the session wants to be asked again.
+    next: Option<Duration>,
+    /// Watches a sender that is not read from: none would notice that it went away.
+    failure: Option<Task>,
+}
+
+impl Way {
+    fn idle(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        if self.pipe.as_ref().is_some_and(|pipe| pipe.filled() > 0) {
+            return false;
+        }
+        self.pending.is_empty()
+    }
+}
+
+impl Pump {
+    pub(crate) fn new(
+        session: Session,
+        source: Stream,
+        shared: Arc<Shared>,
+        outside: Arc<Outside>,
+        started: Instant,
+    ) -> Self {
+        Self {
+            session,
+            source,
+            backend: None,
+            dial: None,
+            to: shared.backend(),
+            ways: Default::default(),
+            rules: shared.rules(),
+            timer: shared.clock().timer(),
+            shared,
+            outside,
+            started,
+            ending: None,
+            first_end: None,
+            lost: None,
+            waker: None,
+            journalling: None,
+        }
+    }
+
+    /// Runs the connection to its end, and ends both sockets accordingly.
+    pub(crate) async fn run(mut self) -> Ending {
+        self.session.accepted(Duration::ZERO);
+        let ending = std::future::poll_fn(|cx| self.poll(cx)).await;
+        while let Some(waiting) = self.journalling.take() {
+            waiting.await;
+            self.note();
+        }
+        let streams: Vec<_> = self.backend.iter().chain([&self.source]).collect();
+        match &ending {
+            Ending::Done(_) => {}
+            Ending::Reset | Ending::Lost(_) => abort(&streams).await,
+            Ending::Unreachable(_) if self.shared.resets_refused() => abort(&streams).await,
+            Ending::Close | Ending::Unreachable(_) => linger(&streams).await,
+        }
+        ending
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
+        self.register(cx);
+        for _ in 0..ROUNDS {
+            if let Some(ending) = self.heed() {
+                return Poll::Ready(ending);
+            }
+            let mut progress = false;
+            for direction in Direction::BOTH {
+                progress |= self.write(direction, cx);
+                progress |= self.read(direction, cx);
+            }
+            progress |= self.connect(cx);
+            self.note();
+            if let Some(waiting) = &mut self.journalling {
+                ready!(waiting.as_mut().poll(cx));
+                self.journalling = None;
+                progress = true;
+            }
+            if let Some(ending) = self.ended() {
+                return Poll::Ready(ending);
+            }
+            if !progress {
+                return self.rest(cx);
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Lets others wake this task.
+    fn register(&mut self, cx: &Context<'_>) {
+        if self.waker.as_ref().is_none_or(|known| !known.will_wake(cx.waker())) {
+            let waker = cx.waker().clone();
+            *self.outside.waker.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some(waker.clone());
+            self.waker = Some(waker);
+        }
+    }
+
+    /// Looks at changed rules and at orders from outside.
+    fn heed(&mut self) -> Option<Ending> {
+        if self.rules.has_changed().unwrap_or(false) {
+            let rules = Arc::clone(&self.rules.borrow_and_update());
+            self.session.update(rules, self.now());
+        }
+        match self.outside.order.load(Ordering::Relaxed) {
+            0 => None,
+            order if order == Order::Reset as u8 => Some(Ending::Reset),
+            _ => Some(Ending::Close),
+        }
+    }
+
+    /// Dials once the session says so.
+    fn connect(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(dial) = &mut self.dial else {
+            return false;
+        };
+        let Poll::Ready(result) = dial.as_mut().poll(cx) else {
+            return false;
+        };
+        self.dial = None;
+        match result {
+            Ok(stream) => {
+                self.session.open(stream.peer(), self.now());
+                self.backend = Some(stream);
+            }
+            Err(error) => self.end(Ending::Unreachable(error)),
+        }
+        true
+    }
+
+    /// Writes what is due in a direction; whether anything happened.
+    fn write(&mut self, direction: Direction, cx: &mut Context<'_>) -> bool {
+        let mut progress = false;
+        loop {
+            match self.flush_way(direction, cx) {
+                Flushed::Blocked => return progress,
+                Flushed::Some => progress = true,
+                Flushed::Nothing => {}
+            }
+            if self.ending.is_some() {
+                return progress;
+            }
+            let now = self.now();
+            self.ways[direction as usize].next = None;
+            match self.session.poll(direction, now) {
+                Output::Write(bytes) => self.ways[direction as usize].pending = bytes,
+                Output::Finish => {
+                    if let Some(stream) = self.receiver(direction) {
+                        stream.shutdown();
+                    }
+                }
+                Output::Dial => {
+                    let (to, within) = (self.to.clone(), self.shared.connect_timeout());
+                    self.dial = Some(Box::pin(async move { Stream::connect(&to, within).await }));
+                }
+                Output::Close => self.end(Ending::Close),
+                Output::Reset => self.end(Ending::Reset),
+                Output::Wait(at) => {
+                    self.ways[direction as usize].next = Some(at);
+                    return progress;
+                }
+                Output::Idle => return progress,
+            }
+            progress = true;
+        }
+    }
+
+    /// Writes what is pending in a direction, pipe before buffer.
+    fn flush_way(&mut self, direction: Direction, cx: &mut Context<'_>) -> Flushed {
+        let receiver = match direction {
+            Direction::Upstream => self.backend.as_ref(),
+            Direction::Downstream => Some(&self.source),
+        };
+        let way = &mut self.ways[direction as usize];
+        if way.idle() {
+            return Flushed::Nothing;
+        }
+        let Some(receiver) = receiver else {
+            return Flushed::Blocked;
+        };
+        while !way.idle() {
+            #[cfg(target_os = "linux")]
+            let piped = way.pipe.as_mut().filter(|pipe| pipe.filled() > 0);
+            #[cfg(not(target_os = "linux"))]
+            let piped: Option<&mut BytesMut> = None;
+            let written = match piped {
+                #[cfg(target_os = "linux")]
+                Some(pipe) => pipe.poll_drain(receiver, cx),
+                _ => receiver.poll_write(cx, &way.pending).map_ok(|written| {
+                    way.pending.advance(written);
+                    written
+                }),
+            };
+            match written {
+                Poll::Pending => return Flushed::Blocked,
+                Poll::Ready(Ok(written)) => {
+                    self.shared.stats().add_sent(direction, written as u64);
+                    self.outside.add_sent(direction, written);
+                }
+                Poll::Ready(Err(error)) => {
+                    // The receiver is gone: what it sent before may still be read.
+                    self.lost(direction.opposite(), &error);
+                    return Flushed::Some;
+                }
+            }
+        }
+        way.pending = BytesMut::new();
+        Flushed::Some
+    }
+
+    /// Reads in a direction as far as there is room; whether anything happened.
+    fn read(&mut self, direction: Direction, cx: &mut Context<'_>) -> bool {
+        if self.ending.is_some() || self.ways[direction as usize].ended {
+            return false;
+        }
+        if self.backend.is_none() {
+            // A rule may hold the dial for long; the dial itself is bounded.
+            return self.dial.is_none() && self.watch(direction, cx);
+        }
+        let now = self.now();
+        let read = if self.session.transparent(direction, now) {
+            if !self.ways[direction as usize].idle() {
+                return self.watch(direction, cx);
+            }
+            self.read_past(direction, cx)
+        } else {
+            match self.session.wants(direction) {
+                0 => return self.watch(direction, cx),
+                room => self.read_into(direction, room, cx),
+            }
+        };
+        match read {
+            Poll::Pending => false,
+            Poll::Ready(Ok(0)) => {
+                self.ways[direction as usize].ended = true;
+                self.first_end.get_or_insert(direction);
+                self.session.ended(direction, self.now());
+                true
+            }
+            Poll::Ready(Ok(bytes)) => {
+                self.shared.stats().add_received(direction, bytes as u64);
+                true
+            }
+            Poll::Ready(Err(error)) => {
+                self.lost(direction, &error);
+                true
+            }
+        }
+    }
+
+    /// Reads bytes that rules or the protocol have to see.
+    fn read_into(
+        &mut self,
+        direction: Direction,
+        room: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let input = self.session.input(direction);
+        if input.capacity() - input.len() < READ_LOW.min(room) {
+            input.reserve(READ_SIZE.min(room));
+        }
+        let spare = (input.capacity() - input.len()).min(room);
+        let sender = match direction {
+            Direction::Upstream => Some(&self.source),
+            Direction::Downstream => self.backend.as_ref(),
+        };
+        let Some(sender) = sender else {
+            return Poll::Pending;
+        };
+        let read = sender.poll_read(cx, &mut input.limit(spare));
+        if matches!(read, Poll::Ready(Ok(1..))) {
+            self.session.received(direction, self.now());
+        }
+        read
+    }
+
+    /// Moves bytes that nobody has to see: in the kernel when there are many, through a buffer of
+    /// the thread when there are few.
+    fn read_past(&mut self, direction: Direction, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let (sender, receiver) = match (direction, &self.backend) {
+            (Direction::Upstream, Some(backend)) => (&self.source, backend),
+            (Direction::Downstream, Some(backend)) => (backend, &self.source),
+            (_, None) => return Poll::Pending,
+        };
+        let way = &mut self.ways[direction as usize];
+        #[cfg(target_os = "linux")]
+        if let Some(pipe) = &mut way.pipe {
+            let read = pipe.poll_fill(sender, cx);
+            if let Poll::Ready(Ok(bytes)) = read {
+                self.session.passed(direction, bytes as u64);
+                way.small = if bytes < SMALL { way.small + 1 } else { 0 };
+            }
+            if read.is_pending() || way.small >= SMALL_RUN {
+                way.small = 0;
+                if pipe.filled() == 0 {
+                    way.pipe = None;
+                }
+            }
+            if read.is_ready() {
+                return read;
+            }
+        }
+        let (read, written) = BUFFER.with_borrow_mut(|buffer| {
+            let mut space = &mut buffer[..];
+            let read = sender.poll_read(cx, &mut space);
+            let Poll::Ready(Ok(bytes @ 1..)) = read else {
+                return (read, None);
+            };
+            let written = receiver.poll_write(cx, &buffer[..bytes]);
+            let done = match &written {
+                Poll::Ready(Ok(done)) => *done,
+                _ => 0,
+            };
+            way.pending.extend_from_slice(&buffer[done..bytes]);
+            (read, Some(written))
+        });
+        let Poll::Ready(Ok(bytes @ 1..)) = read else {
+            return read;
+        };
+        self.session.passed(direction, bytes as u64);
+        #[cfg(target_os = "linux")]
+        if bytes == SCRATCH {
+            // Without a pipe it goes on through the buffer.
+            way.pipe = Pipe::take().ok();
+        }
+        match written {
+            Some(Poll::Ready(Ok(written))) => {
+                self.shared.stats().add_sent(direction, written as u64);
+                self.outside.add_sent(direction, written);
+            }
+            Some(Poll::Ready(Err(error))) => {
+                way.pending.clear();
+                self.lost(direction.opposite(), &error);
+            }
+            _ => {}
+        }
+        read
+    }
+
+    /// Watches for the failure of a sender that is not read from now.
+    fn watch(&mut self, direction: Direction, cx: &mut Context<'_>) -> bool {
+        let sender = match direction {
+            Direction::Upstream => &self.source,
+            Direction::Downstream => match &self.backend {
+                Some(backend) => backend,
+                None => return false,
+            },
+        };
+        let failure =
+            self.ways[direction as usize].failure.get_or_insert_with(|| Box::pin(sender.failed()));
+        if failure.as_mut().poll(cx).is_pending() {
+            return false;
+        }
+        self.lost(direction, &io::ErrorKind::ConnectionReset.into());
+        true
+    }
+
+    /// The sender of a direction is gone without an end of its stream.
+    fn lost(&mut self, direction: Direction, error: &io::Error) {
+        tracing::debug!(
+            connection = self.session.connection().number,
+            %direction,
+            %error,
+            "the sender is gone"
+        );
+        if let Some(first) = self.lost {
+            // Now both are.
+            self.ways = Default::default();
+            return self.end(Ending::Lost(first));
+        }
+        self.lost = Some(direction);
+        self.session.reset(direction, self.now());
+        self.ways[direction as usize].ended = true;
+        // What was on its way to it has nowhere to go.
+        self.ways[direction.opposite() as usize] = Way { ended: true, ..Way::default() };
+    }
+
+    fn end(&mut self, ending: Ending) {
+        let ending = match (ending, self.lost) {
+            (Ending::Reset, Some(direction)) => Ending::Lost(direction),
+            (ending, _) => ending,
+        };
+        if self.ending.is_none() {
+            self.ending = Some((ending, Instant::now()));
+        }
+    }
+
+    /// How the connection has ended, if it has.
+    fn ended(&mut self) -> Option<Ending> {
+        let unwritten = self.ways.iter().any(|way| !way.idle());
+        if let Some(due) = self.session.overdue()
+            && self.ending.is_none()
+            && unwritten
+            && self.now() >= due.saturating_add(PATIENCE)
+        {
+            return Some(Ending::Reset);
+        }
+        match &self.ending {
+            Some((_, since)) if unwritten && since.elapsed() < PATIENCE => None,
+            Some(_) => self.ending.take().map(|(ending, _)| ending),
+            None if !unwritten && self.session.done() => Some(Ending::Done(self.first_end)),
+            None => None,
+        }
+    }
+
+    /// Nothing more can be done now: gives memory back and sets the timer.
+    fn rest(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
+        for direction in Direction::BOTH {
+            let input = self.session.input(direction);
+            if input.is_empty() && input.capacity() > 0 {
+                *input = BytesMut::new();
+            }
+        }
+        let patience = match &self.ending {
+            Some((_, since)) => Some(*since + PATIENCE),
+            None => self.session.overdue().map(|due| self.started + due + PATIENCE),
+        };
+        let next = self.ways.iter().filter_map(|way| way.next).min();
+        let next = next.and_then(|at| self.started.checked_add(at));
+        match [next, patience].into_iter().flatten().min() {
+            Some(deadline) => self.timer.set(deadline, cx),
+            None => self.timer.clear(),
+        }
+        Poll::Pending
+    }
+
+    /// Hands what happened to the journal and the counters.
+    fn note(&mut self) {
+        if self.session.dropped() {
+            self.shared.warn_dropped();
+        }
+        match self.session.unparsed() {
+            0 => {}
+            more => self.shared.stats().unparsed.add(more),
+        }
+        let Some(journal) = self.shared.journal().filter(|_| self.journalling.is_none()) else {
+            return;
+        };
+        let entries = self.session.entries();
+        if entries.is_empty() {
+            return;
+        }
+        if let Err(TrySendError::Full(entries)) = journal.try_send(entries) {
+            let journal = journal.clone();
+            // The journal is gone only when the program ends.
+            self.journalling = Some(Box::pin(async move {
+                let _ = journal.send(entries).await;
+            }));
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn receiver(&self, direction: Direction) -> Option<&Stream> {
+        match direction {
+            Direction::Upstream => self.backend.as_ref(),
+            Direction::Downstream => Some(&self.source),
+        }
+    }
+}
+
+enum Flushed {
+    Nothing,
+    Some,
+    Blocked,
+}
+
+/// Resets both sides once what was written has reached them.
+async fn abort(streams: &[&Stream]) {
+    let unsent = || streams.iter().any(|stream| stream.unsent() > 0);
+    let end = Instant::now() + PATIENCE;
+    // The kernel throws away what it has not sent when a socket is reset, and tells nobody when
+    // it has sent all: it must be asked.
+    while unsent() && Instant::now() < end {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    streams.iter().for_each(|stream| stream.abort());
+}
+
+/// Ends both sides in order: a socket that is closed with unread bytes in it would be reset.
+async fn linger(streams: &[&Stream]) {
+    streams.iter().for_each(|stream| stream.shutdown());
+    let drained = async {
+        for stream in streams {
+            std::future::poll_fn(|cx| {
+                BUFFER.with_borrow_mut(|buffer| {
+                    while ready!(stream.poll_read(cx, &mut &mut buffer[..])).is_ok_and(|n| n > 0) {}
+                    Poll::Ready(())
+                })
+            })
+            .await;
+        }
+    };
+    let _ = tokio::time::timeout(PATIENCE, drained).await;
+}

@@ -1,0 +1,292 @@
+//! A rule: a behavior with its options, and the selectors that say when it applies.
+
+mod selectors;
+mod written;
+
+use chenapan_core::{
+    Behavior, BehaviorEntry, Connection, Direction, Directions, Fault, Instances, Key, OptionError,
+    Registry, UnknownName, nearest,
+};
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use selectors::SELECTORS;
+pub(crate) use selectors::Selectors;
+
+/// One rule: a behavior, configured, and when it applies.
+pub struct Rule {
+    name: Arc<str>,
+    behavior: BehaviorEntry,
+    given: Vec<(String, String)>,
+    selectors: Selectors,
+    /// The name under which rules of one mix draw together.
+    draw: Arc<str>,
+    instances: Arc<dyn Instances<dyn Behavior>>,
+    tally: Tally,
+}
+
+/// How often a rule was met, and how often it did something.
+#[derive(Debug, Default)]
+pub struct Tally {
+    met: AtomicU64,
+    faults: AtomicU64,
+}
+
+impl Tally {
+    /// Units and events that the rule's behavior was asked about.
+    pub fn met(&self) -> u64 {
+        self.met.load(Ordering::Relaxed)
+    }
+
+    /// Faults: verdicts other than to forward, and recorded damage.
+    pub fn faults(&self) -> u64 {
+        self.faults.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add(&self, met: u64, faults: u64) {
+        self.met.fetch_add(met, Ordering::Relaxed);
+        if faults > 0 {
+            self.faults.fetch_add(faults, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Rule {
+    /// Builds a rule from options and selectors in one flat list, in any order.
+    ///
+    /// Where a behavior has an option with the name of a selector (such as `corrupt`'s `every`),
+    /// the plain name means the option, and `rule-every` the selector.
+    ///
+    /// # Errors
+    ///
+    /// The first option or selector that cannot be used.
+    pub fn new<'a>(
+        entry: &BehaviorEntry,
+        given: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, RuleError> {
+        let within = |fault| RuleError::Option { behavior: entry.name, fault };
+        let (mut options, mut selected) = (Vec::new(), Vec::new());
+        let mut written = Vec::new();
+        for (name, text) in given {
+            let selector = |name: &str| SELECTORS.iter().any(|spec| spec.name == name);
+            if entry.options.iter().any(|spec| spec.name == name) {
+                options.push((name, text));
+            } else if let Some(plain) = name.strip_prefix("rule-").filter(|name| selector(name)) {
+                selected.push((plain, text));
+            } else if selector(name) {
+                selected.push((name, text));
+            } else {
+                let known = entry.options.iter().chain(SELECTORS).map(|spec| spec.name);
+                let near = nearest(name, known);
+                let own: Vec<_> = entry.options.iter().map(|spec| spec.name).collect();
+                return Err(within(OptionError {
+                    option: name.to_owned(),
+                    fault: Fault::Unknown { near, known: own },
+                }));
+            }
+            written.push((name.to_owned(), text.to_owned()));
+        }
+        written.sort();
+        let name = selected.iter().find(|(key, _)| *key == "name").map(|(_, text)| *text);
+        let name: Arc<str> = name.unwrap_or(entry.name).into();
+        Ok(Self {
+            draw: Arc::clone(&name),
+            name,
+            behavior: *entry,
+            instances: entry.configure(options).map_err(within)?,
+            selectors: Selectors::parse(entry.directions, selected).map_err(within)?,
+            given: written,
+            tally: Tally::default(),
+        })
+    }
+
+    /// Reads one-line forms: `delay:sleep=2s:chance=30%`, or a mix such as `20:delay,5:error`.
+    ///
+    /// `defaults` gives options that hold for every rule of a behavior unless the rule sets them
+    /// itself (the flags `--behavior-NAME-OPTION`).
+    ///
+    /// # Errors
+    ///
+    /// The first thing that cannot be read, named as the user wrote it.
+    pub fn parse(
+        text: &str,
+        registry: &Registry,
+        defaults: &Defaults,
+    ) -> Result<Vec<Self>, RuleError> {
+        written::parse(text, registry, defaults)
+    }
+
+    /// Its name: given, or its behavior's.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its behavior's name.
+    pub fn behavior(&self) -> &'static str {
+        self.behavior.name
+    }
+
+    /// Where it acts.
+    pub fn directions(&self) -> Directions {
+        self.selectors.directions
+    }
+
+    /// Its counters.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    pub(crate) fn shared_name(&self) -> Arc<str> {
+        Arc::clone(&self.name)
+    }
+
+    pub(crate) fn selectors(&self) -> &Selectors {
+        &self.selectors
+    }
+
+    pub(crate) fn instance(&self) -> Box<dyn Behavior> {
+        self.instances.instance()
+    }
+
+    /// The keys of this rule's own draws and of its draws of chance.
+    pub(crate) fn keys(&self, run: Key, connection: &Connection, direction: Direction) -> [Key; 2] {
+        [&self.name, &self.draw].map(|name| run.rule(connection.number, direction, name))
+    }
+
+    /// Makes it one part of an exclusive draw that it shares with the other parts of a mix.
+    fn share(&mut self, draw: &Arc<str>, chance: Range<f64>) {
+        self.draw = Arc::clone(draw);
+        self.selectors.chance = chance;
+    }
+
+    fn same(&self, other: &Rule) -> bool {
+        self.name == other.name
+            && self.behavior.name == other.behavior.name
+            && self.given == other.given
+            && self.draw == other.draw
+            && self.selectors == other.selectors
+    }
+}
+
+impl fmt::Debug for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rule")
+            .field("name", &self.name)
+            .field("behavior", &self.behavior.name)
+            .field("given", &self.given)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Option texts that hold for every rule of a behavior unless the rule sets them itself, by
+/// behavior.
+pub type Defaults = HashMap<String, Vec<(String, String)>>;
+
+/// The rules of a proxy, in order: an immutable snapshot.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    list: Vec<Arc<Rule>>,
+}
+
+impl Rules {
+    /// Puts rules in order and tells those of one name apart: `delay`, `delay-2`.
+    pub fn new(rules: impl IntoIterator<Item = Rule>) -> Self {
+        let mut list: Vec<Arc<Rule>> = Vec::new();
+        for mut rule in rules {
+            let taken = |name: &str| list.iter().any(|known| &*known.name == name);
+            if taken(&rule.name) {
+                let number = (2_u64..).find(|n| !taken(&format!("{}-{n}", rule.name)));
+                let name: Arc<str> = format!("{}-{}", rule.name, number.unwrap_or_default()).into();
+                if rule.draw == rule.name {
+                    rule.draw = Arc::clone(&name);
+                }
+                rule.name = name;
+            }
+            list.push(Arc::new(rule));
+        }
+        Self { list }
+    }
+
+    /// These rules in place of `earlier` ones: a rule that has not changed stays the same rule,
+    /// with its counters and what its connections share.
+    #[must_use]
+    pub fn after(self, earlier: &Rules) -> Self {
+        let keep = |rule: Arc<Rule>| {
+            let kept = earlier.list.iter().find(|known| known.same(&rule));
+            kept.map_or(rule, Arc::clone)
+        };
+        Self { list: self.list.into_iter().map(keep).collect() }
+    }
+
+    /// The rules, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Rule>> {
+        self.list.iter()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+}
+
+/// A rule that cannot be used as written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RuleError {
+    /// There is no such behavior.
+    #[error(transparent)]
+    Behavior(#[from] UnknownName),
+    /// An option or selector is wrong.
+    #[error("behavior {behavior:?}: {fault}")]
+    Option {
+        /// The behavior's name.
+        behavior: &'static str,
+        /// What is wrong.
+        fault: OptionError,
+    },
+    /// The text is no rule.
+    #[error("{0}")]
+    Text(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(texts: &[&str]) -> Rules {
+        let registry = crate::registry();
+        let read = |text: &&str| Rule::parse(text, &registry, &Defaults::new()).unwrap();
+        Rules::new(texts.iter().flat_map(read))
+    }
+
+    fn names(rules: &Rules) -> Vec<&str> {
+        rules.iter().map(|rule| rule.name()).collect()
+    }
+
+    #[test]
+    fn rules_of_one_name_are_told_apart() {
+        let rules = rules(&["delay", "delay:sleep=2s", "drop:name=delay", "drop"]);
+        assert_eq!(names(&rules), ["delay", "delay-2", "delay-3", "drop"]);
+    }
+
+    #[test]
+    fn an_unchanged_rule_stays_the_same_rule() {
+        let before = rules(&["delay", "drop"]);
+        let after = rules(&["corrupt", "drop", "delay:sleep=2s"]).after(&before);
+        let kept: Vec<_> =
+            after.iter().map(|rule| before.iter().any(|known| Arc::ptr_eq(known, rule))).collect();
+        assert_eq!(kept, [false, true, false]);
+    }
+
+    #[test]
+    fn an_option_comes_before_a_selector_of_its_name() {
+        let found = rules(&["corrupt:every=16:rule-every=3"]);
+        let rule = found.iter().next().unwrap();
+        assert!(rule.selectors.turn(3) && !rule.selectors.turn(1));
+        let found = rules(&["delay:every=3"]);
+        assert!(!found.iter().next().unwrap().selectors.turn(1));
+    }
+}

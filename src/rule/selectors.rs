@@ -1,0 +1,407 @@
+//! When a rule applies: the selectors that all behaviors share.
+
+use chenapan_core::{
+    Chance, Connection, Directions, Fault, Form, Kind, OptionError, OptionSpec, Pattern, Unit,
+    Values, nearest,
+};
+use std::net::IpAddr;
+use std::ops::Range;
+use std::time::Duration;
+
+/// The selectors' options table: names, forms and documentation.
+pub const SELECTORS: &[OptionSpec] = &[
+    text("name", " The rule's name in reports, the journal and its draws.", "slow-replies"),
+    OptionSpec {
+        choices: &["upstream", "downstream", "both"],
+        ..text("direction", " Where it acts; the default is the behavior's own.", "upstream")
+    },
+    OptionSpec {
+        default: Some("100%"),
+        ..row("chance", " How likely it is to apply to a unit.", Form::Chance, "30%")
+    },
+    OptionSpec {
+        default: Some("unit"),
+        choices: &["unit", "connection"],
+        ..text("per", " Whether chance is drawn per unit or once per connection.", "connection")
+    },
+    text("only", " Only units of these kinds, with commas between them.", "header"),
+    text("label", " Only units whose label this glob fits (* and ?).", "get*"),
+    row("first", " Only the first so many units that everything else selects.", Form::Count, "3"),
+    row("skip", " Not the first so many of them.", Form::Count, "2"),
+    row("every", " Only every so many-th of them.", Form::Count, "3"),
+    text("connections", " Only connections of these numbers: 1, 2.., 2..5 or every 3.", "2..5"),
+    text("source", " Only clients of these networks, with commas between them.", "10.0.0.0/8"),
+    text("window", " Only at this age of the connection.", "2s..5s"),
+    text(
+        "bytes",
+        " Only these bytes of the direction, counted from 0, the last excluded.",
+        "0..99",
+    ),
+    row("matching", " Only units in which this expression occurs.", Form::Pattern, "SELECT"),
+];
+
+const fn row(
+    name: &'static str,
+    help: &'static str,
+    form: Form,
+    example: &'static str,
+) -> OptionSpec {
+    let default = Some("none");
+    OptionSpec { name, help, form, optional: true, default, example, choices: &[] }
+}
+
+const fn text(name: &'static str, help: &'static str, example: &'static str) -> OptionSpec {
+    row(name, help, Form::Text, example)
+}
+
+/// When a rule applies, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Selectors {
+    pub(crate) directions: Directions,
+    /// The draws, from 0 to 1, that make it apply.
+    pub(crate) chance: Range<f64>,
+    pub(crate) per_connection: bool,
+    only: Vec<Kind>,
+    label: Option<Pattern>,
+    first: Option<u64>,
+    skip: u64,
+    every: u64,
+    connections: Connections,
+    sources: Vec<Network>,
+    pub(crate) window: Range<Duration>,
+    pub(crate) bytes: Range<u64>,
+    matching: Option<Pattern>,
+}
+
+impl Selectors {
+    /// Checks what was given; `directions` are the behavior's own.
+    pub(super) fn parse<'a>(
+        directions: Directions,
+        given: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, OptionError> {
+        let values = Values::parse(SELECTORS, given)?;
+        let text = |name: &str| values.get::<Option<String>>(name);
+        let directions = match text("direction").as_deref() {
+            Some("upstream") => Directions::Upstream,
+            Some("downstream") => Directions::Downstream,
+            Some(_) => Directions::Both,
+            None => directions,
+        };
+        let chance = values.get::<Option<Chance>>("chance").unwrap_or(Chance(1.0));
+        let label = text("label").map(|glob| Pattern::glob(&glob));
+        let every = values.get::<Option<u64>>("every").unwrap_or(1);
+        if every == 0 {
+            return Err(fault("every", "expected 1 or more"));
+        }
+        Ok(Self {
+            directions,
+            chance: 0.0..chance.0,
+            per_connection: text("per").as_deref() == Some("connection"),
+            only: read("only", text("only"), kinds)?.unwrap_or_default(),
+            label: label.transpose().map_err(|wrong| fault("label", &wrong))?,
+            first: values.get("first"),
+            skip: values.get::<Option<u64>>("skip").unwrap_or(0),
+            every,
+            connections: read("connections", text("connections"), Connections::parse)?
+                .unwrap_or(Connections::Range(1..u64::MAX)),
+            sources: read("source", text("source"), networks)?.unwrap_or_default(),
+            window: read("window", text("window"), window)?
+                .unwrap_or(Duration::ZERO..Duration::MAX),
+            bytes: read("bytes", text("bytes"), |text| span(text, Form::Size))?
+                .unwrap_or(0..u64::MAX),
+            matching: values.get("matching"),
+        })
+    }
+
+    /// Whether a rule can apply to this connection at all.
+    pub(crate) fn connection(&self, connection: &Connection) -> bool {
+        let source = connection.source.map(|address| address.ip().to_canonical());
+        !self.chance.is_empty()
+            && self.connections.include(connection.number)
+            && (self.sources.is_empty()
+                || source.is_some_and(|ip| self.sources.iter().any(|net| net.includes(ip))))
+    }
+
+    /// Whether a unit meets every selector that looks at the unit itself.
+    pub(crate) fn unit(&self, unit: &Unit, now: Duration) -> bool {
+        self.window.contains(&now)
+            && self.bytes.contains(&unit.offset)
+            && (self.only.is_empty() || self.only.contains(&unit.kind))
+            && self.label.as_ref().is_none_or(|label| {
+                unit.label.as_deref().is_some_and(|text| label.is_match(text.as_bytes()))
+            })
+            && self.matching.as_ref().is_none_or(|pattern| pattern.is_match(&unit.bytes))
+    }
+
+    /// Whether the `count`-th unit (from 1) that everything else selects is meant.
+    pub(crate) fn turn(&self, count: u64) -> bool {
+        count > self.skip
+            && (count - self.skip).is_multiple_of(self.every)
+            && self.first.is_none_or(|first| (count - self.skip) / self.every <= first)
+    }
+
+    /// Whether no later unit can be meant once `count` were selected.
+    pub(crate) fn exhausted(&self, count: u64) -> bool {
+        let last = self.first.and_then(|first| first.checked_mul(self.every));
+        last.and_then(|last| last.checked_add(self.skip)).is_some_and(|last| count >= last)
+    }
+
+    /// Whether opaque data can be meant at this age and from this offset on.
+    pub(crate) fn data(&self, now: Duration, offset: u64) -> bool {
+        self.window.contains(&now)
+            && offset < self.bytes.end
+            && self.label.is_none()
+            && (self.only.is_empty() || self.only.contains(&Kind::Data))
+    }
+}
+
+fn fault(option: &str, wrong: &str) -> OptionError {
+    OptionError { option: option.to_owned(), fault: Fault::Value(wrong.to_owned()) }
+}
+
+fn read<T>(
+    option: &str,
+    text: Option<String>,
+    parse: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<Option<T>, OptionError> {
+    text.map(|text| parse(&text).map_err(|wrong| fault(option, &wrong))).transpose()
+}
+
+fn kinds(text: &str) -> Result<Vec<Kind>, String> {
+    let kind = |name: &str| {
+        let name = name.trim();
+        Kind::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| {
+            let known = Kind::ALL.map(Kind::name);
+            match nearest(name, known.into_iter()) {
+                Some(near) => format!("{name:?} is no kind of unit; did you mean {near:?}?"),
+                None => format!("{name:?} is no kind of unit; known are {}", known.join(", ")),
+            }
+        })
+    };
+    text.split(',').map(kind).collect()
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Connections {
+    Range(Range<u64>),
+    Every(u64),
+}
+
+impl Connections {
+    fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || "expected connection numbers such as 1, 2.., 2..5 or every 3".to_owned();
+        if let Some(step) = text.strip_prefix("every ") {
+            return match step.trim().parse() {
+                Ok(0) | Err(_) => Err(wrong()),
+                Ok(step) => Ok(Connections::Every(step)),
+            };
+        }
+        let number = |text: &str| text.trim().parse::<u64>().map_err(|_| wrong());
+        let (from, to) = match text.split_once("..") {
+            None => (number(text)?, Some(number(text)?)),
+            Some((from, "")) => (number(from)?, None),
+            Some(("", to)) => (1, Some(number(to)?)),
+            Some((from, to)) => (number(from)?, Some(number(to)?)),
+        };
+        let end = to.map_or(u64::MAX, |to| to.saturating_add(1));
+        if from == 0 || from >= end {
+            return Err(wrong());
+        }
+        Ok(Connections::Range(from..end))
+    }
+
+    fn include(&self, number: u64) -> bool {
+        match self {
+            Connections::Range(range) => range.contains(&number),
+            Connections::Every(step) => number.is_multiple_of(*step),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Network {
+    address: IpAddr,
+    prefix: u32,
+}
+
+impl Network {
+    fn includes(&self, other: IpAddr) -> bool {
+        let shift = |bits: u32| bits - self.prefix;
+        match (self.address, other) {
+            (IpAddr::V4(net), IpAddr::V4(ip)) => {
+                (net.to_bits() ^ ip.to_bits()).checked_shr(shift(32)).unwrap_or(0) == 0
+            }
+            (IpAddr::V6(net), IpAddr::V6(ip)) => {
+                (net.to_bits() ^ ip.to_bits()).checked_shr(shift(128)).unwrap_or(0) == 0
+            }
+            _ => false,
+        }
+    }
+}
+
+fn networks(text: &str) -> Result<Vec<Network>, String> {
+    let network = |text: &str| {
+        let text = text.trim();
+        let wrong =
+            || format!("{text:?} is no network; write it like 10.0.0.0/8 or [2001:db8::]/32");
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text, None),
+        };
+        let address = address.trim_start_matches('[').trim_end_matches(']');
+        let address: IpAddr = address.parse().map_err(|_| wrong())?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = match prefix {
+            Some(prefix) => prefix.parse().map_err(|_| wrong())?,
+            None => most,
+        };
+        if prefix > most {
+            return Err(wrong());
+        }
+        Ok(Network { address, prefix })
+    };
+    text.split(',').map(network).collect()
+}
+
+fn window(text: &str) -> Result<Range<Duration>, String> {
+    let nanos = span(text, Form::Time)?;
+    let end = if nanos.end == u64::MAX { Duration::MAX } else { Duration::from_nanos(nanos.end) };
+    Ok(Duration::from_nanos(nanos.start)..end)
+}
+
+/// Reads `from..to`, either side of which may be left out.
+fn span(text: &str, form: Form) -> Result<Range<u64>, String> {
+    use chenapan_core::{Size, Value};
+    let Some((from, to)) = text.split_once("..") else {
+        return Err(match form {
+            Form::Time => "expected a span of time such as 2s..5s or 2s..".to_owned(),
+            _ => "expected a span of bytes such as 1000..2000 or 1KiB..".to_owned(),
+        });
+    };
+    let bound = |text: &str, open: u64| match text.trim() {
+        "" => Ok(open),
+        text => form.parse(text).map(|value| match value {
+            Value::Time(time) => u64::try_from(time.as_nanos()).unwrap_or(u64::MAX),
+            Value::Size(Size(bytes)) => bytes,
+            _ => open,
+        }),
+    };
+    let span = bound(from, 0)?..bound(to, u64::MAX)?;
+    if span.is_empty() { Err("the span is empty".to_owned()) } else { Ok(span) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::BytesMut;
+
+    fn of(given: &[(&str, &str)]) -> Selectors {
+        Selectors::parse(Directions::Both, given.iter().copied()).unwrap()
+    }
+
+    fn error(name: &str, text: &str) -> String {
+        Selectors::parse(Directions::Both, [(name, text)]).unwrap_err().to_string()
+    }
+
+    fn data(bytes: &str, offset: u64) -> Unit {
+        Unit::data(BytesMut::from(bytes), offset)
+    }
+
+    fn from(number: u64, source: &str) -> Connection {
+        let mut connection = Connection::new(number);
+        connection.source = Some(source.parse().unwrap());
+        connection
+    }
+
+    #[test]
+    fn without_selectors_everything_is_meant() {
+        let all = of(&[]);
+        assert!(all.connection(&Connection::new(1)));
+        assert!(all.unit(&data("x", 0), Duration::ZERO));
+        assert!(all.data(Duration::from_secs(1_000_000), u64::MAX - 1));
+        assert!((1..100).all(|count| all.turn(count)));
+        assert!(!all.exhausted(u64::MAX));
+    }
+
+    #[test]
+    fn turns_follow_skip_every_and_first() {
+        let turns = |given: &[(&str, &str)]| {
+            let selectors = of(given);
+            (1..=12).filter(|&count| selectors.turn(count)).collect::<Vec<_>>()
+        };
+        assert_eq!(turns(&[("first", "2")]), [1, 2]);
+        assert_eq!(turns(&[("skip", "10")]), [11, 12]);
+        assert_eq!(turns(&[("every", "5")]), [5, 10]);
+        assert_eq!(turns(&[("skip", "1"), ("every", "3"), ("first", "2")]), [4, 7]);
+        let both = of(&[("skip", "1"), ("every", "3"), ("first", "2")]);
+        assert!(!both.exhausted(6));
+        assert!(both.exhausted(7));
+        assert!(of(&[("first", "0")]).exhausted(0));
+    }
+
+    #[test]
+    fn connections_by_number_and_source() {
+        let numbers = |text: &str| {
+            let selectors = of(&[("connections", text)]);
+            (1..=6).filter(|&n| selectors.connection(&Connection::new(n))).collect::<Vec<_>>()
+        };
+        assert_eq!(numbers("2"), [2]);
+        assert_eq!(numbers("4.."), [4, 5, 6]);
+        assert_eq!(numbers("2..3"), [2, 3]);
+        assert_eq!(numbers("every 3"), [3, 6]);
+        for text in ["0", "5..2", "every 0", "x", "", ".."] {
+            assert!(error("connections", text).contains("connection numbers"), "{text:?}");
+        }
+
+        let local = of(&[("source", "127.0.0.0/8,[2001:db8::]/32")]);
+        assert!(local.connection(&from(1, "127.9.9.9:1")));
+        assert!(local.connection(&from(1, "[::ffff:127.0.0.1]:1")));
+        assert!(local.connection(&from(1, "[2001:db8:5::1]:1")));
+        assert!(!local.connection(&from(1, "10.0.0.1:1")));
+        assert!(!local.connection(&Connection::new(1)));
+        assert!(of(&[("source", "0.0.0.0/0")]).connection(&from(1, "10.0.0.1:1")));
+        for text in ["10.0.0.0/33", "localhost", "10.0.0.0/", "/8", "::/129"] {
+            assert!(error("source", text).contains("no network"), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn units_by_kind_label_content_place_and_age() {
+        let mut get = data("GET /users", 0);
+        get.kind = Kind::Request;
+        get.label = Some("get.users".into());
+        let now = Duration::from_secs(3);
+        assert!(of(&[("only", "header, request")]).unit(&get, now));
+        assert!(!of(&[("only", "data")]).unit(&get, now));
+        assert!(of(&[("label", "get.*")]).unit(&get, now));
+        assert!(!of(&[("label", "get.*")]).unit(&data("get.users", 0), now));
+        assert!(of(&[("matching", "(?i)USERS$")]).unit(&get, now));
+        assert!(of(&[("bytes", "..1")]).unit(&get, now));
+        assert!(!of(&[("bytes", "1..")]).unit(&get, now));
+        assert!(of(&[("window", "2s..")]).unit(&get, now));
+        assert!(!of(&[("window", "..3s")]).unit(&get, now));
+        assert!(!of(&[("chance", "0")]).connection(&Connection::new(1)));
+    }
+
+    #[test]
+    fn rules_that_cannot_meet_data_leave_it_alone() {
+        let now = Duration::from_secs(3);
+        assert!(!of(&[("only", "header")]).data(now, 0));
+        assert!(!of(&[("label", "*")]).data(now, 0));
+        assert!(!of(&[("bytes", "..10")]).data(now, 10));
+        assert!(!of(&[("window", "..2s")]).data(now, 0));
+        assert!(of(&[("bytes", "10..")]).data(now, 0));
+    }
+
+    #[test]
+    fn errors_say_what_would_do() {
+        assert_eq!(
+            error("only", "haeder"),
+            r#"option "only": "haeder" is no kind of unit; did you mean "header"?"#
+        );
+        assert!(error("window", "5s").contains("2s..5s"));
+        assert!(error("window", "5s..2s").contains("empty"));
+        assert!(error("bytes", "1q..").contains("unknown unit"));
+        assert!(error("every", "0").contains("1 or more"));
+    }
+}

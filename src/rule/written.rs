@@ -1,0 +1,129 @@
+//! The one-line form of rules: `delay:sleep=2s:chance=30%`, and mixes such as `20:delay,5:error`.
+
+use super::{Defaults, Rule, RuleError};
+use crate::notation::{self, Part};
+use chenapan_core::{Chance, Form, Registry, Value};
+use std::sync::Arc;
+
+pub(super) fn parse(
+    text: &str,
+    registry: &Registry,
+    defaults: &Defaults,
+) -> Result<Vec<Rule>, RuleError> {
+    if !text.starts_with(|first: char| first.is_ascii_digit()) {
+        return Ok(vec![rule(text, registry, defaults)?]);
+    }
+    let draw: Arc<str> = format!("mix {text}").into();
+    let mut rules = Vec::new();
+    let mut total = 0.0;
+    for entry in notation::pieces(text, ',').map_err(|error| wrong(text, &error.to_string()))? {
+        let (share, text) = share(entry)?;
+        let mut rule = rule(text, registry, defaults)?;
+        rule.share(&draw, total..total + share);
+        total += share;
+        rules.push(rule);
+    }
+    if total > 1.0 + 1e-9 {
+        let total = (total * 1e4).round() / 1e2;
+        return Err(wrong(text, &format!("the shares add up to {total} %, over 100 %")));
+    }
+    Ok(rules)
+}
+
+fn share(entry: &str) -> Result<(f64, &str), RuleError> {
+    let Some((share, rule)) = entry.split_once(':') else {
+        return Err(wrong(entry, "expected PERCENT:BEHAVIOR, as in 20:delay,5:error"));
+    };
+    let number = share.trim().trim_end_matches('%');
+    match Form::Chance.parse(&format!("{number}%")) {
+        Ok(Value::Chance(Chance(chance))) => Ok((chance, rule)),
+        _ => Err(wrong(entry, &format!("{share:?} is no percentage from 0 to 100"))),
+    }
+}
+
+fn rule(text: &str, registry: &Registry, defaults: &Defaults) -> Result<Rule, RuleError> {
+    let parts = notation::parts(text, ':').map_err(|error| wrong(text, &error.to_string()))?;
+    let mut parts = parts.into_iter();
+    let name = match parts.next() {
+        Some(Part { key: None, value }) if !value.is_empty() => value,
+        _ => return Err(wrong(text, "expected a behavior's name first, as in delay:sleep=2s")),
+    };
+    let entry = registry.find_behavior(name.trim())?;
+    let mut given = Vec::new();
+    for part in parts {
+        let flag = |name: &str| {
+            entry.options.iter().any(|spec| spec.name == name && spec.form == Form::Flag)
+        };
+        match part.key {
+            Some(key) => given.push((key, part.value)),
+            None if flag(&part.value) => given.push((part.value, "yes".to_owned())),
+            None => {
+                let say = format!("{:?}: expected option=value", part.value);
+                return Err(wrong(text, &say));
+            }
+        }
+    }
+    for (option, value) in defaults.get(entry.name).into_iter().flatten() {
+        if !given.iter().any(|(name, _)| name == option) {
+            given.push((option.clone(), value.clone()));
+        }
+    }
+    Rule::new(entry, given.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+}
+
+fn wrong(text: &str, what: &str) -> RuleError {
+    RuleError::Text(format!("rule {text:?}: {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Vec<Rule>, RuleError> {
+        parse(text, &crate::registry(), &Defaults::new())
+    }
+
+    fn error(text: &str) -> String {
+        read(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_mix_is_one_draw_cut_into_shares() {
+        let rules = read("20:delay:sleep=2s,5:error,0.5:drop").unwrap();
+        let chances: Vec<_> = rules.iter().map(|rule| rule.selectors().chance.clone()).collect();
+        assert_eq!(chances[0], 0.0..0.2);
+        assert_eq!(chances[1], 0.2..0.25);
+        assert!((chances[2].end - 0.255).abs() < 1e-9);
+        assert!(rules.iter().all(|rule| rule.draw == rules[0].draw));
+        assert!(read("50:dummy,50:delay").is_ok());
+    }
+
+    #[test]
+    fn defaults_stand_behind_what_the_rule_says() {
+        let given = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let values = vec![given("sleep", "3s"), given("jitter", "1s")];
+        let defaults = Defaults::from([("delay".to_owned(), values)]);
+        let rules = parse("delay:sleep=2s", &crate::registry(), &defaults).unwrap();
+        assert_eq!(rules[0].given, [given("jitter", "1s"), given("sleep", "2s")]);
+    }
+
+    #[test]
+    fn errors_name_what_was_written() {
+        assert_eq!(error("dleay"), r#"behavior "dleay": no such behavior; did you mean "delay"?"#);
+        assert_eq!(
+            error("delay:slep=2"),
+            r#"behavior "delay": option "slep": no such option; did you mean "sleep"?"#
+        );
+        assert_eq!(error("delay:2s"), r#"rule "delay:2s": "2s": expected option=value"#);
+        assert_eq!(
+            error("60:delay,50:error"),
+            r#"rule "60:delay,50:error": the shares add up to 110 %, over 100 %"#
+        );
+        assert!(error("120:delay").contains("no percentage from 0 to 100"));
+        assert!(error("20:").contains("behavior's name first"));
+        assert!(error("20").contains("PERCENT:BEHAVIOR"));
+        assert!(error(":").contains("behavior's name first"));
+        assert!(error("").contains("behavior's name first"));
+        assert!(error(r"delay:sleep=\").contains("backslash"));
+    }
+}

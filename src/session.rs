@@ -1,0 +1,356 @@
+//! One proxied connection as a state machine: bytes, ends and time go in, orders come out.
+//!
+//! It never awaits, spawns, sleeps or touches a socket; time is an argument, so that tests run it
+//! in virtual time.
+
+mod lane;
+mod link;
+#[cfg(test)]
+mod tests;
+
+use crate::journal::Entry;
+use crate::rule::Rules;
+use bytes::BytesMut;
+use chenapan_core::{Connection, Damage, Direction, Interest, Key, Protocol, Step, Unit, Verdict};
+use lane::{Item, Lane};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What holds for every session of a proxy.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// The key of the run, made from its seed.
+    pub run: Key,
+    /// How many bytes one direction may hold: input and queue together.
+    pub buffer: usize,
+    /// Whether bytes that the protocol cannot parse close the connection.
+    pub strict: bool,
+    /// Whether entries for the journal are made.
+    pub journal: bool,
+}
+
+impl Settings {
+    /// Settings for a seed, with a buffer of 64 KiB.
+    pub fn new(seed: u64) -> Self {
+        Self { run: Key::new(seed), buffer: 64 * 1024, strict: false, journal: true }
+    }
+}
+
+/// What the pump has to do next in one direction.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Connect to the backend.
+    Dial,
+    /// Write these bytes to the direction's receiver, in a write of their own.
+    Write(BytesMut),
+    /// End the stream towards the receiver.
+    Finish,
+    /// End the connection in order.
+    Close,
+    /// End the connection with RST.
+    Reset,
+    /// Ask again at this age of the connection, or when something happens.
+    Wait(Duration),
+    /// Nothing until something happens.
+    Idle,
+}
+
+/// One proxied connection, without the IO.
+pub struct Session {
+    facts: Facts,
+    rules: Arc<Rules>,
+    lanes: [Lane; 2],
+    phase: Phase,
+    record: Record,
+}
+
+struct Facts {
+    connection: Connection,
+    protocol: Box<dyn Protocol>,
+    settings: Settings,
+}
+
+/// What judging leaves behind for others to pick up.
+#[derive(Default)]
+struct Record {
+    entries: Vec<Entry>,
+    damage: Vec<Damage>,
+    replies: Vec<(Duration, Direction, BytesMut)>,
+    /// Opaque data was dropped: correct, rarely wanted.
+    dropped: bool,
+    /// How often the protocol had to give up on a direction.
+    unparsed: u64,
+}
+
+enum Phase {
+    /// Nobody was asked about the connection yet.
+    Fresh,
+    /// To be dialled at this age; units that go first once the backend is there, with the place
+    /// in the chain from where they go on.
+    Waiting {
+        dial: Duration,
+        early: Vec<(usize, Unit)>,
+    },
+    Dialling {
+        early: Vec<(usize, Unit)>,
+    },
+    Open,
+    /// A rule keeps the backend from being dialled for as long as it is there.
+    Held {
+        lane: usize,
+        link: u64,
+    },
+    /// A rule has ended the connection before the dial.
+    Refused,
+}
+
+impl Session {
+    /// A session for a connection that was just accepted.
+    pub fn new(
+        connection: Connection,
+        protocol: Box<dyn Protocol>,
+        rules: Arc<Rules>,
+        settings: Settings,
+    ) -> Self {
+        let facts = Facts { connection, protocol, settings };
+        let mut record = Record::default();
+        let lanes = Direction::BOTH.map(|direction| {
+            let mut lane = Lane::new(direction);
+            lane.rebuild(&rules, &facts, &mut record, Duration::ZERO);
+            lane
+        });
+        Self { facts, rules, lanes, phase: Phase::Fresh, record }
+    }
+
+    /// Asks the rules about the connection: they may delay or refuse the dial.
+    pub fn accepted(&mut self, now: Duration) {
+        let rules = Arc::clone(&self.rules);
+        let mut early = Vec::new();
+        let mut at = now;
+        for rule in rules.iter() {
+            let asked = (0..2).find_map(|lane| {
+                let found = self.lanes[lane].connect(rule, &self.facts, &mut self.record, at)?;
+                Some((lane, found.0, found.1))
+            });
+            let Some((lane, index, verdict)) = asked else {
+                continue;
+            };
+            let steps = match verdict {
+                Verdict::Forward => continue,
+                Verdict::Delay(time) => vec![Step::Wait(time)],
+                Verdict::Drop | Verdict::Hang => vec![Step::Hang],
+                Verdict::Reply(bytes) => vec![Step::Reply(bytes)],
+                Verdict::Close => vec![Step::Close],
+                Verdict::Reset => vec![Step::Reset],
+                Verdict::Play(steps) => steps,
+            };
+            for step in steps {
+                match step {
+                    Step::Wait(time) => at = at.saturating_add(time),
+                    Step::Reply(bytes) => self.lanes[1].push_reply(bytes, at),
+                    Step::Send(unit) => {
+                        early.push((if lane == 0 { index + 1 } else { 0 }, unit));
+                    }
+                    Step::Hang => {
+                        let link = self.lanes[lane].link(index);
+                        self.phase = Phase::Held { lane, link };
+                        return;
+                    }
+                    Step::Close | Step::Reset => {
+                        let reset = step == Step::Reset;
+                        self.lanes[1].push_end(if reset { Item::Reset } else { Item::Close }, at);
+                        self.phase = Phase::Refused;
+                        return;
+                    }
+                }
+            }
+        }
+        self.phase = Phase::Waiting { dial: at, early };
+    }
+
+    /// The backend is there: what the protocol says first goes out, and reading may begin.
+    pub fn open(&mut self, backend: Option<SocketAddr>, now: Duration) {
+        let Phase::Dialling { early } = std::mem::replace(&mut self.phase, Phase::Open) else {
+            return;
+        };
+        self.facts.connection.backend = backend;
+        let first = self.facts.protocol.open(&self.facts.connection);
+        let lane = &mut self.lanes[0];
+        for (from, unit) in first.map(|unit| (0, unit)).into_iter().chain(early) {
+            lane.judge(unit, Interest::Units, from, now, &self.facts, &mut self.record);
+        }
+        for lane in &mut self.lanes {
+            lane.begin(&mut self.facts);
+        }
+        self.answer();
+    }
+
+    /// Where what was read in a direction is to be put.
+    pub fn input(&mut self, direction: Direction) -> &mut BytesMut {
+        &mut self.lanes[direction as usize].input
+    }
+
+    /// Bytes were added to [`Session::input`].
+    pub fn received(&mut self, direction: Direction, now: Duration) {
+        self.lanes[direction as usize].advance(&mut self.facts, &mut self.record, now);
+        self.answer();
+    }
+
+    /// Bytes went by unseen, as [`Session::transparent`] allowed.
+    pub fn passed(&mut self, direction: Direction, bytes: u64) {
+        self.lanes[direction as usize].offset += bytes;
+    }
+
+    /// The sender of a direction has ended its stream.
+    pub fn ended(&mut self, direction: Direction, now: Duration) {
+        let lane = &mut self.lanes[direction as usize];
+        if !lane.ended {
+            lane.ended = true;
+            lane.advance(&mut self.facts, &mut self.record, now);
+            self.answer();
+        }
+    }
+
+    /// The sender of a direction has reset the connection: so will we, behind the bytes before it.
+    pub fn reset(&mut self, direction: Direction, now: Duration) {
+        let lane = &mut self.lanes[direction as usize];
+        lane.ended = true;
+        lane.input.clear();
+        lane.push_end(Item::Reset, now);
+        self.lanes[direction.opposite() as usize].clear();
+    }
+
+    /// The rules have changed. What was judged stays judged; what hung on a rule that went is
+    /// judged again.
+    pub fn update(&mut self, rules: Arc<Rules>, now: Duration) {
+        self.rules = rules;
+        for lane in &mut self.lanes {
+            lane.rebuild(&self.rules, &self.facts, &mut self.record, now);
+        }
+        if let Phase::Held { lane, link } = self.phase
+            && !self.lanes[lane].has_link(link)
+        {
+            self.phase = Phase::Waiting { dial: now, early: Vec::new() };
+        }
+        self.answer();
+        for direction in Direction::BOTH {
+            self.received(direction, now);
+        }
+    }
+
+    /// What to do next in a direction. To be asked until it says to wait.
+    pub fn poll(&mut self, direction: Direction, now: Duration) -> Output {
+        for lane in &mut self.lanes {
+            lane.wake(&self.facts, &mut self.record, now);
+        }
+        self.answer();
+        self.received(direction, now);
+        let [lane, other] = self.lanes_from(direction);
+        let (closing, next) = (lane.ending_next(), lane.next_due());
+        // An end waits for what is due before it the other way, such as an error reply.
+        if closing && next <= Some(now) && other.next_due().is_some_and(|due| Some(due) <= next) {
+            return Output::Idle;
+        }
+        if direction == Direction::Upstream && !closing && !matches!(self.phase, Phase::Open) {
+            return self.dial(now);
+        }
+        let [lane, _] = self.lanes_from(direction);
+        match lane.pop(now) {
+            Some(Item::Bytes { bytes, .. }) => Output::Write(bytes),
+            Some(Item::Finish) => {
+                lane.finished = true;
+                Output::Finish
+            }
+            Some(Item::Close) => Output::Close,
+            Some(Item::Reset) => Output::Reset,
+            None => self.wait(direction),
+        }
+    }
+
+    /// Whether this direction may be given more bytes, and how many.
+    pub fn wants(&self, direction: Direction) -> usize {
+        match self.phase {
+            Phase::Open => self.lanes[direction as usize].room(self.facts.settings.buffer),
+            _ => 0,
+        }
+    }
+
+    /// Whether what comes next in this direction may go by unseen.
+    pub fn transparent(&self, direction: Direction, now: Duration) -> bool {
+        matches!(self.phase, Phase::Open) && self.lanes[direction as usize].transparent(now)
+    }
+
+    /// Whether both ends have ended and all was handed on.
+    pub fn done(&self) -> bool {
+        self.lanes.iter().all(Lane::spent)
+    }
+
+    /// When an order to end the connection was due that unwritten bytes hold up.
+    pub fn overdue(&self) -> Option<Duration> {
+        self.lanes.iter().filter_map(Lane::ending_due).min()
+    }
+
+    /// What was done to the connection since this was asked last, for the journal.
+    pub fn entries(&mut self) -> Vec<Entry> {
+        std::mem::take(&mut self.record.entries)
+    }
+
+    /// Whether opaque data was dropped since this was asked last.
+    pub fn dropped(&mut self) -> bool {
+        std::mem::take(&mut self.record.dropped)
+    }
+
+    /// How often the protocol gave up on a direction since this was asked last.
+    pub fn unparsed(&mut self) -> u64 {
+        std::mem::take(&mut self.record.unparsed)
+    }
+
+    /// The connection's facts.
+    pub fn connection(&self) -> &Connection {
+        &self.facts.connection
+    }
+
+    fn dial(&mut self, now: Duration) -> Output {
+        if let Phase::Waiting { dial, early } = &mut self.phase
+            && *dial <= now
+        {
+            self.phase = Phase::Dialling { early: std::mem::take(early) };
+            return Output::Dial;
+        }
+        self.wait(Direction::Upstream)
+    }
+
+    fn wait(&self, direction: Direction) -> Output {
+        let lane = &self.lanes[direction as usize];
+        let dial = match self.phase {
+            Phase::Waiting { dial, .. } if direction == Direction::Upstream => Some(dial),
+            _ => None,
+        };
+        let next = [lane.next_due(), lane.next_wake(), dial].into_iter().flatten().min();
+        next.map_or(Output::Idle, Output::Wait)
+    }
+
+    fn lanes_from(&mut self, direction: Direction) -> [&mut Lane; 2] {
+        let [upstream, downstream] = &mut self.lanes;
+        match direction {
+            Direction::Upstream => [upstream, downstream],
+            Direction::Downstream => [downstream, upstream],
+        }
+    }
+
+    /// Hands replies over to the lane that carries them back.
+    fn answer(&mut self) {
+        for (at, direction, bytes) in self.record.replies.drain(..) {
+            self.lanes[direction.opposite() as usize].push_reply(bytes, at);
+        }
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("connection", &self.facts.connection)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,589 @@
+//! One direction inside a session: input, chain of rules, queue of what is due.
+
+use super::link::{Link, Question};
+use super::{Facts, Record};
+use crate::journal::Entry;
+use crate::rule::Rules;
+use bytes::BytesMut;
+use chenapan_core::{Direction, Handled, Interest, Step, Unit, Verdict};
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Opaque bytes are shown to rules in units of at most this many: what a rule makes of one unit
+/// (a piece per byte, say) then stays small beside the buffer.
+const OPAQUE_UNIT: usize = 16 * 1024;
+
+/// What an entry of the queue costs beside its bytes.
+const OVERHEAD: usize = 64;
+
+/// One direction of a connection.
+pub(super) struct Lane {
+    pub(super) input: BytesMut,
+    /// Whether the protocol has called the rest opaque.
+    pub(super) opaque: bool,
+    /// How many bytes were taken off the input or passed by.
+    pub(super) offset: u64,
+    /// Whether the sender has ended its stream.
+    pub(super) ended: bool,
+    /// Whether the end was handed to the receiver, or there is nobody to hand it to.
+    pub(super) finished: bool,
+    direction: Direction,
+    chain: Vec<Link>,
+    queue: VecDeque<Queued>,
+    /// What the queue holds, with what was taken off it last: that may not be written yet.
+    queued: usize,
+    taken: usize,
+    /// Nothing is due before this: TCP keeps order.
+    last: Duration,
+    hang: Option<Hang>,
+    /// The end of stream was queued.
+    finishing: bool,
+    /// The end of the connection was queued.
+    closing: bool,
+    eof_judged: bool,
+    links: u64,
+}
+
+struct Queued {
+    due: Duration,
+    item: Item,
+}
+
+pub(super) enum Item {
+    Bytes {
+        bytes: BytesMut,
+        /// Passed on untouched and at once: may leave in one write with its neighbours.
+        whole: bool,
+    },
+    Finish,
+    Close,
+    Reset,
+}
+
+/// What stopped a lane, and what waits for it to go on.
+struct Hang {
+    link: u64,
+    parked: Vec<Parked>,
+}
+
+struct Parked {
+    what: Parcel,
+    /// The links that have judged it already.
+    passed: Vec<u64>,
+}
+
+enum Parcel {
+    Unit(Unit, Interest),
+    Eof,
+}
+
+impl Lane {
+    pub(super) fn new(direction: Direction) -> Self {
+        Self {
+            input: BytesMut::new(),
+            opaque: false,
+            offset: 0,
+            ended: false,
+            finished: false,
+            direction,
+            chain: Vec::new(),
+            queue: VecDeque::new(),
+            queued: 0,
+            taken: 0,
+            last: Duration::ZERO,
+            hang: None,
+            finishing: false,
+            closing: false,
+            eof_judged: false,
+            links: 0,
+        }
+    }
+
+    /// Takes over a new snapshot of the rules; what the rules that went still held goes on.
+    pub(super) fn rebuild(
+        &mut self,
+        rules: &Rules,
+        facts: &Facts,
+        record: &mut Record,
+        now: Duration,
+    ) {
+        let ids: Vec<u64> = self.chain.iter().map(|link| link.id).collect();
+        let mut old: Vec<Option<Link>> = self.chain.drain(..).map(Some).collect();
+        for rule in rules.iter() {
+            let known = old.iter_mut().find(|link| link.as_ref().is_some_and(|link| link.of(rule)));
+            let id = self.links;
+            self.links += 1;
+            let link = known.and_then(Option::take);
+            self.chain.extend(link.or_else(|| Link::new(id, rule, facts, self.direction)));
+        }
+        // What a rule that went still held goes on behind the nearest rule before it that stays.
+        let mut from = 0;
+        for (id, gone) in ids.into_iter().zip(old) {
+            let Some(link) = gone else {
+                from = self.chain.iter().position(|link| link.id == id).map_or(from, |at| at + 1);
+                continue;
+            };
+            let at = now.max(link.last);
+            for unit in link.release() {
+                self.judge(unit, self.needed(), from, at, facts, record);
+            }
+        }
+        let hung = self.hang.take_if(|hang| !self.chain.iter().any(|link| link.id == hang.link));
+        for parked in hung.into_iter().flat_map(|hang| hang.parked) {
+            self.resume(parked, facts, record, now);
+        }
+    }
+
+    /// Asks the protocol whether there is anything to cut in this direction at all.
+    pub(super) fn begin(&mut self, facts: &mut Facts) {
+        let handled = facts.protocol.handle(self.direction, &mut BytesMut::new());
+        self.opaque = handled == Ok(Handled::Opaque);
+    }
+
+    /// Judges what has come in, as far as there is room for it.
+    pub(super) fn advance(&mut self, facts: &mut Facts, record: &mut Record, now: Duration) {
+        while !self.stopped() && self.queued <= facts.settings.buffer {
+            let Some((unit, needed)) = self.cut(facts, record, now) else {
+                break;
+            };
+            self.judge(unit, needed, 0, now, facts, record);
+        }
+        if self.ended && !self.eof_judged && self.input.is_empty() && !self.stopped() {
+            self.eof_judged = true;
+            self.judge_eof(&[], now, facts, record);
+        }
+    }
+
+    /// Shows a unit to the rules from the `from`-th on and queues what becomes of it.
+    pub(super) fn judge(
+        &mut self,
+        unit: Unit,
+        needed: Interest,
+        from: usize,
+        at: Duration,
+        facts: &Facts,
+        record: &mut Record,
+    ) {
+        self.judge_rest(unit, needed, (from, &[]), at, facts, record);
+    }
+
+    fn judge_rest(
+        &mut self,
+        mut unit: Unit,
+        needed: Interest,
+        (from, passed): (usize, &[u64]),
+        mut at: Duration,
+        facts: &Facts,
+        record: &mut Record,
+    ) {
+        let mut whole = from == 0;
+        for index in from..self.chain.len() {
+            if self.hang.is_some() {
+                return self.park(Parcel::Unit(unit, needed), index, passed);
+            }
+            let link = &mut self.chain[index];
+            if passed.contains(&link.id) {
+                continue;
+            }
+            if !link.meets(&unit, needed, at) {
+                at = at.max(link.last);
+                continue;
+            }
+            let place = (at, self.direction, unit.offset);
+            let verdict = link.ask(Question::Unit(&mut unit), place, facts, record);
+            match verdict {
+                Verdict::Forward => at = at.max(link.last),
+                Verdict::Delay(time) => {
+                    // Counted from its arrival: delays overlap. Order is kept.
+                    at = at.saturating_add(time).max(link.last);
+                    link.last = at;
+                    whole = false;
+                }
+                Verdict::Drop => {
+                    record.dropped |= needed == Interest::Everything;
+                    return;
+                }
+                Verdict::Hang => {
+                    self.stop(index);
+                    return self.park(Parcel::Unit(unit, needed), index, passed);
+                }
+                verdict => {
+                    self.act(verdict, (index, needed), at, facts, record);
+                    return;
+                }
+            }
+        }
+        if self.hang.is_some() {
+            return self.park(Parcel::Unit(unit, needed), self.chain.len(), passed);
+        }
+        self.push_bytes(unit.bytes, at, whole);
+    }
+
+    fn judge_eof(&mut self, passed: &[u64], mut at: Duration, facts: &Facts, record: &mut Record) {
+        for index in 0..self.chain.len() {
+            let link = &mut self.chain[index];
+            if passed.contains(&link.id) || !link.attends_eof(at) {
+                at = at.max(link.last);
+                continue;
+            }
+            let place = (at, self.direction, self.offset);
+            match link.ask(Question::Eof, place, facts, record) {
+                Verdict::Forward => at = at.max(link.last),
+                Verdict::Delay(time) => at = at.saturating_add(time).max(link.last),
+                Verdict::Drop => return,
+                Verdict::Hang => {
+                    self.stop(index);
+                    return self.park(Parcel::Eof, index, passed);
+                }
+                Verdict::Play(steps) => {
+                    let needed = self.needed();
+                    at = self.play(steps, (index, needed), at, facts, record);
+                    if self.closing {
+                        return;
+                    }
+                    if self.hang.is_some() {
+                        return self.park(Parcel::Eof, index + 1, passed);
+                    }
+                }
+                verdict => {
+                    self.act(verdict, (index, Interest::Eof), at, facts, record);
+                    return;
+                }
+            }
+        }
+        if !self.closing {
+            self.push(Item::Finish, at);
+            self.finishing = true;
+        }
+    }
+
+    /// Wakes the rules whose time has come.
+    pub(super) fn wake(&mut self, facts: &Facts, record: &mut Record, now: Duration) {
+        for index in 0..self.chain.len() {
+            if self.closing {
+                return;
+            }
+            let link = &mut self.chain[index];
+            if link.wake().is_none_or(|wake| wake > now) {
+                continue;
+            }
+            let place = (now, self.direction, self.offset);
+            match link.ask(Question::Wake, place, facts, record) {
+                Verdict::Forward | Verdict::Delay(_) | Verdict::Drop => {}
+                Verdict::Hang => self.stop(index),
+                verdict => {
+                    self.act(verdict, (index, self.needed()), now, facts, record);
+                }
+            }
+        }
+    }
+
+    /// When the next rule wants to be woken.
+    pub(super) fn next_wake(&self) -> Option<Duration> {
+        let live = !self.closing;
+        self.chain.iter().filter(|_| live).filter_map(Link::wake).min()
+    }
+
+    /// Asks the link of one rule about the new connection; none where it has no say.
+    pub(super) fn connect(
+        &mut self,
+        rule: &Arc<crate::rule::Rule>,
+        facts: &Facts,
+        record: &mut Record,
+        at: Duration,
+    ) -> Option<(usize, Verdict)> {
+        let index = self.chain.iter().position(|link| link.of(rule))?;
+        let link = &mut self.chain[index];
+        if !link.attends(at) {
+            return Some((index, Verdict::Forward));
+        }
+        Some((index, link.ask(Question::Connect, (at, self.direction, 0), facts, record)))
+    }
+
+    /// Which link stands at a place, and whether it still does.
+    pub(super) fn link(&self, index: usize) -> u64 {
+        self.chain[index].id
+    }
+
+    pub(super) fn has_link(&self, id: u64) -> bool {
+        self.chain.iter().any(|link| link.id == id)
+    }
+
+    /// Takes what is due off the queue.
+    pub(super) fn pop(&mut self, now: Duration) -> Option<Item> {
+        self.queued -= std::mem::take(&mut self.taken);
+        let item = self.queue.pop_front_if(|next| next.due <= now)?.item;
+        self.taken = item.cost();
+        Some(item)
+    }
+
+    /// When the next entry of the queue is due.
+    pub(super) fn next_due(&self) -> Option<Duration> {
+        self.queue.front().map(|next| next.due)
+    }
+
+    /// Whether the next entry ends the connection.
+    pub(super) fn ending_next(&self) -> bool {
+        matches!(self.queue.front(), Some(Queued { item: Item::Close | Item::Reset, .. }))
+    }
+
+    /// When the end of the connection is due that was queued.
+    pub(super) fn ending_due(&self) -> Option<Duration> {
+        let last = self.queue.back()?;
+        matches!(last.item, Item::Close | Item::Reset).then_some(last.due)
+    }
+
+    /// Whether the sender's end was dealt with and nothing is left to hand on.
+    pub(super) fn spent(&self) -> bool {
+        self.finished || (self.eof_judged && self.queue.is_empty() && self.hang.is_none())
+    }
+
+    /// Queues bytes that no rule sees, in order of time.
+    pub(super) fn push_reply(&mut self, bytes: BytesMut, at: Duration) {
+        if bytes.is_empty() || self.ending() {
+            return;
+        }
+        let item = Item::Bytes { bytes, whole: false };
+        self.queued += item.cost();
+        let place = self.queue.partition_point(|queued| queued.due <= at);
+        self.queue.insert(place, Queued { due: at, item });
+    }
+
+    /// Queues the end of the connection behind everything else.
+    pub(super) fn push_end(&mut self, item: Item, at: Duration) {
+        if !self.closing {
+            self.push(item, at);
+            self.closing = true;
+        }
+    }
+
+    /// Forgets everything: the receiver is gone.
+    pub(super) fn clear(&mut self) {
+        self.queue.clear();
+        self.input.clear();
+        (self.queued, self.taken) = (0, 0);
+        (self.closing, self.finished, self.hang) = (true, true, None);
+    }
+
+    /// How many more bytes may be read.
+    pub(super) fn room(&self, buffer: usize) -> usize {
+        if self.ended || self.stopped() {
+            return 0;
+        }
+        buffer.saturating_sub(self.input.len() + self.queued)
+    }
+
+    /// Whether opaque bytes that come at this age may go by unseen.
+    pub(super) fn transparent(&self, now: Duration) -> bool {
+        self.opaque
+            && self.input.is_empty()
+            && self.queued == self.taken
+            && !self.ended
+            && !self.stopped()
+            && !self.chain.iter().any(|link| link.watches(now, self.offset))
+    }
+
+    fn stopped(&self) -> bool {
+        self.ending() || self.hang.is_some()
+    }
+
+    fn ending(&self) -> bool {
+        self.finishing || self.closing
+    }
+
+    /// The interest that lets a behavior see what this lane now cuts.
+    pub(super) fn needed(&self) -> Interest {
+        if self.opaque { Interest::Everything } else { Interest::Units }
+    }
+
+    /// Takes the next unit off the input.
+    fn cut(
+        &mut self,
+        facts: &mut Facts,
+        record: &mut Record,
+        now: Duration,
+    ) -> Option<(Unit, Interest)> {
+        while !self.opaque {
+            if self.input.is_empty() {
+                return None;
+            }
+            let before = self.input.len();
+            let handled = facts.protocol.handle(self.direction, &mut self.input);
+            let start = self.offset;
+            let consumed = before.saturating_sub(self.input.len());
+            self.offset += consumed as u64;
+            match handled {
+                // A unit that takes nothing off the input would come again for ever.
+                Ok(Handled::Unit(mut unit)) if consumed > 0 => {
+                    unit.offset = start;
+                    return Some((unit, Interest::Units));
+                }
+                Ok(Handled::Unit(_) | Handled::Opaque) => self.opaque = true,
+                Ok(Handled::Incomplete(_)) if self.ended => {
+                    self.give_up("end of stream inside a unit".into(), facts, record, now);
+                }
+                Ok(Handled::Incomplete(_)) if self.input.len() >= facts.settings.buffer => {
+                    self.give_up("unit larger than the buffer".into(), facts, record, now);
+                }
+                Ok(Handled::Incomplete(_)) => return None,
+                Err(error) => {
+                    let what = format!("malformed at byte {}: {}", error.offset, error.message);
+                    self.give_up(what.into(), facts, record, now);
+                    if facts.settings.strict {
+                        self.push_end(Item::Close, now);
+                        return None;
+                    }
+                }
+            }
+        }
+        if self.input.is_empty() {
+            return None;
+        }
+        let border = self.chain.iter().filter_map(|link| link.border(self.offset)).min();
+        let length = border.map_or(usize::MAX, |border| {
+            usize::try_from(border - self.offset).unwrap_or(usize::MAX)
+        });
+        let length = length.min(OPAQUE_UNIT).min(self.input.len());
+        let unit = Unit::data(self.input.split_to(length), self.offset);
+        self.offset += length as u64;
+        Some((unit, Interest::Everything))
+    }
+
+    /// What cannot be parsed is not the proxy's business: the rest is opaque.
+    fn give_up(
+        &mut self,
+        what: Cow<'static, str>,
+        facts: &Facts,
+        record: &mut Record,
+        now: Duration,
+    ) {
+        self.opaque = true;
+        record.unparsed += 1;
+        if facts.settings.journal {
+            record.entries.push(Entry {
+                at: now,
+                connection: facts.connection.number,
+                direction: self.direction,
+                offset: self.offset,
+                length: self.input.len() as u64,
+                rule: "protocol".into(),
+                what,
+            });
+        }
+    }
+
+    fn act(
+        &mut self,
+        verdict: Verdict,
+        (index, needed): (usize, Interest),
+        at: Duration,
+        facts: &Facts,
+        record: &mut Record,
+    ) {
+        match verdict {
+            Verdict::Forward | Verdict::Delay(_) | Verdict::Drop => {}
+            Verdict::Hang => self.stop(index),
+            Verdict::Reply(bytes) => record.replies.push((at, self.direction, bytes)),
+            Verdict::Close => self.push_end(Item::Close, at),
+            Verdict::Reset => self.push_end(Item::Reset, at),
+            Verdict::Play(steps) => {
+                self.play(steps, (index, needed), at, facts, record);
+            }
+        }
+    }
+
+    /// Takes the steps of a script; returns when it is over.
+    fn play(
+        &mut self,
+        steps: Vec<Step>,
+        (index, needed): (usize, Interest),
+        mut at: Duration,
+        facts: &Facts,
+        record: &mut Record,
+    ) -> Duration {
+        for step in steps {
+            match step {
+                Step::Send(unit) => {
+                    at = at.max(self.chain[index].last);
+                    self.judge(unit, needed, index + 1, at, facts, record);
+                }
+                Step::Reply(bytes) => record.replies.push((at, self.direction, bytes)),
+                Step::Wait(time) => at = at.saturating_add(time),
+                Step::Hang => {
+                    self.stop(index);
+                    break;
+                }
+                Step::Close => {
+                    self.push_end(Item::Close, at);
+                    break;
+                }
+                Step::Reset => {
+                    self.push_end(Item::Reset, at);
+                    break;
+                }
+            }
+        }
+        let last = &mut self.chain[index].last;
+        *last = at.max(*last);
+        *last
+    }
+
+    fn stop(&mut self, index: usize) {
+        let link = self.chain[index].id;
+        self.hang.get_or_insert(Hang { link, parked: Vec::new() });
+    }
+
+    fn park(&mut self, what: Parcel, index: usize, passed: &[u64]) {
+        let before = self.chain[..index].iter().map(|link| link.id);
+        let passed = passed.iter().copied().chain(before).collect();
+        if let Some(hang) = &mut self.hang {
+            hang.parked.push(Parked { what, passed });
+        }
+    }
+
+    fn resume(&mut self, parked: Parked, facts: &Facts, record: &mut Record, now: Duration) {
+        let Parked { what, passed } = parked;
+        match what {
+            Parcel::Unit(unit, needed) => {
+                self.judge_rest(unit, needed, (0, &passed), now, facts, record);
+            }
+            Parcel::Eof if self.hang.is_some() => self.park(Parcel::Eof, 0, &passed),
+            Parcel::Eof => self.judge_eof(&passed, now, facts, record),
+        }
+    }
+
+    fn push_bytes(&mut self, mut bytes: BytesMut, at: Duration, whole: bool) {
+        if bytes.is_empty() || self.ending() {
+            return;
+        }
+        let due = at.max(self.last);
+        if let Some(Queued { due: at, item: Item::Bytes { bytes: back, whole: true } }) =
+            self.queue.back_mut()
+            && whole
+            && *at == due
+            && std::ptr::eq(back.as_ptr_range().end, bytes.as_ptr())
+        {
+            self.queued += bytes.len();
+            back.unsplit(bytes.split());
+            return;
+        }
+        self.push(Item::Bytes { bytes, whole }, at);
+    }
+
+    fn push(&mut self, item: Item, at: Duration) {
+        self.last = self.last.max(at);
+        self.queued += item.cost();
+        self.queue.push_back(Queued { due: self.last, item });
+    }
+}
+
+impl Item {
+    fn cost(&self) -> usize {
+        match self {
+            Item::Bytes { bytes, .. } => bytes.len() + OVERHEAD,
+            _ => OVERHEAD,
+        }
+    }
+}

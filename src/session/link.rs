@@ -1,0 +1,205 @@
+//! One rule at work in one lane: its behavior's instance, its draws and its counts.
+
+use super::{Facts, Record};
+use crate::journal::{Entry, describe};
+use crate::rule::Rule;
+use chenapan_core::{Behavior, Context, Direction, Interest, Key, Unit, Verdict};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A rule in one direction of one connection.
+pub(super) struct Link {
+    /// Its number in its lane, kept for as long as the rule is.
+    pub(super) id: u64,
+    /// Nothing leaves it before this time.
+    pub(super) last: Duration,
+    rule: Arc<Rule>,
+    behavior: Box<dyn Behavior>,
+    key: Key,
+    draw: Key,
+    /// Whether chance lets it see events that are no units; drawn once.
+    events: bool,
+    /// Whether it was ever shown a unit.
+    shown: bool,
+    selected: u64,
+    /// The last offset that came by, and how often it came by before.
+    place: Option<(u64, u64)>,
+    /// The wake-up that it was given and did not move.
+    stuck: Option<Duration>,
+}
+
+/// What a link is asked about.
+pub(super) enum Question<'a> {
+    Connect,
+    Unit(&'a mut Unit),
+    Eof,
+    Wake,
+}
+
+impl Link {
+    /// None where the rule can never apply to this direction of this connection.
+    pub(super) fn new(
+        id: u64,
+        rule: &Arc<Rule>,
+        facts: &Facts,
+        direction: Direction,
+    ) -> Option<Self> {
+        let selectors = rule.selectors();
+        if !selectors.directions.include(direction) || !selectors.connection(&facts.connection) {
+            return None;
+        }
+        let [key, draw] = rule.keys(facts.settings.run, &facts.connection, direction);
+        let events = selectors.chance.contains(&draw.with_text("connection").dice().unit());
+        if selectors.per_connection && !events {
+            return None;
+        }
+        Some(Self {
+            id,
+            last: Duration::ZERO,
+            rule: Arc::clone(rule),
+            behavior: rule.instance(),
+            key,
+            draw,
+            events,
+            shown: false,
+            selected: 0,
+            place: None,
+            stuck: None,
+        })
+    }
+
+    pub(super) fn of(&self, rule: &Arc<Rule>) -> bool {
+        Arc::ptr_eq(&self.rule, rule)
+    }
+
+    /// Whether a unit is the rule's business; counts it where it is.
+    ///
+    /// `needed` is the interest that lets a behavior see a unit of this sort.
+    pub(super) fn meets(&mut self, unit: &Unit, needed: Interest, at: Duration) -> bool {
+        let repeat = match self.place {
+            Some((offset, times)) if offset == unit.offset => times + 1,
+            _ => 0,
+        };
+        self.place = Some((unit.offset, repeat));
+        let selectors = self.rule.selectors();
+        if self.behavior.interest() < needed
+            || selectors.exhausted(self.selected)
+            || !selectors.unit(unit, at)
+        {
+            return false;
+        }
+        let certain = selectors.per_connection || selectors.chance == (0.0..1.0);
+        let draw = || self.draw.with_text("unit").with(unit.offset).with(repeat).dice().unit();
+        if !certain && !selectors.chance.contains(&draw()) {
+            return false;
+        }
+        self.selected += 1;
+        selectors.turn(self.selected)
+    }
+
+    /// Whether an event that is no unit is the rule's business.
+    pub(super) fn attends(&self, at: Duration) -> bool {
+        self.shown || (self.events && self.rule.selectors().window.contains(&at))
+    }
+
+    /// Whether the end of stream is.
+    pub(super) fn attends_eof(&self, at: Duration) -> bool {
+        self.behavior.interest() >= Interest::Eof && self.attends(at)
+    }
+
+    /// Whether opaque data that comes at this age has to be shown to it.
+    pub(super) fn watches(&self, now: Duration, offset: u64) -> bool {
+        let selectors = self.rule.selectors();
+        self.behavior.interest() == Interest::Everything
+            && selectors.data(now, offset)
+            && !selectors.exhausted(self.selected)
+    }
+
+    /// The next place after `offset` where opaque data must be cut for this rule.
+    pub(super) fn border(&self, offset: u64) -> Option<u64> {
+        let bytes = &self.rule.selectors().bytes;
+        [bytes.start, bytes.end].into_iter().filter(|&border| border > offset).min()
+    }
+
+    /// When it wants to be woken.
+    pub(super) fn wake(&self) -> Option<Duration> {
+        let window = &self.rule.selectors().window;
+        let wake = self.behavior.wake()?.max(window.start);
+        let met = self.shown || (self.events && wake < window.end);
+        (met && self.stuck != Some(wake)).then_some(wake)
+    }
+
+    /// What it still holds, now that its rule is gone.
+    pub(super) fn release(mut self) -> Vec<Unit> {
+        self.behavior.release()
+    }
+
+    /// Asks the behavior, counts, and journals what it did.
+    pub(super) fn ask(
+        &mut self,
+        question: Question<'_>,
+        (at, direction, offset): (Duration, Direction, u64),
+        facts: &Facts,
+        record: &mut Record,
+    ) -> Verdict {
+        let key = match self.place {
+            Some((place, repeat)) if place == offset && repeat > 0 => self.key.with(repeat),
+            _ => self.key,
+        };
+        let length = match &question {
+            Question::Unit(unit) => unit.bytes.len() as u64,
+            _ => 0,
+        };
+        let (connection, protocol) = (&facts.connection, &*facts.protocol);
+        let place = (key, offset);
+        let mut cx = Context::new(connection, protocol, direction, at, place, &mut record.damage);
+        let wake = self.wake();
+        let verdict = match question {
+            Question::Connect => self.behavior.on_connect(&mut cx),
+            Question::Unit(unit) => {
+                self.shown = true;
+                self.behavior.on_unit(unit, &mut cx)
+            }
+            Question::Eof => self.behavior.on_eof(&mut cx),
+            Question::Wake => {
+                let verdict = self.behavior.on_wake(&mut cx);
+                self.stuck = wake.filter(|_| self.wake() == wake);
+                verdict
+            }
+        };
+        let faults = u64::from(verdict != Verdict::Forward) + record.damage.len() as u64;
+        self.rule.tally().add(1, faults);
+        if faults > 0 {
+            self.journal(&verdict, (at, direction, offset, length), facts, record);
+        }
+        verdict
+    }
+
+    fn journal(
+        &self,
+        verdict: &Verdict,
+        (at, direction, offset, length): (Duration, Direction, u64, u64),
+        facts: &Facts,
+        record: &mut Record,
+    ) {
+        if !facts.settings.journal {
+            record.damage.clear();
+            return;
+        }
+        let entry = |offset, length, what| Entry {
+            at,
+            connection: facts.connection.number,
+            direction,
+            offset,
+            length,
+            rule: self.rule.shared_name(),
+            what,
+        };
+        for damage in record.damage.drain(..) {
+            record.entries.push(entry(damage.offset, 1, damage.what));
+        }
+        if let Some(what) = describe(verdict) {
+            record.entries.push(entry(offset, length, what));
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Deadlines without rounding: one heap of them behind one timer of the system.
+//!
+//! Delay and throttle are instruments, and tokio's own timer is a wheel of whole milliseconds.
+//! Nothing here knows what a deadline is for.
+
+#[cfg(target_os = "linux")]
+#[path = "timer/linux.rs"]
+mod alarm;
+#[cfg(not(target_os = "linux"))]
+#[path = "timer/portable.rs"]
+mod alarm;
+
+use alarm::Alarm;
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
+use tokio::task::AbortHandle;
+
+/// How long before a deadline the precise clock stops sleeping and starts to spin.
+const SPIN: Duration = Duration::from_micros(60);
+
+/// A clock that wakes tasks at exact times; ends with its last handle.
+#[derive(Clone, Debug)]
+pub(crate) struct Clock {
+    shared: Arc<Shared>,
+    _driver: Arc<Driver>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// Held for a push or a pop, never across a wait.
+    deadlines: Mutex<BTreeMap<(Instant, u64), Waker>>,
+    numbers: AtomicU64,
+    alarm: Alarm,
+    early: Duration,
+}
+
+#[derive(Debug)]
+struct Driver(AbortHandle);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Clock {
+    /// Starts a clock on the current runtime. A precise one spins for the last 60 us.
+    ///
+    /// # Errors
+    ///
+    /// The system has no timer to give.
+    pub(crate) fn start(precise: bool) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            deadlines: Mutex::default(),
+            numbers: AtomicU64::new(0),
+            alarm: Alarm::new()?,
+            early: if precise { SPIN } else { Duration::ZERO },
+        });
+        let driver = tokio::spawn(drive(Arc::clone(&shared)));
+        Ok(Self { shared, _driver: Arc::new(Driver(driver.abort_handle())) })
+    }
+
+    /// A timer on this clock, not set yet.
+    pub(crate) fn timer(&self) -> Timer {
+        Timer { shared: Arc::clone(&self.shared), set: None }
+    }
+}
+
+/// One deadline of one task.
+#[derive(Debug)]
+pub(crate) struct Timer {
+    shared: Arc<Shared>,
+    set: Option<(Instant, u64)>,
+}
+
+impl Timer {
+    /// Wakes the task at `deadline` and not at any time asked for before; cheap when it is the
+    /// same.
+    pub(crate) fn set(&mut self, deadline: Instant, cx: &Context<'_>) {
+        if self.set.is_some_and(|(at, _)| at == deadline) {
+            return;
+        }
+        let key = (deadline, self.shared.numbers.fetch_add(1, Ordering::Relaxed));
+        let mut deadlines = self.shared.deadlines();
+        if let Some(old) = self.set.replace(key) {
+            deadlines.remove(&old);
+        }
+        deadlines.insert(key, cx.waker().clone());
+        if deadlines.first_key_value().is_some_and(|(first, _)| *first == key) {
+            self.shared.arm(Some(deadline));
+        }
+    }
+
+    /// Wakes nobody any more.
+    pub(crate) fn clear(&mut self) {
+        if let Some(key) = self.set.take() {
+            self.shared.deadlines().remove(&key);
+        }
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+impl Shared {
+    fn deadlines(&self) -> MutexGuard<'_, BTreeMap<(Instant, u64), Waker>> {
+        self.deadlines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn arm(&self, deadline: Option<Instant>) {
+        if let Some(deadline) = deadline {
+            let left = deadline.saturating_duration_since(Instant::now());
+            self.alarm.arm(left.saturating_sub(self.early));
+        }
+    }
+}
+
+async fn drive(shared: Arc<Shared>) {
+    let mut due = Vec::new();
+    loop {
+        shared.alarm.ring().await;
+        let spin = Instant::now() + shared.early;
+        {
+            let mut deadlines = shared.deadlines();
+            // What is due within the spin is waited for here: that is what precise means.
+            while let Some(first) = deadlines.first_entry() {
+                if first.key().0 > spin {
+                    break;
+                }
+                while Instant::now() < first.key().0 {
+                    std::hint::spin_loop();
+                }
+                due.push(first.remove());
+                if !shared.early.is_zero() {
+                    break;
+                }
+            }
+            shared.arm(deadlines.first_key_value().map(|(first, _)| first.0));
+        }
+        due.drain(..).for_each(Waker::wake);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::Poll;
+
+    async fn until(timer: &mut Timer, deadline: Instant) -> Instant {
+        std::future::poll_fn(|cx| match Instant::now() {
+            now if now >= deadline => Poll::Ready(now),
+            _ => {
+                timer.set(deadline, cx);
+                Poll::Pending
+            }
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn deadlines_ring_in_order_and_never_early() {
+        for precise in [false, true] {
+            let clock = Clock::start(precise).unwrap();
+            let start = Instant::now();
+            let tasks: Vec<_> = [5, 1, 3, 3]
+                .map(|millis| {
+                    let deadline = start + Duration::from_millis(millis);
+                    let mut timer = clock.timer();
+                    tokio::spawn(async move { (deadline, until(&mut timer, deadline).await) })
+                })
+                .into();
+            for task in tasks {
+                let (deadline, rung) = task.await.unwrap();
+                assert!(rung >= deadline);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_cleared_timer_leaves_nothing_behind() {
+        let clock = Clock::start(false).unwrap();
+        let far = Instant::now() + Duration::from_secs(3_600);
+        let mut timer = clock.timer();
+        let _ = futures_poll_once(until(&mut timer, far)).await;
+        assert_eq!(clock.shared.deadlines().len(), 1);
+        drop(timer);
+        assert_eq!(clock.shared.deadlines().len(), 0);
+    }
+
+    async fn futures_poll_once<T>(future: impl Future<Output = T>) -> Option<T> {
+        let mut future = std::pin::pin!(future);
+        std::future::poll_fn(|cx| match future.as_mut().poll(cx) {
+            Poll::Ready(value) => Poll::Ready(Some(value)),
+            Poll::Pending => Poll::Ready(None),
+        })
+        .await
+    }
+}
