@@ -3,12 +3,15 @@
 //! This package holds the engine, the command line and everything that touches the outside world;
 //! what plug-ins need is in [`chenapan_core`].
 
+pub mod cli;
 pub mod control;
+mod doc;
 pub mod endpoint;
 pub mod journal;
 mod notation;
 pub mod proxy;
 mod pump;
+mod report;
 pub mod rule;
 pub mod session;
 #[cfg(target_os = "linux")]

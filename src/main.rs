@@ -1,3 +1,7 @@
 //! The program; see the library for everything else.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    chenapan::cli::main(chenapan::registry())
+}

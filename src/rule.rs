@@ -181,6 +181,23 @@ impl fmt::Debug for Rule {
     }
 }
 
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self.name != *self.behavior.name {
+            write!(f, "{}: ", self.name)?;
+        }
+        f.write_str(self.behavior.name)?;
+        for (name, value) in self.given.iter().filter(|(name, _)| name != "name") {
+            write!(f, " {name}={value}")?;
+        }
+        let chance = &self.selectors.chance;
+        match *self.draw == *self.name {
+            true => Ok(()),
+            false => write!(f, " ({} %)", ((chance.end - chance.start) * 1e4).round() / 1e2),
+        }
+    }
+}
+
 /// Option texts that hold for every rule of a behavior unless the rule sets them itself, by
 /// behavior.
 pub type Defaults = HashMap<String, Vec<(String, String)>>;

@@ -1,1 +1,487 @@
+//! Sessions in virtual time.
 
+use super::{Output, Session, Settings};
+use crate::rule::{Defaults, Rule, Rules};
+use bytes::BytesMut;
+use chenapan_core::{
+    Connection, Direction, Handled, Kind, Malformed, Protocol, Refusal, Unit, Want,
+};
+use std::sync::Arc;
+use std::time::Duration;
+
+const UP: Direction = Direction::Upstream;
+const DOWN: Direction = Direction::Downstream;
+
+fn rules(texts: &[&str]) -> Rules {
+    let registry = crate::registry();
+    let read = |text: &&str| Rule::parse(text, &registry, &Defaults::new()).expect(text);
+    Rules::new(texts.iter().flat_map(read))
+}
+
+fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// A session, and everything that came out of it with its time.
+struct Run {
+    session: Session,
+    rules: Rules,
+    now: Duration,
+    out: Vec<(u64, Direction, String)>,
+}
+
+impl Run {
+    /// With the protocol tcp, dialled and open unless a rule is against it.
+    fn new(texts: &[&str]) -> Self {
+        let tcp = crate::registry().find_protocol("tcp").unwrap().configure([]).unwrap();
+        Self::with(texts, tcp.instance(), Settings::new(1))
+    }
+
+    fn with(texts: &[&str], protocol: Box<dyn Protocol>, settings: Settings) -> Self {
+        let rules = rules(texts);
+        let connection = Connection::new(1);
+        let mut session = Session::new(connection, protocol, Arc::new(rules.clone()), settings);
+        session.accepted(Duration::ZERO);
+        let mut run = Self { session, rules, now: Duration::ZERO, out: Vec::new() };
+        run.settle();
+        run
+    }
+
+    /// Goes on to `now`, taking everything that falls due on the way at its time.
+    fn until(&mut self, millis: u64) -> &mut Self {
+        let end = ms(millis);
+        while let Some(next) = self.settle().filter(|next| *next <= end) {
+            assert!(next > self.now, "waits for the past");
+            self.now = next;
+        }
+        self.now = end;
+        self.settle();
+        self
+    }
+
+    fn settle(&mut self) -> Option<Duration> {
+        let mut next: Option<Duration> = None;
+        for _ in 0..3 {
+            next = None;
+            for direction in Direction::BOTH {
+                loop {
+                    let what = match self.session.poll(direction, self.now) {
+                        Output::Wait(at) => {
+                            next = Some(next.map_or(at, |next| next.min(at)));
+                            break;
+                        }
+                        Output::Idle => break,
+                        Output::Write(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+                        Output::Dial => {
+                            self.out.push((self.now.as_millis() as u64, direction, "DIAL".into()));
+                            self.session.open(None, self.now);
+                            continue;
+                        }
+                        end => format!("{end:?}").to_uppercase(),
+                    };
+                    self.out.push((self.now.as_millis() as u64, direction, what));
+                }
+            }
+        }
+        next
+    }
+
+    fn send(&mut self, direction: Direction, bytes: &str) -> &mut Self {
+        self.session.input(direction).extend_from_slice(bytes.as_bytes());
+        self.session.received(direction, self.now);
+        self.settle();
+        self
+    }
+
+    fn end(&mut self, direction: Direction) -> &mut Self {
+        self.session.ended(direction, self.now);
+        self.settle();
+        self
+    }
+
+    fn set(&mut self, texts: &[&str]) -> &mut Self {
+        self.rules = rules(texts).after(&self.rules);
+        self.session.update(Arc::new(self.rules.clone()), self.now);
+        self.settle();
+        self
+    }
+
+    /// What came out of a direction since the dial, as `time text`.
+    fn took(&self, direction: Direction) -> Vec<String> {
+        let this = self.out.iter().filter(|(_, way, what)| *way == direction && what != "DIAL");
+        this.map(|(at, _, what)| format!("{at} {what}")).collect()
+    }
+
+    fn journal(&mut self) -> Vec<String> {
+        let entries = self.session.entries();
+        entries
+            .iter()
+            .map(|entry| format!("{} {} {}", entry.offset, entry.rule, entry.what))
+            .collect()
+    }
+}
+
+#[test]
+fn without_rules_bytes_and_ends_pass_at_once() {
+    let mut run = Run::new(&[]);
+    assert_eq!(run.out, [(0, UP, "DIAL".to_owned())]);
+    assert!(run.session.transparent(UP, ms(0)) && run.session.transparent(DOWN, ms(0)));
+    run.send(UP, "ask").end(UP).send(DOWN, "answer");
+    assert!(!run.session.done());
+    run.end(DOWN);
+    assert_eq!(run.took(UP), ["0 ask", "0 FINISH"]);
+    assert_eq!(run.took(DOWN), ["0 answer", "0 FINISH"]);
+    assert!(run.session.done());
+    assert!(run.journal().is_empty());
+}
+
+#[test]
+fn delays_overlap_and_keep_order() {
+    let mut run = Run::new(&["delay:sleep=1s:first=2"]);
+    run.send(UP, "a").until(100).send(UP, "b").until(200).send(UP, "c").end(UP).until(2_000);
+    assert_eq!(run.took(UP), ["1000 a", "1100 b", "1100 c", "1100 FINISH"]);
+}
+
+#[test]
+fn delays_of_several_rules_add_up_per_unit() {
+    let mut run = Run::new(&["delay:sleep=1s", "delay:sleep=500ms"]);
+    run.send(UP, "a").until(300).send(UP, "b").until(3_000);
+    assert_eq!(run.took(UP), ["1500 a", "1800 b"]);
+    assert_eq!(
+        run.journal(),
+        ["0 delay delay 1s", "0 delay-2 delay 500ms", "1 delay delay 1s", "1 delay-2 delay 500ms"]
+    );
+}
+
+#[test]
+fn a_delay_after_the_unit_holds_what_follows() {
+    let mut run = Run::new(&["delay:sleep=1s:before=no"]);
+    run.send(UP, "a").send(UP, "b").until(5_000).send(UP, "c").until(9_000);
+    assert_eq!(run.took(UP), ["0 a", "1000 b", "5000 c"]);
+}
+
+#[test]
+fn untouched_neighbours_leave_in_one_write_and_pieces_do_not() {
+    let mut run = Run::new(&["drop:bytes=4..5"]);
+    run.send(UP, "abcdefgh");
+    assert_eq!(run.took(UP), ["0 abcd", "0 fgh"]);
+    let mut run = Run::new(&["dummy:bytes=4..5"]);
+    run.send(UP, "abcdefgh");
+    assert_eq!(run.took(UP), ["0 abcdefgh"]);
+    let mut run = Run::new(&["split:size=3"]);
+    run.send(UP, "abcdefgh");
+    assert_eq!(run.took(UP), ["0 abc", "0 def", "0 gh"]);
+}
+
+#[test]
+fn an_end_of_stream_can_be_held_swallowed_or_turned() {
+    let mut run = Run::new(&["slow-close:delay=2s:direction=upstream"]);
+    run.send(UP, "a").end(UP).end(DOWN).until(3_000);
+    assert_eq!(
+        (run.took(UP), run.took(DOWN)),
+        (vec!["0 a".into(), "2000 FINISH".into()], vec!["0 FINISH".into()])
+    );
+    let mut run = Run::new(&["half-open"]);
+    run.send(UP, "a").end(UP).until(3_000);
+    assert_eq!(run.took(UP), ["0 a"]);
+    assert!(!run.session.done());
+    run.end(DOWN);
+    assert!(run.session.done());
+}
+
+#[test]
+fn a_hung_unit_is_judged_again_when_its_rule_goes() {
+    let mut run = Run::new(&["corrupt:every=1:how=zero:first=1", "hang"]);
+    run.send(UP, "a").send(UP, "b").until(1_000);
+    assert_eq!(run.session.wants(UP), 0);
+    assert!(run.took(UP).is_empty());
+    run.set(&["corrupt:every=1:how=zero:first=1", "hang", "drop:bytes=5.."]).until(2_000);
+    assert!(run.took(UP).is_empty());
+    run.set(&["corrupt:every=1:how=zero:first=1", "delay:sleep=1s:bytes=..2"]).until(5_000);
+    // Zeroed once, before it hung, and not again.
+    assert_eq!(run.took(UP), ["3000 \0", "3000 b"]);
+    assert!(run.session.wants(UP) > 0);
+}
+
+#[test]
+fn an_end_of_stream_behind_a_hang_comes_after_it() {
+    let mut run = Run::new(&["hang"]);
+    run.send(UP, "a").end(UP).until(10).set(&[]);
+    assert_eq!(run.took(UP), ["10 a", "10 FINISH"]);
+}
+
+#[test]
+fn what_a_rule_holds_goes_on_when_the_rule_goes() {
+    let mut run = Run::new(&["reorder", "delay:sleep=1s"]);
+    run.send(UP, "a").until(500).set(&["delay:sleep=1s"]).until(900).send(UP, "b").until(3_000);
+    assert_eq!(run.took(UP), ["1500 a", "1900 b"]);
+}
+
+#[test]
+fn an_unchanged_rule_keeps_its_state() {
+    let mut run = Run::new(&["drop:first=2", "delay:sleep=1s"]);
+    run.send(UP, "a").set(&["drop:first=2"]).send(UP, "b").send(UP, "c").set(&["drop:first=3"]);
+    run.send(UP, "d");
+    assert_eq!(run.took(UP), ["0 c"]);
+}
+
+#[test]
+fn the_dial_can_wait_and_be_refused() {
+    let mut run = Run::new(&["slow-connect:delay=2s"]);
+    assert!(run.out.is_empty());
+    assert_eq!(run.session.wants(UP), 0);
+    run.until(3_000);
+    assert_eq!(run.out, [(2_000, UP, "DIAL".to_owned())]);
+    let mut run = Run::new(&["slow-connect:delay=2s:refuse"]);
+    run.until(3_000);
+    assert_eq!(run.out, [(2_000, DOWN, "RESET".to_owned())]);
+    let run = Run::new(&["blackout"]);
+    assert_eq!(run.out, [(0, DOWN, "CLOSE".to_owned())]);
+    let run = Run::new(&["blackout:connections=2.."]);
+    assert_eq!(run.out, [(0, UP, "DIAL".to_owned())]);
+}
+
+#[test]
+fn the_end_waits_for_a_reply_that_came_before_it() {
+    let mut run = Run::new(&["delay:sleep=1s:direction=upstream", "error"]);
+    run.send(UP, "ask").until(2_000);
+    let [(1_000, DOWN, noise), (1_000, UP, end)] = &run.out[1..] else { panic!("{:?}", run.out) };
+    assert!(!noise.is_empty());
+    assert_eq!(end, "CLOSE");
+    assert_eq!(run.journal()[1], "0 error reply 1000 bytes, close");
+}
+
+#[test]
+fn a_reply_overtakes_what_is_held_the_same_way() {
+    let polite = Box::new(Lines);
+    let mut run = Run::with(
+        &["delay:sleep=9s:direction=downstream", "error:only=request"],
+        polite,
+        Settings::new(1),
+    );
+    run.send(DOWN, "late\n").send(UP, "ask\n").until(10_000);
+    assert_eq!(run.took(DOWN), ["0 no\n", "9000 late\n"]);
+}
+
+#[test]
+fn ends_come_after_exactly_so_many_bytes_or_so_long() {
+    let mut run = Run::new(&["limit:bytes=5"]);
+    run.send(DOWN, "abc").send(DOWN, "defg");
+    assert_eq!(run.took(DOWN), ["0 abc", "0 de", "0 CLOSE"]);
+    let mut run = Run::new(&["reset:after=3s"]);
+    run.send(DOWN, "abc").until(4_000);
+    assert_eq!(run.took(DOWN), ["0 abc", "3000 RESET"]);
+    let mut run = Run::new(&["hang", "close:after=3s"]);
+    run.send(DOWN, "abc").until(4_000);
+    assert_eq!(run.took(DOWN), ["3000 CLOSE"]);
+}
+
+#[test]
+fn a_reset_comes_behind_the_bytes_before_it() {
+    let mut run = Run::new(&["delay:sleep=1s"]);
+    run.send(DOWN, "last words").send(UP, "x");
+    run.session.reset(DOWN, run.now);
+    run.until(2_000);
+    assert_eq!(run.took(DOWN), ["1000 last words", "1000 RESET"]);
+    assert!(run.took(UP).is_empty());
+}
+
+#[test]
+fn the_buffer_bounds_what_a_direction_holds() {
+    let settings = Settings { buffer: 1_000, ..Settings::new(1) };
+    let tcp = crate::registry().find_protocol("tcp").unwrap().configure([]).unwrap();
+    let mut run = Run::with(&["delay:sleep=1s"], tcp.instance(), settings);
+    let mut sent = 0;
+    while run.session.wants(UP) > 0 {
+        let room = run.session.wants(UP).min(100);
+        run.send(UP, &"x".repeat(room));
+        sent += room;
+        assert!(sent <= 1_000);
+    }
+    run.until(1_500);
+    assert!(run.session.wants(UP) > 0);
+    assert_eq!(run.took(UP).len(), sent.div_ceil(100));
+}
+
+#[test]
+fn a_direction_is_transparent_only_while_no_rule_has_to_look() {
+    let mut run = Run::new(&["limit:bytes=5:only=header", "dummy", "slow-close"]);
+    assert!(run.session.transparent(UP, ms(0)) && run.session.transparent(DOWN, ms(0)));
+    run.set(&["corrupt:direction=downstream:bytes=..10"]);
+    assert!(run.session.transparent(UP, ms(0)) && !run.session.transparent(DOWN, ms(0)));
+    run.send(DOWN, "0123456789");
+    assert!(run.session.transparent(DOWN, ms(0)));
+    run.set(&["delay:first=1:direction=upstream", "drop:chance=0"]);
+    assert!(!run.session.transparent(UP, ms(0)));
+    run.send(UP, "x");
+    assert!(!run.session.transparent(UP, ms(0)), "the unit is still queued");
+    run.until(1_000);
+    assert!(run.session.transparent(UP, ms(1_000)));
+    run.set(&["hang:window=5s.."]);
+    assert!(run.session.transparent(UP, ms(4_999)));
+    assert!(!run.session.transparent(UP, ms(5_000)));
+}
+
+#[test]
+fn bytes_that_went_by_count_as_offset() {
+    let mut run = Run::new(&[]);
+    run.session.passed(UP, 1_000);
+    run.set(&["corrupt:every=1001"]).send(UP, "ab");
+    assert_eq!(run.journal(), ["1000 corrupt flip"]);
+}
+
+#[test]
+fn selectors_with_byte_ranges_cut_opaque_data_exactly() {
+    for cuts in [vec![26], vec![1; 26], vec![3, 9, 14], vec![10, 10, 6]] {
+        let mut run = Run::new(&["replace:match=.:with=#:bytes=4..10"]);
+        let mut rest = "abcdefghijklmnopqrstuvwxyz";
+        for cut in cuts {
+            let (front, back) = rest.split_at(cut);
+            run.send(UP, front);
+            rest = back;
+        }
+        let all: String = run.out.iter().skip(1).map(|(_, _, text)| text.as_str()).collect();
+        assert_eq!(all, "abcd######klmnopqrstuvwxyz");
+    }
+}
+
+#[test]
+fn chance_is_drawn_by_place_and_by_nothing_else() {
+    let hit = |texts: &[&str], seed: u64| {
+        let tcp = crate::registry().find_protocol("tcp").unwrap().configure([]).unwrap();
+        let mut run = Run::with(texts, tcp.instance(), Settings::new(seed));
+        for _ in 0..200 {
+            run.send(UP, "x");
+        }
+        let journal = run.journal();
+        journal.into_iter().filter(|line| line.contains(" drop ")).collect::<Vec<_>>()
+    };
+    let alone = hit(&["drop:chance=30%"], 1);
+    assert!((30..90).contains(&alone.len()), "{}", alone.len());
+    let noise = "corrupt:chance=10%:direction=both";
+    assert_eq!(alone, hit(&[noise, "drop:chance=30%", "delay:chance=50%"], 1));
+    assert_ne!(alone, hit(&["drop:chance=30%"], 2));
+    assert_eq!(hit(&["drop:chance=100%"], 1).len(), 200);
+    assert_eq!(hit(&["drop:chance=0"], 1).len(), 0);
+}
+
+#[test]
+fn a_mix_hits_each_unit_once_at_the_most() {
+    let mut run = Run::new(&["40:drop:direction=upstream,60:duplicate:direction=upstream"]);
+    for _ in 0..500 {
+        run.send(UP, "x");
+    }
+    let journal = run.journal();
+    let drops = journal.iter().filter(|line| line.ends_with("drop drop")).count();
+    assert_eq!(journal.len(), 500);
+    assert!((150..250).contains(&drops), "{drops}");
+}
+
+#[test]
+fn a_draw_per_connection_holds_for_all_its_units() {
+    let mut dropped = 0;
+    for number in 1..=200 {
+        let tcp = crate::registry().find_protocol("tcp").unwrap().configure([]).unwrap();
+        let rules = Arc::new(rules(&["drop:chance=25%:per=connection:direction=upstream"]));
+        let settings = Settings::new(1);
+        let mut session = Session::new(Connection::new(number), tcp.instance(), rules, settings);
+        session.accepted(ms(0));
+        let _ = session.poll(UP, ms(0));
+        session.open(None, ms(0));
+        for _ in 0..10 {
+            session.input(UP).extend_from_slice(b"x");
+            session.received(UP, ms(0));
+        }
+        let entries = session.entries().len();
+        assert!(entries == 0 || entries == 10, "{entries}");
+        dropped += entries / 10;
+    }
+    assert!((30..70).contains(&dropped), "{dropped}");
+}
+
+/// One line a unit, with a greeting, a length limit and words for a refusal.
+struct Lines;
+
+impl Protocol for Lines {
+    fn handle(&mut self, _: Direction, input: &mut BytesMut) -> Result<Handled, Malformed> {
+        if input.starts_with(b"!") {
+            return Err(Malformed { message: "no line".into(), offset: 0 });
+        }
+        Ok(match input.iter().position(|byte| *byte == b'\n') {
+            Some(end) => Handled::Unit(Unit::new(Kind::Request, input.split_to(end + 1))),
+            None => Handled::Incomplete(Want::Bytes(1)),
+        })
+    }
+
+    fn open(&mut self, _: &Connection) -> Option<Unit> {
+        Some(Unit::new(Kind::Header, BytesMut::from("hello\n")))
+    }
+
+    fn refuse(&self, _: &Unit, _: &Refusal) -> Option<BytesMut> {
+        Some(BytesMut::from("no\n"))
+    }
+}
+
+#[test]
+fn what_a_protocol_says_first_passes_the_rules_and_goes_first() {
+    let mut run = Run::with(&["duplicate:only=header"], Box::new(Lines), Settings::new(1));
+    run.send(UP, "a\nb\n");
+    assert_eq!(run.took(UP), ["0 hello\n", "0 hello\n", "0 a\nb\n"]);
+}
+
+#[test]
+fn units_do_not_depend_on_how_reads_fell() {
+    let text = "one\ntwo\nthree\n";
+    let mut whole = Run::with(&["drop:every=2:only=request"], Box::new(Lines), Settings::new(1));
+    whole.send(UP, text);
+    let mut split = Run::with(&["drop:every=2:only=request"], Box::new(Lines), Settings::new(1));
+    for character in text.chars() {
+        split.send(UP, &character.to_string());
+    }
+    assert_eq!(whole.journal(), ["4 drop drop"]);
+    assert_eq!(split.journal(), ["4 drop drop"]);
+}
+
+#[test]
+fn what_cannot_be_parsed_passes_and_is_told() {
+    let mut run = Run::with(&["drop:only=request"], Box::new(Lines), Settings::new(1));
+    run.send(UP, "a\n!b\nc");
+    assert_eq!(run.took(UP), ["0 hello\n", "0 !b\nc"]);
+    assert_eq!(run.journal(), ["0 drop drop", "2 protocol malformed at byte 0: no line"]);
+    assert_eq!(run.session.unparsed(), 1);
+
+    let strict = Settings { strict: true, ..Settings::new(1) };
+    let mut run = Run::with(&[], Box::new(Lines), strict);
+    run.send(UP, "a\n!b\nc");
+    assert_eq!(run.took(UP), ["0 hello\n", "0 a\n", "0 CLOSE"]);
+}
+
+#[test]
+fn an_unfinished_unit_at_the_end_passes_as_data() {
+    let mut run = Run::with(&["drop:only=request"], Box::new(Lines), Settings::new(1));
+    run.send(UP, "a\nhalf").end(UP);
+    assert_eq!(run.took(UP), ["0 hello\n", "0 half", "0 FINISH"]);
+}
+
+#[test]
+fn a_unit_over_the_buffer_makes_its_direction_opaque() {
+    let settings = Settings { buffer: 100, ..Settings::new(1) };
+    let mut run = Run::with(&["drop:only=request"], Box::new(Lines), settings);
+    run.send(UP, &"x".repeat(100));
+    run.send(UP, "y\n");
+    assert_eq!(run.took(UP)[1..], [format!("0 {}", "x".repeat(100)), "0 y\n".to_owned()]);
+    assert_eq!(run.journal(), ["0 protocol unit larger than the buffer"]);
+}
+
+#[test]
+fn throttle_lets_bytes_out_at_its_rate() {
+    let mut run = Run::new(&["throttle:rate=1000B/s"]);
+    for _ in 0..5 {
+        let bytes = "x".repeat(200);
+        run.send(UP, &bytes);
+    }
+    run.until(2_000);
+    let total: usize = run.out.iter().skip(1).map(|(_, _, text)| text.len()).sum();
+    let (last, ..) = run.out.last().unwrap();
+    assert_eq!((total, *last), (1_000, 995));
+}

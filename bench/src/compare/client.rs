@@ -2,7 +2,7 @@
 
 use crate::compare::bench;
 use anyhow::Context;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -31,6 +31,18 @@ pub(crate) fn connect_lanes(
         lanes[lane].push(socket);
     }
     Ok(lanes)
+}
+
+/// What went wrong with a connection, in plain words.
+pub(crate) fn fault(error: &io::Error) -> String {
+    match error.kind() {
+        // What a blocking read says when its time is up.
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+            format!("nothing arrived for {} s", LIMIT.as_secs())
+        }
+        ErrorKind::UnexpectedEof => "the connection closed".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 /// How long anything that should be quick may take.

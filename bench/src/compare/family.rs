@@ -13,6 +13,7 @@ pub(crate) struct Stat {
     group: u32,
     // User and system time, its own and that of the children it has waited for.
     ticks: u64,
+    ended: bool,
 }
 
 impl Stat {
@@ -29,11 +30,13 @@ impl Stat {
             parent: u32::try_from(field(4)?).ok()?,
             group: u32::try_from(field(5)?).ok()?,
             ticks: field(14)? + field(15)? + field(16)? + field(17)?,
+            // A zombie, or the moment after.
+            ended: matches!(*fields.first()?, "Z" | "X"),
         })
     }
 }
 
-/// The living members of a started process's family: its process group and its descendants.
+/// The members of a started process's family: its process group and its descendants.
 pub(crate) fn of(leader: u32) -> Vec<Stat> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
@@ -46,6 +49,11 @@ pub(crate) fn of(leader: u32) -> Vec<Stat> {
         })
         .collect();
     members(&all, leader)
+}
+
+/// Whether a member of a family still runs.
+pub(crate) fn lives(leader: u32) -> bool {
+    of(leader).iter().any(|stat| !stat.ended)
 }
 
 /// The processor time that a family has used so far.
@@ -98,8 +106,13 @@ mod tests {
 
     #[test]
     fn a_name_may_hold_brackets_and_spaces() {
-        let stat = Stat { pid: 4711, parent: 7, group: 4711, ticks: 4330 };
+        let stat = Stat { pid: 4711, parent: 7, group: 4711, ticks: 4330, ended: false };
         assert_eq!(Stat::parse(LINE), Some(stat));
+    }
+
+    #[test]
+    fn a_zombie_has_ended() {
+        assert!(Stat::parse(&LINE.replace(") S 7", ") Z 7")).unwrap().ended);
     }
 
     #[test]
@@ -118,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_family_is_the_group_and_all_descendants() {
-        let stat = |pid, parent, group| Stat { pid, parent, group, ticks: 1 };
+        let stat = |pid, parent, group| Stat { pid, parent, group, ticks: 1, ended: false };
         let all = [
             stat(1, 0, 1),
             stat(14, 13, 13), // a grandchild that left the group

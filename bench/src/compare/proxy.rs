@@ -10,7 +10,8 @@ use std::io::{Read, Seek};
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Stdio};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// The way to a backend through a peer.
 #[derive(Debug)]
@@ -43,14 +44,16 @@ impl<'a> Proxy<'a> {
 
             let address = route.listen;
             let alive = || process.ended().is_none();
-            if port::connect_within(Duration::from_secs(10), address, alive).is_some() {
+            if port::connect_within(START, address, alive).is_some() {
                 return Ok(Self { address, process: Some(process) });
             }
             attempts -= 1;
             let ended = process.ended();
             // Somebody may have taken the port between our look and its use.
             if attempts == 0 || ended.is_none() {
-                let fault = ended.unwrap_or_else(|| format!("nothing listens on {address}"));
+                let fault = ended.unwrap_or_else(|| {
+                    format!("nothing listened on {address} for {} s", START.as_secs())
+                });
                 bail!("could not start {}: {fault}", peer.name);
             }
         }
@@ -71,11 +74,16 @@ impl<'a> Proxy<'a> {
         self.process.as_ref().map(|process| family::memory(process.child.id()))
     }
 
-    /// Fails when the peer has died.
-    pub(crate) fn check(&mut self) -> anyhow::Result<()> {
+    /// What a measurement amounts to: when the peer has died, that explains more than what the
+    /// load met with.
+    pub(crate) fn verdict<T>(&mut self, measured: anyhow::Result<T>) -> anyhow::Result<T> {
+        if measured.is_err() {
+            // Its connections close a moment before it has ended.
+            thread::sleep(Duration::from_millis(50));
+        }
         match self.process.as_mut().and_then(Process::ended) {
             Some(fault) => bail!("{fault}"),
-            None => Ok(()),
+            None => measured,
         }
     }
 }
@@ -114,9 +122,17 @@ impl Drop for Process<'_> {
             let _ = kill_process_group(group, Signal::KILL);
         }
         let _ = self.child.wait();
+        // Thousands of forks take a while to go, and would disturb who is measured next.
+        let start = Instant::now();
+        while family::lives(leader) && start.elapsed() < Duration::from_secs(5) {
+            thread::sleep(Duration::from_millis(10));
+        }
         self.bench.guard.free(leader);
     }
 }
+
+/// How long a peer may take until it listens.
+const START: Duration = Duration::from_secs(10);
 
 fn pid(number: u32) -> Option<Pid> {
     i32::try_from(number).ok().and_then(Pid::from_raw)

@@ -43,7 +43,7 @@ fn header(report: &Report<'_>) -> Vec<String> {
             "{}, Linux {}, {} cores ({}), load before {}",
             machine.date, machine.kernel, machine.cores, machine.processor, machine.load
         ),
-        format!("medians of {rounds} rounds, {} s each", window.as_secs_f64()),
+        format!("medians of rounds: {rounds}, seconds each: {}", window.as_secs_f64()),
     ];
     let present = report.peers.present.iter();
     lines.extend(present.map(|peer| format!("{}: {}", peer.name, peer.version)));
@@ -55,13 +55,14 @@ fn header(report: &Report<'_>) -> Vec<String> {
 fn table(outcome: &Outcome, style: TableStyle) -> String {
     let has_ratio =
         |column| outcome.lines.iter().any(|line| outcome.times_direct(line, column).is_some());
+    let has_range = |column: usize| outcome.lines.iter().any(|line| line.values[column].len() > 1);
     let mut table = Table::new();
     table.load_style(style);
     let mut names = vec![String::new()];
     for (index, column) in outcome.columns.iter().enumerate() {
         names.push(column.name.to_owned());
         if column.weight == Weight::Main {
-            names.push("range".to_owned());
+            names.extend(has_range(index).then(|| "range".to_owned()));
             names.extend(has_ratio(index).then(|| "x direct".to_owned()));
         }
     }
@@ -71,7 +72,7 @@ fn table(outcome: &Outcome, style: TableStyle) -> String {
         for (index, column) in outcome.columns.iter().enumerate() {
             cells.push(median(line, index, column.digits));
             if column.weight == Weight::Main {
-                cells.push(range(line, index, column.digits));
+                cells.extend(has_range(index).then(|| range(line, index, column.digits)));
                 cells.extend(has_ratio(index).then(|| times_direct(outcome, line, index)));
             }
         }
@@ -86,7 +87,7 @@ fn table(outcome: &Outcome, style: TableStyle) -> String {
 fn median(line: &Line, column: usize, digits: usize) -> String {
     match line.summary(column) {
         Some(summary) => format!("{:.digits$}", summary.median),
-        None if line.failed() => "failed".to_owned(),
+        None if column == 0 && line.failed() => "failed".to_owned(),
         None => "-".to_owned(),
     }
 }

@@ -26,8 +26,9 @@ pub(crate) fn workload(connections: usize, peers: &[Peer]) -> Workload<'_> {
 fn measure(bench: &Bench, peer: &Peer, connections: usize) -> anyhow::Result<Vec<Option<f64>>> {
     let backend = Backend::start(Service::Source)?;
     let mut proxy = Proxy::start(bench, peer, &[], backend.address())?;
-    let lanes = client::connect_lanes(proxy.address(), connections)?;
-    let (taken, bytes) = window::drive(bench, &mut proxy, lanes, receive)?;
+    let driven = client::connect_lanes(proxy.address(), connections)
+        .and_then(|lanes| window::drive(bench, &proxy, lanes, receive));
+    let (taken, bytes) = proxy.verdict(driven)?;
     let gibibytes = bytes.iter().sum::<u64>() as f64 / GIBIBYTE;
     ensure!(gibibytes > 0.0, "no bytes arrived");
     Ok(vec![
@@ -48,7 +49,15 @@ fn receive(sockets: Vec<TcpStream>, window: &Window) -> anyhow::Result<u64> {
         poller.wait(&mut ready)?;
         for token in ready.tokens() {
             // On TCP this flag discards the bytes without copying them.
-            match recv(&sockets[token as usize], &mut buffer[..], if std::env::var_os("COPY").is_some() { RecvFlags::empty() } else { RecvFlags::TRUNC }) {
+            match recv(
+                &sockets[token as usize],
+                &mut buffer[..],
+                if std::env::var_os("COPY").is_some() {
+                    RecvFlags::empty()
+                } else {
+                    RecvFlags::TRUNC
+                },
+            ) {
                 Ok((_, 0)) => bail!("a connection closed"),
                 Ok((_, count)) if window.counts() => bytes += count as u64,
                 Ok(_) | Err(Errno::AGAIN | Errno::INTR) => {}

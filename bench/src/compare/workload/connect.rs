@@ -26,9 +26,10 @@ pub(crate) fn workload(peers: &[Peer]) -> Workload<'_> {
 fn measure(bench: &Bench, peer: &Peer) -> anyhow::Result<Vec<Option<f64>>> {
     let backend = Backend::start(Service::Echo)?;
     let mut proxy = Proxy::start(bench, peer, &[], backend.address())?;
+    // One thread: more would only take the cores from the proxy.
     let address = proxy.address();
-    let (taken, tallies) =
-        window::drive(bench, &mut proxy, vec![()], |(), window| visit(address, window))?;
+    let driven = window::drive(bench, &proxy, vec![address], visit);
+    let (taken, tallies) = proxy.verdict(driven)?;
     let done = tallies.iter().map(|tally| tally.done).sum::<u64>() as f64;
     let failed = tallies.iter().map(|tally| tally.failed).sum::<u64>() as f64;
     ensure!(done > 0.0, "no connection was served");

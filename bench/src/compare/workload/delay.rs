@@ -7,7 +7,7 @@ use crate::compare::port;
 use crate::compare::proxy::Proxy;
 use crate::compare::summary::percentile;
 use crate::compare::workload::{Case, Column, Workload, chenapan};
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
@@ -18,7 +18,7 @@ pub(crate) fn workload(peers: &[Peer]) -> Workload<'_> {
     let mut cases = Vec::new();
     if let Some(chenapan) = chenapan(peers) {
         if let Some(direct) = peers.iter().find(|peer| matches!(peer.kind, Kind::Direct)) {
-            cases.push(case("direct", direct, 0, Spacing::Sparse));
+            cases.push(case("no proxy", direct, 0, Spacing::Sparse));
         }
         cases.push(case("no rule", chenapan, 0, Spacing::Sparse));
         for asked in [1, 5, 20, 100] {
@@ -61,16 +61,14 @@ fn measure(
     let rules = if asked.is_zero() { Vec::new() } else { vec![rule] };
     let listener = port::listen().context("could not listen")?;
     let mut proxy = Proxy::start(bench, peer, &rules, listener.local_addr()?)?;
-    let mut path = Path::open(&proxy, &listener)?;
     let window = bench.settings.window;
-    let measured = match spacing {
+    let times = Path::open(&proxy, &listener).and_then(|mut path| match spacing {
         Spacing::Sparse => path.sparse(window),
         Spacing::Dense => path.dense(window),
-    };
-    proxy.check()?;
+    });
     let asked = asked.as_secs_f64() * 1e6;
-    let mut errors: Vec<f64> =
-        measured?.iter().map(|time| time.as_secs_f64() * 1e6 - asked).collect();
+    let error = |time: &Duration| time.as_secs_f64() * 1e6 - asked;
+    let mut errors: Vec<f64> = proxy.verdict(times)?.iter().map(error).collect();
     errors.sort_by(f64::total_cmp);
     Ok(vec![
         percentile(&errors, 0.5),
@@ -133,7 +131,8 @@ impl Path {
 
     fn receive(&mut self) -> anyhow::Result<Duration> {
         let mut stamp = [0; 8];
-        self.backend.read_exact(&mut stamp).context("a message did not arrive")?;
+        let read = self.backend.read_exact(&mut stamp);
+        read.map_err(|error| anyhow!("a message did not arrive: {}", client::fault(&error)))?;
         let left = Duration::from_nanos(u64::from_le_bytes(stamp));
         Ok(self.epoch.elapsed().saturating_sub(left))
     }
@@ -167,7 +166,7 @@ fn other_end(listener: &TcpListener) -> anyhow::Result<TcpStream> {
 }
 
 // So that a slow case still has a median, at the price of its time.
-const ENOUGH: usize = 20;
+const ENOUGH: usize = 30;
 
 const COLUMNS: &[Column] = &[
     Column::main("p50 us", 0),

@@ -41,8 +41,9 @@ pub(crate) fn on_one_core(peers: &[Peer]) -> Workload<'_> {
 fn measure(bench: &Bench, peer: &Peer, connections: usize) -> anyhow::Result<Vec<Option<f64>>> {
     let backend = Backend::start(Service::Echo)?;
     let mut proxy = Proxy::start(bench, peer, &[], backend.address())?;
-    let lanes = client::connect_lanes(proxy.address(), connections)?;
-    let (taken, lanes) = window::drive(bench, &mut proxy, lanes, ask)?;
+    let driven = client::connect_lanes(proxy.address(), connections)
+        .and_then(|lanes| window::drive(bench, &proxy, lanes, ask));
+    let (taken, lanes) = proxy.verdict(driven)?;
     let mut times = empty()?;
     for lane in lanes {
         times.add(lane).context("could not add latencies up")?;

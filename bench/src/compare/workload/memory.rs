@@ -6,7 +6,7 @@ use crate::compare::client;
 use crate::compare::peer::{Kind, Peer};
 use crate::compare::proxy::Proxy;
 use crate::compare::workload::{Column, Workload, for_each};
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
@@ -26,21 +26,33 @@ pub(crate) fn workload(peers: &[Peer]) -> Workload<'_> {
 fn measure(bench: &Bench, peer: &Peer) -> anyhow::Result<Vec<Option<f64>>> {
     let backend = Backend::start(Service::Echo)?;
     let mut proxy = Proxy::start(bench, peer, &[], backend.address())?;
-    let at_rest = proxy.memory().context("no proxy")?;
+    let count = bench.settings.idle;
+    let weighed = weigh(&proxy, count);
+    let Weights { none, few, many } = proxy.verdict(weighed)?;
+    Ok(vec![
+        Some((many as f64 - few as f64) / 1024.0 / f64::from(count)),
+        Some(none as f64 / 1024.0 / 1024.0),
+        Some(f64::from(count)),
+    ])
+}
+
+/// The bytes that a proxy holds with no connection, with a few and with many.
+struct Weights {
+    none: u64,
+    few: u64,
+    many: u64,
+}
+
+fn weigh(proxy: &Proxy<'_>, count: u32) -> anyhow::Result<Weights> {
+    let none = proxy.memory().context("no proxy")?;
     // The first ones touch what all later ones share.
     let mut sockets = open(proxy.address(), FIRST)?;
     thread::sleep(SETTLE);
     let few = proxy.memory().context("no proxy")?;
-    let count = bench.settings.idle;
     sockets.extend(open(proxy.address(), count)?);
     thread::sleep(SETTLE);
     let many = proxy.memory().context("no proxy")?;
-    proxy.check()?;
-    Ok(vec![
-        Some((many as f64 - few as f64) / 1024.0 / f64::from(count)),
-        Some(at_rest as f64 / 1024.0 / 1024.0),
-        Some(f64::from(count)),
-    ])
+    Ok(Weights { none, few, many })
 }
 
 fn open(address: SocketAddr, count: u32) -> anyhow::Result<Vec<TcpStream>> {
@@ -48,10 +60,10 @@ fn open(address: SocketAddr, count: u32) -> anyhow::Result<Vec<TcpStream>> {
     let mut sockets = Vec::new();
     for number in 1..=count {
         let mut socket = client::connect(address)?;
-        socket
-            .write_all(b"?")
-            .and_then(|()| socket.read_exact(&mut [0]))
-            .with_context(|| format!("connection {number} of {count} got no answer"))?;
+        let answered = socket.write_all(b"?").and_then(|()| socket.read_exact(&mut [0]));
+        if let Err(error) = answered {
+            bail!("connection {number} of {count}: {}", client::fault(&error));
+        }
         sockets.push(socket);
         ensure!(start.elapsed() < LIMIT, "only {number} of {count} connections in {LIMIT:?}");
     }

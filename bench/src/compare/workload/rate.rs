@@ -38,10 +38,10 @@ fn measure(bench: &Bench, peer: &Peer, megabytes: u32) -> anyhow::Result<Vec<Opt
     let rule = format!("throttle:rate={megabytes}MB/s:direction=downstream");
     let mut proxy = Proxy::start(bench, peer, &[rule], backend.address())?;
     let time = (bench.settings.window * 3 / 2).max(Duration::from_secs(1));
-    let arrivals = receive(&client::connect(proxy.address())?, time);
-    proxy.check()?;
+    let arrivals = client::connect(proxy.address()).and_then(|socket| receive(&socket, time));
+    let arrivals = proxy.verdict(arrivals)?;
     let asked = f64::from(megabytes) * 1e6;
-    let pace = Pace::of(&arrivals?, asked).context("too few bytes arrived")?;
+    let pace = Pace::of(&arrivals, asked).context("too few bytes arrived")?;
     Ok(vec![
         Some((pace.rate / asked - 1.0) * 100.0),
         Some(pace.worst * 100.0),
@@ -60,9 +60,8 @@ fn receive(socket: &TcpStream, time: Duration) -> anyhow::Result<Vec<Arrival>> {
         match recv(socket, &mut buffer[..], RecvFlags::TRUNC) {
             Ok((_, 0)) => bail!("the connection closed"),
             Ok((_, count)) => arrivals.push((start.elapsed(), count as u64)),
-            Err(Errno::AGAIN) => bail!("nothing arrived for {:?}", client::LIMIT),
             Err(Errno::INTR) => {}
-            Err(error) => bail!("the connection failed: {error}"),
+            Err(error) => bail!("{}", client::fault(&error.into())),
         }
     }
     Ok(arrivals)

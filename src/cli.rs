@@ -1,0 +1,118 @@
+//! The command line: reads arguments, calls the engine, prints.
+//!
+//! It never holds a list of plug-ins or of their options; both come from the registry.
+
+mod apply;
+mod arguments;
+mod demo;
+mod help;
+mod serve;
+mod terminal;
+
+use arguments::{Cli, Command, DocWhat, ListWhat};
+use chenapan_core::Registry;
+use clap::FromArgMatches;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// Why a command has not done what it should.
+pub(crate) enum Failure {
+    /// Usage or configuration: exit code 2.
+    Usage(String),
+    /// It could not run: exit code 3.
+    Run(String),
+}
+
+impl Failure {
+    fn usage(message: impl ToString) -> Self {
+        Failure::Usage(message.to_string())
+    }
+
+    fn run(message: impl ToString) -> Self {
+        Failure::Run(message.to_string())
+    }
+}
+
+/// Runs the program with these plug-ins; a program with plug-ins of its own calls this too.
+///
+/// Exit codes: 0 well, 1 a verdict is negative, 2 usage or configuration, 3 could not run.
+pub fn main(registry: Registry) -> ExitCode {
+    let matches = match arguments::command(&registry).try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => {
+            // Help and version go to stdout and are no failure.
+            let code = if error.use_stderr() { 2 } else { 0 };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let result = match Cli::from_arg_matches(&matches) {
+        Err(error) => Err(Failure::usage(error)),
+        Ok(cli) => match cli.command {
+            None => serve::serve(&cli.serve, &registry, &matches),
+            Some(Command::Demo { seed }) => demo::demo(&registry, seed),
+            Some(Command::Apply(apply)) => {
+                let matches = matches.subcommand_matches("apply").unwrap_or(&matches);
+                apply::apply(&apply, &registry, matches)
+            }
+            Some(Command::List { what }) => print(&help::list(&registry, what)),
+            Some(Command::Help { topic }) => {
+                help::topic(&registry, topic.as_deref()).and_then(|text| print(&text))
+            }
+            Some(Command::Doc { what }) => document(&registry, &what),
+        },
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Usage(message)) => fail(&message, 2),
+        Err(Failure::Run(message)) => fail(&message, 3),
+    }
+}
+
+fn document(registry: &Registry, what: &DocWhat) -> Result<(), Failure> {
+    let command = || arguments::command(registry);
+    match what {
+        DocWhat::Markdown { page: ListWhat::Behaviors } => {
+            print(&crate::doc::behaviors_page(registry))
+        }
+        DocWhat::Markdown { page: ListWhat::Protocols } => {
+            print(&crate::doc::protocols_page(registry))
+        }
+        DocWhat::Man => {
+            let mut page = Vec::new();
+            let rendered = clap_mangen::Man::new(command()).render(&mut page);
+            rendered.map_err(Failure::run)?;
+            write(&page)
+        }
+        DocWhat::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut command(), "chenapan", &mut script);
+            write(&script)
+        }
+        DocWhat::Schema => {
+            let schema = serde_json::to_string_pretty(&crate::doc::schema(registry));
+            print(&(schema.map_err(Failure::run)? + "\n"))
+        }
+    }
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    write(text.as_bytes())
+}
+
+/// Writes to stdout; a reader that has gone away is no failure.
+fn write(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = anstream::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::run(format!("standard output: {}", crate::endpoint::plain(&error))))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn fail(message: &str, code: u8) -> ExitCode {
+    let style = anstyle::AnsiColor::Red.on_default().bold();
+    let _ = writeln!(anstream::stderr(), "{style}error:{style:#} {message}");
+    ExitCode::from(code)
+}

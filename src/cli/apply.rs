@@ -1,0 +1,142 @@
+//! `chenapan apply`: rules on bytes from standard input, in virtual time.
+
+use super::Failure;
+use super::arguments::{Apply, Output as Which};
+use crate::session::{Output, Session, Settings};
+use chenapan_core::{Connection, Direction, Registry};
+use clap::ArgMatches;
+use std::io::{self, BufWriter, Read, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How much is given to the session at once: fixed, so that the result does not depend on how the
+/// bytes arrive.
+const PIECE: usize = 16 * 1024;
+
+/// How often time may go on without anything coming out once the input has ended.
+const PATIENCE: u32 = 10_000;
+
+pub(super) fn apply(
+    args: &Apply,
+    registry: &Registry,
+    matches: &ArgMatches,
+) -> Result<(), Failure> {
+    let rules = args.breaking.rules(registry, matches)?;
+    let (_, protocol) = args.breaking.protocol(registry, matches)?;
+    let seed = args.breaking.seed();
+    let settings = Settings {
+        buffer: args.breaking.buffer,
+        strict: args.breaking.strict,
+        ..Settings::new(seed)
+    };
+    let session = Session::new(Connection::new(1), protocol.instance(), Arc::new(rules), settings);
+    let direction = args.direction.into();
+    let mut run = Run {
+        session,
+        seed,
+        direction,
+        shown: match args.output {
+            Which::Forwarded => direction,
+            Which::Replied => direction.opposite(),
+        },
+        now: Duration::ZERO,
+        out: BufWriter::new(io::stdout().lock()),
+    };
+    match run.run(&mut io::stdin().lock()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.map_err(|error| Failure::run(crate::endpoint::plain(&error))),
+    }
+}
+
+struct Run<W> {
+    session: Session,
+    seed: u64,
+    /// The way the input travels.
+    direction: Direction,
+    /// The way whose bytes are written.
+    shown: Direction,
+    now: Duration,
+    out: W,
+}
+
+/// What there was to take at one moment.
+struct Taken {
+    some: bool,
+    over: bool,
+    next: Option<Duration>,
+}
+
+impl<W: Write> Run<W> {
+    fn run(&mut self, input: &mut impl Read) -> io::Result<()> {
+        self.session.accepted(self.now);
+        let mut ended = false;
+        let mut idle = 0;
+        loop {
+            let taken = self.take()?;
+            self.journal()?;
+            idle = if taken.some || !ended { 0 } else { idle + 1 };
+            if taken.over || idle > PATIENCE {
+                break;
+            }
+            let room = self.session.wants(self.direction).min(PIECE);
+            if room > 0 && !ended {
+                ended = !self.feed(input, room)?;
+            } else if let Some(next) = taken.next {
+                self.now = next;
+            } else {
+                break;
+            }
+        }
+        if !ended && self.session.wants(self.direction) == 0 && !self.session.done() {
+            writeln!(io::stderr(), "{{\"note\":\"the rest of the input was not taken\"}}")?;
+        }
+        self.out.flush()
+    }
+
+    /// Gives the session its next piece; false at the end of the input.
+    fn feed(&mut self, input: &mut impl Read, room: usize) -> io::Result<bool> {
+        let mut piece = Vec::with_capacity(room);
+        input.take(room as u64).read_to_end(&mut piece)?;
+        if piece.is_empty() {
+            self.session.ended(self.direction, self.now);
+            return Ok(false);
+        }
+        self.session.input(self.direction).extend_from_slice(&piece);
+        self.session.received(self.direction, self.now);
+        Ok(true)
+    }
+
+    /// Takes what is due now in both directions, until nothing more is.
+    fn take(&mut self) -> io::Result<Taken> {
+        let mut taken = Taken { some: false, over: false, next: None };
+        let mut more = true;
+        while more {
+            (more, taken.next) = (false, None);
+            for direction in Direction::BOTH {
+                match self.session.poll(direction, self.now) {
+                    Output::Wait(at) => {
+                        taken.next = Some(taken.next.map_or(at, |next| next.min(at)));
+                        continue;
+                    }
+                    Output::Idle => continue,
+                    Output::Dial => self.session.open(None, self.now),
+                    Output::Write(bytes) if direction == self.shown => {
+                        self.out.write_all(&bytes)?;
+                    }
+                    Output::Write(_) | Output::Finish => {}
+                    Output::Close | Output::Reset => taken.over = true,
+                }
+                (more, taken.some) = (true, true);
+            }
+        }
+        taken.over |= self.session.done();
+        Ok(taken)
+    }
+
+    fn journal(&mut self) -> io::Result<()> {
+        let entries = self.session.entries();
+        let mut err = BufWriter::new(io::stderr().lock());
+        entries.iter().try_for_each(|entry| entry.write(self.seed, &mut err))?;
+        err.flush()
+    }
+}

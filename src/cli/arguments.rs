@@ -1,0 +1,375 @@
+//! The arguments: those written here, and those that come from the options tables.
+
+use crate::cli::Failure;
+use crate::endpoint::{Connect, Listen};
+use crate::rule::{Defaults, Rule, Rules};
+use chenapan_core::{Direction, Form, Instances, OptionSpec, Protocol, Registry, Size, Value};
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgMatches, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+const LONG_ABOUT: &str = "\
+A chaos proxy that understands what it breaks.
+
+It stands between a source (a client) and a backend (a server), passes on what they say, and
+misbehaves on purpose, exactly as told and repeatably. Without rules it changes nothing.";
+
+const EXAMPLES: &str = "\
+Examples:
+  chenapan --listen :8000 --backend db:5432 --behavior delay:sleep=250ms:chance=30%
+  chenapan --listen 8000 --backend 127.0.0.1:80 --behavior limit:bytes=1000 --seed 42
+  chenapan --proxy 127.0.0.1:8000 --backend 127.0.0.1:80 --behavior 20:delay,5:error
+  chenapan demo
+  chenapan help delay
+
+Exit codes: 0 well, 1 a verdict is negative, 2 usage or configuration, 3 could not run.";
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "chenapan",
+    version,
+    about = "A chaos proxy that understands what it breaks",
+    long_about = LONG_ABOUT,
+    after_help = EXAMPLES,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+    #[command(flatten)]
+    pub(super) serve: Serve,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Show a few faults: built-in backend and client, nothing to set up
+    Demo {
+        /// Decide every draw; printed if not given
+        #[arg(long, value_name = "NUMBER")]
+        seed: Option<u64>,
+    },
+    /// Run rules on bytes from standard input, in virtual time
+    ///
+    /// What would go on (or come back) goes to standard output, the journal to standard error.
+    Apply(Apply),
+    /// List protocols and behaviors
+    List {
+        /// Only these
+        what: Option<ListWhat>,
+    },
+    /// Explain a behavior, a protocol, the selectors of rules (help rules) or a command
+    Help {
+        /// What to explain
+        topic: Option<String>,
+    },
+    /// Write documentation made from the options tables
+    Doc {
+        #[command(subcommand)]
+        what: DocWhat,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum DocWhat {
+    /// A page of all behaviors or all protocols
+    Markdown {
+        /// Which page
+        page: ListWhat,
+    },
+    /// The manual page
+    Man,
+    /// A completion script
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+    /// A JSON Schema of rules and protocols
+    Schema,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ListWhat {
+    Protocols,
+    Behaviors,
+}
+
+/// What breaks what.
+#[derive(Debug, Args)]
+pub(super) struct Breaking {
+    /// Protocol: NAME or NAME:option=value
+    #[arg(long, value_name = "PROTOCOL", default_value = "tcp")]
+    pub(super) protocol: String,
+    /// Rule: NAME:option=value:..., or a mix such as 20:delay,5:error; may be repeated
+    ///
+    /// Options of the behavior and selectors (chance, direction, first ...) go into one list;
+    /// `chenapan help NAME` and `chenapan help rules` explain them.
+    #[arg(long, value_name = "RULE")]
+    pub(super) behavior: Vec<String>,
+    /// Decide every draw; a random one is chosen and printed if not given
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) seed: Option<u64>,
+    /// Close connections whose bytes the protocol cannot parse, instead of passing them on
+    #[arg(long)]
+    pub(super) strict: bool,
+    /// The most bytes that each direction of a connection holds; under delay its throughput is at
+    /// most this much per delay
+    #[arg(long, value_name = "SIZE", default_value = "64KiB", value_parser = buffer)]
+    pub(super) buffer: usize,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// Where to listen: host:port, :port (every address), port (127.0.0.1) or unix:PATH; may be
+    /// repeated
+    #[arg(long, visible_alias = "proxy", value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
+    pub(super) listen: Vec<Listen>,
+    /// Where to connect to: host:port or unix:PATH
+    #[arg(long, value_name = "ADDRESS", required = true)]
+    pub(super) backend: Option<Connect>,
+    #[command(flatten)]
+    pub(super) breaking: Breaking,
+    /// Write one line of JSON for everything that was done to a connection
+    #[arg(long, value_name = "FILE")]
+    pub(super) journal: Option<PathBuf>,
+    /// How long connecting to the backend may take
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
+    pub(super) connect_timeout: Duration,
+    /// What a client sees whose backend cannot be reached
+    #[arg(long, value_name = "HOW", default_value = "close")]
+    pub(super) on_refused: OnRefused,
+    /// The most connections at once; more wait to be accepted
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) max_connections: Option<u32>,
+    /// How long connections may go on after SIGINT or SIGTERM; a second signal ends at once
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = time)]
+    pub(super) grace: Duration,
+    /// Spin for the last 60 us before a deadline: less error of delay and rate, more CPU
+    #[arg(long)]
+    pub(super) precise: bool,
+    /// How log events look
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) log_format: LogFormat,
+    /// The least important events that are logged; the default is warn on a terminal, else info
+    #[arg(long, value_name = "LEVEL")]
+    pub(super) log_level: Option<LogLevel>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Apply {
+    #[command(flatten)]
+    pub(super) breaking: Breaking,
+    /// The direction in which the bytes travel
+    #[arg(long, value_name = "DIRECTION", default_value = "upstream")]
+    pub(super) direction: Way,
+    /// Which bytes to write: those that go on, or those that come back
+    #[arg(long, value_name = "WHICH", default_value = "forwarded")]
+    pub(super) output: Output,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum OnRefused {
+    Close,
+    Reset,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogLevel {
+    Off,
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Way {
+    Upstream,
+    Downstream,
+}
+
+impl From<Way> for Direction {
+    fn from(way: Way) -> Self {
+        match way {
+            Way::Upstream => Direction::Upstream,
+            Way::Downstream => Direction::Downstream,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Output {
+    Forwarded,
+    Replied,
+}
+
+/// All arguments, with a flag for every option of every plug-in.
+pub(super) fn command(registry: &Registry) -> clap::Command {
+    let generated = flags(registry);
+    let with = |command: clap::Command| command.args(generated.iter().cloned());
+    with(Cli::command()).mut_subcommand("apply", with)
+}
+
+/// A plug-in's option as a flag, Vaurien's way: `--behavior-delay-sleep`.
+fn flags(registry: &Registry) -> Vec<Arg> {
+    let protocols =
+        registry.protocols().iter().map(|entry| ("protocol", entry.name, entry.options));
+    let behaviors =
+        registry.behaviors().iter().map(|entry| ("behavior", entry.name, entry.options));
+    let flag = |(sort, name, spec): (&str, &str, &'static OptionSpec)| {
+        let id = id(sort, name, spec);
+        let arg = Arg::new(id.clone())
+            .long(id)
+            .value_name(spec.form.name().to_uppercase())
+            .help(help(spec))
+            .help_heading(format!("Options of {sort} {name}"))
+            .hide_short_help(true)
+            .hide_possible_values(true);
+        match (spec.form, spec.choices) {
+            (Form::Flag, _) => arg.num_args(0..=1).default_missing_value("yes"),
+            (_, []) => arg,
+            (_, choices) => return arg.value_parser(PossibleValuesParser::new(choices)),
+        }
+        .value_parser(move |text: &str| spec.parse(text).map(|_| text.to_owned()))
+    };
+    let rows = protocols.chain(behaviors);
+    rows.flat_map(|(sort, name, options)| options.iter().map(move |spec| (sort, name, spec)))
+        .map(flag)
+        .collect()
+}
+
+fn help(spec: &OptionSpec) -> String {
+    let choices = if spec.choices.is_empty() {
+        String::new()
+    } else {
+        format!(" One of {}.", spec.choices.join(", "))
+    };
+    match spec.default {
+        Some("" | "none") | None => format!("{}{choices}", spec.summary()),
+        Some(default) => format!("{}{choices} [default: {default}]", spec.summary()),
+    }
+}
+
+fn id(sort: &str, name: &str, spec: &OptionSpec) -> String {
+    format!("{sort}-{name}-{}", spec.name)
+}
+
+/// What generated flags were given, by plug-in.
+fn given(
+    matches: &ArgMatches,
+    sort: &str,
+    name: &str,
+    options: &[OptionSpec],
+) -> Vec<(String, String)> {
+    let value = |spec: &OptionSpec| {
+        let text = matches.get_one::<String>(&id(sort, name, spec))?;
+        Some((spec.name.to_owned(), text.clone()))
+    };
+    options.iter().filter_map(value).collect()
+}
+
+impl Breaking {
+    /// The rules that were asked for, with what the generated flags say.
+    pub(super) fn rules(
+        &self,
+        registry: &Registry,
+        matches: &ArgMatches,
+    ) -> Result<Rules, Failure> {
+        let mut defaults = Defaults::new();
+        for entry in registry.behaviors() {
+            let given = given(matches, "behavior", entry.name, entry.options);
+            if !given.is_empty() {
+                defaults.insert(entry.name.to_owned(), given);
+            }
+        }
+        let mut rules = Vec::new();
+        for text in &self.behavior {
+            let read = Rule::parse(text, registry, &defaults);
+            rules.extend(read.map_err(|error| Failure::usage(format!("--behavior: {error}")))?);
+        }
+        for (name, given) in &defaults {
+            if !rules.iter().any(|rule| rule.behavior() == name) {
+                return Err(Failure::usage(format!(
+                    "--behavior-{name}-{}: no rule uses {name}; add --behavior {name}",
+                    given[0].0
+                )));
+            }
+        }
+        Ok(Rules::new(rules))
+    }
+
+    /// The protocol that was asked for, and its name.
+    pub(super) fn protocol(
+        &self,
+        registry: &Registry,
+        matches: &ArgMatches,
+    ) -> Result<(&'static str, Arc<dyn Instances<dyn Protocol>>), Failure> {
+        let fail = |what: String| Failure::Usage(format!("--protocol: {what}"));
+        let parts = crate::notation::parts(&self.protocol, ':');
+        let mut parts = parts.map_err(|error| fail(error.to_string()))?.into_iter();
+        let name = parts.next().map(|part| part.value).unwrap_or_default();
+        let entry = registry.find_protocol(&name).map_err(|error| fail(error.to_string()))?;
+        let mut options = Vec::new();
+        for part in parts {
+            let key = part.key.ok_or_else(|| {
+                fail(format!("{:?}: {:?}: expected option=value", self.protocol, part.value))
+            })?;
+            options.push((key, part.value));
+        }
+        for (option, value) in given(matches, "protocol", entry.name, entry.options) {
+            if !options.iter().any(|(known, _)| *known == option) {
+                options.push((option, value));
+            }
+        }
+        for other in registry.protocols().iter().filter(|other| other.name != entry.name) {
+            if let Some((option, _)) = given(matches, "protocol", other.name, other.options).first()
+            {
+                return Err(Failure::Usage(format!(
+                    "--protocol-{}-{option}: the protocol is {}; add --protocol {}",
+                    other.name, entry.name, other.name
+                )));
+            }
+        }
+        let options = options.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let configured = entry.configure(options);
+        let configured = configured.map_err(|error| fail(format!("{name:?}: {error}")))?;
+        Ok((entry.name, configured))
+    }
+
+    /// The seed that was given, or one from the system.
+    pub(super) fn seed(&self) -> u64 {
+        self.seed.unwrap_or_else(random_seed)
+    }
+}
+
+/// A seed that is short enough to be read out: the system's own hash keys are random.
+pub(super) fn random_seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::hash::RandomState::new().build_hasher().finish() % 1_000_000_000
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    match Form::Time.parse(text)? {
+        Value::Time(time) => Ok(time),
+        _ => Ok(Duration::ZERO),
+    }
+}
+
+fn buffer(text: &str) -> Result<usize, String> {
+    match Form::Size.parse(text)? {
+        Value::Size(Size(bytes @ 1_024..)) => {
+            usize::try_from(bytes).map_err(|_| "more than this machine can hold".to_owned())
+        }
+        _ => Err("expected at least 1KiB".to_owned()),
+    }
+}

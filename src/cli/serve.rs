@@ -1,0 +1,120 @@
+//! The command without a name: one proxy until a signal comes.
+
+use super::arguments::{OnRefused, Serve};
+use super::terminal::{self, Line};
+use super::{Failure, print};
+use crate::control::Control;
+use crate::proxy::{Config, Limits, Proxy};
+use crate::report;
+use chenapan_core::Registry;
+use clap::ArgMatches;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+pub(super) fn serve(
+    args: &Serve,
+    registry: &Registry,
+    matches: &ArgMatches,
+) -> Result<(), Failure> {
+    let rules = args.breaking.rules(registry, matches)?;
+    let (protocol_name, protocol) = args.breaking.protocol(registry, matches)?;
+    let backend = args.backend.clone().ok_or_else(|| Failure::usage("--backend is missing"))?;
+    let seed = args.breaking.seed();
+    let config = Config {
+        name: "proxy".to_owned(),
+        listen: args.listen.clone(),
+        backend,
+        protocol,
+        rules,
+        limits: Limits {
+            buffer: args.breaking.buffer,
+            connect_timeout: args.connect_timeout,
+            max_connections: args.max_connections.map(|most| most as usize),
+            strict: args.breaking.strict,
+            reset_refused: args.on_refused == OnRefused::Reset,
+        },
+    };
+    let line = Line::new();
+    terminal::log(&line, args.log_format, args.log_level);
+    raise_descriptor_limit();
+    let runtime = runtime()?;
+    runtime.block_on(async {
+        let mut control = Control::new(seed, args.precise).map_err(Failure::run)?;
+        if let Some(file) = &args.journal {
+            control.journal(file).map_err(|error| {
+                let error = crate::endpoint::plain(&error);
+                Failure::run(format!("--journal {}: {error}", file.display()))
+            })?;
+        }
+        let listen = config.listen.clone();
+        let proxy =
+            control.add(config).map_err(|error| Failure::run(format!("--listen: {error}")))?;
+        print(&report::start(&proxy, protocol_name, seed))?;
+        for address in listen.iter().filter(|address| !address.is_local()) {
+            tracing::warn!(%address, "listens beyond this machine: others can connect too");
+        }
+        until_stopped(control, &line, args.grace).await?;
+        print(&report::summary(&proxy, seed))
+    })
+}
+
+/// Runs until a signal, then stops in order; a second signal ends at once.
+async fn until_stopped(control: Control, line: &Line, grace: Duration) -> Result<(), Failure> {
+    let mut signals = Signals::new()?;
+    let proxies: Vec<Proxy> = control.proxies().to_vec();
+    let mut ticks = tokio::time::interval(terminal::TICK);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => line.draw(&proxies),
+            () = signals.next() => break,
+        }
+    }
+    let active: u64 = proxies.iter().map(|proxy| proxy.stats().active()).sum();
+    if active > 0 {
+        tracing::info!(connections = active, ?grace, "stopping; a second signal ends at once");
+    }
+    let stop = control.stop(grace);
+    tokio::pin!(stop);
+    let stopped = loop {
+        tokio::select! {
+            stopped = &mut stop => break stopped,
+            _ = ticks.tick() => line.draw(&proxies),
+            () = signals.next() => break Ok(()),
+        }
+    };
+    line.clear();
+    stopped.map_err(|error| Failure::run(format!("--journal: {}", crate::endpoint::plain(&error))))
+}
+
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(Failure::run);
+        let interrupt = listen(SignalKind::interrupt())?;
+        Ok(Self { interrupt, terminate: listen(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::run)
+}
+
+/// A connection takes two descriptors: take all that we are allowed to.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Where that is refused the old limit stays, and running out is handled.
+    let _ = setrlimit(Resource::Nofile, limit);
+}

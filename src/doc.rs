@@ -1,0 +1,149 @@
+//! Documentation made from the options tables: pages and a schema. It uses no engine.
+
+use crate::rule::SELECTORS;
+use chenapan_core::{Form, OptionSpec, Registry};
+use serde_json::{Map, Value, json};
+use std::fmt::Write;
+
+/// docs/behaviors.md
+pub(crate) fn behaviors_page(registry: &Registry) -> String {
+    let mut page = String::from(
+        "# Behaviors\n\n<!-- made by: chenapan doc markdown behaviors -->\n\n\
+         A behavior decides what becomes of a unit: a piece that the protocol cut, or with plain\n\
+         tcp what one read returned. The rule around it says when; the selectors at the end of\n\
+         this page are the same for all of them.\n\n| behavior | direction | what it does |\n|---|---|---|\n",
+    );
+    for entry in registry.behaviors() {
+        let (name, direction) = (entry.name, entry.directions.name());
+        let _ = writeln!(page, "| [{name}](#{name}) | {direction} | {} |", entry.summary());
+    }
+    for entry in registry.behaviors() {
+        section(&mut page, entry.name, entry.paragraphs(), entry.options);
+    }
+    page.push_str(
+        "\n## Selectors\n\nThey go into the same list as the options: \
+         `delay:sleep=2s:chance=30%`. Where a behavior has an\noption with the name of a selector, \
+         `rule-NAME` means the selector. Chance is drawn after the\nselectors that look at the unit \
+         itself, and `skip`, `every` and `first` count what is then left.\n\n",
+    );
+    options(&mut page, SELECTORS);
+    page
+}
+
+/// docs/protocols.md
+pub(crate) fn protocols_page(registry: &Registry) -> String {
+    let mut page = String::from(
+        "# Protocols\n\n<!-- made by: chenapan doc markdown protocols -->\n\n\
+         A protocol cuts the bytes of a connection into units and names what lies in them.\n\n\
+         | protocol | what it is for |\n|---|---|\n",
+    );
+    for entry in registry.protocols() {
+        let _ = writeln!(page, "| [{0}](#{0}) | {1} |", entry.name, entry.summary());
+    }
+    for entry in registry.protocols() {
+        section(&mut page, entry.name, entry.paragraphs(), entry.options);
+    }
+    page
+}
+
+fn section(page: &mut String, name: &str, about: Vec<String>, table: &[OptionSpec]) {
+    let _ = write!(page, "\n## {name}\n");
+    for paragraph in about {
+        let _ = write!(page, "\n{paragraph}\n");
+    }
+    if !table.is_empty() {
+        page.push('\n');
+        options(page, table);
+    }
+}
+
+fn options(page: &mut String, table: &[OptionSpec]) {
+    page.push_str("| option | form | default | meaning |\n|---|---|---|---|\n");
+    for spec in table {
+        let form = match spec.choices {
+            [] => spec.form.name().to_owned(),
+            choices => choices.join(", "),
+        };
+        let default = match spec.default {
+            None => "must be given".to_owned(),
+            Some("") => "empty".to_owned(),
+            Some(default) => format!("`{default}`"),
+        };
+        let help = spec.summary().replace('|', "\\|");
+        let _ = writeln!(page, "| `{}` | {form} | {default} | {help} |", spec.name);
+    }
+}
+
+/// A JSON Schema of a list of rules and of a protocol, for editors.
+pub(crate) fn schema(registry: &Registry) -> Value {
+    let rules: Vec<Value> = registry
+        .behaviors()
+        .iter()
+        .map(|entry| {
+            let shadowed =
+                |spec: &&OptionSpec| !entry.options.iter().any(|option| option.name == spec.name);
+            let selectors = SELECTORS.iter().filter(shadowed);
+            one(entry.name, &entry.summary(), entry.options.iter().chain(selectors))
+        })
+        .collect();
+    let protocols: Vec<Value> = registry
+        .protocols()
+        .iter()
+        .map(|entry| one(entry.name, &entry.summary(), entry.options.iter()))
+        .collect();
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "chenapan: rules and protocols",
+        "$defs": {
+            "protocol": { "oneOf": protocols },
+            "rule": { "oneOf": rules },
+            "rules": { "type": "array", "items": { "$ref": "#/$defs/rule" } },
+        },
+    })
+}
+
+/// A plug-in as a bare name, or as a map of its name to its options.
+fn one<'a>(name: &str, about: &str, options: impl Iterator<Item = &'a OptionSpec>) -> Value {
+    let mut properties = Map::new();
+    let mut required = Vec::new();
+    for spec in options {
+        properties.insert(spec.name.to_owned(), property(spec));
+        if spec.default.is_none() {
+            required.push(spec.name);
+        }
+    }
+    let map = json!({
+        "type": "object",
+        "description": about,
+        "properties": { name: {
+            "type": "object",
+            "properties": properties,
+            "required": required,
+            "additionalProperties": false,
+        }},
+        "required": [name],
+        "additionalProperties": false,
+    });
+    if required.is_empty() {
+        json!({ "anyOf": [{ "const": name, "description": about }, map] })
+    } else {
+        map
+    }
+}
+
+fn property(spec: &OptionSpec) -> Value {
+    let types: &[&str] = match spec.form {
+        Form::Flag => &["boolean", "string"],
+        Form::Count | Form::Number => &["integer", "string"],
+        Form::Chance | Form::Time | Form::Size => &["number", "string"],
+        _ => &["string"],
+    };
+    let mut property = json!({ "description": spec.summary(), "type": types });
+    if !spec.choices.is_empty() {
+        property["enum"] = json!(spec.choices);
+    }
+    if let Some(default) = spec.default {
+        property["default"] = json!(default);
+    }
+    property
+}

@@ -1,0 +1,140 @@
+//! What is said about a proxy: at its start, while it runs, at its end. It uses no engine parts
+//! but counters.
+
+use crate::proxy::Proxy;
+use chenapan_core::{Direction, Directions};
+use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
+use std::fmt::Write;
+
+/// One line per listener, then one per rule.
+pub(crate) fn start(proxy: &Proxy, protocol: &str, seed: u64) -> String {
+    let mut out = String::new();
+    let backend = proxy.backend();
+    for local in proxy.locals() {
+        let _ = writeln!(out, "listening on {local}, backend {backend}, {protocol}, seed {seed}");
+    }
+    for rule in proxy.rules().iter() {
+        let _ = writeln!(out, "rule {rule}");
+    }
+    out
+}
+
+/// The live line: connections, bytes each way, faults by rule.
+pub(crate) fn line(proxies: &[Proxy]) -> String {
+    let mut out = String::new();
+    for proxy in proxies {
+        let stats = proxy.stats();
+        let _ = write!(
+            out,
+            "{} open, {} in all | up {} | down {}",
+            stats.active(),
+            stats.accepted.value(),
+            size(stats.sent(Direction::Upstream)),
+            size(stats.sent(Direction::Downstream)),
+        );
+        let rules = proxy.rules();
+        if !rules.is_empty() {
+            out.push_str(" | faults:");
+        }
+        for rule in rules.iter() {
+            let _ = write!(out, " {} {}", rule.name(), rule.tally().faults());
+        }
+    }
+    out
+}
+
+/// The tables at the end: connections, bytes, faults per rule.
+pub(crate) fn summary(proxy: &Proxy, seed: u64) -> String {
+    let stats = proxy.stats();
+    let mut table = table(&["connections", "", "bytes", "received", "sent"]);
+    let way = |direction| {
+        [
+            direction_name(direction),
+            stats.received(direction).to_string(),
+            stats.sent(direction).to_string(),
+        ]
+    };
+    let endings = [
+        ("closed by the source", &stats.closed_by_source),
+        ("closed by the backend", &stats.closed_by_backend),
+        ("closed by a rule or at the stop", &stats.closed_by_proxy),
+        ("reset by the source", &stats.reset_by_source),
+        ("reset by the backend", &stats.reset_by_backend),
+        ("reset by a rule", &stats.reset_by_proxy),
+        ("backend not reached", &stats.unreachable),
+    ];
+    let mut ways = Direction::BOTH.map(way).into_iter();
+    let mut row = |name: &str, count: u64| {
+        let mut cells = vec![name.to_owned(), count.to_string()];
+        cells.extend(ways.next().unwrap_or_default());
+        table.add_row(cells);
+    };
+    row("accepted", stats.accepted.value());
+    row("open at the end", stats.active());
+    for (name, counter) in endings.iter().filter(|(_, counter)| counter.value() > 0) {
+        row(name, counter.value());
+    }
+    if stats.unparsed.value() > 0 {
+        row("directions not understood", stats.unparsed.value());
+    }
+    right(&mut table, &[1, 3, 4]);
+    let mut out = format!("\n{table}\n");
+    let rules = proxy.rules();
+    if !rules.is_empty() {
+        let mut table = self::table(&["rule", "direction", "met", "faults"]);
+        for rule in rules.iter() {
+            let tally = rule.tally();
+            table.add_row([
+                rule.to_string(),
+                directions_name(rule.directions()),
+                tally.met().to_string(),
+                tally.faults().to_string(),
+            ]);
+        }
+        right(&mut table, &[2, 3]);
+        let _ = writeln!(out, "\n{table}");
+        if rules.iter().all(|rule| rule.tally().faults() == 0) {
+            out.push_str("\nno fault happened: no traffic met a rule\n");
+        }
+    }
+    let _ = writeln!(out, "\nseed {seed}");
+    out
+}
+
+/// A table in the house's look: no frame, a line under the head.
+pub(crate) fn table(head: &[&str]) -> Table {
+    let mut table = Table::new();
+    let line = LineStyle::none().fill('-').junction('-');
+    table.load_style(TableStyle::new().header_separator(line)).set_header(head.iter().copied());
+    table
+}
+
+/// Numbers stand on the right.
+pub(crate) fn right(table: &mut Table, columns: &[usize]) {
+    for &column in columns {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+}
+
+fn direction_name(direction: Direction) -> String {
+    direction.name().to_owned()
+}
+
+fn directions_name(directions: Directions) -> String {
+    directions.name().to_owned()
+}
+
+/// A number of bytes, short.
+pub(crate) fn size(bytes: u64) -> String {
+    let mut value = bytes as f64;
+    for unit in ["B", "KiB", "MiB", "GiB"] {
+        if value < 1_024.0 {
+            let digits = if unit == "B" { 0 } else { 1 };
+            return format!("{value:.digits$} {unit}");
+        }
+        value /= 1_024.0;
+    }
+    format!("{value:.1} TiB")
+}
