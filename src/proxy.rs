@@ -2,7 +2,7 @@
 //!
 //! It accepts and spawns; it never looks at bytes.
 
-use crate::endpoint::{Connect, Listen, Listener, Local, Stream, plain};
+use crate::endpoint::{Connect, EndpointError, Listen, Listener, Local, Stream, plain};
 use crate::journal::Entry;
 use crate::pump::{Ending, Order, Outside, PATIENCE, Pump};
 use crate::rule::Rules;
@@ -10,9 +10,11 @@ use crate::session::{Session, Settings};
 use crate::stats::{Live, Stats};
 use crate::timer::Clock;
 use chenapan_core::{Connection, Direction, Instances, Protocol};
+use chenapan_protocols::Tcp;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -66,6 +68,24 @@ pub struct Config {
     pub rules: Rules,
     /// How it treats its connections.
     pub limits: Limits,
+}
+
+impl Config {
+    /// A proxy for plain tcp without rules, to be changed by its fields.
+    ///
+    /// # Errors
+    ///
+    /// An address cannot be read.
+    pub fn new(listen: &str, backend: &str) -> Result<Self, EndpointError> {
+        Ok(Self {
+            name: "proxy".to_owned(),
+            listen: vec![listen.parse()?],
+            backend: backend.parse()?,
+            protocol: Arc::new(Tcp {}),
+            rules: Rules::default(),
+            limits: Limits::default(),
+        })
+    }
 }
 
 impl fmt::Debug for Config {
@@ -153,6 +173,11 @@ impl Proxy {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.shared.config.name
+    }
+
+    /// The TCP address of its first listener that has one.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.locals.iter().find_map(Local::tcp)
     }
 
     /// Where it really listens, in the order of its configuration.

@@ -227,6 +227,17 @@ impl Rules {
         Self { list }
     }
 
+    /// Reads one-line forms with the plug-ins that chenapan brings along.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that cannot be read.
+    pub fn parse(texts: &[&str]) -> Result<Self, RuleError> {
+        let (registry, defaults) = (crate::registry(), Defaults::new());
+        let read = texts.iter().map(|text| Rule::parse(text, &registry, &defaults));
+        Ok(Self::new(read.collect::<Result<Vec<_>, _>>()?.into_iter().flatten()))
+    }
+
     /// These rules in place of `earlier` ones: a rule that has not changed stays the same rule,
     /// with its counters and what its connections share.
     #[must_use]

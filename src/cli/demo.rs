@@ -3,8 +3,7 @@
 use super::arguments::random_seed;
 use super::{Failure, print, serve};
 use crate::control::Control;
-use crate::endpoint::{Connect, Listen};
-use crate::proxy::{Config, Limits};
+use crate::proxy::Config;
 use crate::report;
 use crate::rule::{Defaults, Rule, Rules};
 use chenapan_core::Registry;
@@ -45,19 +44,9 @@ async fn run(registry: &Registry, seed: u64) -> Result<(), Failure> {
     let backend = listener.local_addr().map_err(Failure::run)?;
     tokio::spawn(serve_requests(listener));
     let mut control = Control::new(seed, false).map_err(Failure::run)?;
-    let tcp = registry.find_protocol("tcp").map_err(Failure::usage)?;
-    let config = Config {
-        name: "demo".to_owned(),
-        listen: vec!["127.0.0.1:0".parse::<Listen>().map_err(Failure::usage)?],
-        backend: backend.to_string().parse::<Connect>().map_err(Failure::usage)?,
-        protocol: tcp.configure([]).map_err(Failure::usage)?,
-        rules: Rules::default(),
-        limits: Limits::default(),
-    };
+    let config = Config::new("127.0.0.1:0", &backend.to_string()).map_err(Failure::usage)?;
     let proxy = control.add(config).map_err(Failure::run)?;
-    let Some(address) = proxy.locals().first().and_then(crate::endpoint::Local::tcp) else {
-        return Err(Failure::run("the proxy has no address"));
-    };
+    let address = proxy.address().ok_or_else(|| Failure::run("the proxy has no address"))?;
     print(&format!(
         "A client asks a backend on {backend} for {} bytes, through a proxy on {address}:\n\n",
         answer().len()
