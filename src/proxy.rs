@@ -215,7 +215,7 @@ impl Proxy {
             number: *number,
             source: entrant.connection.source,
             age: entrant.since.elapsed(),
-            sent: [0, 1].map(|way| entrant.outside.sent[way].load(Ordering::Relaxed)),
+            sent: entrant.outside.sent(),
         };
         self.shared.live().iter().map(live).collect()
     }

@@ -2,97 +2,33 @@
 //!
 //! Only this file and `splice.rs` read and write proxied streams. It decides nothing about bytes.
 
+mod ending;
+mod way;
+
 use crate::endpoint::{Connect, Stream};
 use crate::proxy::Shared;
 use crate::rule::Rules;
 use crate::session::{Output, Session};
-#[cfg(target_os = "linux")]
-use crate::splice::Pipe;
 use crate::timer::Timer;
-use bytes::{Buf, BufMut, BytesMut};
+use bytes::{BufMut, BytesMut};
 use chenapan_core::Direction;
-use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::watch;
+use way::Way;
 
-/// How much one read of bytes that nobody looks at may take.
-const SCRATCH: usize = 64 * 1024;
+pub(crate) use ending::{Ending, Order, Outside, PATIENCE};
 
 /// How little room in a read buffer makes a new one worth its while, and the size of that one.
 const READ_LOW: usize = 2 * 1024;
 const READ_SIZE: usize = 32 * 1024;
 
-/// After so many transfers in a row below this size bytes go through the buffer again: for small
-/// messages that is two system calls instead of three.
-#[cfg(target_os = "linux")]
-const SMALL: usize = 16 * 1024;
-#[cfg(target_os = "linux")]
-const SMALL_RUN: u32 = 8;
-
 /// How often a connection may go round before others on its thread get their turn.
 const ROUNDS: usize = 32;
-
-/// How long the end of a connection waits for bytes that the receiver does not take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
-
-thread_local! {
-    /// Never holds anything across a wait: an idle connection costs no buffer.
-    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into());
-}
-
-/// How a connection has ended.
-#[derive(Debug)]
-pub(crate) enum Ending {
-    /// Both sides have ended their streams; the first one to do so.
-    Done(Option<Direction>),
-    /// A rule, a stop or an outside order ends it in order.
-    Close,
-    /// A rule or an order resets it.
-    Reset,
-    /// The sender of a direction has reset it: so do we.
-    Lost(Direction),
-    /// The backend could not be reached.
-    Unreachable(io::Error),
-}
-
-/// What others may know of a running connection and ask of it.
-#[derive(Debug, Default)]
-pub(crate) struct Outside {
-    waker: Mutex<Option<Waker>>,
-    order: AtomicU8,
-    pub(crate) sent: [AtomicU64; 2],
-}
-
-/// What a connection can be told from outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
-    Close = 1,
-    Reset = 2,
-}
-
-impl Outside {
-    /// Makes the connection look at its rules and orders.
-    pub(crate) fn wake(&self) {
-        if let Some(waker) = &*self.waker.lock().unwrap_or_else(PoisonError::into_inner) {
-            waker.wake_by_ref();
-        }
-    }
-
-    fn add_sent(&self, direction: Direction, bytes: usize) {
-        self.sent[direction as usize].fetch_add(bytes as u64, Ordering::Relaxed);
-    }
-
-    pub(crate) fn order(&self, order: Order) {
-        self.order.store(order as u8, Ordering::Relaxed);
-        self.wake();
-    }
-}
 
 type Task<T = ()> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -117,34 +53,6 @@ pub(crate) struct Pump {
     waker: Option<Waker>,
     /// Entries that the journal has no room for yet: the connection waits.
     journalling: Option<Task>,
-}
-
-/// What is under way in one direction.
-#[derive(Default)]
-struct Way {
-    /// Handed out by the session (or read past it) and not written yet.
-    pending: BytesMut,
-    #[cfg(target_os = "linux")]
-    pipe: Option<Pipe>,
-    /// Small transfers through the pipe in a row.
-    #[cfg(target_os = "linux")]
-    small: u32,
-    /// The sender has ended, or is gone.
-    ended: bool,
-    /// When the session wants to be asked again.
-    next: Option<Duration>,
-    /// Watches a sender that is not read from: none would notice that it went away.
-    failure: Option<Task>,
-}
-
-impl Way {
-    fn idle(&self) -> bool {
-        #[cfg(target_os = "linux")]
-        if self.pipe.as_ref().is_some_and(|pipe| pipe.filled() > 0) {
-            return false;
-        }
-        self.pending.is_empty()
-    }
 }
 
 impl Pump {
@@ -186,9 +94,9 @@ impl Pump {
         let streams: Vec<_> = self.backend.iter().chain([&self.source]).collect();
         match &ending {
             Ending::Done(_) => {}
-            Ending::Reset | Ending::Lost(_) => abort(&streams).await,
-            Ending::Unreachable(_) if self.shared.resets_refused() => abort(&streams).await,
-            Ending::Close | Ending::Unreachable(_) => linger(&streams).await,
+            Ending::Reset | Ending::Lost(_) => ending::abort(&streams).await,
+            Ending::Unreachable(_) if self.shared.resets_refused() => ending::abort(&streams).await,
+            Ending::Close | Ending::Unreachable(_) => ending::linger(&streams).await,
         }
         ending
     }
@@ -225,10 +133,8 @@ impl Pump {
     /// Lets others wake this task.
     fn register(&mut self, cx: &Context<'_>) {
         if self.waker.as_ref().is_none_or(|known| !known.will_wake(cx.waker())) {
-            let waker = cx.waker().clone();
-            *self.outside.waker.lock().unwrap_or_else(PoisonError::into_inner) =
-                Some(waker.clone());
-            self.waker = Some(waker);
+            self.outside.register(cx);
+            self.waker = Some(cx.waker().clone());
         }
     }
 
@@ -238,11 +144,7 @@ impl Pump {
             let rules = Arc::clone(&self.rules.borrow_and_update());
             self.session.update(rules, self.now());
         }
-        match self.outside.order.load(Ordering::Relaxed) {
-            0 => None,
-            order if order == Order::Reset as u8 => Some(Ending::Reset),
-            _ => Some(Ending::Close),
-        }
+        self.outside.ordered()
     }
 
     /// Dials once the session says so.
@@ -268,10 +170,9 @@ impl Pump {
     fn write(&mut self, direction: Direction, cx: &mut Context<'_>) -> bool {
         let mut progress = false;
         loop {
-            match self.flush_way(direction, cx) {
-                Flushed::Blocked => return progress,
-                Flushed::Some => progress = true,
-                Flushed::Nothing => {}
+            match self.flush(direction, cx) {
+                Poll::Pending => return progress,
+                Poll::Ready(some) => progress |= some,
             }
             if self.ending.is_some() {
                 return progress;
@@ -279,7 +180,7 @@ impl Pump {
             let now = self.now();
             self.ways[direction as usize].next = None;
             match self.session.poll(direction, now) {
-                Output::Write(bytes) => self.ways[direction as usize].pending = bytes,
+                Output::Write(bytes) => self.ways[direction as usize].give(bytes),
                 Output::Finish => {
                     if let Some(stream) = self.receiver(direction) {
                         stream.shutdown();
@@ -301,47 +202,28 @@ impl Pump {
         }
     }
 
-    /// Writes what is pending in a direction, pipe before buffer.
-    fn flush_way(&mut self, direction: Direction, cx: &mut Context<'_>) -> Flushed {
+    /// Writes all that waits in a direction; whether there was anything.
+    fn flush(&mut self, direction: Direction, cx: &mut Context<'_>) -> Poll<bool> {
         let receiver = match direction {
             Direction::Upstream => self.backend.as_ref(),
             Direction::Downstream => Some(&self.source),
         };
         let way = &mut self.ways[direction as usize];
-        if way.idle() {
-            return Flushed::Nothing;
-        }
-        let Some(receiver) = receiver else {
-            return Flushed::Blocked;
-        };
-        while !way.idle() {
-            #[cfg(target_os = "linux")]
-            let piped = way.pipe.as_mut().filter(|pipe| pipe.filled() > 0);
-            #[cfg(not(target_os = "linux"))]
-            let piped: Option<&mut BytesMut> = None;
-            let written = match piped {
-                #[cfg(target_os = "linux")]
-                Some(pipe) => pipe.poll_drain(receiver, cx),
-                _ => receiver.poll_write(cx, &way.pending).map_ok(|written| {
-                    way.pending.advance(written);
-                    written
-                }),
+        let some = !way.is_idle();
+        while !way.is_idle() {
+            let Some(receiver) = receiver else {
+                return Poll::Pending;
             };
-            match written {
-                Poll::Pending => return Flushed::Blocked,
-                Poll::Ready(Ok(written)) => {
-                    self.shared.stats().add_sent(direction, written as u64);
-                    self.outside.add_sent(direction, written);
-                }
-                Poll::Ready(Err(error)) => {
-                    // The receiver is gone: what it sent before may still be read.
-                    self.lost(direction.opposite(), &error);
-                    return Flushed::Some;
+            match ready!(way.poll_write(receiver, cx)) {
+                Ok(written) => count_sent(&self.shared, &self.outside, direction, written),
+                Err(error) => {
+                    // The receiver is gone.
+                    self.lose(direction.opposite(), &error);
+                    break;
                 }
             }
         }
-        way.pending = BytesMut::new();
-        Flushed::Some
+        Poll::Ready(some)
     }
 
     /// Reads in a direction as far as there is room; whether anything happened.
@@ -355,7 +237,7 @@ impl Pump {
         }
         let now = self.now();
         let read = if self.session.transparent(direction, now) {
-            if !self.ways[direction as usize].idle() {
+            if !self.ways[direction as usize].is_idle() {
                 return self.watch(direction, cx);
             }
             self.read_past(direction, cx)
@@ -378,7 +260,7 @@ impl Pump {
                 true
             }
             Poll::Ready(Err(error)) => {
-                self.lost(direction, &error);
+                self.lose(direction, &error);
                 true
             }
         }
@@ -410,67 +292,20 @@ impl Pump {
         read
     }
 
-    /// Moves bytes that nobody has to see: in the kernel when there are many, through a buffer of
-    /// the thread when there are few.
+    /// Moves bytes that nobody has to see.
     fn read_past(&mut self, direction: Direction, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let (sender, receiver) = match (direction, &self.backend) {
             (Direction::Upstream, Some(backend)) => (&self.source, backend),
             (Direction::Downstream, Some(backend)) => (backend, &self.source),
             (_, None) => return Poll::Pending,
         };
-        let way = &mut self.ways[direction as usize];
-        #[cfg(target_os = "linux")]
-        if let Some(pipe) = &mut way.pipe {
-            let read = pipe.poll_fill(sender, cx);
-            if let Poll::Ready(Ok(bytes)) = read {
-                self.session.passed(direction, bytes as u64);
-                way.small = if bytes < SMALL { way.small + 1 } else { 0 };
-            }
-            if read.is_pending() || way.small >= SMALL_RUN {
-                way.small = 0;
-                if pipe.filled() == 0 {
-                    way.pipe = None;
-                }
-            }
-            if read.is_ready() {
-                return read;
-            }
+        let moved = ready!(self.ways[direction as usize].poll_move(sender, receiver, cx))?;
+        self.session.passed(direction, moved.read as u64);
+        match moved.written {
+            Ok(written) => count_sent(&self.shared, &self.outside, direction, written),
+            Err(error) => self.lose(direction.opposite(), &error),
         }
-        let (read, written) = BUFFER.with_borrow_mut(|buffer| {
-            let mut space = &mut buffer[..];
-            let read = sender.poll_read(cx, &mut space);
-            let Poll::Ready(Ok(bytes @ 1..)) = read else {
-                return (read, None);
-            };
-            let written = receiver.poll_write(cx, &buffer[..bytes]);
-            let done = match &written {
-                Poll::Ready(Ok(done)) => *done,
-                _ => 0,
-            };
-            way.pending.extend_from_slice(&buffer[done..bytes]);
-            (read, Some(written))
-        });
-        let Poll::Ready(Ok(bytes @ 1..)) = read else {
-            return read;
-        };
-        self.session.passed(direction, bytes as u64);
-        #[cfg(target_os = "linux")]
-        if bytes == SCRATCH {
-            // Without a pipe it goes on through the buffer.
-            way.pipe = Pipe::take().ok();
-        }
-        match written {
-            Some(Poll::Ready(Ok(written))) => {
-                self.shared.stats().add_sent(direction, written as u64);
-                self.outside.add_sent(direction, written);
-            }
-            Some(Poll::Ready(Err(error))) => {
-                way.pending.clear();
-                self.lost(direction.opposite(), &error);
-            }
-            _ => {}
-        }
-        read
+        Poll::Ready(Ok(moved.read))
     }
 
     /// Watches for the failure of a sender that is not read from now.
@@ -487,12 +322,12 @@ impl Pump {
         if failure.as_mut().poll(cx).is_pending() {
             return false;
         }
-        self.lost(direction, &io::ErrorKind::ConnectionReset.into());
+        self.lose(direction, &io::ErrorKind::ConnectionReset.into());
         true
     }
 
     /// The sender of a direction is gone without an end of its stream.
-    fn lost(&mut self, direction: Direction, error: &io::Error) {
+    fn lose(&mut self, direction: Direction, error: &io::Error) {
         tracing::debug!(
             connection = self.session.connection().number,
             %direction,
@@ -508,7 +343,9 @@ impl Pump {
         self.session.reset(direction, self.now());
         self.ways[direction as usize].ended = true;
         // What was on its way to it has nowhere to go.
-        self.ways[direction.opposite() as usize] = Way { ended: true, ..Way::default() };
+        let back = &mut self.ways[direction.opposite() as usize];
+        *back = Way::default();
+        back.ended = true;
     }
 
     fn end(&mut self, ending: Ending) {
@@ -523,7 +360,7 @@ impl Pump {
 
     /// How the connection has ended, if it has.
     fn ended(&mut self) -> Option<Ending> {
-        let unwritten = self.ways.iter().any(|way| !way.idle());
+        let unwritten = self.ways.iter().any(|way| !way.is_idle());
         if let Some(due) = self.session.overdue()
             && self.ending.is_none()
             && unwritten
@@ -597,37 +434,7 @@ impl Pump {
     }
 }
 
-enum Flushed {
-    Nothing,
-    Some,
-    Blocked,
-}
-
-/// Resets both sides once what was written has reached them.
-async fn abort(streams: &[&Stream]) {
-    let unsent = || streams.iter().any(|stream| stream.unsent() > 0);
-    let end = Instant::now() + PATIENCE;
-    // The kernel throws away what it has not sent when a socket is reset, and tells nobody when
-    // it has sent all: it must be asked.
-    while unsent() && Instant::now() < end {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    streams.iter().for_each(|stream| stream.abort());
-}
-
-/// Ends both sides in order: a socket that is closed with unread bytes in it would be reset.
-async fn linger(streams: &[&Stream]) {
-    streams.iter().for_each(|stream| stream.shutdown());
-    let drained = async {
-        for stream in streams {
-            std::future::poll_fn(|cx| {
-                BUFFER.with_borrow_mut(|buffer| {
-                    while ready!(stream.poll_read(cx, &mut &mut buffer[..])).is_ok_and(|n| n > 0) {}
-                    Poll::Ready(())
-                })
-            })
-            .await;
-        }
-    };
-    let _ = tokio::time::timeout(PATIENCE, drained).await;
+fn count_sent(shared: &Shared, outside: &Outside, direction: Direction, bytes: usize) {
+    shared.stats().add_sent(direction, bytes as u64);
+    outside.add_sent(direction, bytes as u64);
 }

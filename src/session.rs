@@ -5,6 +5,7 @@
 
 mod lane;
 mod link;
+mod queue;
 #[cfg(test)]
 mod tests;
 
@@ -12,7 +13,8 @@ use crate::journal::Entry;
 use crate::rule::Rules;
 use bytes::BytesMut;
 use chenapan_core::{Connection, Damage, Direction, Interest, Key, Protocol, Step, Unit, Verdict};
-use lane::{Item, Lane};
+use lane::Lane;
+use queue::Item;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -247,7 +249,8 @@ impl Session {
         self.answer();
         self.received(direction, now);
         let [lane, other] = self.lanes_from(direction);
-        let (closing, next) = (lane.ending_next(), lane.next_due());
+        let (queue, other) = (lane.queued(), other.queued());
+        let (closing, next) = (queue.end_next(), queue.next_due());
         // An end waits for what is due before it the other way, such as an error reply.
         if closing && next <= Some(now) && other.next_due().is_some_and(|due| Some(due) <= next) {
             return Output::Idle;
@@ -256,7 +259,7 @@ impl Session {
             return self.dial(now);
         }
         let [lane, _] = self.lanes_from(direction);
-        match lane.pop(now) {
+        match lane.queue().pop(now) {
             Some(Item::Bytes { bytes, .. }) => Output::Write(bytes),
             Some(Item::Finish) => {
                 lane.finished = true;
@@ -288,7 +291,7 @@ impl Session {
 
     /// When an order to end the connection was due that unwritten bytes hold up.
     pub fn overdue(&self) -> Option<Duration> {
-        self.lanes.iter().filter_map(Lane::ending_due).min()
+        self.lanes.iter().filter_map(|lane| lane.queued().end_due()).min()
     }
 
     /// What was done to the connection since this was asked last, for the journal.
@@ -327,7 +330,7 @@ impl Session {
             Phase::Waiting { dial, .. } if direction == Direction::Upstream => Some(dial),
             _ => None,
         };
-        let next = [lane.next_due(), lane.next_wake(), dial].into_iter().flatten().min();
+        let next = [lane.queued().next_due(), lane.next_wake(), dial].into_iter().flatten().min();
         next.map_or(Output::Idle, Output::Wait)
     }
 

@@ -22,7 +22,7 @@ pub(super) fn apply(
     matches: &ArgMatches,
 ) -> Result<(), Failure> {
     let rules = args.breaking.rules(registry, matches)?;
-    let (_, protocol) = args.breaking.protocol(registry, matches)?;
+    let protocol = args.breaking.protocol(registry, matches)?.protocol;
     let seed = args.breaking.seed();
     let settings = Settings {
         buffer: args.breaking.buffer,

@@ -278,6 +278,12 @@ fn given(
     options.iter().filter_map(value).collect()
 }
 
+/// A protocol that was asked for.
+pub(super) struct Speaking {
+    pub(super) name: &'static str,
+    pub(super) protocol: Arc<dyn Instances<dyn Protocol>>,
+}
+
 impl Breaking {
     /// The rules that were asked for, with what the generated flags say.
     pub(super) fn rules(
@@ -308,12 +314,12 @@ impl Breaking {
         Ok(Rules::new(rules))
     }
 
-    /// The protocol that was asked for, and its name.
+    /// The protocol that was asked for.
     pub(super) fn protocol(
         &self,
         registry: &Registry,
         matches: &ArgMatches,
-    ) -> Result<(&'static str, Arc<dyn Instances<dyn Protocol>>), Failure> {
+    ) -> Result<Speaking, Failure> {
         let fail = |what: String| Failure::Usage(format!("--protocol: {what}"));
         let parts = crate::notation::parts(&self.protocol, ':');
         let mut parts = parts.map_err(|error| fail(error.to_string()))?.into_iter();
@@ -343,7 +349,7 @@ impl Breaking {
         let options = options.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let configured = entry.configure(options);
         let configured = configured.map_err(|error| fail(format!("{name:?}: {error}")))?;
-        Ok((entry.name, configured))
+        Ok(Speaking { name: entry.name, protocol: configured })
     }
 
     /// The seed that was given, or one from the system.

@@ -17,14 +17,14 @@ pub(super) fn serve(
     matches: &ArgMatches,
 ) -> Result<(), Failure> {
     let rules = args.breaking.rules(registry, matches)?;
-    let (protocol_name, protocol) = args.breaking.protocol(registry, matches)?;
+    let speaking = args.breaking.protocol(registry, matches)?;
     let backend = args.backend.clone().ok_or_else(|| Failure::usage("--backend is missing"))?;
     let seed = args.breaking.seed();
     let config = Config {
         name: "proxy".to_owned(),
         listen: args.listen.clone(),
         backend,
-        protocol,
+        protocol: speaking.protocol,
         rules,
         limits: Limits {
             buffer: args.breaking.buffer,
@@ -49,7 +49,7 @@ pub(super) fn serve(
         let listen = config.listen.clone();
         let proxy =
             control.add(config).map_err(|error| Failure::run(format!("--listen: {error}")))?;
-        print(&report::start(&proxy, protocol_name, seed))?;
+        print(&report::start(&proxy, speaking.name, seed))?;
         for address in listen.iter().filter(|address| !address.is_local()) {
             tracing::warn!(%address, "listens beyond this machine: others can connect too");
         }

@@ -1,22 +1,19 @@
 //! One direction inside a session: input, chain of rules, queue of what is due.
 
 use super::link::{Link, Question};
+use super::queue::{Item, Queue};
 use super::{Facts, Record};
 use crate::journal::Entry;
 use crate::rule::Rules;
 use bytes::BytesMut;
 use chenapan_core::{Direction, Handled, Interest, Step, Unit, Verdict};
 use std::borrow::Cow;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Opaque bytes are shown to rules in units of at most this many: what a rule makes of one unit
 /// (a piece per byte, say) then stays small beside the buffer.
 const OPAQUE_UNIT: usize = 16 * 1024;
-
-/// What an entry of the queue costs beside its bytes.
-const OVERHEAD: usize = 64;
 
 /// One direction of a connection.
 pub(super) struct Lane {
@@ -31,12 +28,7 @@ pub(super) struct Lane {
     pub(super) finished: bool,
     direction: Direction,
     chain: Vec<Link>,
-    queue: VecDeque<Queued>,
-    /// What the queue holds, with what was taken off it last: that may not be written yet.
-    queued: usize,
-    taken: usize,
-    /// Nothing is due before this: TCP keeps order.
-    last: Duration,
+    queue: Queue,
     hang: Option<Hang>,
     /// The end of stream was queued.
     finishing: bool,
@@ -44,22 +36,6 @@ pub(super) struct Lane {
     closing: bool,
     eof_judged: bool,
     links: u64,
-}
-
-struct Queued {
-    due: Duration,
-    item: Item,
-}
-
-pub(super) enum Item {
-    Bytes {
-        bytes: BytesMut,
-        /// Passed on untouched and at once: may leave in one write with its neighbours.
-        whole: bool,
-    },
-    Finish,
-    Close,
-    Reset,
 }
 
 /// What stopped a lane, and what waits for it to go on.
@@ -89,10 +65,7 @@ impl Lane {
             finished: false,
             direction,
             chain: Vec::new(),
-            queue: VecDeque::new(),
-            queued: 0,
-            taken: 0,
-            last: Duration::ZERO,
+            queue: Queue::default(),
             hang: None,
             finishing: false,
             closing: false,
@@ -144,7 +117,7 @@ impl Lane {
 
     /// Judges what has come in, as far as there is room for it.
     pub(super) fn advance(&mut self, facts: &mut Facts, record: &mut Record, now: Duration) {
-        while !self.stopped() && self.queued <= facts.settings.buffer {
+        while !self.stopped() && self.queue.held() <= facts.settings.buffer {
             let Some((unit, needed)) = self.cut(facts, record, now) else {
                 break;
             };
@@ -254,7 +227,7 @@ impl Lane {
             }
         }
         if !self.closing {
-            self.push(Item::Finish, at);
+            self.queue.push(Item::Finish, at);
             self.finishing = true;
         }
     }
@@ -311,28 +284,14 @@ impl Lane {
         self.chain.iter().any(|link| link.id == id)
     }
 
-    /// Takes what is due off the queue.
-    pub(super) fn pop(&mut self, now: Duration) -> Option<Item> {
-        self.queued -= std::mem::take(&mut self.taken);
-        let item = self.queue.pop_front_if(|next| next.due <= now)?.item;
-        self.taken = item.cost();
-        Some(item)
+    /// What is due and what is not.
+    pub(super) fn queue(&mut self) -> &mut Queue {
+        &mut self.queue
     }
 
-    /// When the next entry of the queue is due.
-    pub(super) fn next_due(&self) -> Option<Duration> {
-        self.queue.front().map(|next| next.due)
-    }
-
-    /// Whether the next entry ends the connection.
-    pub(super) fn ending_next(&self) -> bool {
-        matches!(self.queue.front(), Some(Queued { item: Item::Close | Item::Reset, .. }))
-    }
-
-    /// When the end of the connection is due that was queued.
-    pub(super) fn ending_due(&self) -> Option<Duration> {
-        let last = self.queue.back()?;
-        matches!(last.item, Item::Close | Item::Reset).then_some(last.due)
+    /// The same, to look at.
+    pub(super) fn queued(&self) -> &Queue {
+        &self.queue
     }
 
     /// Whether the sender's end was dealt with and nothing is left to hand on.
@@ -345,16 +304,13 @@ impl Lane {
         if bytes.is_empty() || self.ending() {
             return;
         }
-        let item = Item::Bytes { bytes, whole: false };
-        self.queued += item.cost();
-        let place = self.queue.partition_point(|queued| queued.due <= at);
-        self.queue.insert(place, Queued { due: at, item });
+        self.queue.push_reply(bytes, at);
     }
 
     /// Queues the end of the connection behind everything else.
     pub(super) fn push_end(&mut self, item: Item, at: Duration) {
         if !self.closing {
-            self.push(item, at);
+            self.queue.push(item, at);
             self.closing = true;
         }
     }
@@ -363,7 +319,6 @@ impl Lane {
     pub(super) fn clear(&mut self) {
         self.queue.clear();
         self.input.clear();
-        (self.queued, self.taken) = (0, 0);
         (self.closing, self.finished, self.hang) = (true, true, None);
     }
 
@@ -372,14 +327,14 @@ impl Lane {
         if self.ended || self.stopped() {
             return 0;
         }
-        buffer.saturating_sub(self.input.len() + self.queued)
+        buffer.saturating_sub(self.input.len() + self.queue.held())
     }
 
     /// Whether opaque bytes that come at this age may go by unseen.
     pub(super) fn transparent(&self, now: Duration) -> bool {
         self.opaque
             && self.input.is_empty()
-            && self.queued == self.taken
+            && self.queue.is_empty()
             && !self.ended
             && !self.stopped()
             && !self.chain.iter().any(|link| link.watches(now, self.offset))
@@ -554,36 +509,9 @@ impl Lane {
         }
     }
 
-    fn push_bytes(&mut self, mut bytes: BytesMut, at: Duration, whole: bool) {
-        if bytes.is_empty() || self.ending() {
-            return;
-        }
-        let due = at.max(self.last);
-        if let Some(Queued { due: at, item: Item::Bytes { bytes: back, whole: true } }) =
-            self.queue.back_mut()
-            && whole
-            && *at == due
-            && std::ptr::eq(back.as_ptr_range().end, bytes.as_ptr())
-        {
-            self.queued += bytes.len();
-            back.unsplit(bytes.split());
-            return;
-        }
-        self.push(Item::Bytes { bytes, whole }, at);
-    }
-
-    fn push(&mut self, item: Item, at: Duration) {
-        self.last = self.last.max(at);
-        self.queued += item.cost();
-        self.queue.push_back(Queued { due: self.last, item });
-    }
-}
-
-impl Item {
-    fn cost(&self) -> usize {
-        match self {
-            Item::Bytes { bytes, .. } => bytes.len() + OVERHEAD,
-            _ => OVERHEAD,
+    fn push_bytes(&mut self, bytes: BytesMut, at: Duration, whole: bool) {
+        if !bytes.is_empty() && !self.ending() {
+            self.queue.push_bytes(bytes, at, whole);
         }
     }
 }

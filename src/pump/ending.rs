@@ -1,0 +1,103 @@
+//! How connections end, and how others can end them.
+
+use super::way;
+use crate::endpoint::Stream;
+use chenapan_core::Direction;
+use std::io;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
+
+/// How long the end of a connection waits for bytes that the receiver does not take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How a connection has ended.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    /// Both sides have ended their streams; the direction whose sender did so first.
+    Done(Option<Direction>),
+    /// A rule, a stop or an order from outside ends it in order.
+    Close,
+    /// A rule or an order resets it.
+    Reset,
+    /// The sender of a direction has reset it: so do we.
+    Lost(Direction),
+    /// The backend could not be reached.
+    Unreachable(io::Error),
+}
+
+/// What others may know of a running connection and ask of it.
+#[derive(Debug, Default)]
+pub(crate) struct Outside {
+    waker: Mutex<Option<Waker>>,
+    order: AtomicU8,
+    sent: [AtomicU64; 2],
+}
+
+/// What a connection can be told from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    Close = 1,
+    Reset = 2,
+}
+
+impl Outside {
+    /// Makes the connection look at its rules and orders.
+    pub(crate) fn wake(&self) {
+        if let Some(waker) = &*self.waker.lock().unwrap_or_else(PoisonError::into_inner) {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Ends the connection.
+    pub(crate) fn order(&self, order: Order) {
+        self.order.store(order as u8, Ordering::Relaxed);
+        self.wake();
+    }
+
+    /// Bytes handed to the receiver, upstream and downstream.
+    pub(crate) fn sent(&self) -> [u64; 2] {
+        [0, 1].map(|way| self.sent[way].load(Ordering::Relaxed))
+    }
+
+    pub(super) fn add_sent(&self, direction: Direction, bytes: u64) {
+        self.sent[direction as usize].fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn ordered(&self) -> Option<Ending> {
+        match self.order.load(Ordering::Relaxed) {
+            0 => None,
+            order if order == Order::Reset as u8 => Some(Ending::Reset),
+            _ => Some(Ending::Close),
+        }
+    }
+
+    pub(super) fn register(&self, cx: &Context<'_>) {
+        *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(cx.waker().clone());
+    }
+}
+
+/// Resets both sides once what was written has reached them.
+pub(super) async fn abort(streams: &[&Stream]) {
+    let unsent = || streams.iter().any(|stream| stream.unsent() > 0);
+    let end = Instant::now() + PATIENCE;
+    // The kernel throws away what it has not sent when a socket is reset, and tells nobody when
+    // it has sent all: it must be asked.
+    while unsent() && Instant::now() < end {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    streams.iter().for_each(|stream| stream.abort());
+}
+
+/// Ends both sides in order: a socket that is closed with unread bytes in it would be reset.
+pub(super) async fn linger(streams: &[&Stream]) {
+    streams.iter().for_each(|stream| stream.shutdown());
+    let drained = async {
+        for stream in streams {
+            way::drain(stream).await;
+        }
+    };
+    // One that goes on sending is closed on nonetheless.
+    let _ = tokio::time::timeout(PATIENCE, drained).await;
+}

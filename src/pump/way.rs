@@ -1,0 +1,144 @@
+//! What is under way in one direction: bytes between a read and a write.
+
+use super::Task;
+use crate::endpoint::Stream;
+#[cfg(target_os = "linux")]
+use crate::splice::Pipe;
+use bytes::{Buf, BytesMut};
+use std::cell::RefCell;
+use std::io;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+/// How much one read of bytes that nobody looks at may take.
+const SCRATCH: usize = 64 * 1024;
+
+/// After so many transfers in a row below this size bytes go through the buffer again: for small
+/// messages that is two system calls instead of three.
+#[cfg(target_os = "linux")]
+const SMALL: usize = 16 * 1024;
+#[cfg(target_os = "linux")]
+const SMALL_RUN: u32 = 8;
+
+thread_local! {
+    /// Never holds anything across a wait: an idle connection costs no buffer.
+    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into());
+}
+
+/// One direction of a pump.
+#[derive(Default)]
+pub(super) struct Way {
+    /// The sender has ended, or is gone.
+    pub(super) ended: bool,
+    /// When the session wants to be asked again.
+    pub(super) next: Option<Duration>,
+    /// Watches a sender that is not read from: none would notice that it went away.
+    pub(super) failure: Option<Task>,
+    /// Handed out by the session, or read past it, and not written yet.
+    pending: BytesMut,
+    #[cfg(target_os = "linux")]
+    pipe: Option<Pipe>,
+    /// Small transfers through the pipe in a row.
+    #[cfg(target_os = "linux")]
+    small: u32,
+}
+
+/// What came of moving bytes from socket to socket.
+pub(super) struct Moved {
+    pub(super) read: usize,
+    /// What was written of it already, or why nothing more can be.
+    pub(super) written: io::Result<usize>,
+}
+
+impl Way {
+    /// Takes bytes to write; everything before them must be written.
+    pub(super) fn give(&mut self, bytes: BytesMut) {
+        self.pending = bytes;
+    }
+
+    /// Whether nothing waits to be written.
+    pub(super) fn is_idle(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        if self.pipe.as_ref().is_some_and(|pipe| pipe.filled() > 0) {
+            return false;
+        }
+        self.pending.is_empty()
+    }
+
+    /// Writes some of what waits; the pipe comes first, it was filled earlier.
+    pub(super) fn poll_write(
+        &mut self,
+        receiver: &Stream,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        #[cfg(target_os = "linux")]
+        if let Some(pipe) = self.pipe.as_mut().filter(|pipe| pipe.filled() > 0) {
+            return pipe.poll_drain(receiver, cx);
+        }
+        let written = ready!(receiver.poll_write(cx, &self.pending))?;
+        self.pending.advance(written);
+        if self.pending.is_empty() {
+            self.pending = BytesMut::new();
+        }
+        Poll::Ready(Ok(written))
+    }
+
+    /// Moves bytes that nobody has to see: in the kernel when there are many, through a buffer of
+    /// the thread when there are few. Nothing may wait to be written.
+    pub(super) fn poll_move(
+        &mut self,
+        sender: &Stream,
+        receiver: &Stream,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<Moved>> {
+        #[cfg(target_os = "linux")]
+        if let Some(pipe) = &mut self.pipe {
+            let filled = pipe.poll_fill(sender, cx);
+            if let Poll::Ready(read) = filled {
+                let read = read?;
+                self.small = if read < SMALL { self.small + 1 } else { 0 };
+                let written = match pipe.poll_drain_filled(receiver, cx) {
+                    Poll::Ready(written) => written,
+                    Poll::Pending => Ok(0),
+                };
+                if self.small >= SMALL_RUN && pipe.filled() == 0 {
+                    (self.small, self.pipe) = (0, None);
+                }
+                return Poll::Ready(Ok(Moved { read, written }));
+            }
+            // Nothing comes: another connection can use the pipe.
+            (self.small, self.pipe) = (0, None);
+            return Poll::Pending;
+        }
+        BUFFER.with_borrow_mut(|buffer| {
+            let read = ready!(sender.poll_read(cx, &mut &mut buffer[..]))?;
+            if read == 0 {
+                return Poll::Ready(Ok(Moved { read, written: Ok(0) }));
+            }
+            let written = match receiver.poll_write(cx, &buffer[..read]) {
+                Poll::Ready(written) => written,
+                Poll::Pending => Ok(0),
+            };
+            if let Ok(written) = written {
+                self.pending.extend_from_slice(&buffer[written..read]);
+            }
+            #[cfg(target_os = "linux")]
+            if read == SCRATCH {
+                // Without a pipe it goes on through the buffer.
+                self.pipe = Pipe::take().ok();
+            }
+            Poll::Ready(Ok(Moved { read, written }))
+        })
+    }
+}
+
+/// Reads to the end of a stream and throws all of it away.
+pub(super) async fn drain(stream: &Stream) {
+    std::future::poll_fn(|cx| {
+        BUFFER.with_borrow_mut(|buffer| {
+            while ready!(stream.poll_read(cx, &mut &mut buffer[..])).is_ok_and(|read| read > 0) {}
+            Poll::Ready(())
+        })
+    })
+    .await;
+}
