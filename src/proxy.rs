@@ -366,12 +366,13 @@ fn begin(shared: &Arc<Shared>, source: Stream, permit: Option<OwnedSemaphorePerm
     shared.tasks.clone().spawn(async move {
         let number = connection.number;
         tracing::debug!(connection = number, source = ?connection.source, "accepted");
-        let rules = shared.rules();
-        let snapshot = Arc::clone(&rules.borrow());
+        let mut rules = shared.rules();
+        let snapshot = Arc::clone(&rules.borrow_and_update());
         let protocol = shared.config.protocol.instance();
         let session = Session::new(connection, protocol, snapshot, shared.settings);
-        let ending = Pump::new(session, source, Arc::clone(&shared), outside, since).run().await;
-        shared.count(number, &ending);
+        let known = (Arc::clone(&outside), since);
+        let ending = Pump::new(session, source, rules, Arc::clone(&shared), known).run().await;
+        shared.count(number, &ending, outside.sent());
         drop(guard);
     });
 }
@@ -395,21 +396,25 @@ impl Drop for Guard {
 }
 
 impl Shared {
-    fn count(&self, connection: u64, ending: &Ending) {
+    fn count(&self, connection: u64, ending: &Ending, [upstream, downstream]: [u64; 2]) {
         let stats = &self.stats;
-        let counter = match ending {
-            Ending::Done(Some(Direction::Downstream)) => &stats.closed_by_backend,
-            Ending::Done(_) => &stats.closed_by_source,
-            Ending::Close => &stats.closed_by_proxy,
-            Ending::Reset => &stats.reset_by_proxy,
-            Ending::Lost(Direction::Upstream) => &stats.reset_by_source,
-            Ending::Lost(Direction::Downstream) => &stats.reset_by_backend,
+        let (counter, how) = match ending {
+            Ending::Done(Some(Direction::Downstream)) => {
+                (&stats.closed_by_backend, "closed by the backend")
+            }
+            Ending::Done(_) => (&stats.closed_by_source, "closed by the source"),
+            Ending::Close => (&stats.closed_by_proxy, "closed by a rule or at the stop"),
+            Ending::Reset => (&stats.reset_by_proxy, "reset by a rule"),
+            Ending::Lost(Direction::Upstream) => (&stats.reset_by_source, "reset by the source"),
+            Ending::Lost(Direction::Downstream) => {
+                (&stats.reset_by_backend, "reset by the backend")
+            }
             Ending::Unreachable(error) => {
                 tracing::warn!(connection, error = plain(error), "the backend cannot be reached");
-                &stats.unreachable
+                (&stats.unreachable, "backend not reached")
             }
         };
         counter.add(1);
-        tracing::debug!(connection, ?ending, "ended");
+        tracing::info!(connection, upstream, downstream, "{how}");
     }
 }

@@ -56,12 +56,13 @@ pub(crate) struct Pump {
 }
 
 impl Pump {
+    /// A pump for a session whose rules came from `rules`.
     pub(crate) fn new(
         session: Session,
         source: Stream,
+        rules: watch::Receiver<Arc<Rules>>,
         shared: Arc<Shared>,
-        outside: Arc<Outside>,
-        started: Instant,
+        (outside, started): (Arc<Outside>, Instant),
     ) -> Self {
         Self {
             session,
@@ -70,7 +71,7 @@ impl Pump {
             dial: None,
             to: shared.backend(),
             ways: Default::default(),
-            rules: shared.rules(),
+            rules,
             timer: shared.clock().timer(),
             shared,
             outside,
@@ -107,6 +108,8 @@ impl Pump {
             if let Some(ending) = self.heed() {
                 return Poll::Ready(ending);
             }
+            // Also while both directions are blocked: a time that has come does not wait for bytes.
+            self.session.wake(self.now());
             let mut progress = false;
             for direction in Direction::BOTH {
                 progress |= self.write(direction, cx);
@@ -386,10 +389,13 @@ impl Pump {
         }
         let patience = match &self.ending {
             Some((_, since)) => Some(*since + PATIENCE),
-            None => self.session.overdue().map(|due| self.started + due + PATIENCE),
+            None => {
+                let due = self.session.overdue().map(|due| due.saturating_add(PATIENCE));
+                due.and_then(|due| self.started.checked_add(due))
+            }
         };
-        let next = self.ways.iter().filter_map(|way| way.next).min();
-        let next = next.and_then(|at| self.started.checked_add(at));
+        let next = self.ways.iter().filter_map(|way| way.next).chain(self.session.next_wake());
+        let next = next.min().and_then(|at| self.started.checked_add(at));
         match [next, patience].into_iter().flatten().min() {
             Some(deadline) => self.timer.set(deadline, cx),
             None => self.timer.clear(),

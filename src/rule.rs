@@ -36,7 +36,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Units and events that the rule's behavior was asked about.
+    /// Units that the rule applied to, and events that it did something to.
     pub fn met(&self) -> u64 {
         self.met.load(Ordering::Relaxed)
     }

@@ -241,12 +241,22 @@ impl Session {
         }
     }
 
-    /// What to do next in a direction. To be asked until it says to wait.
-    pub fn poll(&mut self, direction: Direction, now: Duration) -> Output {
+    /// Wakes the rules whose time has come.
+    pub fn wake(&mut self, now: Duration) {
         for lane in &mut self.lanes {
             lane.wake(&self.facts, &mut self.record, now);
         }
         self.answer();
+    }
+
+    /// When the next rule wants to be woken.
+    pub fn next_wake(&self) -> Option<Duration> {
+        self.lanes.iter().filter_map(Lane::next_wake).min()
+    }
+
+    /// What to do next in a direction. To be asked until it says to wait.
+    pub fn poll(&mut self, direction: Direction, now: Duration) -> Output {
+        self.wake(now);
         self.received(direction, now);
         let [lane, other] = self.lanes_from(direction);
         let (queue, other) = (lane.queued(), other.queued());

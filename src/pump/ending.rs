@@ -6,7 +6,7 @@ use chenapan_core::Direction;
 use std::io;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 /// How long the end of a connection waits for bytes that the receiver does not take.
@@ -93,11 +93,11 @@ pub(super) async fn abort(streams: &[&Stream]) {
 /// Ends both sides in order: a socket that is closed with unread bytes in it would be reset.
 pub(super) async fn linger(streams: &[&Stream]) {
     streams.iter().for_each(|stream| stream.shutdown());
-    let drained = async {
-        for stream in streams {
-            way::drain(stream).await;
-        }
-    };
+    let mut open: Vec<_> = streams.to_vec();
+    let drained = std::future::poll_fn(|cx| {
+        open.retain(|stream| way::poll_drain(stream, cx).is_pending());
+        if open.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    });
     // One that goes on sending is closed on nonetheless.
     let _ = tokio::time::timeout(PATIENCE, drained).await;
 }

@@ -132,13 +132,10 @@ impl Way {
     }
 }
 
-/// Reads to the end of a stream and throws all of it away.
-pub(super) async fn drain(stream: &Stream) {
-    std::future::poll_fn(|cx| {
-        BUFFER.with_borrow_mut(|buffer| {
-            while ready!(stream.poll_read(cx, &mut &mut buffer[..])).is_ok_and(|read| read > 0) {}
-            Poll::Ready(())
-        })
+/// Reads to the end of a stream (or its failure) and throws all of it away.
+pub(super) fn poll_drain(stream: &Stream, cx: &mut Context<'_>) -> Poll<()> {
+    BUFFER.with_borrow_mut(|buffer| {
+        while ready!(stream.poll_read(cx, &mut &mut buffer[..])).is_ok_and(|read| read > 0) {}
+        Poll::Ready(())
     })
-    .await;
 }

@@ -146,9 +146,9 @@ impl Link {
             Some((place, repeat)) if place == offset && repeat > 0 => self.key.with(repeat),
             _ => self.key,
         };
-        let length = match &question {
-            Question::Unit(unit) => unit.bytes.len() as u64,
-            _ => 0,
+        let unit = match &question {
+            Question::Unit(unit) => Some(unit.bytes.len() as u64),
+            _ => None,
         };
         let (connection, protocol) = (&facts.connection, &*facts.protocol);
         let place = (key, offset);
@@ -168,8 +168,10 @@ impl Link {
             }
         };
         let faults = u64::from(verdict != Verdict::Forward) + record.damage.len() as u64;
-        self.rule.tally().add(1, faults);
+        // An event that was only looked at is no traffic.
+        self.rule.tally().add(u64::from(unit.is_some() || faults > 0), faults);
         if faults > 0 {
+            let length = unit.unwrap_or(0);
             self.journal(&verdict, (at, direction, offset, length), facts, record);
         }
         verdict
