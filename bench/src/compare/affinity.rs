@@ -13,8 +13,8 @@ impl OneCore {
     /// Moves to the first core that this thread may use.
     pub(crate) fn hold() -> anyhow::Result<Self> {
         let before = sched_getaffinity(None).context("could not read the cores allowed")?;
-        let mut one = CpuSet::new();
         let first = (0..CpuSet::MAX_CPU).find(|core| before.is_set(*core));
+        let mut one = CpuSet::new();
         one.set(first.context("no core is allowed")?);
         sched_setaffinity(None, &one).context("could not stay on one core")?;
         Ok(Self { before })

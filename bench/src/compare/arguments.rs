@@ -23,8 +23,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ARGUMENT", allow_hyphen_values = true)]
     pub(crate) chenapan_arg: Vec<String>,
 
-    /// A further proxy, run by sh; {listen} and {backend} become HOST:PORT, {listen-port} and
-    /// {backend-port} the port alone; may be repeated
+    /// A further proxy, may be repeated
+    ///
+    /// The command is run by sh; `exec` in front keeps sh itself out of the figures. In it,
+    /// {listen} and {backend} become HOST:PORT, {listen-port} and {backend-port} the port alone.
     #[arg(long = "peer", value_name = "NAME=COMMAND", value_parser = Template::parse)]
     pub(crate) templates: Vec<Template>,
 

@@ -20,7 +20,8 @@ impl Bench {
     pub(crate) fn prepare(settings: Settings) -> anyhow::Result<Self> {
         let files = limits::raise_open_files()?;
         // A proxy holds two sockets for each connection and wants some room beside them.
-        let idle = settings.idle.min(u32::try_from(files / 4).unwrap_or(u32::MAX));
+        let most = u32::try_from(files / 4).unwrap_or(u32::MAX).saturating_sub(200).max(10);
+        let idle = settings.idle.min(most);
         Ok(Self { settings: Settings { idle, ..settings }, guard: Guard::start()? })
     }
 

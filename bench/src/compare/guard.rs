@@ -1,34 +1,47 @@
 //! A process that outlives this one by a moment, to end the proxies however this one ended.
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::BTreeSet;
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::{env, mem};
 
 /// The guarding process. It learns of process groups, and kills those it still holds when its
-/// standard input ends.
+/// standard input ends. The directory for temporary files is its own, and goes with it.
 #[derive(Debug)]
 pub(crate) struct Guard {
     // Held for its standard input.
     child: Mutex<Child>,
+    directory: PathBuf,
 }
 
 impl Guard {
     /// Starts it, in a process group of its own so that Ctrl-C does not reach it.
     pub(crate) fn start() -> anyhow::Result<Self> {
         let program = env::current_exe().context("could not find this program's own path")?;
-        let child = Command::new(program)
+        let mut child = Command::new(program)
             .arg("guard")
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .process_group(0)
             .spawn()
             .context("could not start the guard process")?;
-        Ok(Self { child: Mutex::new(child) })
+        let mut line = String::new();
+        if let Some(output) = child.stdout.take() {
+            BufReader::new(output).read_line(&mut line).context("could not hear the guard")?;
+        }
+        let guard = Self { child: Mutex::new(child), directory: line.trim_end().into() };
+        ensure!(guard.directory.is_dir(), "the guard process did not name its directory");
+        Ok(guard)
+    }
+
+    /// Where temporary files may be put.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// From now on this process group must not outlive us.
@@ -60,6 +73,11 @@ impl Drop for Guard {
 
 /// The guard's own work.
 pub(crate) fn watch() -> anyhow::Result<()> {
+    let directory = tempfile::Builder::new()
+        .prefix("chenapan-compare-")
+        .tempdir()
+        .context("could not make a temporary directory")?;
+    println!("{}", directory.path().display());
     let mut held = BTreeSet::new();
     for line in io::stdin().lock().lines() {
         match order(&line.context("could not read orders")?) {

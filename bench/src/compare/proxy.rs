@@ -12,6 +12,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 /// The way to a backend through a peer.
 #[derive(Debug)]
@@ -31,16 +32,18 @@ impl<'a> Proxy<'a> {
         let mut attempts = 3;
         loop {
             let route = Route { listen: port::free()?, backend };
-            let directory = tempfile::tempdir().context("could not make a temporary directory")?;
+            let directory = tempfile::tempdir_in(bench.guard.directory())
+                .context("could not make a temporary directory")?;
             let Some(mut command) = peer.command(route, rules, directory.path())? else {
                 return Ok(Self { address: backend, process: None });
             };
-            let errors = tempfile::tempfile().context("could not make a temporary file")?;
+            let errors = tempfile::tempfile_in(directory.path())
+                .context("could not make a temporary file")?;
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors.try_clone()?);
             let child = command.process_group(0).spawn();
             let child = child.with_context(|| format!("could not start {}", peer.name))?;
             bench.guard.hold(child.id());
-            let mut process = Process { child, errors, bench };
+            let mut process = Process { child, errors, bench, _directory: directory };
 
             let address = route.listen;
             let alive = || process.ended().is_none();
@@ -93,6 +96,8 @@ struct Process<'a> {
     child: Child,
     errors: File,
     bench: &'a Bench,
+    // nginx writes its process id there a moment after it listens.
+    _directory: TempDir,
 }
 
 impl Process<'_> {

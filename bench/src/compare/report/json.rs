@@ -50,3 +50,26 @@ fn line(outcome: &Outcome, line: &Line) -> Value {
     let values: Map<String, Value> = line.values.iter().enumerate().filter_map(value).collect();
     json!({ "label": line.label, "values": values, "failures": line.failures })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::workload::{Column, Weight};
+
+    #[test]
+    fn a_line_has_every_value_and_every_failure() {
+        const COLUMNS: &[Column] = &[Column { name: "GiB/s", digits: 2, weight: Weight::Main }];
+        let values = vec![vec![3.0, 1.0]];
+        let line = Line { label: "direct".to_owned(), values, failures: vec!["died".to_owned()] };
+        let (name, about) = ("bulk".to_owned(), String::new());
+        let outcome = Outcome { name, about, columns: COLUMNS, lines: vec![line] };
+        let expected = json!({
+            "label": "direct",
+            "values": { "GiB/s": {
+                "median": 2.0, "least": 1.0, "most": 3.0, "times_direct": 1.0, "rounds": [3.0, 1.0]
+            } },
+            "failures": ["died"],
+        });
+        assert_eq!(workload(&outcome)["lines"][0], expected);
+    }
+}

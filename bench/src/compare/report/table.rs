@@ -43,7 +43,10 @@ fn header(report: &Report<'_>) -> Vec<String> {
             "{}, Linux {}, {} cores ({}), load before {}",
             machine.date, machine.kernel, machine.cores, machine.processor, machine.load
         ),
-        format!("medians of rounds: {rounds}, seconds each: {}", window.as_secs_f64()),
+        match rounds {
+            1 => format!("1 round, {} s each", window.as_secs_f64()),
+            _ => format!("medians of {rounds} rounds, {} s each", window.as_secs_f64()),
+        },
     ];
     let present = report.peers.present.iter();
     lines.extend(present.map(|peer| format!("{}: {}", peer.name, peer.version)));
@@ -146,11 +149,11 @@ mod tests {
     #[test]
     fn a_table_has_medians_ranges_and_ratios() {
         let expected = "
-|        |  GiB/s |        range | x direct |    CPU |
-|--------|--------|--------------|----------|--------|
-| direct |   3.00 | 2.00 to 4.00 |     1.00 |      - |
-| proxy  |   1.50 | 1.40 to 1.75 |     0.50 |    0.2 |
-| dead   | failed |            - |        - | failed |
+|        |  GiB/s |        range | x direct | CPU |
+|--------|--------|--------------|----------|-----|
+| direct |   3.00 | 2.00 to 4.00 |     1.00 |   - |
+| proxy  |   1.50 | 1.40 to 1.75 |     0.50 | 0.2 |
+| dead   | failed |            - |        - |   - |
 ";
         assert_eq!(table(&outcome(), ASCII_MARKDOWN), expected.trim_start());
     }

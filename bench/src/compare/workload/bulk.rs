@@ -49,15 +49,7 @@ fn receive(sockets: Vec<TcpStream>, window: &Window) -> anyhow::Result<u64> {
         poller.wait(&mut ready)?;
         for token in ready.tokens() {
             // On TCP this flag discards the bytes without copying them.
-            match recv(
-                &sockets[token as usize],
-                &mut buffer[..],
-                if std::env::var_os("COPY").is_some() {
-                    RecvFlags::empty()
-                } else {
-                    RecvFlags::TRUNC
-                },
-            ) {
+            match recv(&sockets[token as usize], &mut buffer[..], RecvFlags::TRUNC) {
                 Ok((_, 0)) => bail!("a connection closed"),
                 Ok((_, count)) if window.counts() => bytes += count as u64,
                 Ok(_) | Err(Errno::AGAIN | Errno::INTR) => {}
