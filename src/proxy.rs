@@ -361,19 +361,20 @@ fn begin(shared: &Arc<Shared>, source: Stream, permit: Option<OwnedSemaphorePerm
     let entrant = Entrant { connection: connection.clone(), since, outside: Arc::clone(&outside) };
     shared.live().insert(connection.number, entrant);
     shared.stats.accepted.add(1);
-    let guard = Guard { shared: Arc::clone(shared), number: connection.number, _permit: permit };
-    let shared = Arc::clone(shared);
-    shared.tasks.clone().spawn(async move {
-        let number = connection.number;
-        tracing::debug!(connection = number, source = ?connection.source, "accepted");
-        let mut rules = shared.rules();
-        let snapshot = Arc::clone(&rules.borrow_and_update());
-        let protocol = shared.config.protocol.instance();
-        let session = Session::new(connection, protocol, snapshot, shared.settings);
-        let known = (Arc::clone(&outside), since);
-        let ending = Pump::new(session, source, rules, Arc::clone(&shared), known).run().await;
-        shared.count(number, &ending, outside.sent());
-        drop(guard);
+    let number = connection.number;
+    tracing::debug!(connection = number, source = ?connection.source, "accepted");
+    let mut rules = shared.rules();
+    let snapshot = Arc::clone(&rules.borrow_and_update());
+    let protocol = shared.config.protocol.instance();
+    let session = Session::new(connection, protocol, snapshot, shared.settings);
+    let mut pump = Pump::new(session, source, rules, Arc::clone(shared), (outside, since));
+    let guard = Guard { shared: Arc::clone(shared), number, _permit: permit };
+    // Everything is built out here, so that the task holds it once.
+    shared.tasks.spawn(async move {
+        pump.begin();
+        let ending = std::future::poll_fn(|cx| pump.poll(cx)).await;
+        pump.finish(&ending).await;
+        guard.shared.count(number, &ending, pump.sent());
     });
 }
 

@@ -30,6 +30,9 @@ const READ_SIZE: usize = 32 * 1024;
 /// How often a connection may go round before others on its thread get their turn.
 const ROUNDS: usize = 32;
 
+/// How many reads of bytes that nobody looks at may follow each other in a round.
+const MOVES: usize = 8;
+
 type Task<T = ()> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// One proxied connection at work: a future that ends with the connection.
@@ -45,6 +48,8 @@ pub(crate) struct Pump {
     rules: watch::Receiver<Arc<Rules>>,
     timer: Timer,
     started: Instant,
+    /// The age of the connection at the start of this round.
+    now: Duration,
     /// An end that waits for the last bytes to be written, and since when.
     ending: Option<(Ending, Instant)>,
     first_end: Option<Direction>,
@@ -76,6 +81,7 @@ impl Pump {
             shared,
             outside,
             started,
+            now: Duration::ZERO,
             ending: None,
             first_end: None,
             lost: None,
@@ -84,32 +90,21 @@ impl Pump {
         }
     }
 
-    /// Runs the connection to its end, and ends both sockets accordingly.
-    pub(crate) async fn run(mut self) -> Ending {
+    /// Asks the rules about the connection; to be called once, before the first poll.
+    pub(crate) fn begin(&mut self) {
         self.session.accepted(Duration::ZERO);
-        let ending = std::future::poll_fn(|cx| self.poll(cx)).await;
-        while let Some(waiting) = self.journalling.take() {
-            waiting.await;
-            self.note();
-        }
-        let streams: Vec<_> = self.backend.iter().chain([&self.source]).collect();
-        match &ending {
-            Ending::Done(_) => {}
-            Ending::Reset | Ending::Lost(_) => ending::abort(&streams).await,
-            Ending::Unreachable(_) if self.shared.resets_refused() => ending::abort(&streams).await,
-            Ending::Close | Ending::Unreachable(_) => ending::linger(&streams).await,
-        }
-        ending
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
+    /// Runs the connection; ready once it has to end.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
         self.register(cx);
         for _ in 0..ROUNDS {
+            self.now = self.started.elapsed();
             if let Some(ending) = self.heed() {
                 return Poll::Ready(ending);
             }
             // Also while both directions are blocked: a time that has come does not wait for bytes.
-            self.session.wake(self.now());
+            self.session.wake(self.now);
             let mut progress = false;
             for direction in Direction::BOTH {
                 progress |= self.write(direction, cx);
@@ -133,6 +128,26 @@ impl Pump {
         Poll::Pending
     }
 
+    /// Hands the last entries to the journal and ends both sockets accordingly.
+    pub(crate) async fn finish(&mut self, ending: &Ending) {
+        while let Some(waiting) = self.journalling.take() {
+            waiting.await;
+            self.note();
+        }
+        let streams: Vec<_> = self.backend.iter().chain([&self.source]).collect();
+        match ending {
+            Ending::Done(_) => {}
+            Ending::Reset | Ending::Lost(_) => ending::abort(&streams).await,
+            Ending::Unreachable(_) if self.shared.resets_refused() => ending::abort(&streams).await,
+            Ending::Close | Ending::Unreachable(_) => ending::linger(&streams).await,
+        }
+    }
+
+    /// Bytes handed to the receiver, upstream and downstream.
+    pub(crate) fn sent(&self) -> [u64; 2] {
+        self.outside.sent()
+    }
+
     /// Lets others wake this task.
     fn register(&mut self, cx: &Context<'_>) {
         if self.waker.as_ref().is_none_or(|known| !known.will_wake(cx.waker())) {
@@ -145,7 +160,7 @@ impl Pump {
     fn heed(&mut self) -> Option<Ending> {
         if self.rules.has_changed().unwrap_or(false) {
             let rules = Arc::clone(&self.rules.borrow_and_update());
-            self.session.update(rules, self.now());
+            self.session.update(rules, self.now);
         }
         self.outside.ordered()
     }
@@ -180,9 +195,8 @@ impl Pump {
             if self.ending.is_some() {
                 return progress;
             }
-            let now = self.now();
             self.ways[direction as usize].next = None;
-            match self.session.poll(direction, now) {
+            match self.session.poll(direction, self.now) {
                 Output::Write(bytes) => self.ways[direction as usize].give(bytes),
                 Output::Finish => {
                     if let Some(stream) = self.receiver(direction) {
@@ -238,8 +252,7 @@ impl Pump {
             // A rule may hold the dial for long; the dial itself is bounded.
             return self.dial.is_none() && self.watch(direction, cx);
         }
-        let now = self.now();
-        let read = if self.session.transparent(direction, now) {
+        let read = if self.session.transparent(direction, self.now) {
             if !self.ways[direction as usize].is_idle() {
                 return self.watch(direction, cx);
             }
@@ -258,10 +271,7 @@ impl Pump {
                 self.session.ended(direction, self.now());
                 true
             }
-            Poll::Ready(Ok(bytes)) => {
-                self.shared.stats().add_received(direction, bytes as u64);
-                true
-            }
+            Poll::Ready(Ok(_)) => true,
             Poll::Ready(Err(error)) => {
                 self.lose(direction, &error);
                 true
@@ -289,26 +299,44 @@ impl Pump {
             return Poll::Pending;
         };
         let read = sender.poll_read(cx, &mut input.limit(spare));
-        if matches!(read, Poll::Ready(Ok(1..))) {
+        if let Poll::Ready(Ok(bytes @ 1..)) = read {
+            self.shared.stats().add_received(direction, bytes as u64);
             self.session.received(direction, self.now());
         }
         read
     }
 
-    /// Moves bytes that nobody has to see.
+    /// Moves bytes that nobody has to see, until there are no more, they do not all fit, or it is
+    /// time to look up again.
     fn read_past(&mut self, direction: Direction, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let (sender, receiver) = match (direction, &self.backend) {
             (Direction::Upstream, Some(backend)) => (&self.source, backend),
             (Direction::Downstream, Some(backend)) => (backend, &self.source),
             (_, None) => return Poll::Pending,
         };
-        let moved = ready!(self.ways[direction as usize].poll_move(sender, receiver, cx))?;
-        self.session.passed(direction, moved.read as u64);
-        match moved.written {
-            Ok(written) => count_sent(&self.shared, &self.outside, direction, written),
-            Err(error) => self.lose(direction.opposite(), &error),
+        let way = &mut self.ways[direction as usize];
+        let mut total = 0;
+        for _ in 0..MOVES {
+            let moved = match way.poll_move(sender, receiver, cx) {
+                // What was moved is through; the next read is waited for already.
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(moved) => moved?,
+            };
+            self.session.passed(direction, moved.read as u64);
+            self.shared.stats().add_received(direction, moved.read as u64);
+            total = moved.read;
+            match moved.written {
+                Ok(written) => count_sent(&self.shared, &self.outside, direction, written),
+                Err(error) => {
+                    self.lose(direction.opposite(), &error);
+                    break;
+                }
+            }
+            if total == 0 || !way.is_idle() {
+                break;
+            }
         }
-        Poll::Ready(Ok(moved.read))
+        Poll::Ready(Ok(total))
     }
 
     /// Watches for the failure of a sender that is not read from now.

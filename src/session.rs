@@ -257,7 +257,9 @@ impl Session {
     /// What to do next in a direction. To be asked until it says to wait.
     pub fn poll(&mut self, direction: Direction, now: Duration) -> Output {
         self.wake(now);
-        self.received(direction, now);
+        if self.lanes[direction as usize].has_work() {
+            self.received(direction, now);
+        }
         let [lane, other] = self.lanes_from(direction);
         let (queue, other) = (lane.queued(), other.queued());
         let (closing, next) = (queue.end_next(), queue.next_due());
@@ -354,6 +356,9 @@ impl Session {
 
     /// Hands replies over to the lane that carries them back.
     fn answer(&mut self) {
+        if self.record.replies.is_empty() {
+            return;
+        }
         for (at, direction, bytes) in self.record.replies.drain(..) {
             self.lanes[direction.opposite() as usize].push_reply(bytes, at);
         }

@@ -76,23 +76,14 @@ impl Pipe {
         }
     }
 
-    /// Empties it into a socket where it was filled just now; waits are for later.
-    pub(crate) fn poll_drain_filled(
-        &mut self,
-        to: &Stream,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<usize>> {
-        if self.filled == 0 { Poll::Ready(Ok(0)) } else { self.poll_drain(to, cx) }
-    }
-
     /// Empties it into a socket as far as that takes it; returns how many bytes went.
     pub(crate) fn poll_drain(
         &mut self,
         to: &Stream,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        let Some((end, _)) = &self.ends else {
-            return Poll::Pending;
+        let Some((end, _)) = self.ends.as_ref().filter(|_| self.filled > 0) else {
+            return Poll::Ready(Ok(0));
         };
         loop {
             ready!(to.poll_writable(cx))?;

@@ -103,7 +103,7 @@ impl Stream {
     ) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.poll_readable(cx))?;
-            match each!(self, socket => socket.try_read_buf(buffer)) {
+            match each!(self, socket => read(&**socket, buffer)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return Poll::Ready(result),
             }
@@ -171,3 +171,42 @@ impl Stream {
         }
     }
 }
+
+/// Reads once. A read that does not fill the buffer has emptied the socket: it is then taken for
+/// not ready, which saves the next read that would only say so.
+fn read<S: Readable>(socket: &S, buffer: &mut impl BufMut) -> io::Result<usize> {
+    let room = buffer.remaining_mut();
+    let mut result = Err(io::ErrorKind::WouldBlock.into());
+    // The outer call notes the state of readiness before the read: data that comes meanwhile
+    // makes a new one, which is not taken away.
+    let _ = socket.within(|| {
+        result = socket.once(buffer);
+        match &result {
+            Ok(length) if *length > 0 && *length < room => Err(io::ErrorKind::WouldBlock.into()),
+            _ => Ok(()),
+        }
+    });
+    result
+}
+
+/// What the two sorts of sockets have in common here.
+trait Readable {
+    fn once(&self, buffer: &mut impl BufMut) -> io::Result<usize>;
+    fn within(&self, io: impl FnOnce() -> io::Result<()>) -> io::Result<()>;
+}
+
+macro_rules! readable {
+    ($($socket:ty),+) => {$(
+        impl Readable for $socket {
+            fn once(&self, buffer: &mut impl BufMut) -> io::Result<usize> {
+                self.try_read_buf(buffer)
+            }
+
+            fn within(&self, io: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+                self.try_io(Interest::READABLE, io)
+            }
+        }
+    )+};
+}
+
+readable!(TcpStream, UnixStream);

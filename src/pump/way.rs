@@ -36,9 +36,13 @@ pub(super) struct Way {
     pub(super) failure: Option<Task>,
     /// Handed out by the session, or read past it, and not written yet.
     pending: BytesMut,
+    /// Whether bytes come in bulk, so that the kernel moves them.
+    #[cfg(target_os = "linux")]
+    bulk: bool,
+    /// Held only while bytes are in it.
     #[cfg(target_os = "linux")]
     pipe: Option<Pipe>,
-    /// Small transfers through the pipe in a row.
+    /// Small transfers through pipes in a row.
     #[cfg(target_os = "linux")]
     small: u32,
 }
@@ -59,7 +63,7 @@ impl Way {
     /// Whether nothing waits to be written.
     pub(super) fn is_idle(&self) -> bool {
         #[cfg(target_os = "linux")]
-        if self.pipe.as_ref().is_some_and(|pipe| pipe.filled() > 0) {
+        if self.pipe.is_some() {
             return false;
         }
         self.pending.is_empty()
@@ -72,8 +76,10 @@ impl Way {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         #[cfg(target_os = "linux")]
-        if let Some(pipe) = self.pipe.as_mut().filter(|pipe| pipe.filled() > 0) {
-            return pipe.poll_drain(receiver, cx);
+        if let Some(pipe) = &mut self.pipe {
+            let written = ready!(pipe.poll_drain(receiver, cx))?;
+            self.pipe.take_if(|pipe| pipe.filled() == 0);
+            return Poll::Ready(Ok(written));
         }
         let written = ready!(receiver.poll_write(cx, &self.pending))?;
         self.pending.advance(written);
@@ -92,23 +98,13 @@ impl Way {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<Moved>> {
         #[cfg(target_os = "linux")]
-        if let Some(pipe) = &mut self.pipe {
-            let filled = pipe.poll_fill(sender, cx);
-            if let Poll::Ready(read) = filled {
-                let read = read?;
-                self.small = if read < SMALL { self.small + 1 } else { 0 };
-                let written = match pipe.poll_drain_filled(receiver, cx) {
-                    Poll::Ready(written) => written,
-                    Poll::Pending => Ok(0),
-                };
-                if self.small >= SMALL_RUN && pipe.filled() == 0 {
-                    (self.small, self.pipe) = (0, None);
-                }
-                return Poll::Ready(Ok(Moved { read, written }));
+        if self.bulk {
+            ready!(sender.poll_readable(cx))?;
+            match Pipe::take() {
+                Ok(pipe) => return self.poll_splice(pipe, sender, receiver, cx),
+                // No pipe to be had: it goes on through the buffer.
+                Err(_) => self.bulk = false,
             }
-            // Nothing comes: another connection can use the pipe.
-            (self.small, self.pipe) = (0, None);
-            return Poll::Pending;
         }
         BUFFER.with_borrow_mut(|buffer| {
             let read = ready!(sender.poll_read(cx, &mut &mut buffer[..]))?;
@@ -123,12 +119,34 @@ impl Way {
                 self.pending.extend_from_slice(&buffer[written..read]);
             }
             #[cfg(target_os = "linux")]
-            if read == SCRATCH {
-                // Without a pipe it goes on through the buffer.
-                self.pipe = Pipe::take().ok();
+            {
+                self.bulk = read == SCRATCH;
             }
             Poll::Ready(Ok(Moved { read, written }))
         })
+    }
+
+    /// Moves bytes through a pipe, which goes back to the pool as soon as it is empty: a thread
+    /// uses few, and those are warm.
+    #[cfg(target_os = "linux")]
+    fn poll_splice(
+        &mut self,
+        mut pipe: Pipe,
+        sender: &Stream,
+        receiver: &Stream,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<Moved>> {
+        let read = ready!(pipe.poll_fill(sender, cx))?;
+        self.small = if read < SMALL { self.small + 1 } else { 0 };
+        if self.small >= SMALL_RUN {
+            (self.small, self.bulk) = (0, false);
+        }
+        let written = match pipe.poll_drain(receiver, cx) {
+            Poll::Ready(written) => written,
+            Poll::Pending => Ok(0),
+        };
+        self.pipe = Some(pipe).filter(|pipe| pipe.filled() > 0);
+        Poll::Ready(Ok(Moved { read, written }))
     }
 }
 

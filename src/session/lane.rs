@@ -129,6 +129,11 @@ impl Lane {
         }
     }
 
+    /// Whether [`Lane::advance`] could do anything.
+    pub(super) fn has_work(&self) -> bool {
+        !self.input.is_empty() || (self.ended && !self.eof_judged)
+    }
+
     /// Shows a unit to the rules from the `from`-th on and queues what becomes of it.
     pub(super) fn judge(
         &mut self,
