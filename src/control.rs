@@ -77,7 +77,6 @@ impl Control {
         let Some(journal) = self.journal else {
             return Ok(());
         };
-        drop((self.proxies, self.clock));
         tokio::task::spawn_blocking(|| journal.finish()).await.unwrap_or(Ok(()))
     }
 }
