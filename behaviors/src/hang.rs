@@ -6,8 +6,8 @@ plugin! {
     /// Stops a direction at the first unit: nothing is read or sent any more.
     ///
     /// The connection stays open. What the sender goes on sending fills the buffers on the way,
-    /// and then it has to wait, as with a peer that is stuck. The unit is judged again when the
-    /// rules change, so that taking the rule away lets everything go on without a loss.
+    /// and then it has to wait, as with a peer that is stuck. When the rule is taken away, or its
+    /// `window` closes, the unit is judged again and everything goes on without a loss.
     pub struct Hang = "hang" {}
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Connect, Host, in_words, socket};
 use bytes::BufMut;
-use socket2::SockRef;
+use socket2::{SockRef, TcpKeepalive};
 use std::future::Future;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
@@ -12,6 +12,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
+
+/// When the system asks a silent peer that nobody reads from, and how often again.
+const ASK_AFTER: Duration = Duration::from_secs(30);
+const ASK_AGAIN: Duration = Duration::from_secs(10);
 
 /// A connected socket.
 #[derive(Clone, Debug)]
@@ -142,8 +146,16 @@ impl Stream {
     }
 
     /// Completes when the connection has failed, even while nobody reads or writes.
+    ///
+    /// A peer that closed in order while nobody reads is noticed too, some minutes later: from now
+    /// on the system asks whether it is still there.
     pub(crate) fn failed(&self) -> impl Future<Output = ()> + Send + 'static {
         let stream = self.clone();
+        if let Stream::Tcp(socket) = self {
+            let often = TcpKeepalive::new().with_time(ASK_AFTER).with_interval(ASK_AGAIN);
+            // Without it such a connection lasts until the other side ends it.
+            let _ = SockRef::from(&**socket).set_tcp_keepalive(&often);
+        }
         async move {
             // An error of `ready` itself means that the runtime is shutting down.
             let _ = each!(&stream, socket => socket.ready(Interest::ERROR).await);

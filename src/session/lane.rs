@@ -41,6 +41,8 @@ pub(super) struct Lane {
 /// What stopped a lane, and what waits for it to go on.
 struct Hang {
     link: u64,
+    /// When the rule's window closes.
+    until: Option<Duration>,
     parked: Vec<Parked>,
 }
 
@@ -104,9 +106,7 @@ impl Lane {
             }
         }
         let hung = self.hang.take_if(|hang| !self.chain.iter().any(|link| link.id == hang.link));
-        for parked in hung.into_iter().flat_map(|hang| hang.parked) {
-            self.resume(parked, facts, record, now);
-        }
+        self.resume(hung, facts, record, now);
     }
 
     /// Asks the protocol whether there is anything to cut in this direction at all.
@@ -237,8 +237,10 @@ impl Lane {
         }
     }
 
-    /// Wakes the rules whose time has come.
+    /// Wakes the rules whose time has come, and goes on where one hung for a time only.
     pub(super) fn wake(&mut self, facts: &Facts, record: &mut Record, now: Duration) {
+        let hung = self.hang.take_if(|hang| hang.until.is_some_and(|until| until <= now));
+        self.resume(hung, facts, record, now);
         for index in 0..self.chain.len() {
             if self.closing {
                 return;
@@ -260,8 +262,11 @@ impl Lane {
 
     /// When the next rule wants to be woken.
     pub(super) fn next_wake(&self) -> Option<Duration> {
-        let live = !self.closing;
-        self.chain.iter().filter(|_| live).filter_map(Link::wake).min()
+        if self.closing {
+            return None;
+        }
+        let until = self.hang.as_ref().and_then(|hang| hang.until);
+        self.chain.iter().filter_map(Link::wake).chain(until).min()
     }
 
     /// Asks the link of one rule about the new connection; none where it has no say.
@@ -491,8 +496,9 @@ impl Lane {
     }
 
     fn stop(&mut self, index: usize) {
-        let link = self.chain[index].id;
-        self.hang.get_or_insert(Hang { link, parked: Vec::new() });
+        let link = &self.chain[index];
+        let (link, until) = (link.id, link.until());
+        self.hang.get_or_insert(Hang { link, until, parked: Vec::new() });
     }
 
     fn park(&mut self, what: Parcel, index: usize, passed: &[u64]) {
@@ -503,14 +509,15 @@ impl Lane {
         }
     }
 
-    fn resume(&mut self, parked: Parked, facts: &Facts, record: &mut Record, now: Duration) {
-        let Parked { what, passed } = parked;
-        match what {
-            Parcel::Unit(unit, needed) => {
-                self.judge_rest(unit, needed, (0, &passed), now, facts, record);
+    fn resume(&mut self, hung: Option<Hang>, facts: &Facts, record: &mut Record, now: Duration) {
+        for Parked { what, passed } in hung.into_iter().flat_map(|hang| hang.parked) {
+            match what {
+                Parcel::Unit(unit, needed) => {
+                    self.judge_rest(unit, needed, (0, &passed), now, facts, record);
+                }
+                Parcel::Eof if self.hang.is_some() => self.park(Parcel::Eof, 0, &passed),
+                Parcel::Eof => self.judge_eof(&passed, now, facts, record),
             }
-            Parcel::Eof if self.hang.is_some() => self.park(Parcel::Eof, 0, &passed),
-            Parcel::Eof => self.judge_eof(&passed, now, facts, record),
         }
     }
 

@@ -129,6 +129,11 @@ impl Link {
         (met && self.stuck != Some(wake)).then_some(wake)
     }
 
+    /// When its window closes, if it does.
+    pub(super) fn until(&self) -> Option<Duration> {
+        Some(self.rule.selectors().window.end).filter(|end| *end < Duration::MAX)
+    }
+
     /// What it still holds, now that its rule is gone.
     pub(super) fn release(mut self) -> Vec<Unit> {
         self.behavior.release()

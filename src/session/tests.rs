@@ -204,6 +204,15 @@ fn a_hung_unit_is_judged_again_when_its_rule_goes() {
 }
 
 #[test]
+fn a_hang_with_a_window_ends_with_it() {
+    let mut run = Run::new(&["hang:window=2s..5s"]);
+    run.send(UP, "a").until(3_000).send(UP, "b").end(UP).until(4_999);
+    assert_eq!(run.took(UP), ["0 a"]);
+    run.until(6_000);
+    assert_eq!(run.took(UP), ["0 a", "5000 b", "5000 FINISH"]);
+}
+
+#[test]
 fn an_end_of_stream_behind_a_hang_comes_after_it() {
     let mut run = Run::new(&["hang"]);
     run.send(UP, "a").end(UP).until(10).set(&[]);
