@@ -14,7 +14,7 @@ use std::str::FromStr;
 
 pub(crate) use listener::Listener;
 pub use listener::Local;
-pub(crate) use stream::Stream;
+pub(crate) use stream::{Peer, Stream};
 
 /// Kinds of endpoints whose names are taken, so that no host is mistaken for one later.
 const KINDS: &[&str] = &[

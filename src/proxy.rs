@@ -2,7 +2,7 @@
 //!
 //! It accepts and spawns; it never looks at bytes.
 
-use crate::endpoint::{Connect, EndpointError, Listen, Listener, Local, Stream, plain};
+use crate::endpoint::{Connect, EndpointError, Listen, Listener, Local, Peer, plain};
 use crate::journal::Entry;
 use crate::pump::{Ending, Order, Outside, PATIENCE, Pump};
 use crate::rule::Rules;
@@ -304,6 +304,8 @@ impl fmt::Debug for Shared {
 async fn accept(shared: Arc<Shared>, listener: Listener, most: Option<Arc<Semaphore>>) {
     // Its token stays known to the tracker until the socket is closed.
     let _open = shared.tasks.token();
+    let local = listener.local().ok().and_then(|local| local.tcp());
+    let local = local.filter(|address| !address.ip().is_unspecified());
     let mut exhausted = false;
     loop {
         let place = async {
@@ -320,7 +322,7 @@ async fn accept(shared: Arc<Shared>, listener: Listener, most: Option<Arc<Semaph
         match accepted {
             Ok(source) => {
                 exhausted = false;
-                begin(&shared, source, permit);
+                begin(&shared, source, local, permit);
             }
             Err(error) if is_passing(&error) => {}
             Err(error) => {
@@ -351,12 +353,18 @@ fn is_passing(error: &io::Error) -> bool {
 }
 
 /// Starts the task of one connection.
-fn begin(shared: &Arc<Shared>, source: Stream, permit: Option<OwnedSemaphorePermit>) {
+fn begin(
+    shared: &Arc<Shared>,
+    source: Peer,
+    local: Option<SocketAddr>,
+    permit: Option<OwnedSemaphorePermit>,
+) {
     let since = Instant::now();
     let mut connection = Connection::new(shared.numbers.fetch_add(1, Ordering::Relaxed) + 1);
     connection.accepted = since - shared.started;
-    connection.source = source.peer();
-    connection.local = source.local();
+    connection.source = source.address;
+    // Where the listener has an address of its own, that is the one.
+    connection.local = local.or_else(|| source.stream.local());
     let outside = Arc::new(Outside::default());
     let entrant = Entrant { connection: connection.clone(), since, outside: Arc::clone(&outside) };
     shared.live().insert(connection.number, entrant);
@@ -367,7 +375,7 @@ fn begin(shared: &Arc<Shared>, source: Stream, permit: Option<OwnedSemaphorePerm
     let snapshot = Arc::clone(&rules.borrow_and_update());
     let protocol = shared.config.protocol.instance();
     let session = Session::new(connection, protocol, snapshot, shared.settings);
-    let mut pump = Pump::new(session, source, rules, Arc::clone(shared), (outside, since));
+    let mut pump = Pump::new(session, source.stream, rules, Arc::clone(shared), (outside, since));
     let guard = Guard { shared: Arc::clone(shared), number, _permit: permit };
     // Everything is built out here, so that the task holds it once.
     shared.tasks.spawn(async move {

@@ -5,7 +5,7 @@
 mod ending;
 mod way;
 
-use crate::endpoint::{Connect, Stream};
+use crate::endpoint::{Connect, Peer, Stream};
 use crate::proxy::Shared;
 use crate::rule::Rules;
 use crate::session::{Output, Session};
@@ -40,7 +40,7 @@ pub(crate) struct Pump {
     session: Session,
     source: Stream,
     backend: Option<Stream>,
-    dial: Option<Task<io::Result<Stream>>>,
+    dial: Option<Task<io::Result<Peer>>>,
     to: Connect,
     ways: [Way; 2],
     shared: Arc<Shared>,
@@ -175,8 +175,8 @@ impl Pump {
         };
         self.dial = None;
         match result {
-            Ok(stream) => {
-                self.session.open(stream.peer(), self.now());
+            Ok(Peer { stream, address }) => {
+                self.session.open(address, self.now());
                 self.backend = Some(stream);
             }
             Err(error) => self.end(Ending::Unreachable(error)),

@@ -1,6 +1,6 @@
 //! Listening sockets.
 
-use super::{Host, Listen, Stream, in_words};
+use super::{Host, Listen, Peer, Stream, in_words};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::fmt;
 use std::io;
@@ -127,10 +127,16 @@ impl Listener {
     /// # Errors
     ///
     /// What the system says; some of it passes, such as a lack of descriptors.
-    pub(crate) async fn accept(&self) -> io::Result<Stream> {
+    pub(crate) async fn accept(&self) -> io::Result<Peer> {
         match self {
-            Listener::Tcp(listener) => Stream::tcp(listener.accept().await?.0),
-            Listener::Unix(listener, _) => Ok(Stream::Unix(Arc::new(listener.accept().await?.0))),
+            Listener::Tcp(listener) => {
+                let (socket, address) = listener.accept().await?;
+                Ok(Peer { stream: Stream::tcp(socket)?, address: Some(address) })
+            }
+            Listener::Unix(listener, _) => {
+                let stream = Stream::Unix(Arc::new(listener.accept().await?.0));
+                Ok(Peer { stream, address: None })
+            }
         }
     }
 }

@@ -24,6 +24,12 @@ pub(crate) enum Stream {
     Unix(Arc<UnixStream>),
 }
 
+/// A connected socket, and who is at the other end where that has an address.
+pub(crate) struct Peer {
+    pub(crate) stream: Stream,
+    pub(crate) address: Option<SocketAddr>,
+}
+
 macro_rules! each {
     ($stream:expr, $socket:ident => $use:expr) => {
         match $stream {
@@ -35,11 +41,12 @@ macro_rules! each {
 
 impl Stream {
     /// Connects to a backend; names are resolved now, and all their addresses tried in order.
+    /// Returns its address too, where it has one.
     ///
     /// # Errors
     ///
     /// What went wrong with the last address, or that the time was up.
-    pub(crate) async fn connect(to: &Connect, within: Duration) -> io::Result<Self> {
+    pub(crate) async fn connect(to: &Connect, within: Duration) -> io::Result<Peer> {
         match tokio::time::timeout(within, Self::dial(to)).await {
             Ok(result) => result.map_err(|error| in_words(format_args!("backend {to}"), &error)),
             Err(_) => Err(io::Error::new(
@@ -49,17 +56,16 @@ impl Stream {
         }
     }
 
-    async fn dial(to: &Connect) -> io::Result<Self> {
+    async fn dial(to: &Connect) -> io::Result<Peer> {
         let (host, port) = match to {
             Connect::Unix(path) => {
-                return Ok(Self::Unix(Arc::new(UnixStream::connect(path).await?)));
+                let stream = Self::Unix(Arc::new(UnixStream::connect(path).await?));
+                return Ok(Peer { stream, address: None });
             }
             Connect::Tcp { host, port } => (host, *port),
         };
         let name = match host {
-            Host::Address(address) => {
-                return Self::tcp(TcpStream::connect((*address, port)).await?);
-            }
+            Host::Address(address) => return Self::dial_one((*address, port).into()).await,
             Host::Name(name) => name,
         };
         let mut addresses: Vec<_> = tokio::net::lookup_host((name.as_str(), port)).await?.collect();
@@ -69,26 +75,23 @@ impl Stream {
         }
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for address in addresses {
-            match TcpStream::connect(address).await {
-                Ok(socket) => return Self::tcp(socket),
+            match Self::dial_one(address).await {
+                Ok(peer) => return Ok(peer),
                 Err(error) => last = error,
             }
         }
         Err(last)
     }
 
+    async fn dial_one(address: SocketAddr) -> io::Result<Peer> {
+        let stream = Self::tcp(TcpStream::connect(address).await?)?;
+        Ok(Peer { stream, address: Some(address) })
+    }
+
     /// A TCP socket, made ready for a proxy: nothing is held back to fill a segment.
     pub(crate) fn tcp(socket: TcpStream) -> io::Result<Self> {
         socket.set_nodelay(true)?;
         Ok(Self::Tcp(Arc::new(socket)))
-    }
-
-    /// The address of the other end, where it has one.
-    pub(crate) fn peer(&self) -> Option<SocketAddr> {
-        match self {
-            Stream::Tcp(socket) => socket.peer_addr().ok(),
-            Stream::Unix(_) => None,
-        }
     }
 
     /// The address of this end, where it has one.
