@@ -263,8 +263,10 @@ impl Session {
         let [lane, other] = self.lanes_from(direction);
         let (queue, other) = (lane.queued(), other.queued());
         let (closing, next) = (queue.end_next(), queue.next_due());
-        // An end waits for what is due before it the other way, such as an error reply.
-        if closing && next <= Some(now) && other.next_due().is_some_and(|due| Some(due) <= next) {
+        // An end waits for what is due before it the other way, such as an error reply, but not
+        // for another end.
+        let before = other.next_due().filter(|_| !other.end_next());
+        if closing && next <= Some(now) && before.is_some_and(|due| Some(due) <= next) {
             return Output::Idle;
         }
         if direction == Direction::Upstream && !closing && !matches!(self.phase, Phase::Open) {

@@ -347,7 +347,7 @@ impl Lane {
             && self.queue.is_empty()
             && !self.ended
             && !self.stopped()
-            && !self.chain.iter().any(|link| link.watches(now, self.offset))
+            && self.chain.iter().all(|link| link.last <= now && !link.watches(now, self.offset))
     }
 
     fn stopped(&self) -> bool {

@@ -261,6 +261,23 @@ fn the_end_waits_for_a_reply_that_came_before_it() {
 }
 
 #[test]
+fn two_ends_at_once_do_not_wait_for_each_other() {
+    let mut run = Run::new(&["timeout:after=1s"]);
+    run.send(UP, "ask").send(DOWN, "greeting").until(2_000);
+    let ends = [UP, DOWN].map(|direction| (1_000, direction, "CLOSE".to_owned()));
+    assert_eq!(run.out[1..], ends);
+}
+
+#[test]
+fn what_follows_a_gap_waits_also_when_the_rule_is_done() {
+    let mut run = Run::new(&["delay:sleep=1s:before=no:first=1"]);
+    run.send(UP, "a");
+    assert!(!run.session.transparent(UP, ms(999)) && run.session.transparent(UP, ms(1_000)));
+    run.until(500).send(UP, "b").until(2_000);
+    assert_eq!(run.took(UP), ["0 a", "1000 b"]);
+}
+
+#[test]
 fn a_reply_overtakes_what_is_held_the_same_way() {
     let polite = Box::new(Lines);
     let mut run = Run::with(

@@ -257,3 +257,5 @@ impl Drop for Guarded {
         let _ = self.0.wait();
     }
 }
+
+pub mod wire;
