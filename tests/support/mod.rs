@@ -124,6 +124,12 @@ impl Proxy {
         }
     }
 
+    /// Whether a line on stderr that is there already contains this text. Lines before it are
+    /// taken.
+    pub fn has_event(&self, text: &str) -> bool {
+        self.events.try_iter().any(|line| line.contains(text))
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(self.child.as_ref().expect("it runs"));
