@@ -76,7 +76,7 @@ impl<W: Write> Run<W> {
             self.journal()?;
             idle = if taken.some || !ended { 0 } else { idle + 1 };
             if taken.over || idle > PATIENCE {
-                break;
+                return self.out.flush();
             }
             let room = self.session.wants(self.direction).min(PIECE);
             if room > 0 && !ended {
@@ -87,7 +87,8 @@ impl<W: Write> Run<W> {
                 break;
             }
         }
-        if !ended && self.session.wants(self.direction) == 0 && !self.session.done() {
+        // Nothing is to come, and nothing has ended: a rule holds it up.
+        if !ended {
             writeln!(io::stderr(), "{{\"note\":\"the rest of the input was not taken\"}}")?;
         }
         self.out.flush()

@@ -1,0 +1,235 @@
+//! The program from outside: what it prints, how it ends, what it says about mistakes.
+
+mod support;
+
+use rustix::process::Signal;
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::{UnixListener, UnixStream};
+use support::{Backend, Proxy, nobody, program, read_exactly, read_to_end, run};
+
+fn out(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), err.as_ref()), (Some(0), ""), "{arguments:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_start_line_has_the_real_port_and_the_seed_and_the_end_has_tables() {
+    let backend = Backend::echo();
+    let rule = ["--behavior", "delay:sleep=1ms", "--seed", "42"];
+    let proxy = Proxy::start(backend.address, &rule);
+    let mut client = proxy.connect();
+    client.write_all(b"hello").unwrap();
+    read_exactly(&mut client, 5);
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_to_end(&mut client), Ok(Vec::new()));
+    proxy.wait_for_event("closed by the source");
+    let address = proxy.address;
+    let ended = proxy.stop();
+    assert_eq!(ended.code, Some(0));
+    let expected = format!(
+        "\
+listening on {address}, backend {}, tcp, seed 42
+rule delay sleep=1ms
+
+ connections                bytes        received   sent 
+---------------------------------------------------------
+ accepted               1   upstream            5      5 
+ open at the end        0   downstream          5      5 
+ closed by the source   1                                
+
+ rule              direction   met   faults 
+--------------------------------------------
+ delay sleep=1ms   both          2        2 
+
+seed 42
+",
+        backend.address
+    );
+    assert_eq!(ended.out, expected);
+}
+
+#[test]
+fn vaurien_flags_work_as_they_are() {
+    let (backend, connections) = Backend::handing_over();
+    let backend = backend.address.to_string();
+    let mut command = program(&[
+        "--proxy",
+        "127.0.0.1:0",
+        "--backend",
+        &backend,
+        "--protocol",
+        "tcp",
+        "--behavior",
+        "100:delay,0:error",
+        "--behavior-delay-sleep",
+        "0.1",
+    ]);
+    command.env("RUST_BACKTRACE", "0");
+    let proxy = Proxy::spawn(command);
+    let mut client = proxy.connect();
+    let mut server = connections.recv().unwrap();
+    let start = std::time::Instant::now();
+    client.write_all(b"x").unwrap();
+    read_exactly(&mut server, 1);
+    assert!(start.elapsed() >= std::time::Duration::from_millis(100));
+    assert!(proxy.stop().out.contains("delay sleep=0.1 (100 %)"));
+}
+
+#[test]
+fn every_listener_has_a_line_and_one_beyond_this_machine_a_warning() {
+    let backend = Backend::echo().address.to_string();
+    let mut command = program(&["--listen", "0.0.0.0:0", "--listen", "127.0.0.1:0"]);
+    command.args(["--backend", &backend]);
+    let proxy = Proxy::spawn(command);
+    proxy.wait_for_event("listens beyond this machine");
+    let ended = proxy.stop();
+    assert_eq!(ended.out.matches("listening on ").count(), 2, "{}", ended.out);
+}
+
+#[test]
+fn unix_sockets_work_on_both_sides_and_leave_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (front, back) = (folder.path().join("front"), folder.path().join("back"));
+    let backend = UnixListener::bind(&back).unwrap();
+    // A socket that a program left behind is in nobody's way.
+    drop(UnixListener::bind(&front).unwrap());
+    let addresses = [&front, &back].map(|path| format!("unix:{}", path.display()));
+    let proxy = Proxy::spawn(program(&["--listen", &addresses[0], "--backend", &addresses[1]]));
+    let mut client = UnixStream::connect(&front).unwrap();
+    let (mut server, _) = backend.accept().unwrap();
+    client.write_all(b"hello").unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    let mut got = String::new();
+    server.read_to_string(&mut got).unwrap();
+    assert_eq!(got, "hello");
+    drop((client, server));
+    assert_eq!(proxy.stop().code, Some(0));
+    assert!(!front.exists() && back.exists());
+}
+
+#[test]
+fn a_signal_lets_connections_finish_and_a_second_one_ends_at_once() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let proxy = Proxy::start(Backend::echo().address, &["--grace", "1h"]);
+        let mut client = proxy.connect();
+        client.write_all(b"a").unwrap();
+        read_exactly(&mut client, 1);
+        proxy.signal(signal);
+        proxy.wait_for_event("stopping");
+        client.write_all(b"b").unwrap();
+        assert_eq!(read_exactly(&mut client, 1), b"b");
+        proxy.signal(signal);
+        let ended = proxy.wait();
+        assert_eq!(ended.code, Some(0));
+        assert!(ended.out.contains("open at the end   1"), "{}", ended.out);
+    }
+}
+
+#[test]
+fn events_can_be_json() {
+    let proxy = Proxy::start(nobody(), &["--log-format", "json"]);
+    assert_eq!(read_to_end(&mut proxy.connect()), Ok(Vec::new()));
+    proxy.wait_for_event("backend not reached");
+    for line in proxy.stop().err.lines() {
+        let event: serde_json::Value = serde_json::from_str(line).expect(line);
+        assert!(event["level"].is_string() && event["message"].is_string(), "{line}");
+    }
+}
+
+#[test]
+fn running_out_of_descriptors_pauses_accepting_and_goes_on() {
+    let (backend, connections) = Backend::handing_over();
+    let backend = backend.address.to_string();
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "ulimit -n 24; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_chenapan")]);
+    command.args(["--listen", "127.0.0.1:0", "--backend", &backend, "--log-level", "warn"]);
+    let proxy = Proxy::spawn(command);
+    let clients: Vec<_> = (0..20).map(|_| proxy.connect()).collect();
+    proxy.wait_for_event("too many open files");
+    let before = cpu_ticks(proxy.pid());
+    // It waits for a connection to end, for a second at a time: nothing comes of it meanwhile.
+    let servers: Vec<_> = connections.try_iter().collect();
+    drop((clients, servers));
+    let mut client = proxy.connect();
+    client.write_all(b"x").unwrap();
+    let served = connections.iter().any(|mut server| {
+        let mut byte = [0];
+        matches!(server.read(&mut byte), Ok(1)) && byte == *b"x"
+    });
+    assert!(served);
+    // A spinning accept loop would have taken all the time there was.
+    assert!(cpu_ticks(proxy.pid()) - before < 50);
+    let ended = proxy.stop();
+    assert_eq!(ended.code, Some(0));
+    assert!(ended.err.matches("cannot accept").count() < 20, "{}", ended.err);
+}
+
+/// The processor time of a process, in hundredths of a second.
+fn cpu_ticks(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let after = stat.rsplit_once(')').unwrap().1;
+    let fields: Vec<_> = after.split_whitespace().collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}
+
+#[test]
+fn list_and_help_tell_of_everything() {
+    let all = out(&["list"]);
+    let behaviors = out(&["list", "behaviors"]);
+    assert_eq!(out(&["list", "protocols"]).lines().count(), 1);
+    for line in behaviors.lines() {
+        assert!(all.contains(line));
+        let name = line.split_whitespace().next().unwrap();
+        let page = out(&["help", name]);
+        assert!(page.starts_with(&format!("behavior {name}\n")), "{page}");
+        let registry = chenapan::registry();
+        for spec in registry.find_behavior(name).unwrap().options {
+            assert!(page.contains(&format!("\n  {} (", spec.name)), "{name}: {}", spec.name);
+        }
+    }
+    for topic in ["tcp", "rules", "demo", "apply", "list", "doc"] {
+        assert!(!out(&["help", topic]).is_empty());
+    }
+    assert!(out(&["--help"]).contains("--behavior-delay-sleep"));
+    assert!(!out(&["-h"]).contains("--behavior-delay-sleep"));
+    assert!(out(&["help"]).contains("Usage: chenapan"));
+    assert_eq!(out(&["--version"]), format!("chenapan {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn documents_are_made_from_the_tables() {
+    assert!(out(&["doc", "man"]).starts_with(".ie"));
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(out(&["doc", "completions", shell]).contains("behavior-delay-sleep"));
+    }
+    let schema: serde_json::Value = serde_json::from_str(&out(&["doc", "schema"])).unwrap();
+    let rules = schema["$defs"]["rule"]["oneOf"].as_array().unwrap();
+    assert_eq!(rules.len(), chenapan::registry().behaviors().len());
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let mut command = program(&["help"]);
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), &output.stderr[..]), (Some(0), &b""[..]));
+}
+
+#[test]
+fn the_demo_shows_its_faults() {
+    let said = out(&["demo", "--seed", "1"]);
+    for part in [
+        "(no rule)                                               the right answer, then the end",
+        "all bytes, 4 of them wrong",
+        "the first 600 bytes, then a reset",
+        "nothing, then silence",
+        "seed 1:",
+    ] {
+        assert!(said.contains(part), "{part}:\n{said}");
+    }
+}
