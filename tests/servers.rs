@@ -1,0 +1,258 @@
+//! Real servers and clients, none of them ours: nginx, redis-server, haproxy, each in its own way.
+
+mod support;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use support::{Guarded, PATIENCE, Proxy, bounded, nobody, read_to_end, server};
+use tempfile::TempDir;
+
+/// A server in the foreground, and where it listens.
+struct Server {
+    _child: Guarded,
+    _folder: TempDir,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Starts a command with a configuration file and waits until it takes connections.
+    fn start(
+        program: &Path,
+        configuration: impl Fn(&Path, SocketAddr) -> String,
+        arguments: &[&str],
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        // The port may be taken between here and the start: then a next one is tried.
+        for _ in 0..5 {
+            let address = nobody();
+            let file = folder.path().join("configuration");
+            fs::write(&file, configuration(folder.path(), address)).unwrap();
+            let mut command = Command::new(program);
+            let fill = |text: &str| text.replace("{}", file.to_str().unwrap());
+            command.args(arguments.iter().map(|text| fill(text)));
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            let mut child = Guarded(command.spawn().unwrap());
+            let end = Instant::now() + PATIENCE;
+            while Instant::now() < end && child.0.try_wait().unwrap().is_none() {
+                if TcpStream::connect(address).is_ok() {
+                    return Self { _child: child, _folder: folder, address };
+                }
+                std::thread::yield_now();
+            }
+        }
+        panic!("{} does not start", program.display());
+    }
+}
+
+/// The page that nginx serves: long enough to be cut in the middle.
+fn page() -> String {
+    (0..2_000).map(|line| format!("line {line} of a page\n")).collect()
+}
+
+fn nginx() -> Option<Server> {
+    let program = server("nginx")?;
+    let configuration = |folder: &Path, address: SocketAddr| {
+        let at = folder.display();
+        fs::write(folder.join("page.txt"), page()).unwrap();
+        format!(
+            "daemon off; master_process off; pid {at}/pid; error_log {at}/error.log;\n\
+             user root;\n\
+             events {{ worker_connections 512; }}\n\
+             http {{ access_log off; client_body_temp_path {at}/a; proxy_temp_path {at}/b;\n\
+             fastcgi_temp_path {at}/c; uwsgi_temp_path {at}/d; scgi_temp_path {at}/e;\n\
+             server {{ listen {address}; root {at}; }} }}\n"
+        )
+    };
+    Some(Server::start(&program, configuration, &["-c", "{}"]))
+}
+
+fn redis() -> Option<Server> {
+    let program = server("redis-server")?;
+    let configuration = |folder: &Path, address: SocketAddr| {
+        format!(
+            "bind {}\nport {}\nsave \"\"\nappendonly no\ndir {}\n",
+            address.ip(),
+            address.port(),
+            folder.display()
+        )
+    };
+    Some(Server::start(&program, configuration, &["{}"]))
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    bounded(&stream);
+    stream
+}
+
+/// Asks for the page once and reads to the end; what came before a reset is an `Err`.
+fn fetch(address: SocketAddr) -> Result<Vec<u8>, Vec<u8>> {
+    let mut stream = connect(address);
+    let _ = stream.write_all(b"GET /page.txt HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+    read_to_end(&mut stream)
+}
+
+/// An answer without the head's lines that differ from one to the next.
+fn body(answer: &[u8]) -> &[u8] {
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
+    &answer[end + 4..]
+}
+
+/// Asks for the page over and over on one connection; the number of right answers.
+fn keep_alive(address: SocketAddr, times: usize) -> usize {
+    let mut stream = connect(address);
+    let right = page();
+    let mut got = Vec::new();
+    for _ in 0..times {
+        stream.write_all(b"GET /page.txt HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(&right.as_bytes()[right.len() - 30..]) {
+            let mut piece = [0; 16 * 1024];
+            let length = stream.read(&mut piece).unwrap();
+            assert!(length > 0, "the end came early");
+            answer.extend_from_slice(&piece[..length]);
+        }
+        got.push(body(&answer) == right.as_bytes());
+    }
+    got.into_iter().filter(|right| *right).count()
+}
+
+#[test]
+fn nginx_answers_through_it_as_it_does_directly() {
+    let Some(nginx) = nginx() else { return };
+    let proxy = Proxy::start(nginx.address, &[]);
+    let direct = fetch(nginx.address).unwrap();
+    let through = fetch(proxy.address).unwrap();
+    assert_eq!(body(&through), body(&direct));
+    assert_eq!(body(&through), page().as_bytes());
+    assert_eq!(keep_alive(proxy.address, 50), 50);
+    if let Some(curl) = server("curl") {
+        let url = format!("http://{}/page.txt", proxy.address);
+        let output = Command::new(curl).args(["-sS", "-m", "20", &url]).output().unwrap();
+        assert_eq!(output.stdout, page().as_bytes());
+    }
+    proxy.stop();
+}
+
+#[test]
+fn nginx_behind_faults_shows_each_of_them() {
+    let Some(nginx) = nginx() else { return };
+    let whole = fetch(nginx.address).unwrap();
+    let through = |rule: &str| {
+        let proxy = Proxy::start(nginx.address, &["--seed", "3", "--behavior", rule]);
+        let start = Instant::now();
+        let answer = fetch(proxy.address);
+        let took = start.elapsed();
+        let ended = proxy.stop();
+        assert!(!ended.out.contains("no fault happened"), "{rule}: {}", ended.out);
+        (answer, took)
+    };
+
+    let (answer, took) = through("delay:sleep=200ms:direction=upstream");
+    assert_eq!(body(&answer.unwrap()), page().as_bytes());
+    assert!(took >= Duration::from_millis(200));
+
+    let (answer, took) = through("throttle:rate=200kB/s:direction=downstream");
+    assert_eq!(body(&answer.unwrap()), page().as_bytes());
+    assert!(took >= Duration::from_secs_f64(whole.len() as f64 / 200e3 - 0.01));
+
+    let (answer, _) = through("corrupt:every=1000:direction=downstream");
+    let wrong = answer.unwrap();
+    assert_eq!(wrong.len(), whole.len());
+    assert_ne!(body(&wrong), page().as_bytes());
+
+    let (answer, _) = through("limit:bytes=5000");
+    assert_eq!(answer.unwrap().len(), 5_000);
+    let (answer, _) = through("reset:bytes=5000");
+    assert_eq!(answer.unwrap_err().len(), 5_000);
+
+    assert_eq!(through("abort").0, Ok(Vec::new()));
+    assert_eq!(through("blackout").0, Ok(Vec::new()));
+    assert_eq!(through("error").0.unwrap().len(), 1_000);
+
+    let (answer, _) = through("replace:match=GET /page.txt:with=GET /nothing!:direction=upstream");
+    assert!(answer.unwrap().starts_with(b"HTTP/1.1 404 "));
+}
+
+#[test]
+fn a_client_with_a_time_limit_meets_a_hang() {
+    let (Some(nginx), Some(curl)) = (nginx(), server("curl")) else { return };
+    let proxy = Proxy::start(nginx.address, &["--behavior", "hang:direction=downstream"]);
+    let url = format!("http://{}/page.txt", proxy.address);
+    let output = Command::new(curl).args(["-sS", "-m", "1", &url]).output().unwrap();
+    // 28 is curl's code for its own time limit.
+    assert_eq!(output.status.code(), Some(28));
+    assert!(output.stdout.is_empty());
+    proxy.signal(rustix::process::Signal::TERM);
+    proxy.signal(rustix::process::Signal::TERM);
+    assert!(!proxy.wait().out.contains("no fault happened"));
+}
+
+#[test]
+fn redis_benchmark_runs_through_it() {
+    let (Some(redis), Some(benchmark)) = (redis(), server("redis-benchmark")) else { return };
+    for rules in [
+        &[][..],
+        &["--behavior", "delay:sleep=1ms:jitter=1ms:chance=10%", "--behavior", "split:size=7"],
+    ] {
+        let proxy = Proxy::start(redis.address, rules);
+        let port = proxy.address.port().to_string();
+        let output = Command::new(&benchmark)
+            .args(["-h", "127.0.0.1", "-p", &port, "-t", "set,get,lrange_100"])
+            .args(["-n", "3000", "-c", "20", "-P", "4", "--csv"])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+        for test in ["\"SET\"", "\"GET\"", "\"LRANGE_100"] {
+            assert!(said.contains(test), "{test}: {said}");
+        }
+        let ended = proxy.stop();
+        assert_eq!(ended.code, Some(0));
+        assert_eq!(ended.out.contains("faults"), !rules.is_empty());
+    }
+}
+
+#[test]
+fn redis_pipelines_come_out_right() {
+    let Some(redis) = redis() else { return };
+    let rules = ["--behavior", "split:size=5:variation=3", "--behavior", "delay:sleep=100us"];
+    let proxy = Proxy::start(redis.address, &rules);
+    let mut stream = connect(proxy.address);
+    let value = "x".repeat(100_000);
+    let set = format!("*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$100000\r\n{value}\r\n");
+    stream.write_all((set + "GET key\r\nQUIT\r\n").as_bytes()).unwrap();
+    let answer = read_to_end(&mut stream).unwrap();
+    let expected = format!("+OK\r\n$100000\r\n{value}\r\n+OK\r\n");
+    assert!(answer == expected.as_bytes(), "{} bytes", answer.len());
+    proxy.stop();
+}
+
+#[test]
+fn haproxy_in_front_sees_what_chenapan_does() {
+    let (Some(nginx), Some(haproxy)) = (nginx(), server("haproxy")) else { return };
+    for (rules, status) in [(&[][..], "200"), (&["--behavior", "blackout"], "502")] {
+        let proxy = Proxy::start(nginx.address, rules);
+        let configuration = |_: &Path, address: SocketAddr| {
+            format!(
+                "global\n  maxconn 100\ndefaults\n  mode http\n  timeout connect 5s\n  \
+                 timeout client 20s\n  timeout server 20s\n  retries 0\n\
+                 listen front\n  bind {address}\n  server it {}\n",
+                proxy.address
+            )
+        };
+        let front = Server::start(&haproxy, configuration, &["-db", "-f", "{}"]);
+        let answer = fetch(front.address).unwrap();
+        let first = String::from_utf8_lossy(&answer[..answer.len().min(40)]).into_owned();
+        assert!(first.starts_with(&format!("HTTP/1.1 {status}")), "{first}");
+        if rules.is_empty() {
+            assert_eq!(body(&answer), page().as_bytes());
+        }
+        drop(front);
+        proxy.stop();
+    }
+}
