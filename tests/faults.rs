@@ -332,10 +332,14 @@ fn transient_fails_for_a_while_and_is_well_again() {
 }
 
 #[test]
-fn transient_without_words_for_an_error_closes() {
+fn transient_without_words_for_an_error_closes_and_the_next_connection_is_well() {
     let mut wire = Wire::open(&["transient"]);
     wire.send(b"ask", "reply");
     let [up, down] = ends(&mut wire).map(|end| end.expect("in order"));
     assert_eq!((up.len(), down.len()), (0, 1_000));
+    let (mut client, mut server) = wire.again();
+    client.write_all(b"ask").unwrap();
+    assert_eq!(read_exactly(&mut server, 3), b"ask");
+    drop((client, server));
     assert_eq!(wire.stop().counts("transient"), [1, 1]);
 }

@@ -1,6 +1,6 @@
 //! Answers with errors.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Seen};
 use chenapan_core::{Behavior, Context, Unit, Verdict, plugin};
 
 plugin! {
@@ -12,6 +12,8 @@ plugin! {
     ///
     /// With `inject` the sender gets no answer: instead 100 random bytes are put in the middle of
     /// the unit, and it is the receiver's turn to cope with it.
+    ///
+    /// `warmup` counts the units of all connections together, in the order in which they come.
     pub struct Error = "error", Upstream {
         /// Whether to put noise into the unit instead of answering it.
         inject: bool = "no",
@@ -22,14 +24,13 @@ plugin! {
         /// The error's text; by default the protocol chooses one.
         message: String = "",
         ;
-        passed: u64,
+        seen: Seen,
     }
 }
 
 impl Behavior for Error {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
-        if self.passed < self.warmup {
-            self.passed += 1;
+        if self.seen.total() < self.warmup && self.seen.next() < self.warmup {
             return Verdict::Forward;
         }
         let Self { inject, code, ref message, .. } = *self;
@@ -56,6 +57,14 @@ mod tests {
         let mut error = configured::<Error>(&[("inject", "yes")]);
         let (verdict, bytes) = judge(&mut error, b"hello");
         assert_eq!((verdict, bytes.len()), (Verdict::Forward, 105));
+    }
+
+    #[test]
+    fn the_warmup_is_one_for_all_connections() {
+        let mut first = configured::<Error>(&[("warmup", "1")]);
+        let mut second = first.clone();
+        assert_eq!(judge(&mut first, b"hello").0, Verdict::Forward);
+        assert!(matches!(judge(&mut second, b"hello").0, Verdict::Play(_)));
     }
 
     #[test]

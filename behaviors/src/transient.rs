@@ -1,14 +1,15 @@
 //! Answers with errors for a while.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Seen};
 use chenapan_core::{Behavior, Context, Interest, Unit, Verdict, plugin};
 
 plugin! {
     /// Answers some units with an error and then is well again.
     ///
-    /// On each connection `warmup` units pass, the next `agitate` units fail as with `error`, and
-    /// all later ones pass for good. Without a protocol that has words for an error, its first one
-    /// closes the connection; use `inject` or a protocol to see it recover.
+    /// The first `warmup` units pass, the next `agitate` units fail as with `error`, and all later
+    /// ones pass for good. Counted are the units of all connections together, in the order in
+    /// which they come, since the rule is there: a client that connects again after an error finds
+    /// everything well.
     pub struct Transient = "transient", Upstream {
         /// How many units fail.
         agitate: u64 = "1",
@@ -21,14 +22,13 @@ plugin! {
         /// The error's text; by default the protocol chooses one.
         message: String = "",
         ;
-        seen: u64,
+        seen: Seen,
     }
 }
 
 impl Behavior for Transient {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
-        let number = self.seen;
-        self.seen = self.seen.saturating_add(1);
+        let number = self.seen.next();
         if number < self.warmup || number - self.warmup >= self.agitate {
             return Verdict::Forward;
         }
@@ -37,7 +37,7 @@ impl Behavior for Transient {
     }
 
     fn interest(&self) -> Interest {
-        let well = self.seen >= self.warmup.saturating_add(self.agitate);
+        let well = self.seen.total() >= self.warmup.saturating_add(self.agitate);
         if well { Interest::Nothing } else { Interest::Everything }
     }
 }
@@ -56,6 +56,14 @@ mod tests {
     fn it_is_well_then_ill_then_well_for_good() {
         let options = [("warmup", "1"), ("agitate", "2"), ("inject", "yes")];
         assert_eq!(lengths(&options), [5, 105, 105, 5, 5, 5]);
+    }
+
+    #[test]
+    fn what_failed_on_one_connection_is_well_on_the_next() {
+        let mut first = configured::<Transient>(&[]);
+        let mut second = first.clone();
+        assert!(matches!(Judge::new(1).data(&mut first, b"hello").0, Verdict::Play(_)));
+        assert_eq!(Judge::new(1).data(&mut second, b"hello").0, Verdict::Forward);
     }
 
     #[test]
