@@ -39,6 +39,8 @@ pub(super) fn serve(
     raise_descriptor_limit();
     let runtime = runtime()?;
     runtime.block_on(async {
+        // Before anybody can know that we are there: a signal is then never the end at once.
+        let signals = Signals::new()?;
         let mut control = Control::new(seed, args.precise).map_err(Failure::run)?;
         if let Some(file) = &args.journal {
             control.journal(file).map_err(|error| {
@@ -53,14 +55,18 @@ pub(super) fn serve(
         for address in listen.iter().filter(|address| !address.is_local()) {
             tracing::warn!(%address, "listens beyond this machine: others can connect too");
         }
-        until_stopped(control, &line, args.grace).await?;
+        until_stopped(control, signals, &line, args.grace).await?;
         print(&report::summary(&proxy, seed))
     })
 }
 
 /// Runs until a signal, then stops in order; a second signal ends at once.
-async fn until_stopped(control: Control, line: &Line, grace: Duration) -> Result<(), Failure> {
-    let mut signals = Signals::new()?;
+async fn until_stopped(
+    control: Control,
+    mut signals: Signals,
+    line: &Line,
+    grace: Duration,
+) -> Result<(), Failure> {
     let proxies: Vec<Proxy> = control.proxies().to_vec();
     let mut ticks = tokio::time::interval(terminal::TICK);
     loop {
