@@ -287,8 +287,11 @@ impl Session {
 
     /// Whether this direction may be given more bytes, and how many.
     pub fn wants(&self, direction: Direction) -> usize {
+        let buffer = self.facts.settings.buffer;
+        // One who asks on without taking the answers has to wait.
+        let replies = self.lanes[direction.opposite() as usize].queued().replies();
         match self.phase {
-            Phase::Open => self.lanes[direction as usize].room(self.facts.settings.buffer),
+            Phase::Open if replies <= buffer => self.lanes[direction as usize].room(buffer),
             _ => 0,
         }
     }

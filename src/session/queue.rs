@@ -15,12 +15,15 @@ pub(super) struct Queue {
     /// What the entries hold, with the one taken off last: it may not be written yet.
     held: usize,
     taken: usize,
+    /// How much of it are replies.
+    replies: usize,
     last: Duration,
 }
 
 struct Entry {
     due: Duration,
     item: Item,
+    reply: bool,
 }
 
 /// What a queue holds.
@@ -52,7 +55,7 @@ impl Queue {
     /// Queues bytes behind everything else.
     pub(super) fn push_bytes(&mut self, mut bytes: BytesMut, at: Duration, whole: bool) {
         let due = at.max(self.last);
-        if let Some(Entry { due: at, item: Item::Bytes { bytes: back, whole: true } }) =
+        if let Some(Entry { due: at, item: Item::Bytes { bytes: back, whole: true }, .. }) =
             self.entries.back_mut()
             && whole
             && *at == due
@@ -69,23 +72,27 @@ impl Queue {
     pub(super) fn push(&mut self, item: Item, at: Duration) {
         self.last = self.last.max(at);
         self.held += item.cost();
-        self.entries.push_back(Entry { due: self.last, item });
+        self.entries.push_back(Entry { due: self.last, item, reply: false });
     }
 
     /// Queues bytes that come from nowhere in the stream, in order of time.
     pub(super) fn push_reply(&mut self, bytes: BytesMut, at: Duration) {
         let item = Item::Bytes { bytes, whole: false };
         self.held += item.cost();
+        self.replies += item.cost();
         let place = self.entries.partition_point(|entry| entry.due <= at);
-        self.entries.insert(place, Entry { due: at, item });
+        self.entries.insert(place, Entry { due: at, item, reply: true });
     }
 
     /// Takes off what is due; what was taken before counts as written now.
     pub(super) fn pop(&mut self, now: Duration) -> Option<Item> {
         self.held -= std::mem::take(&mut self.taken);
         self.next_due().filter(|due| *due <= now)?;
-        let item = self.entries.pop_front()?.item;
+        let Entry { item, reply, .. } = self.entries.pop_front()?;
         self.taken = item.cost();
+        if reply {
+            self.replies -= item.cost();
+        }
         Some(item)
     }
 
@@ -109,6 +116,11 @@ impl Queue {
         self.held
     }
 
+    /// How many of them are replies to what came the other way.
+    pub(super) fn replies(&self) -> usize {
+        self.replies
+    }
+
     /// Whether nothing waits in it.
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -117,6 +129,6 @@ impl Queue {
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
         self.entries.clear();
-        (self.held, self.taken) = (0, 0);
+        (self.held, self.taken, self.replies) = (0, 0, 0);
     }
 }

@@ -330,6 +330,24 @@ fn the_buffer_bounds_what_a_direction_holds() {
 }
 
 #[test]
+fn replies_that_nobody_takes_stop_the_questions() {
+    let settings = Settings { buffer: 1_000, ..Settings::new(1) };
+    let mut run = Run::with(&["error:only=request"], Box::new(Lines), settings);
+    for _ in 0..1_000 {
+        // Asked without ever taking what comes back.
+        if run.session.wants(UP) < 2 {
+            break;
+        }
+        run.session.input(UP).extend_from_slice(b"a\n");
+        run.session.received(UP, ms(0));
+    }
+    assert_eq!(run.session.wants(UP), 0);
+    run.settle();
+    assert!(run.took(DOWN).len() < 100, "{}", run.took(DOWN).len());
+    assert!(run.session.wants(UP) > 0);
+}
+
+#[test]
 fn a_direction_is_transparent_only_while_no_rule_has_to_look() {
     let mut run = Run::new(&["limit:bytes=5:only=header", "dummy", "slow-close"]);
     assert!(run.session.transparent(UP, ms(0)) && run.session.transparent(DOWN, ms(0)));
