@@ -50,8 +50,10 @@ pub(crate) struct Pump {
     started: Instant,
     /// The age of the connection at the start of this round.
     now: Duration,
+    /// When the last bytes were written.
+    progressed: Duration,
     /// An end that waits for the last bytes to be written, and since when.
-    ending: Option<(Ending, Instant)>,
+    ending: Option<(Ending, Duration)>,
     first_end: Option<Direction>,
     /// The side that went away without an end of its stream.
     lost: Option<Direction>,
@@ -82,6 +84,7 @@ impl Pump {
             outside,
             started,
             now: Duration::ZERO,
+            progressed: Duration::ZERO,
             ending: None,
             first_end: None,
             lost: None,
@@ -137,8 +140,15 @@ impl Pump {
         let streams: Vec<_> = self.backend.iter().chain([&self.source]).collect();
         match ending {
             Ending::Done(_) => {}
-            Ending::Reset | Ending::Lost(_) => ending::abort(&streams).await,
-            Ending::Unreachable(_) if self.shared.resets_refused() => ending::abort(&streams).await,
+            Ending::Lost(direction) => {
+                // The other one is gone already, and would never take anything.
+                let receiver = self.receiver(*direction);
+                ending::abort(receiver.as_slice(), &streams).await;
+            }
+            Ending::Reset => ending::abort(&streams, &streams).await,
+            Ending::Unreachable(_) if self.shared.resets_refused() => {
+                ending::abort(&streams, &streams).await;
+            }
             Ending::Close | Ending::Unreachable(_) => ending::linger(&streams).await,
         }
     }
@@ -188,6 +198,9 @@ impl Pump {
     fn write(&mut self, direction: Direction, cx: &mut Context<'_>) -> bool {
         let mut progress = false;
         loop {
+            // While bytes wait to be written no time is of use but a rule's, and `rest` asks for
+            // those itself.
+            self.ways[direction as usize].next = None;
             match self.flush(direction, cx) {
                 Poll::Pending => return progress,
                 Poll::Ready(some) => progress |= some,
@@ -195,7 +208,6 @@ impl Pump {
             if self.ending.is_some() {
                 return progress;
             }
-            self.ways[direction as usize].next = None;
             match self.session.poll(direction, self.now) {
                 Output::Write(bytes) => self.ways[direction as usize].give(bytes),
                 Output::Finish => {
@@ -232,10 +244,12 @@ impl Pump {
                 return Poll::Pending;
             };
             match ready!(way.poll_write(receiver, cx)) {
-                Ok(written) => count_sent(&self.shared, &self.outside, direction, written),
+                Ok(written) => {
+                    count_sent(&self.shared, &self.outside, direction, written);
+                    self.progressed = self.now;
+                }
                 Err(error) => {
-                    // The receiver is gone.
-                    self.lose(direction.opposite(), &error);
+                    self.lose_receiver(direction, &error);
                     break;
                 }
             }
@@ -245,8 +259,12 @@ impl Pump {
 
     /// Reads in a direction as far as there is room; whether anything happened.
     fn read(&mut self, direction: Direction, cx: &mut Context<'_>) -> bool {
-        if self.ending.is_some() || self.ways[direction as usize].ended {
+        if self.ending.is_some() {
             return false;
+        }
+        if self.ways[direction as usize].ended {
+            // It may still be reset.
+            return self.lost.is_none() && self.watch(direction, cx);
         }
         if self.backend.is_none() {
             // A rule may hold the dial for long; the dial itself is bounded.
@@ -268,7 +286,12 @@ impl Pump {
             Poll::Ready(Ok(0)) => {
                 self.ways[direction as usize].ended = true;
                 self.first_end.get_or_insert(direction);
-                self.session.ended(direction, self.now());
+                if self.lost == Some(direction) {
+                    // The error was told when writing to it; this is the end of what it had said.
+                    self.session.reset(direction, self.now());
+                } else {
+                    self.session.ended(direction, self.now());
+                }
                 true
             }
             Poll::Ready(Ok(_)) => true,
@@ -326,9 +349,12 @@ impl Pump {
             self.shared.stats().add_received(direction, moved.read as u64);
             total = moved.read;
             match moved.written {
-                Ok(written) => count_sent(&self.shared, &self.outside, direction, written),
+                Ok(written) => {
+                    count_sent(&self.shared, &self.outside, direction, written);
+                    self.progressed = self.now;
+                }
                 Err(error) => {
-                    self.lose(direction.opposite(), &error);
+                    self.lose_receiver(direction, &error);
                     break;
                 }
             }
@@ -365,66 +391,97 @@ impl Pump {
             %error,
             "the sender is gone"
         );
-        if let Some(first) = self.lost {
-            // Now both are.
-            self.ways = Default::default();
-            return self.end(Ending::Lost(first));
+        if self.both_lost(direction) {
+            return;
         }
-        self.lost = Some(direction);
         self.session.reset(direction, self.now());
         self.ways[direction as usize].ended = true;
         // What was on its way to it has nowhere to go.
-        let back = &mut self.ways[direction.opposite() as usize];
-        *back = Way::default();
-        back.ended = true;
+        self.stop_way(direction.opposite());
+    }
+
+    /// The receiver of a direction takes nothing more. What it said before may still be read.
+    fn lose_receiver(&mut self, direction: Direction, error: &io::Error) {
+        tracing::debug!(
+            connection = self.session.connection().number,
+            %direction,
+            %error,
+            "the receiver is gone"
+        );
+        let gone = direction.opposite();
+        if self.both_lost(gone) {
+            return;
+        }
+        self.stop_way(direction);
+        if self.ways[gone as usize].ended {
+            self.session.reset(gone, self.now());
+        } else {
+            self.session.abandon(direction);
+        }
+    }
+
+    /// Notes that the sender of a direction is gone, and ends the connection if both are.
+    fn both_lost(&mut self, direction: Direction) -> bool {
+        let first = *self.lost.get_or_insert(direction);
+        if first != direction {
+            Direction::BOTH.into_iter().for_each(|direction| self.stop_way(direction));
+            self.end(Ending::Lost(first));
+        }
+        first != direction
+    }
+
+    fn stop_way(&mut self, direction: Direction) {
+        let way = &mut self.ways[direction as usize];
+        *way = Way::default();
+        way.ended = true;
     }
 
     fn end(&mut self, ending: Ending) {
-        let ending = match (ending, self.lost) {
+        if self.ending.is_none() {
+            self.ending = Some((self.told(ending), self.now()));
+        }
+    }
+
+    /// A reset that passes on another is not a rule's.
+    fn told(&self, ending: Ending) -> Ending {
+        match (ending, self.lost) {
             (Ending::Reset, Some(direction)) => Ending::Lost(direction),
             (ending, _) => ending,
-        };
-        if self.ending.is_none() {
-            self.ending = Some((ending, Instant::now()));
         }
     }
 
     /// How the connection has ended, if it has.
     fn ended(&mut self) -> Option<Ending> {
         let unwritten = self.ways.iter().any(|way| !way.is_idle());
-        if let Some(due) = self.session.overdue()
-            && self.ending.is_none()
-            && unwritten
-            && self.now() >= due.saturating_add(PATIENCE)
-        {
-            return Some(Ending::Reset);
-        }
+        let late = self.patience().is_some_and(|end| self.now() >= end);
         match &self.ending {
-            Some((_, since)) if unwritten && since.elapsed() < PATIENCE => None,
+            Some(_) if unwritten && !late => None,
             Some(_) => self.ending.take().map(|(ending, _)| ending),
+            None if unwritten && late => Some(self.told(Ending::Reset)),
             None if !unwritten && self.session.done() => Some(Ending::Done(self.first_end)),
             None => None,
         }
     }
 
+    /// Until when an end of the connection waits for bytes that are not taken: a receiver that
+    /// takes some gets more time.
+    fn patience(&self) -> Option<Duration> {
+        let ending = self.ending.as_ref().map(|(_, since)| *since);
+        let since = ending.or_else(|| self.session.overdue())?;
+        Some(since.max(self.progressed).saturating_add(PATIENCE))
+    }
+
     /// Nothing more can be done now: gives memory back and sets the timer.
     fn rest(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
         for direction in Direction::BOTH {
-            let input = self.session.input(direction);
-            if input.is_empty() && input.capacity() > 0 {
-                *input = BytesMut::new();
+            // What waits in the queue shares the buffer: small messages would pin one each.
+            if self.session.is_empty(direction) && self.session.input(direction).capacity() > 0 {
+                *self.session.input(direction) = BytesMut::new();
             }
         }
-        let patience = match &self.ending {
-            Some((_, since)) => Some(*since + PATIENCE),
-            None => {
-                let due = self.session.overdue().map(|due| due.saturating_add(PATIENCE));
-                due.and_then(|due| self.started.checked_add(due))
-            }
-        };
-        let next = self.ways.iter().filter_map(|way| way.next).chain(self.session.next_wake());
-        let next = next.min().and_then(|at| self.started.checked_add(at));
-        match [next, patience].into_iter().flatten().min() {
+        let ways = self.ways.iter().filter_map(|way| way.next);
+        let next = ways.chain(self.session.next_wake()).chain(self.patience()).min();
+        match next.and_then(|at| self.started.checked_add(at)) {
             Some(deadline) => self.timer.set(deadline, cx),
             None => self.timer.clear(),
         }

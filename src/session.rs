@@ -217,10 +217,14 @@ impl Session {
     /// The sender of a direction has reset the connection: so will we, behind the bytes before it.
     pub fn reset(&mut self, direction: Direction, now: Duration) {
         let lane = &mut self.lanes[direction as usize];
-        lane.ended = true;
-        lane.input.clear();
-        lane.push_end(Item::Reset, now);
-        self.lanes[direction.opposite() as usize].clear();
+        lane.reset(&mut self.facts, &mut self.record, now);
+        self.abandon(direction.opposite());
+    }
+
+    /// The receiver of a direction is gone: nothing more goes that way.
+    pub fn abandon(&mut self, direction: Direction) {
+        self.lanes[direction as usize].clear();
+        self.record.replies.clear();
     }
 
     /// The rules have changed. What was judged stays judged; what hung on a rule that went is
@@ -299,6 +303,11 @@ impl Session {
     /// Whether what comes next in this direction may go by unseen.
     pub fn transparent(&self, direction: Direction, now: Duration) -> bool {
         matches!(self.phase, Phase::Open) && self.lanes[direction as usize].transparent(now)
+    }
+
+    /// Whether a direction holds no bytes, so that its input can be given back.
+    pub fn is_empty(&self, direction: Direction) -> bool {
+        self.lanes[direction as usize].is_empty()
     }
 
     /// Whether both ends have ended and all was handed on.

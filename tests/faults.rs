@@ -343,3 +343,39 @@ fn transient_without_words_for_an_error_closes_and_the_next_connection_is_well()
     drop((client, server));
     assert_eq!(wire.stop().counts("transient"), [1, 1]);
 }
+
+#[test]
+fn a_timed_end_comes_also_when_the_receiver_takes_nothing() {
+    for rule in ["close:after=200ms", "reset:after=200ms"] {
+        let (backend, connections) = Backend::handing_over();
+        let proxy = broken(backend.address, &[rule]);
+        let _client = proxy.connect();
+        let mut server = connections.recv().unwrap();
+        let block = vec![0; 1 << 20];
+        // The client never reads: the server can write until everything on the way is full, and
+        // then waits until the connection is gone.
+        while server.write_all(&block).is_ok() {}
+        let told = Told::by(proxy);
+        assert_eq!(told.journal.len(), 1, "{}", told.raw);
+    }
+}
+
+#[test]
+fn a_slow_reader_gets_every_byte_before_the_end() {
+    let mut wire = Wire::open(&["limit:bytes=3000000"]);
+    let mut server = wire.server.try_clone().unwrap();
+    let writer = std::thread::spawn(move || server.write_all(&vec![b'x'; 8 << 20]));
+    let mut got = 0;
+    let mut piece = vec![0; 100_000];
+    loop {
+        // A reader that takes its time is what this is about.
+        std::thread::sleep(ms(60));
+        match wire.client.read(&mut piece).unwrap() {
+            0 => break,
+            length => got += length,
+        }
+    }
+    assert_eq!(got, 3_000_000);
+    let _ = writer.join().unwrap();
+    wire.stop();
+}

@@ -85,3 +85,23 @@ fn what_the_client_sent_before_the_dial_is_not_lost() {
     assert_eq!(got, b"early");
     proxy.stop();
 }
+
+#[test]
+fn an_answer_before_a_reset_is_not_lost_with_the_request() {
+    for _ in 0..20 {
+        let (backend, connections) = Backend::handing_over();
+        let proxy = Proxy::start(backend.address, &["--log-level", "error"]);
+        let mut client = proxy.connect();
+        let mut server = connections.recv().unwrap();
+        let mut upload = client.try_clone().unwrap();
+        let uploading = std::thread::spawn(move || while upload.write_all(&[0; 65_536]).is_ok() {});
+        read_exactly(&mut server, 1_000);
+        server.write_all(b"413 too large").unwrap();
+        // Closed with unread bytes in it: the system resets the connection.
+        drop(server);
+        assert_eq!(read_exactly(&mut client, 13), b"413 too large");
+        drop(client);
+        uploading.join().unwrap();
+        proxy.stop();
+    }
+}

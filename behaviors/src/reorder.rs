@@ -58,6 +58,10 @@ impl Behavior for Reorder {
         self.let_go()
     }
 
+    fn holds(&self) -> bool {
+        self.held.is_some()
+    }
+
     fn release(&mut self) -> Vec<Unit> {
         self.held.take().into_iter().map(|held| held.unit).collect()
     }

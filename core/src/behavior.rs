@@ -41,7 +41,13 @@ pub trait Behavior: Send {
         Verdict::Forward
     }
 
-    /// The rule is taken away from a live connection: hands over the units it still holds.
+    /// Whether it holds units that are to go on later. While it does, nothing may pass it by.
+    fn holds(&self) -> bool {
+        false
+    }
+
+    /// Hands over the units it still holds: the rule is taken away from a live connection, or a
+    /// unit that is not the rule's business has to follow them.
     fn release(&mut self) -> Vec<Unit> {
         Vec::new()
     }

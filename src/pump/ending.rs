@@ -78,9 +78,9 @@ impl Outside {
     }
 }
 
-/// Resets both sides once what was written has reached them.
-pub(super) async fn abort(streams: &[&Stream]) {
-    let unsent = || streams.iter().any(|stream| stream.unsent() > 0);
+/// Resets streams once what was written has reached those of them that take it.
+pub(super) async fn abort(taking: &[&Stream], streams: &[&Stream]) {
+    let unsent = || taking.iter().any(|stream| stream.unsent() > 0);
     let end = Instant::now() + PATIENCE;
     // The kernel throws away what it has not sent when a socket is reset, and tells nobody when
     // it has sent all: it must be asked.

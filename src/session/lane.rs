@@ -48,6 +48,8 @@ struct Hang {
 
 struct Parked {
     what: Parcel,
+    /// When it was to reach the next link: what delayed it before the hang still counts.
+    at: Duration,
     /// The links that have judged it already.
     passed: Vec<u64>,
 }
@@ -96,7 +98,7 @@ impl Lane {
         // What a rule that went still held goes on behind the nearest rule before it that stays.
         let mut from = 0;
         for (id, gone) in ids.into_iter().zip(old) {
-            let Some(link) = gone else {
+            let Some(mut link) = gone else {
                 from = self.chain.iter().position(|link| link.id == id).map_or(from, |at| at + 1);
                 continue;
             };
@@ -159,7 +161,7 @@ impl Lane {
         let mut whole = from == 0;
         for index in from..self.chain.len() {
             if self.hang.is_some() {
-                return self.park(Parcel::Unit(unit, needed), index, passed);
+                return self.park(Parcel::Unit(unit, needed), at, (index, passed));
             }
             let link = &mut self.chain[index];
             if passed.contains(&link.id) {
@@ -167,6 +169,12 @@ impl Lane {
             }
             if !link.meets(&unit, needed, at) {
                 at = at.max(link.last);
+                if link.holds() {
+                    // What is held came before.
+                    for held in link.release() {
+                        self.judge(held, needed, index + 1, at, facts, record);
+                    }
+                }
                 continue;
             }
             let place = (at, self.direction, unit.offset);
@@ -185,7 +193,7 @@ impl Lane {
                 }
                 Verdict::Hang => {
                     self.stop(index);
-                    return self.park(Parcel::Unit(unit, needed), index, passed);
+                    return self.park(Parcel::Unit(unit, needed), at, (index, passed));
                 }
                 verdict => {
                     self.act(verdict, (index, needed), at, facts, record);
@@ -194,7 +202,7 @@ impl Lane {
             }
         }
         if self.hang.is_some() {
-            return self.park(Parcel::Unit(unit, needed), self.chain.len(), passed);
+            return self.park(Parcel::Unit(unit, needed), at, (self.chain.len(), passed));
         }
         self.push_bytes(unit.bytes, at, whole);
     }
@@ -213,7 +221,7 @@ impl Lane {
                 Verdict::Drop => return,
                 Verdict::Hang => {
                     self.stop(index);
-                    return self.park(Parcel::Eof, index, passed);
+                    return self.park(Parcel::Eof, at, (index, passed));
                 }
                 Verdict::Play(steps) => {
                     let needed = self.needed();
@@ -222,7 +230,7 @@ impl Lane {
                         return;
                     }
                     if self.hang.is_some() {
-                        return self.park(Parcel::Eof, index + 1, passed);
+                        return self.park(Parcel::Eof, at, (index + 1, passed));
                     }
                 }
                 verdict => {
@@ -232,7 +240,7 @@ impl Lane {
             }
         }
         if !self.closing {
-            self.queue.push(Item::Finish, at);
+            self.queue.push_finish(at);
             self.finishing = true;
         }
     }
@@ -306,7 +314,8 @@ impl Lane {
 
     /// Whether the sender's end was dealt with and nothing is left to hand on.
     pub(super) fn spent(&self) -> bool {
-        self.finished || (self.eof_judged && self.queue.is_empty() && self.hang.is_none())
+        let judged = self.finished || (self.eof_judged && self.hang.is_none());
+        judged && self.queue.is_empty() && !self.chain.iter().any(Link::holds)
     }
 
     /// Queues bytes that no rule sees, in order of time.
@@ -320,7 +329,7 @@ impl Lane {
     /// Queues the end of the connection behind everything else.
     pub(super) fn push_end(&mut self, item: Item, at: Duration) {
         if !self.closing {
-            self.queue.push(item, at);
+            self.queue.push_end(item, at);
             self.closing = true;
         }
     }
@@ -329,7 +338,26 @@ impl Lane {
     pub(super) fn clear(&mut self) {
         self.queue.clear();
         self.input.clear();
+        self.chain.clear();
         (self.closing, self.finished, self.hang) = (true, true, None);
+    }
+
+    /// The sender has reset the connection: so will we, behind what it sent before.
+    pub(super) fn reset(&mut self, facts: &mut Facts, record: &mut Record, now: Duration) {
+        self.ended = true;
+        while !self.stopped() {
+            let Some((unit, needed)) = self.cut(facts, record, now) else {
+                break;
+            };
+            self.judge(unit, needed, 0, now, facts, record);
+        }
+        self.input.clear();
+        self.push_end(Item::Reset, now);
+    }
+
+    /// Whether it holds no bytes, so that its buffer can be given back.
+    pub(super) fn is_empty(&self) -> bool {
+        self.input.is_empty() && self.queue.is_empty() && self.hang.is_none()
     }
 
     /// How many more bytes may be read.
@@ -501,22 +529,24 @@ impl Lane {
         self.hang.get_or_insert(Hang { link, until, parked: Vec::new() });
     }
 
-    fn park(&mut self, what: Parcel, index: usize, passed: &[u64]) {
+    /// Keeps what has reached a link at a time behind what hangs.
+    fn park(&mut self, what: Parcel, at: Duration, (index, passed): (usize, &[u64])) {
         let before = self.chain[..index].iter().map(|link| link.id);
         let passed = passed.iter().copied().chain(before).collect();
         if let Some(hang) = &mut self.hang {
-            hang.parked.push(Parked { what, passed });
+            hang.parked.push(Parked { what, at, passed });
         }
     }
 
     fn resume(&mut self, hung: Option<Hang>, facts: &Facts, record: &mut Record, now: Duration) {
-        for Parked { what, passed } in hung.into_iter().flat_map(|hang| hang.parked) {
+        for Parked { what, at, passed } in hung.into_iter().flat_map(|hang| hang.parked) {
+            let at = at.max(now);
             match what {
                 Parcel::Unit(unit, needed) => {
-                    self.judge_rest(unit, needed, (0, &passed), now, facts, record);
+                    self.judge_rest(unit, needed, (0, &passed), at, facts, record);
                 }
-                Parcel::Eof if self.hang.is_some() => self.park(Parcel::Eof, 0, &passed),
-                Parcel::Eof => self.judge_eof(&passed, now, facts, record),
+                Parcel::Eof if self.hang.is_some() => self.park(Parcel::Eof, at, (0, &passed)),
+                Parcel::Eof => self.judge_eof(&passed, at, facts, record),
             }
         }
     }

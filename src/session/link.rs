@@ -110,9 +110,15 @@ impl Link {
     /// Whether opaque data that comes at this age has to be shown to it.
     pub(super) fn watches(&self, now: Duration, offset: u64) -> bool {
         let selectors = self.rule.selectors();
-        self.behavior.interest() == Interest::Everything
-            && selectors.data(now, offset)
-            && !selectors.exhausted(self.selected)
+        self.behavior.holds()
+            || (self.behavior.interest() == Interest::Everything
+                && selectors.data(now, offset)
+                && !selectors.exhausted(self.selected))
+    }
+
+    /// Whether it holds units that are to go on later.
+    pub(super) fn holds(&self) -> bool {
+        self.behavior.holds()
     }
 
     /// The next place after `offset` where opaque data must be cut for this rule.
@@ -134,8 +140,8 @@ impl Link {
         Some(self.rule.selectors().window.end).filter(|end| *end < Duration::MAX)
     }
 
-    /// What it still holds, now that its rule is gone.
-    pub(super) fn release(mut self) -> Vec<Unit> {
+    /// Takes what it still holds.
+    pub(super) fn release(&mut self) -> Vec<Unit> {
         self.behavior.release()
     }
 

@@ -38,6 +38,12 @@ pub(super) enum Item {
     Reset,
 }
 
+impl Entry {
+    fn reply_cost(&self) -> usize {
+        if self.reply { self.item.cost() } else { 0 }
+    }
+}
+
 impl Item {
     fn cost(&self) -> usize {
         match self {
@@ -52,48 +58,68 @@ impl Item {
 }
 
 impl Queue {
-    /// Queues bytes behind everything else.
+    /// Queues bytes behind all earlier ones of the stream.
     pub(super) fn push_bytes(&mut self, mut bytes: BytesMut, at: Duration, whole: bool) {
-        let due = at.max(self.last);
-        if let Some(Entry { due: at, item: Item::Bytes { bytes: back, whole: true }, .. }) =
-            self.entries.back_mut()
+        self.last = self.last.max(at);
+        let place = self.place(self.last);
+        if let Some(Entry { due, item: Item::Bytes { bytes: back, whole: true }, .. }) =
+            place.checked_sub(1).and_then(|before| self.entries.get_mut(before))
             && whole
-            && *at == due
+            && *due == self.last
             && std::ptr::eq(back.as_ptr_range().end, bytes.as_ptr())
         {
             self.held += bytes.len();
             back.unsplit(bytes.split());
             return;
         }
-        self.push(Item::Bytes { bytes, whole }, at);
+        let item = Item::Bytes { bytes, whole };
+        self.insert(place, Entry { due: self.last, item, reply: false });
     }
 
-    /// Queues an item behind everything else.
-    pub(super) fn push(&mut self, item: Item, at: Duration) {
+    /// Queues the end of the stream, behind everything else.
+    pub(super) fn push_finish(&mut self, at: Duration) {
+        let back = self.entries.back().map_or(Duration::ZERO, |back| back.due);
+        self.last = self.last.max(at).max(back);
+        let entry = Entry { due: self.last, item: Item::Finish, reply: false };
+        self.insert(self.entries.len(), entry);
+    }
+
+    /// Queues the end of the connection; what would come after it does not.
+    pub(super) fn push_end(&mut self, item: Item, at: Duration) {
         self.last = self.last.max(at);
-        self.held += item.cost();
-        self.entries.push_back(Entry { due: self.last, item, reply: false });
+        let place = self.place(self.last);
+        for entry in self.entries.drain(place..) {
+            self.held -= entry.item.cost();
+            self.replies -= entry.reply_cost();
+        }
+        self.insert(place, Entry { due: self.last, item, reply: false });
     }
 
     /// Queues bytes that come from nowhere in the stream, in order of time.
     pub(super) fn push_reply(&mut self, bytes: BytesMut, at: Duration) {
         let item = Item::Bytes { bytes, whole: false };
-        self.held += item.cost();
-        self.replies += item.cost();
-        let place = self.entries.partition_point(|entry| entry.due <= at);
-        self.entries.insert(place, Entry { due: at, item, reply: true });
+        self.insert(self.place(at), Entry { due: at, item, reply: true });
+    }
+
+    /// The place behind everything that is due no later: what is due stays in order of time.
+    fn place(&self, due: Duration) -> usize {
+        self.entries.partition_point(|entry| entry.due <= due)
+    }
+
+    fn insert(&mut self, place: usize, entry: Entry) {
+        self.held += entry.item.cost();
+        self.replies += entry.reply_cost();
+        self.entries.insert(place, entry);
     }
 
     /// Takes off what is due; what was taken before counts as written now.
     pub(super) fn pop(&mut self, now: Duration) -> Option<Item> {
         self.held -= std::mem::take(&mut self.taken);
         self.next_due().filter(|due| *due <= now)?;
-        let Entry { item, reply, .. } = self.entries.pop_front()?;
-        self.taken = item.cost();
-        if reply {
-            self.replies -= item.cost();
-        }
-        Some(item)
+        let entry = self.entries.pop_front()?;
+        self.taken = entry.item.cost();
+        self.replies -= entry.reply_cost();
+        Some(entry.item)
     }
 
     /// When the next entry is due.

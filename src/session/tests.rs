@@ -227,6 +227,42 @@ fn what_a_rule_holds_goes_on_when_the_rule_goes() {
 }
 
 #[test]
+fn nothing_passes_what_a_rule_holds() {
+    let mut run = Run::new(&["coalesce:first=3:within=1h"]);
+    for text in ["0", "1", "2", "3", "4"] {
+        assert!(!run.session.transparent(UP, ms(0)) || text > "3");
+        run.send(UP, text);
+    }
+    let all: String = run.out.iter().skip(1).map(|(_, _, text)| text.as_str()).collect();
+    assert_eq!(all, "01234");
+    let mut run = Run::new(&["half-open", "coalesce:within=1s"]);
+    run.send(UP, "held").end(UP).end(DOWN);
+    assert!(!run.session.done());
+    run.until(2_000);
+    assert_eq!(run.took(UP), ["1000 held"]);
+}
+
+#[test]
+fn what_was_delayed_before_a_hang_stays_delayed() {
+    let mut run = Run::new(&["delay:sleep=10s", "hang"]);
+    run.send(UP, "a").until(1_000).set(&["delay:sleep=10s"]).until(20_000);
+    assert_eq!(run.took(UP), ["10000 a"]);
+}
+
+#[test]
+fn a_reply_to_come_does_not_hold_up_the_stream_or_the_end() {
+    let rules = ["delay:sleep=3s:direction=upstream", "error:only=request"];
+    let mut run = Run::with(&rules, Box::new(Lines), Settings::new(1));
+    run.send(UP, "ask\n").send(DOWN, "tick\n").until(1_000).send(DOWN, "tock\n").until(4_000);
+    assert_eq!(run.took(DOWN), ["0 tick\n", "1000 tock\n", "3000 no\n"]);
+
+    let rules = ["delay:sleep=3s:direction=upstream", "error:only=request", "close:after=1s"];
+    let mut run = Run::with(&rules, Box::new(Lines), Settings::new(1));
+    run.send(UP, "ask\n").until(4_000);
+    assert_eq!(run.took(DOWN), ["1000 CLOSE"]);
+}
+
+#[test]
 fn an_unchanged_rule_keeps_its_state() {
     let mut run = Run::new(&["drop:first=2", "delay:sleep=1s"]);
     run.send(UP, "a").set(&["drop:first=2"]).send(UP, "b").send(UP, "c").set(&["drop:first=3"]);
