@@ -2,6 +2,7 @@
 //!
 //! Nothing here does IO, reads a clock or knows that behaviors exist.
 
+pub mod proxy;
 mod tcp;
 
 use chenapan_core::ProtocolEntry;

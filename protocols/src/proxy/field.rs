@@ -1,0 +1,172 @@
+//! The named ranges of a header's bytes, for those who change them.
+//!
+//! It names what stands on the wire, whether receivers go by it or not.
+
+use super::tlv::CRC32C;
+use super::v2::FIXED;
+use super::{Family, Header, v1, v2};
+use chenapan_core::Field;
+use std::ops::Range;
+
+/// The fields of the bytes that this header was read from, or would be packed into.
+///
+/// | version | names, in wire order |
+/// |---|---|
+/// | 1 | keyword, family, source-address, destination-address, source-port, destination-port, line-end |
+/// | 2 | signature, version, command (one byte), family, length, source-address, destination-address, source-port, destination-port, then for each TLV tlv-type, tlv-length, tlv-value |
+///
+/// The value of the first TLV with a checksum is `checksum`, too. UNIX paths have no ports. Behind
+/// `UNKNOWN` there are no addresses to name.
+pub fn fields(header: &Header) -> Vec<Field> {
+    match header {
+        Header::V1(header) => line(header),
+        Header::V2(header) => binary(header),
+    }
+}
+
+fn line(header: &v1::Header) -> Vec<Field> {
+    let names = [
+        "keyword",
+        "family",
+        "source-address",
+        "destination-address",
+        "source-port",
+        "destination-port",
+    ];
+    // What follows UNKNOWN is not for anybody to read.
+    let count = if header.addresses().is_some() { names.len() } else { 2 };
+    let text = header.line().strip_suffix(b"\r\n").unwrap_or(header.line());
+    let mut fields = Vec::with_capacity(7);
+    let mut at = 0;
+    for (&name, word) in names.iter().zip(text.split(|&byte| byte == b' ')).take(count) {
+        fields.push(Field { name, range: at..at + word.len() });
+        at += word.len() + 1;
+    }
+    fields.push(Field { name: "line-end", range: text.len()..header.line().len() });
+    fields
+}
+
+fn binary(header: &v2::Header) -> Vec<Field> {
+    let mut fields = Vec::with_capacity(9);
+    let mut name = |name, range: Range<usize>| fields.push(Field { name, range });
+    name("signature", 0..12);
+    name("version", 12..13);
+    name("command", 12..13);
+    name("family", 13..14);
+    name("length", 14..FIXED);
+    let mut at = FIXED;
+    let end = FIXED + header.address_block().len();
+    for (field, size) in addresses(header.family()) {
+        if at + size <= end {
+            name(field, at..at + size);
+            at += size;
+        }
+    }
+    let mut summed = false;
+    for tlv in header.tlvs() {
+        let value = at + 3..at + 3 + tlv.value.len();
+        name("tlv-type", at..at + 1);
+        name("tlv-length", at + 1..at + 3);
+        name("tlv-value", value.clone());
+        at = value.end;
+        if tlv.kind == CRC32C && !summed {
+            name("checksum", value);
+            summed = true;
+        }
+    }
+    fields
+}
+
+/// The fields of an address block and their sizes [2.2].
+fn addresses(family: Family) -> impl Iterator<Item = (&'static str, usize)> {
+    let (address, port) = match family {
+        Family::Unspec => (0, 0),
+        Family::Inet => (4, 2),
+        Family::Inet6 => (16, 2),
+        Family::Unix => (108, 0),
+    };
+    let fields = [
+        ("source-address", address),
+        ("destination-address", address),
+        ("source-port", port),
+        ("destination-port", port),
+    ];
+    fields.into_iter().filter(|&(_, size)| size > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::{Profile, unpack};
+
+    fn named(input: &'static [u8]) -> Vec<(&'static str, &'static [u8])> {
+        let (header, _) = unpack(input, &Profile::default()).unwrap();
+        let fields = fields(&header).into_iter();
+        fields.map(|field| (field.name, &input[field.range])).collect()
+    }
+
+    #[test]
+    fn a_line_is_named_word_by_word() {
+        let expected: [(&str, &[u8]); 7] = [
+            ("keyword", b"PROXY"),
+            ("family", b"TCP4"),
+            ("source-address", b"203.0.113.7"),
+            ("destination-address", b"198.51.100.9"),
+            ("source-port", b"51234"),
+            ("destination-port", b"8443"),
+            ("line-end", b"\r\n"),
+        ];
+        let line = b"PROXY TCP4 203.0.113.7 198.51.100.9 51234 8443\r\nGET";
+        assert_eq!(named(line), expected);
+        let expected: [(&str, &[u8]); 3] =
+            [("keyword", b"PROXY"), ("family", b"UNKNOWN"), ("line-end", b"\r\n")];
+        assert_eq!(named(b"PROXY UNKNOWN\r\n"), expected);
+        assert_eq!(named(b"PROXY UNKNOWN 1 2  3\r\n"), expected);
+    }
+
+    #[test]
+    fn a_binary_header_is_named_to_its_last_byte() {
+        let header = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x17\
+            \xcb\0\x71\x07\xc6\x33\x64\x09\xc8\x22\x20\xfb\x04\0\x01x\x03\0\x04\x2e\x47\x29\x57";
+        let checked = Profile { checksum: crate::proxy::Verification::Skip, ..Profile::default() };
+        let (unpacked, size) = unpack(header, &checked).unwrap();
+        let fields = fields(&unpacked);
+        let expected: [(&str, Range<usize>); 16] = [
+            ("signature", 0..12),
+            ("version", 12..13),
+            ("command", 12..13),
+            ("family", 13..14),
+            ("length", 14..16),
+            ("source-address", 16..20),
+            ("destination-address", 20..24),
+            ("source-port", 24..26),
+            ("destination-port", 26..28),
+            ("tlv-type", 28..29),
+            ("tlv-length", 29..31),
+            ("tlv-value", 31..32),
+            ("tlv-type", 32..33),
+            ("tlv-length", 33..35),
+            ("tlv-value", 35..39),
+            ("checksum", 35..39),
+        ];
+        assert_eq!(fields, expected.map(|(name, range)| Field { name, range }));
+        assert_eq!(size, 39);
+    }
+
+    #[test]
+    fn unused_addresses_are_named_where_they_can_be_made_out() {
+        let names = |input| named(input).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        let local = names(
+            b"\r\n\r\n\0\r\nQUIT\n\x20\x11\0\x0c\xcb\0\x71\x07\xc6\x33\x64\x09\xc8\x22\x20\xfb",
+        );
+        assert_eq!(
+            local[5..],
+            ["source-address", "destination-address", "source-port", "destination-port"]
+        );
+        assert_eq!(names(b"\r\n\r\n\0\r\nQUIT\n\x20\x11\0\0").len(), 5);
+        assert_eq!(
+            names(b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\x03\x04\0\0")[5..],
+            ["tlv-type", "tlv-length", "tlv-value"]
+        );
+    }
+}
