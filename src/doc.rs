@@ -42,6 +42,10 @@ pub(crate) fn protocols_page(registry: &Registry) -> String {
     }
     for entry in registry.protocols() {
         section(&mut page, entry.name, entry.paragraphs(), entry.options);
+        let fields = entry.fields();
+        if !fields.is_empty() {
+            let _ = write!(page, "\nFields: `{}`.\n", fields.join("`, `"));
+        }
     }
     page
 }
@@ -69,7 +73,8 @@ fn options(page: &mut String, table: &[OptionSpec]) {
             Some("") => "empty".to_owned(),
             Some(default) => format!("`{default}`"),
         };
-        let help = spec.summary().replace('|', "\\|");
+        let repeated = if spec.repeated { " May be repeated." } else { "" };
+        let help = spec.summary().replace('|', "\\|") + repeated;
         let _ = writeln!(page, "| `{}` | {form} | {default} | {help} |", spec.name);
     }
 }
@@ -138,10 +143,14 @@ fn property(spec: &OptionSpec) -> Value {
         Form::Chance | Form::Time | Form::Size => &["number", "string"],
         _ => &["string"],
     };
-    let mut property = json!({ "description": spec.summary(), "type": types });
+    let mut property = json!({ "type": types });
     if !spec.choices.is_empty() {
         property["enum"] = json!(spec.choices);
     }
+    if spec.repeated {
+        property = json!({ "anyOf": [property, { "type": "array", "items": property }] });
+    }
+    property["description"] = json!(spec.summary());
     if let Some(default) = spec.default {
         property["default"] = json!(default);
     }

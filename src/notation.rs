@@ -2,6 +2,7 @@
 //!
 //! It only cuts text into parts; it never knows what they mean.
 
+use chenapan_core::{Form, OptionSpec};
 use std::fmt;
 
 /// One part of a one-line form.
@@ -42,6 +43,28 @@ pub(crate) fn pieces(text: &str, separator: char) -> Result<Vec<&str>, NotationE
     }
     pieces.push(&text[start..]);
     Ok(pieces)
+}
+
+/// Options as written, in order; a flag of the table may stand alone.
+///
+/// The error is the part that is no option.
+pub(crate) fn given(
+    parts: impl IntoIterator<Item = Part>,
+    table: &[OptionSpec],
+) -> Result<Vec<(String, String)>, String> {
+    let flag = |name: &str| table.iter().any(|spec| spec.name == name && spec.form == Form::Flag);
+    let option = |part: Part| match part.key {
+        Some(key) => Ok((key, part.value)),
+        None if flag(&part.value) => Ok((part.value, "yes".to_owned())),
+        None => Err(format!("{:?}: expected option=value", part.value)),
+    };
+    parts.into_iter().map(option).collect()
+}
+
+/// Adds those of `others` whose names are not among `given` yet.
+pub(crate) fn complete(given: &mut Vec<(String, String)>, mut others: Vec<(String, String)>) {
+    others.retain(|(option, _)| !given.iter().any(|(known, _)| known == option));
+    given.append(&mut others);
 }
 
 fn part(piece: &str) -> Result<Part, NotationError> {

@@ -183,7 +183,7 @@ impl Session {
             lane.judge(unit, Interest::Units, from, now, &self.facts, &mut self.record);
         }
         for lane in &mut self.lanes {
-            lane.begin(&mut self.facts);
+            lane.begin(&mut self.facts, now);
         }
         self.answer();
     }
@@ -196,6 +196,7 @@ impl Session {
     /// Bytes were added to [`Session::input`].
     pub fn received(&mut self, direction: Direction, now: Duration) {
         self.lanes[direction as usize].advance(&mut self.facts, &mut self.record, now);
+        self.ask_again(direction.opposite(), now);
         self.answer();
     }
 
@@ -210,6 +211,7 @@ impl Session {
         if !lane.ended {
             lane.ended = true;
             lane.advance(&mut self.facts, &mut self.record, now);
+            self.ask_again(direction.opposite(), now);
             self.answer();
         }
     }
@@ -247,15 +249,16 @@ impl Session {
 
     /// Wakes the rules whose time has come.
     pub fn wake(&mut self, now: Duration) {
-        for lane in &mut self.lanes {
-            lane.wake(&self.facts, &mut self.record, now);
+        for direction in Direction::BOTH {
+            self.lanes[direction as usize].wake(&mut self.facts, &mut self.record, now);
+            self.ask_again(direction.opposite(), now);
         }
         self.answer();
     }
 
     /// When the next rule wants to be woken.
     pub fn next_wake(&self) -> Option<Duration> {
-        self.lanes.iter().filter_map(Lane::next_wake).min()
+        self.lanes.iter().filter_map(|lane| lane.next_wake(&self.facts)).min()
     }
 
     /// What to do next in a direction. To be asked until it says to wait.
@@ -356,7 +359,10 @@ impl Session {
             Phase::Waiting { dial, .. } if direction == Direction::Upstream => Some(dial),
             _ => None,
         };
-        let next = [lane.queued().next_due(), lane.next_wake(), dial].into_iter().flatten().min();
+        let next = [lane.queued().next_due(), lane.next_wake(&self.facts), dial]
+            .into_iter()
+            .flatten()
+            .min();
         next.map_or(Output::Idle, Output::Wait)
     }
 
@@ -365,6 +371,14 @@ impl Session {
         match direction {
             Direction::Upstream => [upstream, downstream],
             Direction::Downstream => [downstream, upstream],
+        }
+    }
+
+    /// What a direction brought may have told the protocol what to make of the other one.
+    fn ask_again(&mut self, direction: Direction, now: Duration) {
+        let lane = &mut self.lanes[direction as usize];
+        if lane.waits() {
+            lane.advance(&mut self.facts, &mut self.record, now);
         }
     }
 

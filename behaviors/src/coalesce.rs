@@ -124,7 +124,7 @@ mod tests {
     fn the_whole_is_of_the_first_ones_kind_and_without_fields() {
         let (mut judge, mut coalesce) = (Judge::new(1), configured::<Coalesce>(&[("size", "4")]));
         let mut first = Unit::new(Kind::Request, b"ab"[..].into());
-        first.fields.push(Field { name: "id", range: 0..1 });
+        first.fields.push(Field::new("id", 0..1));
         let _ = judge.unit(&mut coalesce, first);
         let (Verdict::Play(steps), _) = judge.data(&mut coalesce, b"cd") else { panic!() };
         let [Step::Send(unit)] = &steps[..] else { panic!() };

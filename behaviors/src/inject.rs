@@ -13,8 +13,8 @@ plugin! {
     /// however it was cut, or at the end of a stream that ends there; a stream that is past that
     /// place when the rule comes is left alone.
     ///
-    /// Lengths and checksums inside a unit are not corrected. A named field that the bytes land in
-    /// loses its name for the rules after this one.
+    /// Lengths and checksums inside a unit are not corrected. To the rules after this one a named
+    /// field that the bytes land in has grown by them.
     pub struct Inject = "inject", Downstream {
         /// What to add, as text.
         text: String = "",

@@ -18,21 +18,29 @@ mod blackout;
 mod close;
 mod coalesce;
 mod corrupt;
+mod corrupt_header;
 #[cfg(test)]
 mod cuts;
 mod delay;
 mod drop;
 mod dummy;
 mod duplicate;
+mod duplicate_header;
 mod ending;
 mod error;
 mod failure;
 mod half_open;
 mod hang;
+mod header_garbage;
 mod hits;
 mod inject;
+mod late_header;
+#[cfg(test)]
+mod letter;
+mod lie_length;
 mod limit;
 mod link;
+mod missing_header;
 mod reorder;
 mod replace;
 mod reset;
@@ -52,15 +60,21 @@ pub use blackout::Blackout;
 pub use close::Close;
 pub use coalesce::Coalesce;
 pub use corrupt::Corrupt;
+pub use corrupt_header::CorruptHeader;
 pub use delay::Delay;
 pub use drop::DropUnits;
 pub use dummy::Dummy;
 pub use duplicate::Duplicate;
+pub use duplicate_header::DuplicateHeader;
 pub use error::Error;
 pub use half_open::HalfOpen;
 pub use hang::Hang;
+pub use header_garbage::HeaderGarbage;
 pub use inject::Inject;
+pub use late_header::LateHeader;
+pub use lie_length::LieLength;
 pub use limit::Limit;
+pub use missing_header::MissingHeader;
 pub use reorder::Reorder;
 pub use replace::Replace;
 pub use reset::Reset;
@@ -98,6 +112,12 @@ pub const BEHAVIORS: &[BehaviorEntry] = &[
     BehaviorEntry::of::<Replace>(),
     BehaviorEntry::of::<Error>(),
     BehaviorEntry::of::<Transient>(),
+    BehaviorEntry::of::<CorruptHeader>(),
+    BehaviorEntry::of::<LieLength>(),
+    BehaviorEntry::of::<MissingHeader>(),
+    BehaviorEntry::of::<DuplicateHeader>(),
+    BehaviorEntry::of::<LateHeader>(),
+    BehaviorEntry::of::<HeaderGarbage>(),
 ];
 
 /// Takes a unit for a script; what is left behind is empty and goes nowhere.
@@ -117,52 +137,6 @@ mod tests {
         match entry.configure(required.map(|spec| (spec.name, spec.example))) {
             Ok(instances) => instances.instance(),
             Err(error) => panic!("{}: {error}", entry.name),
-        }
-    }
-
-    fn kebab_case(name: &str) -> bool {
-        let word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase());
-        name.split('-').all(word)
-    }
-
-    fn unique<'a>(names: impl Iterator<Item = &'a str>) -> bool {
-        let mut names: Vec<_> = names.collect();
-        names.sort_unstable();
-        names.windows(2).all(|pair| pair[0] != pair[1])
-    }
-
-    #[test]
-    fn names_are_unique_and_in_kebab_case() {
-        assert!(unique(BEHAVIORS.iter().map(|entry| entry.name)));
-        for entry in BEHAVIORS {
-            assert!(kebab_case(entry.name), "{}", entry.name);
-            assert!(unique(entry.options.iter().map(|spec| spec.name)), "{}", entry.name);
-            for spec in entry.options {
-                assert!(kebab_case(spec.name), "{} {}", entry.name, spec.name);
-            }
-        }
-    }
-
-    #[test]
-    fn every_default_and_example_is_a_value() {
-        for entry in BEHAVIORS {
-            for spec in entry.options {
-                for text in spec.default.iter().chain([&spec.example]).chain(spec.choices) {
-                    let place = format!("{} {}", entry.name, spec.name);
-                    assert!(spec.parse(text).is_ok(), "{place}: {text:?}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn every_behavior_and_option_is_documented_in_sentences() {
-        for entry in BEHAVIORS {
-            let summary = entry.summary();
-            assert!(summary.ends_with('.') && !summary.contains(". "), "{}", entry.name);
-            for spec in entry.options {
-                assert!(spec.summary().ends_with('.'), "{} {}", entry.name, spec.name);
-            }
         }
     }
 

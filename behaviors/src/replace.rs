@@ -93,7 +93,7 @@ mod tests {
         for (with, left) in [("z", 1), ("zz", 0)] {
             let mut replace = configured::<Replace>(&[("match", "a"), ("with", with)]);
             let mut unit = Unit::data(BytesMut::from("abc"), 0);
-            unit.fields.push(Field { name: "tail", range: 1..3 });
+            unit.fields.push(Field::new("tail", 1..3));
             assert_eq!(Judge::new(1).unit(&mut replace, unit).1.fields.len(), left);
         }
     }

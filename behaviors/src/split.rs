@@ -1,7 +1,7 @@
 //! Cuts units into pieces.
 
 use crate::take;
-use chenapan_core::{Behavior, Context, Dice, Size, Step, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Dice, Interest, Size, Step, Unit, Verdict, plugin};
 use std::time::Duration;
 
 plugin! {
@@ -10,8 +10,11 @@ plugin! {
     /// Pieces are counted from the start of each unit, so the last one of a unit may be shorter,
     /// and units are never joined (see `coalesce`). No byte is lost or changed. Each piece is a
     /// write of its own; without a `gap` the systems between here and the receiver may still join
-    /// them.
+    /// them. With `at=fields` a unit is cut where its named fields start and end instead, and one
+    /// without fields is left whole.
     pub struct Split = "split" {
+        /// Where to cut: by size, or at the borders of fields.
+        at: String = "size" in &["size", "fields"],
         /// How long a piece is, at least a byte.
         size: Size = "64B",
         /// How much longer or shorter each piece may be, drawn evenly.
@@ -23,7 +26,13 @@ plugin! {
 
 impl Behavior for Split {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
-        let mut length = self.draw(&mut cx.dice);
+        let borders = if self.at == "fields" { borders(unit) } else { Vec::new() };
+        let mut lengths = borders.windows(2).map(|pair| pair[1] - pair[0]);
+        let mut next = || match self.at.as_str() {
+            "fields" => lengths.next().unwrap_or(usize::MAX),
+            _ => self.draw(&mut cx.dice),
+        };
+        let mut length = next();
         if unit.bytes.len() <= length {
             return Verdict::Forward;
         }
@@ -33,11 +42,24 @@ impl Behavior for Split {
             if !self.gap.is_zero() {
                 steps.push(Step::Wait(self.gap));
             }
-            length = self.draw(&mut cx.dice);
+            length = next();
         }
         steps.push(Step::Send(take(unit)));
         Verdict::Play(steps)
     }
+
+    fn interest(&self) -> Interest {
+        if self.at == "fields" { Interest::Units } else { Interest::Everything }
+    }
+}
+
+/// Where fields start and end, and the start of the unit.
+fn borders(unit: &Unit) -> Vec<usize> {
+    let ends = unit.fields.iter().flat_map(|field| [field.range.start, field.range.end]);
+    let mut borders: Vec<_> = [0].into_iter().chain(ends).collect();
+    borders.sort_unstable();
+    borders.dedup();
+    borders
 }
 
 impl Split {
@@ -93,6 +115,15 @@ mod tests {
         let (_, whole) = pieces.split_last().unwrap();
         assert_eq!(whole.iter().map(Vec::len).min(), Some(5));
         assert_eq!(whole.iter().map(Vec::len).max(), Some(11));
+    }
+
+    #[test]
+    fn fields_are_cut_apart_at_their_borders() {
+        let mut split = configured::<Split>(&[("at", "fields")]);
+        let pieces = sent(Judge::new(1).unit(&mut split, crate::letter::header()));
+        assert_eq!(pieces, [&b"Alice"[..], b"\x21", b"\xff", b"!", b"\r\n"]);
+        assert_eq!(judge(&mut split, b"abcdefgh"), (Verdict::Forward, b"abcdefgh".to_vec()));
+        assert_eq!(split.interest(), Interest::Units);
     }
 
     #[test]

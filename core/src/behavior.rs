@@ -1,6 +1,6 @@
 //! How a behavior is asked: one unit (or event) in, one verdict out.
 
-use crate::{Connection, Dice, Direction, Key, Protocol, Unit, Verdict};
+use crate::{Connection, Dice, Direction, Key, OptionError, Protocol, Unit, Verdict};
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -56,6 +56,15 @@ pub trait Behavior: Send {
     /// [`Interest::Everything`] leaves opaque bytes on the fast path.
     fn interest(&self) -> Interest {
         Interest::Everything
+    }
+
+    /// Whether the options make sense together; asked once, of what is configured.
+    ///
+    /// # Errors
+    ///
+    /// The first option that does not go with the others.
+    fn check(&self) -> Result<(), OptionError> {
+        Ok(())
     }
 }
 

@@ -60,6 +60,7 @@
 
 mod behavior;
 mod dice;
+mod network;
 mod options;
 mod plugin;
 mod protocol;
@@ -72,12 +73,13 @@ mod verdict;
 
 pub use behavior::{Behavior, Context, Damage, Interest};
 pub use dice::{Dice, Key};
+pub use network::{Network, Networks};
 pub use options::{Fault, OptionError, OptionSpec, Values, nearest};
-pub use plugin::{Directions, FromValue, Plugin};
-pub use protocol::{Connection, Handled, Malformed, Protocol, Refusal, Want};
+pub use plugin::{Directions, FromValue, Plugin, Written};
+pub use protocol::{Connection, Handled, Malformed, Protocol, Refusal, Remedy, Want};
 pub use registry::{BehaviorEntry, Instances, ProtocolEntry, Registry, UnknownName};
 pub use unit::{Direction, Field, Kind, Unit};
-pub use value::{Chance, Form, Pattern, Rate, Size, Value};
+pub use value::{Chance, FieldName, Form, OwnForm, Pattern, Rate, Size, Value};
 pub use verdict::{Step, Verdict};
 
 /// What the code that [`plugin!`] writes needs; not for use by hand.

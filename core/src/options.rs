@@ -15,6 +15,8 @@ pub struct OptionSpec {
     pub form: Form,
     /// Whether it may be left unset, written `none`.
     pub optional: bool,
+    /// Whether it may be given more than once; `none` is then the empty list.
+    pub repeated: bool,
     /// What holds where nothing is given; none where it must be given.
     pub default: Option<&'static str>,
     /// A value as a user would write it.
@@ -30,8 +32,8 @@ impl OptionSpec {
     ///
     /// What was expected instead, without the option's name.
     pub fn parse(&self, text: &str) -> Result<Value, String> {
-        if self.optional && text == "none" {
-            return Ok(Value::None);
+        if text == "none" && (self.optional || self.repeated) {
+            return Ok(if self.repeated { Value::List(Vec::new()) } else { Value::None });
         }
         if !self.choices.is_empty() && !self.choices.contains(&text) {
             let known = self.choices.join(", ");
@@ -40,7 +42,8 @@ impl OptionSpec {
                 None => format!("{text:?} is none of {known}"),
             });
         }
-        self.form.parse(text)
+        let value = self.form.parse(text)?;
+        Ok(if self.repeated { Value::List(vec![value]) } else { value })
     }
 
     /// Its documentation in one line.
@@ -71,10 +74,12 @@ impl Values {
             let Some(at) = table.iter().position(|spec| spec.name == name) else {
                 return Err(fail(Fault::unknown(name, table.iter().map(|spec| spec.name))));
             };
-            if values[at].is_some() {
-                return Err(fail(Fault::Twice));
+            let value = table[at].parse(text).map_err(|wrong| fail(Fault::Value(wrong)))?;
+            match (&mut values[at], value) {
+                (Some(Value::List(known)), Value::List(more)) => known.extend(more),
+                (Some(_), _) => return Err(fail(Fault::Twice)),
+                (place, value) => *place = Some(value),
             }
-            values[at] = Some(table[at].parse(text).map_err(|wrong| fail(Fault::Value(wrong)))?);
         }
         let named = table.iter().zip(values).map(|(spec, value)| {
             let fail = |fault| OptionError { option: spec.name.to_owned(), fault };
@@ -138,6 +143,13 @@ impl Fault {
     }
 }
 
+impl OptionError {
+    /// An option whose value is wrong: what was expected, or with what it does not go together.
+    pub fn value(option: impl Into<String>, wrong: impl Into<String>) -> Self {
+        Self { option: option.into(), fault: Fault::Value(wrong.into()) }
+    }
+}
+
 impl fmt::Display for OptionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "option {:?}: ", self.option)?;
@@ -188,6 +200,7 @@ mod tests {
             help: " How long.",
             form: Form::Time,
             optional: false,
+            repeated: false,
             default: Some("1s"),
             example: "1s",
             choices: &[],
@@ -197,6 +210,7 @@ mod tests {
             help: " Where.",
             form: Form::Size,
             optional: true,
+            repeated: false,
             default: Some("none"),
             example: "1KiB",
             choices: &[],
@@ -206,6 +220,7 @@ mod tests {
             help: " In which way.",
             form: Form::Text,
             optional: false,
+            repeated: false,
             default: None,
             example: "flip",
             choices: &["flip", "zero"],

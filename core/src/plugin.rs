@@ -1,7 +1,7 @@
 //! What every plug-in says about itself, and the macro that writes it.
 
 use crate::options::{OptionSpec, Values};
-use crate::value::{Chance, Form, Pattern, Rate, Size, Value};
+use crate::value::{Chance, FieldName, Form, OwnForm, Pattern, Rate, Size, Value};
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -57,6 +57,8 @@ pub trait FromValue: Sized {
     const FORM: Form;
     /// Whether it may be left unset.
     const OPTIONAL: bool = false;
+    /// Whether it may be given more than once.
+    const REPEATED: bool = false;
 
     /// Takes it out of a value of that form.
     fn from_value(value: &Value) -> Option<Self>;
@@ -90,6 +92,17 @@ from_value! {
     Pattern => Pattern,
 }
 
+impl FromValue for FieldName {
+    const FORM: Form = Form::Field;
+
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Text(name) => Some(FieldName(name.clone())),
+            _ => None,
+        }
+    }
+}
+
 impl<T: FromValue> FromValue for Option<T> {
     const FORM: Form = T::FORM;
     const OPTIONAL: bool = true;
@@ -102,11 +115,48 @@ impl<T: FromValue> FromValue for Option<T> {
     }
 }
 
+impl<T: FromValue> FromValue for Vec<T> {
+    const FORM: Form = T::FORM;
+    const REPEATED: bool = true;
+
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::List(values) => values.iter().map(T::from_value).collect(),
+            _ => None,
+        }
+    }
+}
+
+/// A type of a plug-in's own that can be an option: it is written as text and reads itself.
+pub trait Written: Sized {
+    /// The placeholder for it in help texts.
+    const NAME: &'static str;
+
+    /// Reads it.
+    ///
+    /// # Errors
+    ///
+    /// What was expected instead, such as `expected an address such as 203.0.113.7`.
+    fn read(text: &str) -> Result<Self, String>;
+}
+
+impl<T: Written> FromValue for T {
+    const FORM: Form = Form::Own(&OwnForm { name: T::NAME, check: |text| T::read(text).map(drop) });
+
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Text(text) => T::read(text).ok(),
+            _ => None,
+        }
+    }
+}
+
 /// Declares a plug-in: its struct, its name, its options and their documentation in one place.
 ///
 /// Each field is an option and needs a doc comment; `= "1s"` is its default as a user would write
 /// it, `= like "1s"` says that it must be given. `as "name"` gives the option another name than
-/// its field, `in &["a", "b"]` lists the only texts allowed, and an `Option` may be `"none"`.
+/// its field, `in &["a", "b"]` lists the only texts allowed, an `Option` may be `"none"`, and a
+/// `Vec` takes one value each time it is given. Types of one's own implement [`Written`](crate::Written).
 /// Fields after a lone `;` are state: no options, and born from [`Default`]. A behavior that acts
 /// in one direction unless told otherwise says so after its name: `"abort", Upstream`.
 ///
@@ -143,6 +193,7 @@ macro_rules! plugin {
                     help: concat!($($help, "\n"),+),
                     form: <$type as $crate::FromValue>::FORM,
                     optional: <$type as $crate::FromValue>::OPTIONAL,
+                    repeated: <$type as $crate::FromValue>::REPEATED,
                     default: $crate::private::first_of(&[$($default)?]),
                     example: $crate::private::first(&[$($example,)? $($default,)?]),
                     choices: $crate::private::choices(&[$($choices)?]),
@@ -223,15 +274,53 @@ mod tests {
             how: String = "flip" in &["flip", "zero"],
             /// From where.
             at: Option<Size> = "none",
+            /// Some more.
+            more: Vec<u64> = "none",
+            /// Yes or even.
+            parity: Parity = "even",
             ;
             count: u64,
         }
     }
 
+    #[derive(Clone, Debug, PartialEq)]
+    enum Parity {
+        Even,
+        Odd,
+    }
+
+    impl Written for Parity {
+        const NAME: &'static str = "parity";
+
+        fn read(text: &str) -> Result<Self, String> {
+            match text {
+                "even" => Ok(Parity::Even),
+                "odd" => Ok(Parity::Odd),
+                _ => Err("expected even or odd".to_owned()),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_repeated_adds_up_and_what_is_written_reads_itself() {
+        let of = |given: &[(&str, &str)]| {
+            let given = given.iter().copied().chain([("match", "x")]);
+            Values::parse(Sample::OPTIONS, given).map(|values| Sample::configure(&values))
+        };
+        let sample = of(&[("more", "3"), ("more", "1"), ("parity", "odd")]).unwrap();
+        assert_eq!((sample.more, sample.parity), (vec![3, 1], Parity::Odd));
+        let sample = of(&[]).unwrap();
+        assert_eq!((sample.more, sample.parity), (Vec::new(), Parity::Even));
+        let wrong = of(&[("parity", "odder")]).unwrap_err().to_string();
+        assert_eq!(wrong, r#"option "parity": expected even or odd"#);
+        assert!(of(&[("more", "3"), ("more", "x")]).is_err());
+        assert!(of(&[("at", "3"), ("at", "4")]).is_err());
+    }
+
     #[test]
     fn the_table_says_what_the_struct_says() {
         let names: Vec<_> = Sample::OPTIONS.iter().map(|spec| spec.name).collect();
-        assert_eq!(names, ["sleep", "match", "how", "at"]);
+        assert_eq!(names, ["sleep", "match", "how", "at", "more", "parity"]);
         assert_eq!(Sample::DIRECTIONS, Directions::Upstream);
         assert_eq!(paragraphs(Sample::ABOUT), ["Tries everything.", "Twice."]);
         assert_eq!(Sample::OPTIONS[0].summary(), "How long to hold.");

@@ -1,6 +1,6 @@
 //! How a protocol handler tells the engine where one unit ends and the next begins.
 
-use crate::{Direction, Unit};
+use crate::{Direction, OptionError, Unit};
 use bytes::BytesMut;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -41,14 +41,15 @@ pub trait Protocol: Send {
     /// The handle hook: takes the next unit off the front of `input`.
     ///
     /// Asked once for each direction before the first byte, with an empty input: a protocol that
-    /// has nothing to cut says [`Handled::Opaque`] then. Called again after each unit, and again when more bytes are there after
-    /// [`Handled::Incomplete`]. A handler that has to search for a delimiter remembers how far it
-    /// has looked, so that a slow sender costs linear time.
+    /// has nothing to cut says [`Handled::Opaque`] then. Called again after each unit, when more
+    /// bytes are there after [`Handled::Incomplete`], and when the other direction has gone on. A
+    /// handler that has to search for a delimiter remembers how far it has looked, so that a slow
+    /// sender costs linear time.
     ///
     /// # Errors
     ///
     /// [`Malformed`] when the bytes cannot become a unit of this protocol. The engine then calls
-    /// the direction opaque and passes its bytes on.
+    /// the direction opaque and passes its bytes on, or closes the connection.
     fn handle(&mut self, direction: Direction, input: &mut BytesMut) -> Result<Handled, Malformed>;
 
     /// What this protocol answers to a unit it cannot serve: an error reply in its own words.
@@ -57,9 +58,37 @@ pub trait Protocol: Send {
         None
     }
 
-    /// Makes lengths and checksums agree with the bytes again.
-    fn seal(&self, unit: &mut Unit) {
-        let _ = unit;
+    /// Makes lengths and checksums agree with the bytes again, except the field called `keep`.
+    fn seal(&self, unit: &mut Unit, keep: &str) {
+        let _ = (unit, keep);
+    }
+
+    /// The names that fields of its units may have, in documentation order.
+    fn fields(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// How long what is incomplete in a direction may stay so, counted from the moment at which
+    /// the engine begins to read; none where it may for ever. Asked again as things go on.
+    fn deadline(&self, direction: Direction) -> Option<Duration> {
+        let _ = direction;
+        None
+    }
+
+    /// The engine stops asking about a direction in the middle of a unit, which is not whole at
+    /// the deadline or at the end of the stream, or is larger than the buffer.
+    fn give_up(&mut self, direction: Direction) -> Remedy {
+        let _ = direction;
+        Remedy::Pass
+    }
+
+    /// Whether the options make sense together; asked once, of what is configured.
+    ///
+    /// # Errors
+    ///
+    /// The first option that does not go with the others.
+    fn check(&self) -> Result<(), OptionError> {
+        Ok(())
     }
 }
 
@@ -70,7 +99,11 @@ pub enum Handled {
     Unit(Unit),
     /// The start of a unit; nothing was taken off.
     Incomplete(Want),
-    /// From here on the bytes have no structure; this direction is not asked about again.
+    /// Nothing until the other direction has gone on; what came in is kept, and more is read only
+    /// as far as the buffer goes.
+    Hold,
+    /// From here on the bytes have no structure; this direction is not asked about again. What
+    /// was taken off the input goes nowhere.
     Opaque,
 }
 
@@ -93,6 +126,24 @@ pub struct Malformed {
     pub message: String,
     /// Where in the input.
     pub offset: usize,
+    /// What the engine does about it.
+    pub remedy: Remedy,
+}
+
+impl Malformed {
+    /// Bytes that pass as they are; `offset` is where the first wrong one lies in the input.
+    pub fn new(message: impl Into<String>, offset: usize) -> Self {
+        Self { message: message.into(), offset, remedy: Remedy::Pass }
+    }
+}
+
+/// What becomes of bytes that are no unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// They pass, and the direction is opaque from there on.
+    Pass,
+    /// They go nowhere, and the connection is closed.
+    Close,
 }
 
 /// What an error reply should say.

@@ -24,6 +24,9 @@ impl<P: Protocol + Clone + Sync + 'static> Instances<dyn Protocol> for P {
     }
 }
 
+/// Builds a plug-in from checked values and checks what they make together.
+type Configure<T> = fn(&Values) -> Result<Arc<dyn Instances<T>>, OptionError>;
+
 /// A behavior in a registry.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
@@ -36,7 +39,7 @@ pub struct BehaviorEntry {
     pub directions: Directions,
     /// Its options.
     pub options: &'static [OptionSpec],
-    configure: fn(&Values) -> Arc<dyn Instances<dyn Behavior>>,
+    configure: Configure<dyn Behavior>,
 }
 
 /// A protocol in a registry.
@@ -49,7 +52,7 @@ pub struct ProtocolEntry {
     pub doc: &'static str,
     /// Its options.
     pub options: &'static [OptionSpec],
-    configure: fn(&Values) -> Arc<dyn Instances<dyn Protocol>>,
+    configure: Configure<dyn Protocol>,
 }
 
 macro_rules! entry {
@@ -62,7 +65,11 @@ macro_rules! entry {
                     doc: T::ABOUT,
                     $( $directions: T::DIRECTIONS, )?
                     options: T::OPTIONS,
-                    configure: |values| Arc::new(T::configure(values)),
+                    configure: |values| {
+                        let configured = T::configure(values);
+                        configured.check()?;
+                        Ok(Arc::new(configured))
+                    },
                 }
             }
 
@@ -75,7 +82,7 @@ macro_rules! entry {
                 &self,
                 given: impl IntoIterator<Item = (&'a str, &'a str)>,
             ) -> Result<Arc<dyn Instances<dyn $trait>>, OptionError> {
-                Values::parse(self.options, given).map(|values| (self.configure)(&values))
+                (self.configure)(&Values::parse(self.options, given)?)
             }
 
             /// The first paragraph of its documentation, in one line.
@@ -95,6 +102,15 @@ macro_rules! entry {
             }
         }
     };
+}
+
+impl ProtocolEntry {
+    /// The names that fields of its units may have.
+    pub fn fields(&self) -> &'static [&'static str] {
+        let required = self.options.iter().filter(|spec| spec.default.is_none());
+        let configured = self.configure(required.map(|spec| (spec.name, spec.example)));
+        configured.map_or(&[], |protocol| protocol.instance().fields())
+    }
 }
 
 entry!(BehaviorEntry, Behavior, directions);

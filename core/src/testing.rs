@@ -20,7 +20,6 @@ pub fn configured<P: Plugin>(options: &[(&str, &str)]) -> P {
 }
 
 /// Shows units and events to one behavior, as the engine would in one direction of a connection.
-#[derive(Debug)]
 pub struct Judge {
     /// The connection's age for what is shown next.
     pub now: Duration,
@@ -33,6 +32,13 @@ pub struct Judge {
     /// What the behavior recorded so far.
     pub damage: Vec<Damage>,
     key: Key,
+    protocol: Box<dyn Protocol>,
+}
+
+impl std::fmt::Debug for Judge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Judge").field("now", &self.now).finish_non_exhaustive()
+    }
 }
 
 impl Judge {
@@ -46,7 +52,14 @@ impl Judge {
             connection: Connection::new(1),
             damage: Vec::new(),
             key: Key::new(seed).rule(1, direction, "under test"),
+            protocol: Box::new(Plain),
         }
+    }
+
+    /// The same, over a protocol that can seal and refuse.
+    #[must_use]
+    pub fn with_protocol(self, protocol: Box<dyn Protocol>) -> Self {
+        Self { protocol, ..self }
     }
 
     /// Shows plain bytes; returns the verdict and the unit as the behavior left it.
@@ -81,7 +94,8 @@ impl Judge {
     fn context(&mut self, offset: u64) -> Context<'_> {
         let key = (self.key, offset);
         let (now, direction) = (self.now, self.direction);
-        Context::new(&self.connection, &Plain, direction, now, key, &mut self.damage)
+        let protocol = &*self.protocol;
+        Context::new(&self.connection, protocol, direction, now, key, &mut self.damage)
     }
 }
 
@@ -141,7 +155,7 @@ fn feed<'a>(
         while !opaque {
             match protocol.handle(direction, &mut input)? {
                 Handled::Unit(unit) => units.push(unit),
-                Handled::Incomplete(_) => break,
+                Handled::Incomplete(_) | Handled::Hold => break,
                 Handled::Opaque => opaque = true,
             }
         }

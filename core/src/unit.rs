@@ -83,6 +83,22 @@ pub struct Field {
     pub name: &'static str,
     /// Where it lies in [`Unit::bytes`].
     pub range: Range<usize>,
+    /// Which bits of each of its bytes belong to it: 0xff, or a part of a byte that two fields
+    /// share.
+    pub mask: u8,
+}
+
+impl Field {
+    /// A field of whole bytes.
+    pub fn new(name: &'static str, range: Range<usize>) -> Self {
+        Self { name, range, mask: 0xff }
+    }
+
+    /// The same, of these bits only.
+    #[must_use]
+    pub fn bits(self, mask: u8) -> Self {
+        Self { mask, ..self }
+    }
 }
 
 /// A piece of one direction of a connection: what a protocol cut, or what a read returned.
@@ -145,23 +161,47 @@ impl Unit {
         piece
     }
 
-    /// Puts bytes in at `at` (or at the end, when `at` lies past it); later fields move along.
+    /// Puts bytes in at `at` (or at the end, when `at` lies past it); see [`Unit::splice`].
     pub fn insert(&mut self, at: usize, extra: &[u8]) {
-        let at = at.min(self.bytes.len());
-        let tail = self.bytes.split_off(at);
-        self.bytes.reserve(extra.len() + tail.len());
-        self.bytes.extend_from_slice(extra);
-        self.bytes.unsplit(tail);
-        self.fields.retain(|field| !(field.range.start < at && at < field.range.end));
-        for field in &mut self.fields {
-            if field.range.start >= at && !field.range.is_empty() {
-                field.range = field.range.start + extra.len()..field.range.end + extra.len();
-            }
+        self.splice(at..at, extra);
+    }
+
+    /// Puts `with` in the place of a range of bytes, which is cut to what the unit has.
+    ///
+    /// Later fields move along; a field around the range grows or shrinks with it, and one that
+    /// the range cuts loses its name.
+    pub fn splice(&mut self, range: Range<usize>, with: &[u8]) {
+        let start = range.start.min(self.bytes.len());
+        let end = range.end.clamp(start, self.bytes.len());
+        if with.len() == end - start {
+            self.bytes[start..end].copy_from_slice(with);
+        } else {
+            let tail = self.bytes.split_off(end);
+            self.bytes.truncate(start);
+            self.bytes.reserve(with.len() + tail.len());
+            self.bytes.extend_from_slice(with);
+            self.bytes.unsplit(tail);
         }
+        let moved = |at: usize| at - (end - start) + with.len();
+        self.fields.retain_mut(|field| {
+            let Range { start: from, end: to } = field.range.clone();
+            field.range = match () {
+                () if to <= start => return true,
+                () if from >= end => moved(from)..moved(to),
+                () if from <= start && to >= end => from..moved(to),
+                () => return false,
+            };
+            true
+        });
+    }
+
+    /// The first field called `name`.
+    pub fn named(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
     }
 
     fn range(&self, name: &str) -> Option<Range<usize>> {
-        self.fields.iter().find(|field| field.name == name).map(|field| field.range.clone())
+        self.named(name).map(|field| field.range.clone())
     }
 }
 
@@ -171,8 +211,8 @@ mod tests {
 
     fn greeting() -> Unit {
         let mut unit = Unit::data(BytesMut::from("hello world"), 100);
-        unit.fields.push(Field { name: "first", range: 0..5 });
-        unit.fields.push(Field { name: "second", range: 6..11 });
+        unit.fields.push(Field::new("first", 0..5));
+        unit.fields.push(Field::new("second", 6..11));
         unit
     }
 
@@ -198,9 +238,26 @@ mod tests {
         assert_eq!(unit.field("first"), Some(&b"hello"[..]));
         assert_eq!(unit.field("second"), Some(&b"world"[..]));
         unit.insert(2, b"-");
-        assert_eq!(unit.field("first"), None);
+        assert_eq!(unit.field("first"), Some(&b"he-llo"[..]));
         unit.insert(1_000, b"!");
         assert_eq!(unit.bytes, "he-llo big world!");
+    }
+
+    #[test]
+    fn splice_resizes_what_is_around_moves_what_is_behind_and_forgets_what_is_cut() {
+        let mut unit = greeting();
+        unit.splice(0..5, b"hi");
+        assert_eq!(unit.bytes, "hi world");
+        assert_eq!(unit.field("first"), Some(&b"hi"[..]));
+        assert_eq!(unit.field("second"), Some(&b"world"[..]));
+        unit.splice(1..4, b"-----");
+        assert_eq!(unit.bytes, "h-----orld");
+        assert_eq!((unit.field("first"), unit.field("second")), (None, None));
+        let mut unit = greeting();
+        unit.splice(6..11, b"");
+        assert_eq!(unit.field("second"), Some(&b""[..]));
+        unit.splice(4..99, b"!");
+        assert_eq!(unit.bytes, "hell!");
     }
 
     #[test]

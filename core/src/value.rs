@@ -29,6 +29,33 @@ pub enum Form {
     Bytes,
     /// A regular expression over bytes.
     Pattern,
+    /// The name of a field that the protocol's units have.
+    Field,
+    /// Text that a type of a plug-in's own has to take.
+    Own(&'static OwnForm),
+}
+
+/// A form of a plug-in's own; see [`Written`](crate::Written).
+#[derive(Clone, Copy)]
+pub struct OwnForm {
+    /// The placeholder for it in help texts.
+    pub name: &'static str,
+    /// Whether a text is of this form; what was expected where it is not.
+    pub check: fn(&str) -> Result<(), String>,
+}
+
+impl PartialEq for OwnForm {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for OwnForm {}
+
+impl fmt::Debug for OwnForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
 }
 
 impl Form {
@@ -45,6 +72,8 @@ impl Form {
             Form::Text => "text",
             Form::Bytes => "bytes",
             Form::Pattern => "pattern",
+            Form::Field => "field",
+            Form::Own(own) => own.name,
         }
     }
 
@@ -62,9 +91,13 @@ impl Form {
             Form::Time => Value::Time(time(text)?),
             Form::Size => Value::Size(Size(size(text)?)),
             Form::Rate => Value::Rate(Rate(rate(text)?)),
-            Form::Text => Value::Text(text.to_owned()),
+            Form::Text | Form::Field => Value::Text(text.to_owned()),
             Form::Bytes => Value::Bytes(bytes(text)?),
             Form::Pattern => Value::Pattern(Pattern::new(text)?),
+            Form::Own(own) => {
+                (own.check)(text)?;
+                Value::Text(text.to_owned())
+            }
         })
     }
 }
@@ -88,17 +121,23 @@ pub enum Value {
     Size(Size),
     /// See [`Form::Rate`].
     Rate(Rate),
-    /// See [`Form::Text`].
+    /// See [`Form::Text`], [`Form::Field`] and [`Form::Own`].
     Text(String),
     /// See [`Form::Bytes`].
     Bytes(Bytes),
     /// See [`Form::Pattern`].
     Pattern(Pattern),
+    /// What a repeated option was given, in order.
+    List(Vec<Value>),
 }
 
 /// A probability from 0 to 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub struct Chance(pub f64);
+
+/// The name of a field, such as `checksum`; whether there is one is up to the protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldName(pub String);
 
 /// A number of bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

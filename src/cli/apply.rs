@@ -21,8 +21,8 @@ pub(super) fn apply(
     registry: &Registry,
     matches: &ArgMatches,
 ) -> Result<(), Failure> {
-    let rules = args.breaking.rules(registry, matches)?;
-    let protocol = args.breaking.protocol(registry, matches)?.protocol;
+    let (speaking, rules) = args.breaking.read(registry, matches)?;
+    let protocol = speaking.protocol;
     let seed = args.breaking.seed();
     let settings = Settings {
         buffer: args.breaking.buffer,

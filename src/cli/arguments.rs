@@ -5,7 +5,7 @@ use crate::endpoint::{Connect, Listen};
 use crate::rule::{Defaults, Rule, Rules};
 use chenapan_core::{Direction, Form, Instances, OptionSpec, Protocol, Registry, Size, Value};
 use clap::builder::PossibleValuesParser;
-use clap::{Arg, ArgMatches, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -235,6 +235,7 @@ fn flags(registry: &Registry) -> Vec<Arg> {
             .help_heading(format!("Options of {sort} {name}"))
             .hide_short_help(true)
             .hide_possible_values(true);
+        let arg = if spec.repeated { arg.action(ArgAction::Append) } else { arg };
         match (spec.form, spec.choices) {
             (Form::Flag, _) => arg.num_args(0..=1).default_missing_value("yes"),
             (_, []) => arg,
@@ -254,9 +255,10 @@ fn help(spec: &OptionSpec) -> String {
     } else {
         format!(" One of {}.", spec.choices.join(", "))
     };
+    let repeated = if spec.repeated { " May be repeated." } else { "" };
     match spec.default {
-        Some("" | "none") | None => format!("{}{choices}", spec.summary()),
-        Some(default) => format!("{}{choices} [default: {default}]", spec.summary()),
+        Some("" | "none") | None => format!("{}{choices}{repeated}", spec.summary()),
+        Some(default) => format!("{}{choices}{repeated} [default: {default}]", spec.summary()),
     }
 }
 
@@ -271,11 +273,11 @@ fn given(
     name: &str,
     options: &[OptionSpec],
 ) -> Vec<(String, String)> {
-    let value = |spec: &OptionSpec| {
-        let text = matches.get_one::<String>(&id(sort, name, spec))?;
-        Some((spec.name.to_owned(), text.clone()))
+    let values = |spec: &OptionSpec| {
+        let texts = matches.get_many::<String>(&id(sort, name, spec)).unwrap_or_default();
+        texts.map(|text| (spec.name.to_owned(), text.clone())).collect::<Vec<_>>()
     };
-    options.iter().filter_map(value).collect()
+    options.iter().flat_map(values).collect()
 }
 
 /// A protocol that was asked for.
@@ -285,12 +287,20 @@ pub(super) struct Speaking {
 }
 
 impl Breaking {
-    /// The rules that were asked for, with what the generated flags say.
-    pub(super) fn rules(
+    /// The protocol and the rules that were asked for, with what the generated flags say.
+    pub(super) fn read(
         &self,
         registry: &Registry,
         matches: &ArgMatches,
-    ) -> Result<Rules, Failure> {
+    ) -> Result<(Speaking, Rules), Failure> {
+        let speaking = self.protocol(registry, matches)?;
+        let rules = self.rules(registry, matches)?;
+        let fits = rules.fit(&*speaking.protocol, speaking.name);
+        fits.map_err(|error| Failure::usage(format!("--behavior: {error}")))?;
+        Ok((speaking, rules))
+    }
+
+    fn rules(&self, registry: &Registry, matches: &ArgMatches) -> Result<Rules, Failure> {
         let mut defaults = Defaults::new();
         for entry in registry.behaviors() {
             let given = given(matches, "behavior", entry.name, entry.options);
@@ -314,29 +324,16 @@ impl Breaking {
         Ok(Rules::new(rules))
     }
 
-    /// The protocol that was asked for.
-    pub(super) fn protocol(
-        &self,
-        registry: &Registry,
-        matches: &ArgMatches,
-    ) -> Result<Speaking, Failure> {
+    fn protocol(&self, registry: &Registry, matches: &ArgMatches) -> Result<Speaking, Failure> {
         let fail = |what: String| Failure::Usage(format!("--protocol: {what}"));
         let parts = crate::notation::parts(&self.protocol, ':');
         let mut parts = parts.map_err(|error| fail(error.to_string()))?.into_iter();
         let name = parts.next().map(|part| part.value).unwrap_or_default();
         let entry = registry.find_protocol(&name).map_err(|error| fail(error.to_string()))?;
-        let mut options = Vec::new();
-        for part in parts {
-            let key = part.key.ok_or_else(|| {
-                fail(format!("{:?}: {:?}: expected option=value", self.protocol, part.value))
-            })?;
-            options.push((key, part.value));
-        }
-        for (option, value) in given(matches, "protocol", entry.name, entry.options) {
-            if !options.iter().any(|(known, _)| *known == option) {
-                options.push((option, value));
-            }
-        }
+        let mut options = crate::notation::given(parts, entry.options)
+            .map_err(|what| fail(format!("{:?}: {what}", self.protocol)))?;
+        let flags = given(matches, "protocol", entry.name, entry.options);
+        crate::notation::complete(&mut options, flags);
         for other in registry.protocols().iter().filter(|other| other.name != entry.name) {
             if let Some((option, _)) = given(matches, "protocol", other.name, other.options).first()
             {

@@ -47,6 +47,10 @@ pub(super) fn topic(registry: &Registry, topic: Option<&str>) -> Result<String, 
     }
     if let Some(entry) = registry.protocols().iter().find(|entry| entry.name == topic) {
         let mut page = page("protocol", entry.name, entry.paragraphs(), entry.options);
+        let fields = entry.fields();
+        if !fields.is_empty() {
+            let _ = write!(page, "\nFields:\n{}", wrap(&fields.join(", "), "  "));
+        }
         let _ = write!(
             page,
             "\nExample:\n  chenapan --listen 8000 --backend 127.0.0.1:80 --protocol {}\n",
@@ -111,9 +115,10 @@ fn page(sort: &str, name: &str, about: Vec<String>, options: &[OptionSpec]) -> S
             Some(default) => default.to_owned(),
             None => format!("must be given, such as {}", spec.example),
         };
+        let repeated = if spec.repeated { "; may be repeated" } else { "" };
         let _ = write!(
             page,
-            "  {} ({form}; {default})\n{}",
+            "  {} ({form}; {default}{repeated})\n{}",
             spec.name,
             wrap(&spec.summary(), "      ")
         );

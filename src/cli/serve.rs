@@ -16,8 +16,7 @@ pub(super) fn serve(
     registry: &Registry,
     matches: &ArgMatches,
 ) -> Result<(), Failure> {
-    let rules = args.breaking.rules(registry, matches)?;
-    let speaking = args.breaking.protocol(registry, matches)?;
+    let (speaking, rules) = args.breaking.read(registry, matches)?;
     let backend = args.backend.clone().ok_or_else(|| Failure::usage("--backend is missing"))?;
     let seed = args.breaking.seed();
     let config = Config {

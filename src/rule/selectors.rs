@@ -1,10 +1,9 @@
 //! When a rule applies: the selectors that all behaviors share.
 
 use chenapan_core::{
-    Chance, Connection, Directions, Fault, Form, Kind, OptionError, OptionSpec, Pattern, Unit,
-    Values, nearest,
+    Chance, Connection, Directions, Form, Kind, Networks, OptionError, OptionSpec, Pattern, Unit,
+    Values, Written, nearest,
 };
-use std::net::IpAddr;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -47,7 +46,7 @@ const fn row(
     example: &'static str,
 ) -> OptionSpec {
     let default = Some("none");
-    OptionSpec { name, help, form, optional: true, default, example, choices: &[] }
+    OptionSpec { name, help, form, optional: true, repeated: false, default, example, choices: &[] }
 }
 
 const fn text(name: &'static str, help: &'static str, example: &'static str) -> OptionSpec {
@@ -67,7 +66,7 @@ pub(crate) struct Selectors {
     skip: u64,
     every: u64,
     connections: Connections,
-    sources: Vec<Network>,
+    sources: Option<Networks>,
     pub(crate) window: Range<Duration>,
     pub(crate) bytes: Range<u64>,
     matching: Option<Pattern>,
@@ -91,20 +90,20 @@ impl Selectors {
         let label = text("label").map(|glob| Pattern::glob(&glob));
         let every = values.get::<Option<u64>>("every").unwrap_or(1);
         if every == 0 {
-            return Err(fault("every", "expected 1 or more"));
+            return Err(OptionError::value("every", "expected 1 or more"));
         }
         Ok(Self {
             directions,
             chance: 0.0..chance.0,
             per_connection: text("per").as_deref() == Some("connection"),
             only: read("only", text("only"), kinds)?.unwrap_or_default(),
-            label: label.transpose().map_err(|wrong| fault("label", &wrong))?,
+            label: label.transpose().map_err(|wrong| OptionError::value("label", wrong))?,
             first: values.get("first"),
             skip: values.get::<Option<u64>>("skip").unwrap_or(0),
             every,
             connections: read("connections", text("connections"), Connections::parse)?
                 .unwrap_or(Connections::Range(1..u64::MAX)),
-            sources: read("source", text("source"), networks)?.unwrap_or_default(),
+            sources: read("source", text("source"), Networks::read)?,
             window: read("window", text("window"), window)?
                 .unwrap_or(Duration::ZERO..Duration::MAX),
             bytes: read("bytes", text("bytes"), |text| span(text, Form::Size))?
@@ -115,11 +114,13 @@ impl Selectors {
 
     /// Whether a rule can apply to this connection at all.
     pub(crate) fn connection(&self, connection: &Connection) -> bool {
-        let source = connection.source.map(|address| address.ip().to_canonical());
+        let source = connection.source.map(|address| address.ip());
         !self.chance.is_empty()
             && self.connections.include(connection.number)
-            && (self.sources.is_empty()
-                || source.is_some_and(|ip| self.sources.iter().any(|net| net.includes(ip))))
+            && self
+                .sources
+                .as_ref()
+                .is_none_or(|networks| source.is_some_and(|address| networks.include(address)))
     }
 
     /// Whether a unit meets every selector that looks at the unit itself.
@@ -155,16 +156,12 @@ impl Selectors {
     }
 }
 
-fn fault(option: &str, wrong: &str) -> OptionError {
-    OptionError { option: option.to_owned(), fault: Fault::Value(wrong.to_owned()) }
-}
-
 fn read<T>(
     option: &str,
     text: Option<String>,
     parse: impl FnOnce(&str) -> Result<T, String>,
 ) -> Result<Option<T>, OptionError> {
-    text.map(|text| parse(&text).map_err(|wrong| fault(option, &wrong))).transpose()
+    text.map(|text| parse(&text).map_err(|wrong| OptionError::value(option, wrong))).transpose()
 }
 
 fn kinds(text: &str) -> Result<Vec<Kind>, String> {
@@ -216,51 +213,6 @@ impl Connections {
             Connections::Every(step) => number.is_multiple_of(*step),
         }
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Network {
-    address: IpAddr,
-    prefix: u32,
-}
-
-impl Network {
-    fn includes(&self, other: IpAddr) -> bool {
-        let shift = |bits: u32| bits - self.prefix;
-        match (self.address, other) {
-            (IpAddr::V4(net), IpAddr::V4(ip)) => {
-                (net.to_bits() ^ ip.to_bits()).checked_shr(shift(32)).unwrap_or(0) == 0
-            }
-            (IpAddr::V6(net), IpAddr::V6(ip)) => {
-                (net.to_bits() ^ ip.to_bits()).checked_shr(shift(128)).unwrap_or(0) == 0
-            }
-            _ => false,
-        }
-    }
-}
-
-fn networks(text: &str) -> Result<Vec<Network>, String> {
-    let network = |text: &str| {
-        let text = text.trim();
-        let wrong =
-            || format!("{text:?} is no network; write it like 10.0.0.0/8 or [2001:db8::]/32");
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix)),
-            None => (text, None),
-        };
-        let address = address.trim_start_matches('[').trim_end_matches(']');
-        let address: IpAddr = address.parse().map_err(|_| wrong())?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = match prefix {
-            Some(prefix) => prefix.parse().map_err(|_| wrong())?,
-            None => most,
-        };
-        if prefix > most {
-            return Err(wrong());
-        }
-        Ok(Network { address, prefix })
-    };
-    text.split(',').map(network).collect()
 }
 
 fn window(text: &str) -> Result<Range<Duration>, String> {

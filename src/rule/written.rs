@@ -49,25 +49,8 @@ fn rule(text: &str, registry: &Registry, defaults: &Defaults) -> Result<Rule, Ru
         _ => return Err(wrong(text, "expected a behavior's name first, as in delay:sleep=2s")),
     };
     let entry = registry.find_behavior(name.trim())?;
-    let mut given = Vec::new();
-    for part in parts {
-        let flag = |name: &str| {
-            entry.options.iter().any(|spec| spec.name == name && spec.form == Form::Flag)
-        };
-        match part.key {
-            Some(key) => given.push((key, part.value)),
-            None if flag(&part.value) => given.push((part.value, "yes".to_owned())),
-            None => {
-                let say = format!("{:?}: expected option=value", part.value);
-                return Err(wrong(text, &say));
-            }
-        }
-    }
-    for (option, value) in defaults.get(entry.name).into_iter().flatten() {
-        if !given.iter().any(|(name, _)| name == option) {
-            given.push((option.clone(), value.clone()));
-        }
-    }
+    let mut given = notation::given(parts, entry.options).map_err(|what| wrong(text, &what))?;
+    notation::complete(&mut given, defaults.get(entry.name).cloned().unwrap_or_default());
     Rule::new(entry, given.iter().map(|(name, value)| (name.as_str(), value.as_str())))
 }
 

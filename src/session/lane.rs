@@ -6,7 +6,7 @@ use super::{Facts, Record};
 use crate::journal::Entry;
 use crate::rule::Rules;
 use bytes::BytesMut;
-use chenapan_core::{Direction, Handled, Interest, Step, Unit, Verdict};
+use chenapan_core::{Direction, Handled, Interest, Remedy, Step, Unit, Verdict};
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +20,8 @@ pub(super) struct Lane {
     pub(super) input: BytesMut,
     /// Whether the protocol has called the rest opaque.
     pub(super) opaque: bool,
+    /// The age of the connection at which reading began.
+    begun: Option<Duration>,
     /// How many bytes were taken off the input or passed by.
     pub(super) offset: u64,
     /// Whether the sender has ended its stream.
@@ -64,6 +66,7 @@ impl Lane {
         Self {
             input: BytesMut::new(),
             opaque: false,
+            begun: None,
             offset: 0,
             ended: false,
             finished: false,
@@ -112,7 +115,8 @@ impl Lane {
     }
 
     /// Asks the protocol whether there is anything to cut in this direction at all.
-    pub(super) fn begin(&mut self, facts: &mut Facts) {
+    pub(super) fn begin(&mut self, facts: &mut Facts, now: Duration) {
+        self.begun = Some(now);
         let handled = facts.protocol.handle(self.direction, &mut BytesMut::new());
         self.opaque = handled == Ok(Handled::Opaque);
     }
@@ -129,6 +133,11 @@ impl Lane {
             self.eof_judged = true;
             self.judge_eof(&[], now, facts, record);
         }
+    }
+
+    /// Whether the protocol has yet to say what came in.
+    pub(super) fn waits(&self) -> bool {
+        !self.opaque && !self.input.is_empty()
     }
 
     /// Whether [`Lane::advance`] could do anything.
@@ -245,8 +254,20 @@ impl Lane {
         }
     }
 
+    /// When what is incomplete is too late.
+    fn deadline(&self, facts: &Facts) -> Option<Duration> {
+        if self.opaque || self.stopped() {
+            return None;
+        }
+        Some(self.begun?.saturating_add(facts.protocol.deadline(self.direction)?))
+    }
+
     /// Wakes the rules whose time has come, and goes on where one hung for a time only.
-    pub(super) fn wake(&mut self, facts: &Facts, record: &mut Record, now: Duration) {
+    pub(super) fn wake(&mut self, facts: &mut Facts, record: &mut Record, now: Duration) {
+        if self.deadline(facts).is_some_and(|deadline| deadline <= now) {
+            let remedy = facts.protocol.give_up(self.direction);
+            self.give_up("not whole in time".into(), remedy, facts, record, now);
+        }
         let hung = self.hang.take_if(|hang| hang.until.is_some_and(|until| until <= now));
         self.resume(hung, facts, record, now);
         for index in 0..self.chain.len() {
@@ -269,12 +290,12 @@ impl Lane {
     }
 
     /// When the next rule wants to be woken.
-    pub(super) fn next_wake(&self) -> Option<Duration> {
+    pub(super) fn next_wake(&self, facts: &Facts) -> Option<Duration> {
         if self.closing {
             return None;
         }
         let until = self.hang.as_ref().and_then(|hang| hang.until);
-        self.chain.iter().filter_map(Link::wake).chain(until).min()
+        self.chain.iter().filter_map(Link::wake).chain(until).chain(self.deadline(facts)).min()
     }
 
     /// Asks the link of one rule about the new connection; none where it has no say.
@@ -414,20 +435,23 @@ impl Lane {
                     return Some((unit, Interest::Units));
                 }
                 Ok(Handled::Unit(_) | Handled::Opaque) => self.opaque = true,
-                Ok(Handled::Incomplete(_)) if self.ended => {
-                    self.give_up("end of stream inside a unit".into(), facts, record, now);
+                Ok(Handled::Hold) => return None,
+                Ok(Handled::Incomplete(_)) => {
+                    let what = match () {
+                        () if self.ended => "end of stream inside a unit",
+                        () if self.input.len() >= facts.settings.buffer => {
+                            "unit larger than the buffer"
+                        }
+                        () => return None,
+                    };
+                    let remedy = facts.protocol.give_up(self.direction);
+                    self.give_up(what.into(), remedy, facts, record, now);
                 }
-                Ok(Handled::Incomplete(_)) if self.input.len() >= facts.settings.buffer => {
-                    self.give_up("unit larger than the buffer".into(), facts, record, now);
-                }
-                Ok(Handled::Incomplete(_)) => return None,
                 Err(error) => {
                     let what = format!("malformed at byte {}: {}", error.offset, error.message);
-                    self.give_up(what.into(), facts, record, now);
-                    if facts.settings.strict {
-                        self.push_end(Item::Close, now);
-                        return None;
-                    }
+                    let strict = facts.settings.strict;
+                    let remedy = if strict { Remedy::Close } else { error.remedy };
+                    self.give_up(what.into(), remedy, facts, record, now);
                 }
             }
         }
@@ -444,10 +468,11 @@ impl Lane {
         Some((unit, Interest::Everything))
     }
 
-    /// What cannot be parsed is not the proxy's business: the rest is opaque.
+    /// What cannot be parsed is not the proxy's business: the rest is opaque, or the end.
     fn give_up(
         &mut self,
         what: Cow<'static, str>,
+        remedy: Remedy,
         facts: &Facts,
         record: &mut Record,
         now: Duration,
@@ -462,8 +487,12 @@ impl Lane {
                 offset: self.offset,
                 length: self.input.len() as u64,
                 rule: "protocol".into(),
-                what,
+                what: if remedy == Remedy::Close { format!("{what}, close").into() } else { what },
             });
+        }
+        if remedy == Remedy::Close {
+            self.input.clear();
+            self.push_end(Item::Close, now);
         }
     }
 

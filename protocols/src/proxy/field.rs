@@ -2,21 +2,20 @@
 //!
 //! It names what stands on the wire, whether receivers go by it or not.
 
-use super::tlv::CRC32C;
 use super::v2::FIXED;
-use super::{Family, Header, v1, v2};
+use super::{Family, Header, tlv, v1, v2};
 use chenapan_core::Field;
-use std::ops::Range;
 
 /// The fields of the bytes that this header was read from, or would be packed into.
 ///
 /// | version | names, in wire order |
 /// |---|---|
 /// | 1 | keyword, family, source-address, destination-address, source-port, destination-port, line-end |
-/// | 2 | signature, version, command (one byte), family, length, source-address, destination-address, source-port, destination-port, then for each TLV tlv-type, tlv-length, tlv-value |
+/// | 2 | signature, version and command (four bits each), family and transport (four bits each), length, source-address, destination-address, source-port, destination-port, then for each TLV tlv-type, tlv-length, tlv-value |
 ///
-/// The value of the first TLV with a checksum is `checksum`, too. UNIX paths have no ports. Behind
-/// `UNKNOWN` there are no addresses to name.
+/// The value of a TLV of a registered type is also called by its type: alpn, authority, checksum,
+/// noop, unique-id, ssl, netns. UNIX paths have no ports. Behind `UNKNOWN` there are no addresses
+/// to name.
 pub fn fields(header: &Header) -> Vec<Field> {
     match header {
         Header::V1(header) => line(header),
@@ -24,57 +23,122 @@ pub fn fields(header: &Header) -> Vec<Field> {
     }
 }
 
+/// The names that fields of a line may have.
+pub const LINE: &[&str] = &[
+    "keyword",
+    "family",
+    "source-address",
+    "destination-address",
+    "source-port",
+    "destination-port",
+    "line-end",
+];
+
+/// The names that fields of a binary header may have.
+pub const BINARY: &[&str] = &[
+    "signature",
+    "version",
+    "command",
+    "family",
+    "transport",
+    "length",
+    "source-address",
+    "destination-address",
+    "source-port",
+    "destination-port",
+    "tlv-type",
+    "tlv-length",
+    "tlv-value",
+    "alpn",
+    "authority",
+    "checksum",
+    "noop",
+    "unique-id",
+    "ssl",
+    "netns",
+];
+
+/// The names that fields of a header of either version may have.
+pub const EITHER: &[&str] = &[
+    "keyword",
+    "signature",
+    "version",
+    "command",
+    "family",
+    "transport",
+    "length",
+    "source-address",
+    "destination-address",
+    "source-port",
+    "destination-port",
+    "line-end",
+    "tlv-type",
+    "tlv-length",
+    "tlv-value",
+    "alpn",
+    "authority",
+    "checksum",
+    "noop",
+    "unique-id",
+    "ssl",
+    "netns",
+];
+
 fn line(header: &v1::Header) -> Vec<Field> {
-    let names = [
-        "keyword",
-        "family",
-        "source-address",
-        "destination-address",
-        "source-port",
-        "destination-port",
-    ];
     // What follows UNKNOWN is not for anybody to read.
-    let count = if header.addresses().is_some() { names.len() } else { 2 };
+    let count = if header.addresses().is_some() { 6 } else { 2 };
     let text = header.line().strip_suffix(b"\r\n").unwrap_or(header.line());
     let mut fields = Vec::with_capacity(7);
     let mut at = 0;
-    for (&name, word) in names.iter().zip(text.split(|&byte| byte == b' ')).take(count) {
-        fields.push(Field { name, range: at..at + word.len() });
+    for (&name, word) in LINE.iter().zip(text.split(|&byte| byte == b' ')).take(count) {
+        fields.push(Field::new(name, at..at + word.len()));
         at += word.len() + 1;
     }
-    fields.push(Field { name: "line-end", range: text.len()..header.line().len() });
+    fields.push(Field::new("line-end", text.len()..header.line().len()));
     fields
 }
 
 fn binary(header: &v2::Header) -> Vec<Field> {
-    let mut fields = Vec::with_capacity(9);
-    let mut name = |name, range: Range<usize>| fields.push(Field { name, range });
-    name("signature", 0..12);
-    name("version", 12..13);
-    name("command", 12..13);
-    name("family", 13..14);
-    name("length", 14..FIXED);
+    let mut fields = vec![
+        Field::new("signature", 0..12),
+        Field::new("version", 12..13).bits(0xf0),
+        Field::new("command", 12..13).bits(0x0f),
+        Field::new("family", 13..14).bits(0xf0),
+        Field::new("transport", 13..14).bits(0x0f),
+        Field::new("length", 14..FIXED),
+    ];
     let mut at = FIXED;
     let end = FIXED + header.address_block().len();
-    for (field, size) in addresses(header.family()) {
+    for (name, size) in addresses(header.family()) {
         if at + size <= end {
-            name(field, at..at + size);
+            fields.push(Field::new(name, at..at + size));
             at += size;
         }
     }
-    let mut summed = false;
     for tlv in header.tlvs() {
         let value = at + 3..at + 3 + tlv.value.len();
-        name("tlv-type", at..at + 1);
-        name("tlv-length", at + 1..at + 3);
-        name("tlv-value", value.clone());
+        fields.push(Field::new("tlv-type", at..at + 1));
+        fields.push(Field::new("tlv-length", at + 1..at + 3));
+        fields.push(Field::new("tlv-value", value.clone()));
         at = value.end;
-        if tlv.kind == CRC32C && !summed {
-            name("checksum", value);
-            summed = true;
+        if let Some(name) = registered(tlv.kind) {
+            fields.push(Field::new(name, value));
         }
     }
     fields
+}
+
+fn registered(kind: u8) -> Option<&'static str> {
+    Some(match kind {
+        tlv::ALPN => "alpn",
+        tlv::AUTHORITY => "authority",
+        tlv::CRC32C => "checksum",
+        tlv::NOOP => "noop",
+        tlv::UNIQUE_ID => "unique-id",
+        tlv::SSL => "ssl",
+        tlv::NETNS => "netns",
+        _ => return None,
+    })
 }
 
 /// The fields of an address block and their sizes [2.2].
@@ -98,6 +162,7 @@ fn addresses(family: Family) -> impl Iterator<Item = (&'static str, usize)> {
 mod tests {
     use super::*;
     use crate::proxy::{Profile, unpack};
+    use std::ops::Range;
 
     fn named(input: &'static [u8]) -> Vec<(&'static str, &'static [u8])> {
         let (header, _) = unpack(input, &Profile::default()).unwrap();
@@ -131,11 +196,12 @@ mod tests {
         let checked = Profile { checksum: crate::proxy::Verification::Skip, ..Profile::default() };
         let (unpacked, size) = unpack(header, &checked).unwrap();
         let fields = fields(&unpacked);
-        let expected: [(&str, Range<usize>); 16] = [
+        let expected: [(&str, Range<usize>); 18] = [
             ("signature", 0..12),
             ("version", 12..13),
             ("command", 12..13),
             ("family", 13..14),
+            ("transport", 13..14),
             ("length", 14..16),
             ("source-address", 16..20),
             ("destination-address", 20..24),
@@ -144,12 +210,18 @@ mod tests {
             ("tlv-type", 28..29),
             ("tlv-length", 29..31),
             ("tlv-value", 31..32),
+            ("noop", 31..32),
             ("tlv-type", 32..33),
             ("tlv-length", 33..35),
             ("tlv-value", 35..39),
             ("checksum", 35..39),
         ];
-        assert_eq!(fields, expected.map(|(name, range)| Field { name, range }));
+        let found: Vec<_> = fields.iter().map(|field| (field.name, field.range.clone())).collect();
+        assert_eq!(found, expected);
+        let masks: Vec<_> = fields.iter().take(6).map(|field| field.mask).collect();
+        assert_eq!(masks, [0xff, 0xf0, 0x0f, 0xf0, 0x0f, 0xff]);
+        assert!(fields.iter().all(|field| BINARY.contains(&field.name)));
+        assert!(LINE.iter().chain(BINARY).all(|name| EITHER.contains(name)));
         assert_eq!(size, 39);
     }
 
@@ -160,13 +232,13 @@ mod tests {
             b"\r\n\r\n\0\r\nQUIT\n\x20\x11\0\x0c\xcb\0\x71\x07\xc6\x33\x64\x09\xc8\x22\x20\xfb",
         );
         assert_eq!(
-            local[5..],
+            local[6..],
             ["source-address", "destination-address", "source-port", "destination-port"]
         );
-        assert_eq!(names(b"\r\n\r\n\0\r\nQUIT\n\x20\x11\0\0").len(), 5);
+        assert_eq!(names(b"\r\n\r\n\0\r\nQUIT\n\x20\x11\0\0").len(), 6);
         assert_eq!(
-            names(b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\x03\x04\0\0")[5..],
-            ["tlv-type", "tlv-length", "tlv-value"]
+            names(b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\x03\x04\0\0")[6..],
+            ["tlv-type", "tlv-length", "tlv-value", "noop"]
         );
     }
 }

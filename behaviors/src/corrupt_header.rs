@@ -1,0 +1,253 @@
+//! Damages a field of a header.
+
+use bytes::Bytes;
+use chenapan_core::{
+    Behavior, Context, Dice, Field, FieldName, Interest, Kind, OptionError, Unit, Verdict, plugin,
+};
+
+plugin! {
+    /// Damages one field of a header; the rest of the header stays right.
+    ///
+    /// `flip`: one bit of the field is flipped. `set`: the field becomes `value`. `random`: it
+    /// becomes other bytes. `zero`: all of its bits become 0. `missing`: it is taken out.
+    /// `swap-case`: capital letters become small ones and the other way round. `extra-space`: a
+    /// space comes in before it. `lf-only` and `cr-only`: the line end becomes a lone LF or CR,
+    /// whatever the field.
+    ///
+    /// Lengths and checksums of the header are made right again, apart from the field itself, so
+    /// that exactly one thing is wrong. A header without the field, or whose field is like that
+    /// already, passes as it is. What has no header is never touched.
+    pub struct CorruptHeader = "corrupt-header", Upstream {
+        /// The field; unless given, one of those that the header has is drawn.
+        field: Option<FieldName> = "none",
+        /// What happens to it.
+        how: String = "flip" in &[
+            "flip", "set", "random", "zero", "missing", "swap-case", "extra-space", "lf-only",
+            "cr-only"
+        ],
+        /// What it becomes with `set`; a part of a byte becomes the lowest bits of this.
+        value: Option<Bytes> = "none",
+        /// Whether lengths and checksums are made right again.
+        seal: bool = "yes",
+    }
+}
+
+impl Behavior for CorruptHeader {
+    fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
+        if unit.kind != Kind::Header {
+            return Verdict::Forward;
+        }
+        let Some(Field { name, range, mask }) = self.choose(unit, &mut cx.dice) else {
+            return Verdict::Forward;
+        };
+        let Some(before) = unit.bytes.get(range.clone()) else {
+            return Verdict::Forward;
+        };
+        let after = self.damaged(before, mask, &mut cx.dice);
+        if after == before {
+            return Verdict::Forward;
+        }
+        let offset = unit.offset + range.start as u64;
+        unit.splice(range, &after);
+        if self.seal {
+            cx.protocol.seal(unit, name);
+        }
+        cx.record(offset, format!("{name}: {}", self.how));
+        Verdict::Forward
+    }
+
+    fn interest(&self) -> Interest {
+        Interest::Units
+    }
+
+    fn check(&self) -> Result<(), OptionError> {
+        match (&*self.how, &self.value) {
+            ("set", None) => {
+                Err(OptionError::value("value", "must be given with how=set, such as 0x00"))
+            }
+            ("set", Some(_)) | (_, None) => Ok(()),
+            (_, Some(_)) => Err(OptionError::value("value", "goes with how=set only")),
+        }
+    }
+}
+
+impl CorruptHeader {
+    fn choose(&self, unit: &Unit, dice: &mut Dice) -> Option<Field> {
+        let name = match (&*self.how, &self.field) {
+            ("lf-only" | "cr-only", _) => "line-end",
+            (_, Some(FieldName(name))) => name,
+            (how, None) => {
+                let letters = |field: &&Field| {
+                    let bytes = unit.bytes.get(field.range.clone()).unwrap_or_default();
+                    bytes.iter().any(u8::is_ascii_alphabetic)
+                };
+                let suits = |field: &&Field| match how {
+                    "swap-case" => letters(field),
+                    _ => !field.range.is_empty(),
+                };
+                let suitable = || unit.fields.iter().filter(suits);
+                let index = dice.below(suitable().count() as u64);
+                return suitable().nth(index as usize).cloned();
+            }
+        };
+        unit.named(name).cloned()
+    }
+
+    fn damaged(&self, before: &[u8], mask: u8, dice: &mut Dice) -> Vec<u8> {
+        let mut after = before.to_vec();
+        match &*self.how {
+            "flip" => flip(&mut after, mask, dice),
+            "set" => {
+                let value = self.value.as_deref().unwrap_or_default();
+                match (mask, value.last()) {
+                    (0xff, _) | (_, None) => return value.to_vec(),
+                    (_, Some(bits)) => after.iter_mut().for_each(|byte| {
+                        *byte = *byte & !mask | bits << mask.trailing_zeros() & mask;
+                    }),
+                }
+            }
+            "random" => {
+                let mut noise = vec![0; after.len()];
+                dice.fill(&mut noise);
+                for (byte, noise) in after.iter_mut().zip(noise) {
+                    *byte ^= noise & mask;
+                }
+                if after == before {
+                    flip(&mut after, mask, dice);
+                }
+            }
+            "zero" => after.iter_mut().for_each(|byte| *byte &= !mask),
+            "missing" if mask == 0xff => after.clear(),
+            "missing" => after.iter_mut().for_each(|byte| *byte &= !mask),
+            "swap-case" => after.iter_mut().filter(|byte| byte.is_ascii_alphabetic()).for_each(
+                // The bit that tells them apart.
+                |byte| *byte ^= 0x20,
+            ),
+            "extra-space" => after.insert(0, b' '),
+            "lf-only" => return b"\n".to_vec(),
+            _ => return b"\r".to_vec(),
+        }
+        after
+    }
+}
+
+/// Flips one of the bits that belong to the field.
+fn flip(bytes: &mut [u8], mask: u8, dice: &mut Dice) {
+    let bits = (0..8).map(|bit| 1 << bit).filter(|bit| mask & bit != 0);
+    let bits: Vec<u8> = bits.collect();
+    let draw = dice.below((bytes.len() * bits.len()) as u64) as usize;
+    if let Some(byte) = bytes.get_mut(draw / bits.len().max(1)) {
+        *byte ^= bits[draw % bits.len()];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::letter::{self, Letter};
+    use chenapan_core::testing::{Judge, configured};
+
+    fn damaged(options: &[(&str, &str)], seed: u64) -> (Vec<u8>, Vec<String>) {
+        let mut judge = Judge::new(seed).with_protocol(Box::new(Letter));
+        let (verdict, unit) =
+            judge.unit(&mut configured::<CorruptHeader>(options), letter::header());
+        assert_eq!(verdict, Verdict::Forward);
+        let told = judge.damage.iter().map(|damage| format!("{} {}", damage.offset, damage.what));
+        (unit.bytes.to_vec(), told.collect())
+    }
+
+    fn bytes(options: &[(&str, &str)]) -> Vec<u8> {
+        damaged(options, 1).0
+    }
+
+    #[test]
+    fn one_bit_of_the_field_flips_and_the_sum_is_right_again() {
+        for seed in 0..50 {
+            let (bytes, told) = damaged(&[("field", "name")], seed);
+            let bits: u32 =
+                bytes[..5].iter().zip(b"Alice").map(|(a, b)| (a ^ b).count_ones()).sum();
+            assert_eq!(bits, 1);
+            assert_eq!((bytes[5], bytes.len()), (letter::HEADER[5], letter::HEADER.len()));
+            assert!(letter::right(&bytes));
+            assert_eq!(told, ["0 name: flip"]);
+        }
+    }
+
+    #[test]
+    fn without_sealing_and_for_the_sum_itself_the_sum_is_wrong() {
+        assert!(!letter::right(&bytes(&[("field", "name"), ("seal", "no")])));
+        let sum = bytes(&[("field", "checksum")]);
+        assert!(!letter::right(&sum));
+        assert_eq!(sum[..6], letter::HEADER[..6]);
+    }
+
+    #[test]
+    fn only_the_bits_of_the_field_change() {
+        for how in ["flip", "random", "zero", "missing"] {
+            for seed in 0..20 {
+                let (bytes, _) = damaged(&[("field", "high"), ("how", how)], seed);
+                assert_eq!(bytes[5] & 0x0f, letter::HEADER[5] & 0x0f, "{how}");
+                assert_ne!(bytes[5], letter::HEADER[5], "{how}");
+                assert!(letter::right(&bytes));
+            }
+        }
+        let set = bytes(&[("field", "low"), ("how", "set"), ("value", "0x0f")]);
+        assert_eq!(set[5], 0x2f);
+        let set = bytes(&[("field", "high"), ("how", "set"), ("value", "0x0f")]);
+        assert_eq!(set[5], 0xf1);
+    }
+
+    #[test]
+    fn text_is_damaged_as_text() {
+        let front = |how: &str| {
+            let bytes = bytes(&[("field", "name"), ("how", how), ("seal", "no")]);
+            String::from_utf8_lossy(&bytes[..5]).into_owned()
+        };
+        assert_eq!(front("swap-case"), "aLICE");
+        assert_eq!(front("extra-space"), " Alic");
+        assert_eq!(front("zero"), "\0\0\0\0\0");
+        let set = bytes(&[("field", "name"), ("how", "set"), ("value", "Bo"), ("seal", "no")]);
+        assert_eq!(set[..3], [b'B', b'o', 0x21]);
+        assert_eq!(set[2..], letter::HEADER[5..]);
+        let missing = bytes(&[("field", "name"), ("how", "missing"), ("seal", "no")]);
+        assert_eq!(missing, letter::HEADER[5..]);
+    }
+
+    #[test]
+    fn line_ends_lose_one_of_their_bytes() {
+        let lf = bytes(&[("how", "lf-only"), ("seal", "no")]);
+        assert!(lf.ends_with(b"!\n") && lf.len() == letter::HEADER.len() - 1);
+        let cr = bytes(&[("how", "cr-only"), ("seal", "no")]);
+        assert!(cr.ends_with(b"!\r"));
+    }
+
+    #[test]
+    fn without_a_name_every_field_gets_its_turn() {
+        let told: std::collections::BTreeSet<_> =
+            (0..200).flat_map(|seed| damaged(&[], seed).1).collect();
+        let all =
+            ["0 name: flip", "5 high: flip", "5 low: flip", "6 checksum: flip", "8 line-end: flip"];
+        assert_eq!(told, all.map(str::to_owned).into());
+    }
+
+    #[test]
+    fn what_is_no_header_has_no_such_field_or_is_so_already_passes() {
+        let (same, told) = damaged(&[("field", "none-such")], 1);
+        assert_eq!((&same[..], told.len()), (letter::HEADER, 0));
+        let options = [("field", "name"), ("how", "set"), ("value", "Alice")];
+        assert_eq!(damaged(&options, 1), (letter::HEADER.to_vec(), vec![]));
+        let mut request = letter::header();
+        request.kind = Kind::Request;
+        let mut judge = Judge::new(1);
+        let (_, unit) = judge.unit(&mut configured::<CorruptHeader>(&[]), request);
+        assert_eq!((&unit.bytes[..], judge.damage.len()), (letter::HEADER, 0));
+    }
+
+    #[test]
+    fn set_and_its_value_go_together() {
+        let check = |options| configured::<CorruptHeader>(options).check();
+        assert!(check(&[("how", "set")]).is_err());
+        assert!(check(&[("value", "x")]).is_err());
+        assert!(check(&[("how", "set"), ("value", "x")]).is_ok());
+    }
+}

@@ -1,0 +1,57 @@
+//! Sends headers more than once.
+
+use crate::take;
+use chenapan_core::{Behavior, Context, Interest, Kind, Step, Unit, Verdict, plugin};
+
+plugin! {
+    /// Sends the header again, right behind the first; the payload follows.
+    ///
+    /// Every copy passes the rules after this one by itself: `spoof:skip=1` there makes the second
+    /// header state another source.
+    pub struct DuplicateHeader = "duplicate-header", Upstream {
+        /// How many copies follow the first, at most 1000.
+        copies: u64 = "1",
+    }
+}
+
+const MOST: u64 = 1_000;
+
+impl Behavior for DuplicateHeader {
+    fn on_unit(&mut self, unit: &mut Unit, _: &mut Context<'_>) -> Verdict {
+        if unit.kind != Kind::Header || self.copies == 0 {
+            return Verdict::Forward;
+        }
+        let copies = (0..self.copies.min(MOST)).map(|_| Step::Send(unit.clone()));
+        let mut steps: Vec<_> = copies.collect();
+        steps.push(Step::Send(take(unit)));
+        Verdict::Play(steps)
+    }
+
+    fn interest(&self) -> Interest {
+        Interest::Units
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::letter;
+    use chenapan_core::testing::{Judge, configured, sent};
+
+    #[test]
+    fn the_header_comes_once_more_for_each_copy() {
+        for (copies, times) in [("0", 1), ("1", 2), ("3", 4)] {
+            let mut duplicate = configured::<DuplicateHeader>(&[("copies", copies)]);
+            let sent = sent(Judge::new(1).unit(&mut duplicate, letter::header()));
+            assert_eq!(sent, vec![letter::HEADER.to_vec(); times]);
+        }
+    }
+
+    #[test]
+    fn copies_are_bounded_and_other_units_come_once() {
+        let mut duplicate = configured::<DuplicateHeader>(&[("copies", "18446744073709551615")]);
+        assert_eq!(sent(Judge::new(1).unit(&mut duplicate, letter::header())).len(), 1_001);
+        let (verdict, _) = Judge::new(1).data(&mut duplicate, b"payload");
+        assert_eq!(verdict, Verdict::Forward);
+    }
+}

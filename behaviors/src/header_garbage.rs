@@ -1,0 +1,73 @@
+//! Sends junk beside headers.
+
+use crate::take;
+use bytes::{Bytes, BytesMut};
+use chenapan_core::{Behavior, Context, Interest, Kind, Step, Unit, Verdict, plugin};
+
+plugin! {
+    /// Sends bytes that nobody sent right before the header, or right behind it.
+    ///
+    /// The header itself stays as it is.
+    pub struct HeaderGarbage = "header-garbage", Upstream {
+        /// What to send.
+        with: Option<Bytes> = "none",
+        /// How many random bytes to send where `with` is not given, at most 65536.
+        random: u64 = "16",
+        /// At which side of the header.
+        place as "where": String = "before" in &["before", "after"],
+    }
+}
+
+const MOST: u64 = 65_536;
+
+impl Behavior for HeaderGarbage {
+    fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
+        if unit.kind != Kind::Header {
+            return Verdict::Forward;
+        }
+        let mut junk = BytesMut::from(self.with.as_deref().unwrap_or_default());
+        if self.with.is_none() {
+            junk.resize(self.random.min(MOST) as usize, 0);
+            cx.dice.fill(&mut junk);
+        }
+        if junk.is_empty() {
+            return Verdict::Forward;
+        }
+        let junk = Step::Send(Unit::data(junk, unit.offset));
+        let header = Step::Send(take(unit));
+        Verdict::Play(match self.place.as_str() {
+            "after" => vec![header, junk],
+            _ => vec![junk, header],
+        })
+    }
+
+    fn interest(&self) -> Interest {
+        Interest::Units
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::letter;
+    use chenapan_core::testing::{Judge, configured, sent};
+
+    fn around(options: &[(&str, &str)]) -> Vec<Vec<u8>> {
+        sent(Judge::new(1).unit(&mut configured::<HeaderGarbage>(options), letter::header()))
+    }
+
+    #[test]
+    fn junk_goes_before_or_behind() {
+        assert_eq!(around(&[("with", r"\r\n")]), [&b"\r\n"[..], letter::HEADER]);
+        assert_eq!(around(&[("with", "0x00"), ("where", "after")]), [letter::HEADER, b"\0"]);
+        assert_eq!(around(&[("random", "0")]), [letter::HEADER]);
+    }
+
+    #[test]
+    fn random_junk_repeats_with_the_seed() {
+        let junk = around(&[("random", "100")]);
+        assert_eq!((junk[0].len(), &junk[1][..]), (100, letter::HEADER));
+        assert_eq!(junk, around(&[("random", "100")]));
+        assert_eq!(around(&[("random", "99999999")])[0].len(), 65_536);
+    }
+}

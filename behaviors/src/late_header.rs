@@ -1,0 +1,136 @@
+//! Sends headers too late.
+
+use crate::take;
+use chenapan_core::{
+    Behavior, Context, Interest, Kind, OptionError, Size, Step, Unit, Verdict, plugin,
+};
+use std::time::Duration;
+
+plugin! {
+    /// Sends the header too late: after a time, or behind the start of the payload.
+    ///
+    /// With `sleep` the header waits, and the payload behind it waits with it. With `payload` the
+    /// header lets so many bytes of payload go first and comes right behind them; where the stream
+    /// ends before, it comes at the end. A service that speaks first, and a client that waits for
+    /// it, then wait for ever.
+    pub struct LateHeader = "late-header", Upstream {
+        /// How long the header is held.
+        sleep: Duration = "4s",
+        /// How many bytes of payload go first; `sleep` does not count then.
+        payload: Option<Size> = "none",
+        ;
+        held: Option<Unit>,
+        passed: u64,
+    }
+}
+
+impl Behavior for LateHeader {
+    fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
+        let most = match self.payload {
+            None if unit.kind == Kind::Header => return Verdict::Delay(self.sleep),
+            None => return Verdict::Forward,
+            Some(Size(most)) => most,
+        };
+        if self.held.is_none() {
+            if unit.kind != Kind::Header {
+                return Verdict::Forward;
+            }
+            cx.record(unit.offset, format!("held until {most} bytes of payload are through"));
+            (self.held, self.passed) = (Some(take(unit)), 0);
+            return Verdict::Play(self.due(most).into_iter().map(Step::Send).collect());
+        }
+        let room = usize::try_from(most - self.passed).unwrap_or(usize::MAX);
+        self.passed += unit.bytes.len().min(room) as u64;
+        let Some(header) = self.due(most) else {
+            return Verdict::Forward;
+        };
+        let mut steps = vec![Step::Send(unit.split_to(room)), Step::Send(header)];
+        if !unit.bytes.is_empty() {
+            steps.push(Step::Send(take(unit)));
+        }
+        Verdict::Play(steps)
+    }
+
+    fn on_eof(&mut self, _: &mut Context<'_>) -> Verdict {
+        match self.held.take() {
+            Some(header) => Verdict::Play(vec![Step::Send(header)]),
+            None => Verdict::Forward,
+        }
+    }
+
+    fn holds(&self) -> bool {
+        self.held.is_some()
+    }
+
+    fn release(&mut self) -> Vec<Unit> {
+        self.held.take().into_iter().collect()
+    }
+
+    fn interest(&self) -> Interest {
+        if self.holds() { Interest::Everything } else { Interest::Units }
+    }
+
+    fn check(&self) -> Result<(), OptionError> {
+        match self.payload {
+            Some(Size(0)) => Err(OptionError::value("payload", "expected at least a byte")),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl LateHeader {
+    /// The header, once enough payload is through.
+    fn due(&mut self, most: u64) -> Option<Unit> {
+        self.held.take_if(|_| self.passed >= most)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::letter;
+    use chenapan_core::testing::{Judge, configured, sent};
+
+    fn late(payload: &str) -> (LateHeader, Judge) {
+        let mut late = configured::<LateHeader>(&[("payload", payload)]);
+        let mut judge = Judge::new(1);
+        assert_eq!(sent(judge.unit(&mut late, letter::header())), Vec::<Vec<u8>>::new());
+        assert!(late.holds() && late.interest() == Interest::Everything);
+        (late, judge)
+    }
+
+    #[test]
+    fn after_a_time_means_a_delay_of_the_header_only() {
+        let mut late = configured::<LateHeader>(&[("sleep", "3s")]);
+        let mut judge = Judge::new(1);
+        let (verdict, _) = judge.unit(&mut late, letter::header());
+        assert_eq!(verdict, Verdict::Delay(Duration::from_secs(3)));
+        assert_eq!(judge.data(&mut late, b"GET").0, Verdict::Forward);
+        assert_eq!(late.interest(), Interest::Units);
+    }
+
+    #[test]
+    fn after_payload_means_exactly_behind_so_many_bytes() {
+        let (mut late, mut judge) = late("4");
+        assert_eq!(sent(judge.data(&mut late, b"GE")), [b"GE"]);
+        let sent = sent(judge.data(&mut late, b"T / HTTP"));
+        assert_eq!(sent, [&b"T "[..], letter::HEADER, b"/ HTTP"]);
+        assert!(!late.holds());
+        assert_eq!(judge.damage.len(), 1);
+    }
+
+    #[test]
+    fn a_border_between_units_cuts_none() {
+        let (mut late, mut judge) = late("3");
+        assert_eq!(sent(judge.data(&mut late, b"GET")), [&b"GET"[..], letter::HEADER]);
+    }
+
+    #[test]
+    fn at_the_end_of_the_stream_and_of_the_rule_it_comes_anyway() {
+        let (mut late, mut judge) = late("100");
+        let Verdict::Play(steps) = judge.eof(&mut late) else { panic!() };
+        assert!(matches!(&steps[..], [Step::Send(unit)] if unit.bytes == letter::HEADER));
+        let (mut late, _) = self::late("100");
+        assert_eq!(late.release()[0].bytes, letter::HEADER);
+    }
+}
