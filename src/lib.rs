@@ -24,7 +24,8 @@ use chenapan_core::Registry;
 /// Everything that chenapan brings along.
 pub fn registry() -> Registry {
     let protocols = chenapan_protocols::PROTOCOLS.iter().copied();
-    let behaviors = chenapan_behaviors::BEHAVIORS.iter().copied();
+    let special = chenapan_protocols::BEHAVIORS;
+    let behaviors = chenapan_behaviors::BEHAVIORS.iter().chain(special).copied();
     let registry = protocols.fold(Registry::new(), Registry::protocol);
     behaviors.fold(registry, Registry::behavior)
 }

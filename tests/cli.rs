@@ -181,7 +181,10 @@ fn cpu_ticks(pid: u32) -> u64 {
 fn list_and_help_tell_of_everything() {
     let all = out(&["list"]);
     let behaviors = out(&["list", "behaviors"]);
-    assert_eq!(out(&["list", "protocols"]).lines().count(), 1);
+    let protocols = out(&["list", "protocols"]);
+    let names: Vec<_> = protocols.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(names, ["tcp", "proxy-v1", "proxy-v2", "proxy"]);
+    assert!(out(&["help", "proxy-v2"]).contains("\nFields:\n  signature, version, command"));
     for line in behaviors.lines() {
         assert!(all.contains(line));
         let name = line.split_whitespace().next().unwrap();

@@ -3,7 +3,57 @@
 mod support;
 
 use chenapan::rule::{Defaults, Rule, SELECTORS};
+use chenapan_core::OptionSpec;
 use std::collections::BTreeSet;
+
+/// Every plug-in: its name, its summary and its options.
+fn plug_ins() -> Vec<(&'static str, String, &'static [OptionSpec])> {
+    let registry = chenapan::registry();
+    let behaviors = registry.behaviors().iter();
+    let protocols = registry.protocols().iter();
+    behaviors
+        .map(|entry| (entry.name, entry.summary(), entry.options))
+        .chain(protocols.map(|entry| (entry.name, entry.summary(), entry.options)))
+        .collect()
+}
+
+fn kebab_case(name: &str) -> bool {
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let word = |word: &str| !word.is_empty() && word.bytes().all(letter);
+    name.split('-').all(word)
+}
+
+#[test]
+fn names_are_in_kebab_case_and_options_unique() {
+    for (name, _, options) in plug_ins() {
+        assert!(kebab_case(name), "{name}");
+        let unique: BTreeSet<_> = options.iter().map(|spec| spec.name).collect();
+        assert_eq!(unique.len(), options.len(), "{name}");
+        assert!(unique.into_iter().all(kebab_case), "{name}");
+    }
+}
+
+#[test]
+fn every_default_and_example_is_a_value() {
+    for (name, _, options) in plug_ins() {
+        for spec in options {
+            for text in spec.default.iter().chain([&spec.example]).chain(spec.choices) {
+                assert!(spec.parse(text).is_ok(), "{name} {}: {text:?}", spec.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_plug_in_and_option_is_documented_in_sentences() {
+    for (name, summary, options) in plug_ins() {
+        assert!(summary.ends_with('.'), "{name}");
+        assert!(!summary.contains(". "), "{name}");
+        for spec in options {
+            assert!(spec.summary().ends_with('.'), "{name} {}", spec.name);
+        }
+    }
+}
 
 fn page(sort: &str) -> String {
     let output = support::run(&["doc", "markdown", sort]);

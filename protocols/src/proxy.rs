@@ -23,10 +23,15 @@
 mod address;
 mod checksum;
 mod detail;
+mod end;
 mod error;
 mod extension;
-mod field;
+pub mod fault;
+pub mod field;
+mod handler;
+mod hop;
 mod profile;
+mod recipe;
 mod scan;
 pub mod ssl;
 pub mod tlv;
@@ -40,12 +45,15 @@ pub use address::{Addresses, Family, Mixed, Pair, Transport, UnixPair, UnixPath}
 pub use checksum::seal;
 pub use chenapan_core::Want;
 pub use detail::details;
+pub use end::End;
 pub use error::{Mismatch, Pack, Unpack};
 pub use extension::Extension;
 pub use field::fields;
+pub use handler::{Proxy, ProxyV1, ProxyV2};
+pub use hop::Mode;
 pub use profile::{Profile, Tolerance, Verification};
 pub use ssl::Ssl;
-pub use tlv::{Tlv, Tlvs};
+pub use tlv::{Tlv, TlvText, Tlvs};
 pub use vendor::Vendor;
 
 /// A header of either version.

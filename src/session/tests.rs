@@ -1,5 +1,7 @@
 //! Sessions in virtual time.
 
+mod header;
+
 use super::{Output, Session, Settings};
 use crate::rule::{Defaults, Rule, Rules};
 use bytes::BytesMut;
@@ -485,7 +487,7 @@ struct Lines;
 impl Protocol for Lines {
     fn handle(&mut self, _: Direction, input: &mut BytesMut) -> Result<Handled, Malformed> {
         if input.starts_with(b"!") {
-            return Err(Malformed { message: "no line".into(), offset: 0 });
+            return Err(Malformed::new("no line", 0));
         }
         Ok(match input.iter().position(|byte| *byte == b'\n') {
             Some(end) => Handled::Unit(Unit::new(Kind::Request, input.split_to(end + 1))),

@@ -5,6 +5,7 @@
 use super::Family;
 use super::tlv::{CRC32C, Tlvs};
 use super::v2::{FIXED, SIGNATURE};
+use chenapan_core::Unit;
 use std::ops::Range;
 
 /// The checksum of a header whose own checksum field starts at `at`: "replace the 32 bits of the
@@ -36,6 +37,25 @@ pub fn seal(header: &mut [u8]) {
     if let Some(range) = field(header) {
         let right = compute(header, range.start);
         header[range].copy_from_slice(&right.to_be_bytes());
+    }
+}
+
+/// The same for a unit by its named fields, which may be anything by now; `keep` is left as it is.
+pub(super) fn seal_unit(unit: &mut Unit, keep: &str) {
+    let size = unit.bytes.len();
+    if keep != "length"
+        && let Some(field) = unit.field_mut("length").and_then(<[u8]>::first_chunk_mut::<2>)
+    {
+        let length = u16::try_from(size.saturating_sub(FIXED)).unwrap_or(u16::MAX);
+        *field = length.to_be_bytes();
+    }
+    if keep != "checksum"
+        && let Some(range) = unit.named("checksum").map(|field| field.range.clone())
+        && range.len() == 4
+        && range.end <= size
+    {
+        let right = compute(&unit.bytes, range.start);
+        unit.bytes[range].copy_from_slice(&right.to_be_bytes());
     }
 }
 

@@ -3,10 +3,13 @@
 //! Values stay where they are; nothing here allocates or sorts.
 
 pub(super) mod check;
+mod written;
 
 use super::{Extension, Ssl, Vendor};
 use std::fmt;
 use std::str;
+
+pub use written::TlvText;
 
 /// Application-Layer Protocol Negotiation, usually TLS's [2.2.1].
 pub const ALPN: u8 = 0x01;

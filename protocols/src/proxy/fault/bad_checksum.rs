@@ -1,0 +1,159 @@
+//! Breaks the checksum of a header.
+
+use super::{append, binary, rename};
+use crate::proxy::tlv::CRC32C;
+use crate::proxy::v2::FIXED;
+use chenapan_core::{Behavior, Context, Interest, Unit, Verdict, plugin};
+
+plugin! {
+    /// Makes the checksum of a PROXY header of version 2 wrong; everything else in it stays right.
+    ///
+    /// `flip`: one of its bits is flipped. `zero`: it becomes 0. `swap`: its bytes come in the
+    /// opposite order. `missing`: it is taken out, with its TLV. `short` and `long`: it has three
+    /// or five bytes. `range`: it is right for the header without its first sixteen bytes.
+    /// `unzeroed`: it was made with 0xff in its own place instead of 0. Where it is like that
+    /// already nothing happens.
+    pub struct BadChecksum = "bad-checksum", Upstream {
+        /// In which way it is wrong.
+        how: String = "flip" in &[
+            "flip", "zero", "swap", "missing", "short", "long", "range", "unzeroed"
+        ],
+        /// Whether a header without a checksum gets one, so that there is something to be wrong.
+        add: bool = "yes",
+    }
+}
+
+impl Behavior for BadChecksum {
+    fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
+        if !binary(unit) {
+            return Verdict::Forward;
+        }
+        if unit.named("checksum").is_none() && self.add && self.how != "missing" {
+            append(unit, CRC32C, 4, &[0; 4]);
+            cx.protocol.seal(unit, "");
+            rename(unit);
+            cx.protocol.seal(unit, "");
+        }
+        let Some(range) = unit.named("checksum").map(|field| field.range.clone()) else {
+            return Verdict::Forward;
+        };
+        let Some(&before) = unit.bytes.get(range.clone()).and_then(<[u8]>::first_chunk::<4>) else {
+            return Verdict::Forward;
+        };
+        let at = range.start;
+        let mut after = before;
+        match self.how.as_str() {
+            "flip" => {
+                let bit = cx.dice.below(32) as usize;
+                after[bit / 8] ^= 1 << (bit % 8);
+            }
+            "zero" => after = [0; 4],
+            "swap" => after.reverse(),
+            "range" => {
+                let zeroed = [&unit.bytes[FIXED..at], &[0; 4], &unit.bytes[at + 4..]];
+                after = sum(&zeroed);
+            }
+            "unzeroed" => after = sum(&[&unit.bytes[..at], &[0xff; 4], &unit.bytes[at + 4..]]),
+            how => {
+                match how {
+                    "missing" => unit.splice(at - 3..at + 4, &[]),
+                    "short" => unit.splice(at - 2..at + 4, &[&[0, 3], &before[..3]].concat()),
+                    _ => unit.splice(at - 2..at + 4, &[&[0, 5][..], &before, &[0]].concat()),
+                }
+                // What no longer is a checksum of four bytes is not made right.
+                cx.protocol.seal(unit, "checksum");
+                rename(unit);
+                cx.record(unit.offset + at as u64, format!("checksum: {how}"));
+                return Verdict::Forward;
+            }
+        }
+        if after != before {
+            unit.bytes[at..at + 4].copy_from_slice(&after);
+            cx.record(unit.offset + at as u64, format!("checksum: {}", self.how));
+        }
+        Verdict::Forward
+    }
+
+    fn interest(&self) -> Interest {
+        Interest::Units
+    }
+}
+
+fn sum(parts: &[&[u8]]) -> [u8; 4] {
+    parts.iter().fold(0, |sum, part| crc32c::crc32c_append(sum, part)).to_be_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{LINE, PLAIN, SUMMED, after};
+    use super::*;
+    use crate::proxy::{Profile, Unpack, unpack};
+
+    /// The place of the checksum's value in the sample.
+    const AT: usize = 31;
+
+    fn refused(bytes: &[u8]) -> bool {
+        matches!(unpack(bytes, &Profile::default()), Err(Unpack::Checksum(_)))
+    }
+
+    #[test]
+    fn the_value_is_wrong_and_nothing_else_is() {
+        for how in ["flip", "zero", "swap", "range", "unzeroed"] {
+            let (bytes, told) = after::<BadChecksum>(&[("how", how)], SUMMED);
+            assert_eq!((&bytes[..AT], &bytes[AT + 4..]), (&SUMMED[..AT], &SUMMED[AT + 4..]));
+            assert!(refused(&bytes), "{how}");
+            assert_eq!(told, [format!("31 checksum: {how}")]);
+        }
+    }
+
+    #[test]
+    fn each_way_is_the_way_it_says() {
+        let value = |how: &str| {
+            let (bytes, _) = after::<BadChecksum>(&[("how", how)], SUMMED);
+            u32::from_be_bytes(bytes[AT..AT + 4].try_into().unwrap())
+        };
+        let right = u32::from_be_bytes(SUMMED[AT..AT + 4].try_into().unwrap());
+        assert_eq!((value("flip") ^ right).count_ones(), 1);
+        assert_eq!(value("zero"), 0);
+        assert_eq!(value("swap"), right.swap_bytes());
+        let mut zeroed = SUMMED.to_vec();
+        zeroed[AT..AT + 4].fill(0);
+        assert_eq!(value("range"), crc32c::crc32c(&zeroed[16..]));
+        zeroed[AT..AT + 4].fill(0xff);
+        assert_eq!(value("unzeroed"), crc32c::crc32c(&zeroed));
+    }
+
+    #[test]
+    fn of_another_length_it_is_a_syntax_error_in_a_header_of_the_right_length() {
+        for (how, length, end) in [
+            ("short", 35, &b"\x03\0\x03\x57\x28\x37\x01"[..]),
+            ("long", 37, b"\x03\0\x05\x57\x28\x37\x7e\0\x01"),
+        ] {
+            let (bytes, _) = after::<BadChecksum>(&[("how", how)], SUMMED);
+            assert_eq!(usize::from(bytes[15]), length);
+            assert_eq!(bytes.len(), 16 + length);
+            assert_eq!(&bytes[28..28 + end.len()], end);
+            assert!(bytes.ends_with(&SUMMED[35..]));
+            assert!(matches!(unpack(&bytes, &Profile::default()), Err(Unpack::Syntax { .. })));
+        }
+    }
+
+    #[test]
+    fn missing_leaves_a_right_header_without_it() {
+        let (bytes, _) = after::<BadChecksum>(&[("how", "missing")], SUMMED);
+        assert_eq!(bytes.len(), SUMMED.len() - 7);
+        let (header, _) = unpack(&bytes, &Profile::default()).unwrap();
+        assert_eq!(header.tlvs().map(|tlv| tlv.kind).collect::<Vec<_>>(), [0x01, 0x02]);
+        assert_eq!(after::<BadChecksum>(&[("how", "missing")], PLAIN), (PLAIN.to_vec(), vec![]));
+    }
+
+    #[test]
+    fn a_header_without_one_gets_a_wrong_one() {
+        let (bytes, told) = after::<BadChecksum>(&[], PLAIN);
+        assert_eq!((bytes.len(), bytes[15]), (PLAIN.len() + 7, 19));
+        assert!(refused(&bytes));
+        assert_eq!(told.len(), 1);
+        assert_eq!(after::<BadChecksum>(&[("add", "no")], PLAIN), (PLAIN.to_vec(), vec![]));
+        assert_eq!(after::<BadChecksum>(&[], LINE), (LINE.to_vec(), vec![]));
+    }
+}

@@ -1,0 +1,98 @@
+//! Puts TLVs into another order.
+
+use super::{header, rename};
+use crate::proxy::Header;
+use bytes::BytesMut;
+use chenapan_core::{Behavior, Context, Dice, Interest, Unit, Verdict, plugin};
+
+plugin! {
+    /// Puts the TLVs of a PROXY header of version 2 into another order; each stays as it is.
+    ///
+    /// The checksum is made right again. A header with fewer than two TLVs passes as it is.
+    pub struct ReorderTlvs = "reorder-tlvs", Upstream {
+        /// The last first, or any other order, drawn.
+        how: String = "reverse" in &["reverse", "shuffle"],
+    }
+}
+
+impl Behavior for ReorderTlvs {
+    fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
+        let Some(Header::V2(received)) = header(unit) else {
+            return Verdict::Forward;
+        };
+        let tlvs = received.tlvs();
+        let (whole, mut order) = (tlvs.rest(), Vec::new());
+        let mut rest = tlvs;
+        loop {
+            let before = rest.rest();
+            if rest.next().is_none() {
+                break;
+            }
+            order.push(&before[..before.len() - rest.rest().len()]);
+        }
+        match self.how.as_str() {
+            "shuffle" => shuffle(&mut order, &mut cx.dice),
+            _ => order.reverse(),
+        }
+        let mut moved = BytesMut::with_capacity(whole.len());
+        for tlv in &order {
+            moved.extend_from_slice(tlv);
+        }
+        if moved == whole {
+            return Verdict::Forward;
+        }
+        // A header without stray bytes ends in its TLVs.
+        let at = unit.bytes.len() - moved.len();
+        unit.splice(at..at + moved.len(), &moved);
+        rename(unit);
+        cx.protocol.seal(unit, "");
+        cx.record(unit.offset + at as u64, format!("{} TLVs in another order", order.len()));
+        Verdict::Forward
+    }
+
+    fn interest(&self) -> Interest {
+        Interest::Units
+    }
+}
+
+/// Any other order: never the one that was.
+fn shuffle(order: &mut [&[u8]], dice: &mut Dice) {
+    let before = order.to_vec();
+    for last in (1..order.len()).rev() {
+        order.swap(last, dice.below(last as u64 + 1) as usize);
+    }
+    if order == before && order.len() > 1 {
+        order.rotate_left(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{LINE, PLAIN, SUMMED, after};
+    use super::*;
+    use crate::proxy::{Checksum, Profile, unpack};
+
+    fn kinds(how: &str, bytes: &[u8]) -> Vec<u8> {
+        let (bytes, told) = after::<ReorderTlvs>(&[("how", how)], bytes);
+        let (header, size) = unpack(&bytes, &Profile::default()).unwrap();
+        assert_eq!((size, header.checksum()), (SUMMED.len(), Checksum::Right));
+        assert_eq!(bytes[..28], SUMMED[..28]);
+        assert_eq!(told, ["28 3 TLVs in another order"]);
+        header.tlvs().map(|tlv| tlv.kind).collect()
+    }
+
+    #[test]
+    fn the_order_changes_and_the_values_do_not() {
+        assert_eq!(kinds("reverse", SUMMED), [0x02, 0x01, 0x03]);
+        let mut shuffled = kinds("shuffle", SUMMED);
+        assert_ne!(shuffled, [0x03, 0x01, 0x02]);
+        shuffled.sort_unstable();
+        assert_eq!(shuffled, [0x01, 0x02, 0x03]);
+    }
+
+    #[test]
+    fn nothing_to_reorder_is_no_fault() {
+        assert_eq!(after::<ReorderTlvs>(&[], PLAIN), (PLAIN.to_vec(), vec![]));
+        assert_eq!(after::<ReorderTlvs>(&[], LINE), (LINE.to_vec(), vec![]));
+    }
+}

@@ -1,0 +1,110 @@
+//! States another source.
+
+use super::{header, put};
+use crate::proxy::recipe::{Origin, Recipe, Version};
+use crate::proxy::{Command, End, Header};
+use chenapan_core::{Behavior, Context, Interest, OptionError, Unit, Verdict, plugin};
+
+plugin! {
+    /// Makes a PROXY header state another source; everything else in it stays right.
+    ///
+    /// An address without a port leaves the port as it is. If the other address is IPv6 and the
+    /// header's are not, both become IPv6. A header that states no addresses (LOCAL, UNSPEC,
+    /// UNKNOWN) is made to state some.
+    pub struct Spoof = "spoof", Upstream {
+        /// The source to state; `{n}` is the number of the connection.
+        source: End = "203.0.113.{n}",
+        /// The destination to state, in the same way; unless given, it stays.
+        destination: Option<End> = "none",
+    }
+}
+
+impl Behavior for Spoof {
+    fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
+        let Some(received) = header(unit) else {
+            return Verdict::Forward;
+        };
+        let version = match received {
+            Header::V1(_) => Version::One,
+            Header::V2(_) => Version::Two,
+        };
+        let recipe = Recipe {
+            command: Some(Command::Proxy),
+            source: Some(&self.source),
+            destination: self.destination.as_ref(),
+            ..Recipe::plain(version)
+        };
+        let Ok(made) = recipe.make(&Origin::header(&received, cx.connection.number)) else {
+            return Verdict::Forward;
+        };
+        if put(&made, unit) {
+            let stated = made.addresses().and_then(|addresses| addresses.source());
+            let what = stated.map_or_else(String::new, |source| format!(": {source}"));
+            cx.record(unit.offset, format!("source{what}"));
+        }
+        Verdict::Forward
+    }
+
+    fn interest(&self) -> Interest {
+        Interest::Units
+    }
+
+    fn check(&self) -> Result<(), OptionError> {
+        let recipe = Recipe {
+            source: Some(&self.source),
+            destination: self.destination.as_ref(),
+            ..Recipe::plain(Version::Two)
+        };
+        let tried = recipe.make(&Origin::connection(&chenapan_core::Connection::new(1)));
+        tried.map(drop).map_err(|error| OptionError::value("destination", error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{LINE, PLAIN, SUMMED, after};
+    use super::*;
+    use crate::proxy::{Checksum, Profile, unpack};
+
+    fn stated(bytes: &[u8]) -> [String; 2] {
+        let (header, _) = unpack(bytes, &Profile::default()).unwrap();
+        let addresses = header.addresses().unwrap();
+        [addresses.source(), addresses.destination()].map(|end| end.unwrap().to_string())
+    }
+
+    #[test]
+    fn the_source_changes_and_nothing_else_but_the_sum() {
+        let (bytes, told) = after::<Spoof>(&[("source", "10.9.8.7")], SUMMED);
+        assert_eq!((&bytes[..16], &bytes[20..31]), (&SUMMED[..16], &SUMMED[20..31]));
+        assert_eq!(bytes[35..], SUMMED[35..]);
+        assert_eq!(stated(&bytes), ["10.9.8.7:51234", "198.51.100.9:8443"]);
+        let (header, _) = unpack(&bytes, &Profile::default()).unwrap();
+        assert_eq!(header.checksum(), Checksum::Right);
+        assert_eq!(told, ["0 source: 10.9.8.7:51234"]);
+    }
+
+    #[test]
+    fn lines_ports_and_families_follow() {
+        let (bytes, _) = after::<Spoof>(&[("source", "10.9.8.7:1")], LINE);
+        assert_eq!(bytes, b"PROXY TCP4 10.9.8.7 198.51.100.9 1 8443\r\n");
+        let (bytes, _) = after::<Spoof>(&[("source", "2001:db8::7")], PLAIN);
+        assert_eq!(stated(&bytes), ["[2001:db8::7]:51234", "[::ffff:198.51.100.9]:8443"]);
+        let (bytes, _) = after::<Spoof>(&[("destination", "[10.0.0.1:25]")], LINE);
+        assert_eq!(stated(&bytes), ["203.0.113.1:51234", "10.0.0.1:25"]);
+    }
+
+    #[test]
+    fn headers_without_addresses_get_some() {
+        let local = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
+        let (bytes, _) = after::<Spoof>(&[("source", "10.9.8.7:1")], local);
+        assert_eq!(stated(&bytes), ["10.9.8.7:1", "0.0.0.0:0"]);
+        let (bytes, _) = after::<Spoof>(&[("source", "10.9.8.7:1")], b"PROXY UNKNOWN\r\n");
+        assert_eq!(bytes, b"PROXY TCP4 10.9.8.7 0.0.0.0 1 0\r\n");
+    }
+
+    #[test]
+    fn what_says_so_already_is_no_fault() {
+        let (bytes, told) = after::<Spoof>(&[("source", "203.0.113.7")], SUMMED);
+        assert_eq!((&bytes[..], told.len()), (SUMMED, 0));
+    }
+}

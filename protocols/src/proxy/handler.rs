@@ -1,0 +1,233 @@
+//! The protocols `proxy-v1`, `proxy-v2` and `proxy`: a header of the PROXY protocol, then opaque
+//! bytes.
+//!
+//! They never look at what comes behind the header.
+
+use super::end::End;
+use super::field::{BINARY, EITHER, LINE};
+use super::hop::{Accepts, Hop, Mode, Settings};
+use super::recipe::{Recipe, Version};
+use super::tlv::TlvText;
+use super::{Command, Family, Mixed, Profile, Tolerance, Transport, Verification, checksum};
+use bytes::BytesMut;
+use chenapan_core::{
+    Connection, Direction, Handled, Malformed, Networks, OptionError, Protocol, Remedy, Size, Unit,
+    Written, plugin,
+};
+use std::time::Duration;
+
+macro_rules! handler {
+    (
+        $(#[doc = $about:literal])+
+        $handler:ident = $name:literal, $accepts:expr, $version:expr, { $($own:tt)* }
+    ) => {
+        plugin! {
+            $(#[doc = $about])+
+            ///
+            /// `header` says what becomes of it. `pass`: the source sends one, and it goes on as it
+            /// is. `add`: the source sends none; one is made from the real connection, or from the
+            /// options, and goes first. `strip`: the source sends one, the backend gets none.
+            /// `replace`: the source sends one, the backend gets one of the other version that says
+            /// the same, as far as it can, and what the options say.
+            ///
+            /// With `strip` and `replace` nothing goes either way before the header is complete. A
+            /// header that is wrong, too long, too late, or from a source that is not trusted, is
+            /// dealt with as `invalid` says. After the header the bytes have no structure.
+            pub struct $handler = $name {
+                /// What becomes of the header.
+                header: Mode = "pass" in &["pass", "add", "strip", "replace"],
+                $($own)*
+                /// The source address to state with `add` and `replace`, such as 203.0.113.{n},
+                /// [203.0.113.7:51234] or unix:/run/app.sock; `{n}` is the number of the
+                /// connection. Unless given, it is the real one, or the one received.
+                source: Option<End> = "none",
+                /// The destination address to state, in the same way.
+                destination: Option<End> = "none",
+                /// Who speaks: the proxy for a client, or for itself as in a health check (LOCAL,
+                /// in version 2 only).
+                command: String = "auto" in &["auto", "proxy", "local"],
+                /// The family to state: inet6 maps IPv4 addresses, inet unmaps them, and what then
+                /// cannot be said becomes unspec (UNKNOWN in version 1).
+                family: String = "auto" in &["auto", "inet", "inet6", "unspec"],
+                /// The transport to state in version 2.
+                transport: String = "auto" in &["auto", "stream", "dgram"],
+                /// What to state of IPv4 at one end and IPv6 at the other: both as IPv6, or nothing.
+                mixed: String = "map" in &["map", "unspec"],
+                /// A TLV to add in version 2: a name with a value (alpn, authority, noop, unique-id,
+                /// ssl, netns, gcp, azure, aws, alibaba-vpc ...), or a type with its value in hex,
+                /// such as 0xE0=6869; crc32c alone is the place of the checksum.
+                tlv: Vec<TlvText> = "none",
+                /// The unique id to add in version 2; `{n}` is the number of the connection.
+                unique_id as "unique-id": Option<String> = "none",
+                /// Whether to add a checksum in version 2, behind all other TLVs.
+                checksum: bool = "no",
+                /// How long the source may take for its whole header; less than 3 s is too short
+                /// for a retransmission.
+                deadline: Option<Duration> = "5s",
+                /// The longest header of version 2 to accept.
+                limit: Size = "4096",
+                /// Which sources may send a header; unless given, all.
+                trusted: Option<Networks> = "none",
+                /// What to do about checksums: nothing, compare those that are there, or refuse
+                /// headers without one, too.
+                verify: String = "present" in &["skip", "present", "require"],
+                /// What to refuse though the standard leaves the choice: UNKNOWN, an unspecified
+                /// family, IPv6 addresses that end in IPv4, an undefined family under LOCAL.
+                refuse: Vec<String> = "none" in &["unknown", "unspec", "dotted", "local-family"],
+                /// Whether TLVs that are not what they say pass.
+                lenient: bool = "no",
+                /// What happens where no right header comes from the source: `pass` on what came,
+                /// or `close`. Unless given, that is `pass` with header=pass, and else `close`.
+                invalid: Option<String> = "none" in &["pass", "close"],
+                ;
+                hop: Hop,
+            }
+        }
+
+        impl $handler {
+            fn settings(&self) -> Settings<'_> {
+                let accepts = $accepts;
+                let version: fn(&Self) -> Option<Version> = $version;
+                let version = version(self);
+                let refused = |name: &str| match self.refuse.iter().any(|refused| refused == name) {
+                    true => Tolerance::Refuse,
+                    false => Tolerance::Accept,
+                };
+                Settings {
+                    accepts,
+                    mode: self.header,
+                    sends: version,
+                    recipe: Recipe {
+                        version: Version::Two,
+                        command: match &*self.command {
+                            "proxy" => Some(Command::Proxy),
+                            "local" => Some(Command::Local),
+                            _ => None,
+                        },
+                        family: match &*self.family {
+                            "inet" => Some(Family::Inet),
+                            "inet6" => Some(Family::Inet6),
+                            "unspec" => Some(Family::Unspec),
+                            _ => None,
+                        },
+                        transport: match &*self.transport {
+                            "stream" => Some(Transport::Stream),
+                            "dgram" => Some(Transport::Dgram),
+                            _ => None,
+                        },
+                        mixed: if self.mixed == "map" { Mixed::Map } else { Mixed::Unknown },
+                        source: self.source.as_ref(),
+                        destination: self.destination.as_ref(),
+                        tlvs: &self.tlv,
+                        unique_id: self.unique_id.as_deref(),
+                        checksum: self.checksum,
+                    },
+                    profile: Profile {
+                        unknown: refused("unknown"),
+                        unspec: refused("unspec"),
+                        dotted: refused("dotted"),
+                        local_family: refused("local-family"),
+                        tlvs: if self.lenient { Tolerance::Accept } else { Tolerance::Refuse },
+                        checksum: match &*self.verify {
+                            "skip" => Verification::Skip,
+                            "require" => Verification::Require,
+                            _ => Verification::Verify,
+                        },
+                        limit: usize::try_from(self.limit.0).unwrap_or(usize::MAX),
+                        deadline: self.deadline.unwrap_or(Duration::MAX),
+                        ..Profile::default()
+                    },
+                    trusted: self.trusted.as_ref(),
+                    remedy: match (self.invalid.as_deref(), self.header) {
+                        (Some("close"), _) => Remedy::Close,
+                        (Some(_), _) | (None, Mode::Pass) => Remedy::Pass,
+                        (None, _) => Remedy::Close,
+                    },
+                }
+            }
+        }
+
+        impl Protocol for $handler {
+            fn open(&mut self, connection: &Connection) -> Option<Unit> {
+                let mut hop = std::mem::take(&mut self.hop);
+                let unit = hop.open(&self.settings(), connection);
+                self.hop = hop;
+                unit
+            }
+
+            fn handle(
+                &mut self,
+                direction: Direction,
+                input: &mut BytesMut,
+            ) -> Result<Handled, Malformed> {
+                let mut hop = std::mem::take(&mut self.hop);
+                let handled = hop.handle(&self.settings(), direction, input);
+                self.hop = hop;
+                handled
+            }
+
+            fn seal(&self, unit: &mut Unit, keep: &str) {
+                checksum::seal_unit(unit, keep);
+            }
+
+            fn fields(&self) -> &'static [&'static str] {
+                match self.settings().forwards() {
+                    Some(Version::One) => LINE,
+                    Some(Version::Two) => BINARY,
+                    None => EITHER,
+                }
+            }
+
+            fn deadline(&self, direction: Direction) -> Option<Duration> {
+                let waits = direction == Direction::Upstream && self.hop.waits();
+                self.deadline.filter(|_| waits && self.header != Mode::Add)
+            }
+
+            fn give_up(&mut self, _: Direction) -> Remedy {
+                self.hop.end();
+                self.settings().remedy
+            }
+
+            fn check(&self) -> Result<(), OptionError> {
+                self.settings().check()
+            }
+        }
+    };
+}
+
+handler! {
+    /// A header of the PROXY protocol, version 1, then any service: one line of text.
+    ProxyV1 = "proxy-v1", Accepts::One, |_| None, {}
+}
+
+handler! {
+    /// A header of the PROXY protocol, version 2, then any service: binary, with TLVs.
+    ProxyV2 = "proxy-v2", Accepts::Two, |_| None, {}
+}
+
+handler! {
+    /// A header of the PROXY protocol, either version, then any service.
+    Proxy = "proxy", Accepts::Either, |handler| match handler.version {
+        Some(1) => Some(Version::One),
+        Some(_) => Some(Version::Two),
+        None => None,
+    }, {
+        /// The version to send, 1 or 2: unless given, 2 with `add`, and with `replace` the other
+        /// than the one received.
+        version: Option<u64> = "none" in &["1", "2"],
+    }
+}
+
+impl Written for Mode {
+    const NAME: &'static str = "mode";
+
+    fn read(text: &str) -> Result<Self, String> {
+        match text {
+            "pass" => Ok(Mode::Pass),
+            "add" => Ok(Mode::Add),
+            "strip" => Ok(Mode::Strip),
+            "replace" => Ok(Mode::Replace),
+            _ => Err("expected pass, add, strip or replace".to_owned()),
+        }
+    }
+}

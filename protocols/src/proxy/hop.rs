@@ -1,0 +1,269 @@
+//! What one connection's handler does about the header: expects one, makes one, takes one off.
+//!
+//! It never touches what comes behind the header.
+
+use super::recipe::{Origin, Recipe, Version};
+use super::{Header, Profile, Unpack, Want, fields, pack, unpack, v1, v2};
+use bytes::{Buf, BytesMut};
+use chenapan_core::{
+    Connection, Direction, Handled, Kind, Malformed, Networks, OptionError, Remedy, Unit,
+};
+
+/// What becomes of the header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Expect one and forward it.
+    Pass,
+    /// Make one.
+    Add,
+    /// Expect one and take it off.
+    Strip,
+    /// Expect one and send one of the other version.
+    Replace,
+}
+
+/// Which versions a source may send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Accepts {
+    One,
+    Two,
+    Either,
+}
+
+/// What the options say.
+pub(super) struct Settings<'a> {
+    pub(super) accepts: Accepts,
+    pub(super) mode: Mode,
+    /// The version to send, where the options say so.
+    pub(super) sends: Option<Version>,
+    /// How to make a header; its version does not count.
+    pub(super) recipe: Recipe<'a>,
+    pub(super) profile: Profile,
+    pub(super) trusted: Option<&'a Networks>,
+    pub(super) remedy: Remedy,
+}
+
+impl Settings<'_> {
+    /// The version of the headers that go on; none where it may be either, or there are none.
+    pub(super) fn forwards(&self) -> Option<Version> {
+        match (self.mode, self.accepts) {
+            (Mode::Pass | Mode::Add, Accepts::One) => Some(Version::One),
+            (Mode::Pass | Mode::Add, Accepts::Two) => Some(Version::Two),
+            (Mode::Add, Accepts::Either) => Some(self.sends.unwrap_or(Version::Two)),
+            (Mode::Replace, Accepts::One) => Some(Version::Two),
+            (Mode::Replace, Accepts::Two) => Some(Version::One),
+            (Mode::Replace, Accepts::Either) => self.sends,
+            (Mode::Pass, Accepts::Either) | (Mode::Strip, _) => None,
+        }
+    }
+
+    /// Whether the options make sense together.
+    pub(super) fn check(&self) -> Result<(), OptionError> {
+        let recipe = &self.recipe;
+        let binary = [
+            ("tlv", !recipe.tlvs.is_empty()),
+            ("unique-id", recipe.unique_id.is_some()),
+            ("checksum", recipe.checksum),
+            ("command", recipe.command == Some(super::Command::Local)),
+            ("transport", recipe.transport == Some(super::Transport::Dgram)),
+        ];
+        let any = [
+            ("source", recipe.source.is_some()),
+            ("destination", recipe.destination.is_some()),
+            ("family", recipe.family.is_some()),
+            ("command", recipe.command.is_some()),
+            ("transport", recipe.transport.is_some()),
+            ("version", self.sends.is_some()),
+        ];
+        let given = |options: &[(&'static str, bool)]| {
+            options.iter().find(|(_, given)| *given).map(|(name, _)| *name)
+        };
+        let making = matches!(self.mode, Mode::Add | Mode::Replace);
+        if !making && let Some(option) = given(&binary).or(given(&any)) {
+            let wrong = "says what a header shall be, and only add and replace make one; \
+                add header=add or header=replace";
+            return Err(OptionError::value(option, wrong));
+        }
+        if self.forwards() == Some(Version::One)
+            && let Some(option) = given(&binary)
+        {
+            let wrong = "version 1 cannot say that; version 2 can";
+            return Err(OptionError::value(option, wrong));
+        }
+        if !making {
+            return Ok(());
+        }
+        let version = self.forwards().unwrap_or(Version::Two);
+        let tried = Recipe { version, ..*recipe }.make(&Origin::connection(&Connection::new(1)));
+        tried.map(drop).map_err(|error| {
+            let option = match error {
+                super::Pack::Mixed | super::Pack::Unix | super::Pack::Path(_) => "source",
+                super::Pack::Tlv { kind: super::tlv::UNIQUE_ID, .. }
+                    if recipe.unique_id.is_some() =>
+                {
+                    "unique-id"
+                }
+                _ => "tlv",
+            };
+            OptionError::value(option, error.to_string())
+        })
+    }
+}
+
+/// Where one connection stands.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Hop {
+    stage: Stage,
+    number: u64,
+    /// How many bytes must be there before it is worth looking again.
+    worth: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stage {
+    /// The header is to come.
+    #[default]
+    Waiting,
+    /// A header may come, but its sender is not trusted.
+    Distrusting,
+    /// The header is through, or none will come.
+    Over,
+}
+
+impl Hop {
+    /// The header to send first, if one is to be made.
+    pub(super) fn open(
+        &mut self,
+        settings: &Settings<'_>,
+        connection: &Connection,
+    ) -> Option<Unit> {
+        self.number = connection.number;
+        // Who has no address is on this machine.
+        let known = connection.source.zip(settings.trusted);
+        if known.is_some_and(|(source, trusted)| !trusted.include(source.ip())) {
+            self.stage = Stage::Distrusting;
+        }
+        if settings.mode != Mode::Add {
+            return None;
+        }
+        self.stage = Stage::Over;
+        let version = settings.forwards().unwrap_or(Version::Two);
+        let recipe = Recipe { version, ..settings.recipe };
+        // The options were tried; a header that says nothing of the ends can always be made.
+        let header = recipe.make(&Origin::connection(connection));
+        unit(&header.unwrap_or_else(|_| v1::Header::unknown().into()))
+    }
+
+    pub(super) fn handle(
+        &mut self,
+        settings: &Settings<'_>,
+        direction: Direction,
+        input: &mut BytesMut,
+    ) -> Result<Handled, Malformed> {
+        if self.stage == Stage::Over || settings.mode == Mode::Add {
+            return Ok(Handled::Opaque);
+        }
+        if direction == Direction::Downstream {
+            // With `pass` it is the backend's to wait for the header.
+            return Ok(if settings.mode == Mode::Pass { Handled::Opaque } else { Handled::Hold });
+        }
+        if input.len() < self.worth.max(1) {
+            return Ok(Handled::Incomplete(Want::Bytes(self.worth.max(1) - input.len())));
+        }
+        if self.stage == Stage::Distrusting {
+            return Err(self.malformed("the source is not trusted", 0, settings));
+        }
+        let unpacked = match settings.accepts {
+            Accepts::One => {
+                v1::unpack(input, &settings.profile).map(|(header, size)| (header.into(), size))
+            }
+            Accepts::Two => {
+                v2::unpack(input, &settings.profile).map(|(header, size)| (header.into(), size))
+            }
+            Accepts::Either => unpack(input, &settings.profile),
+        };
+        match unpacked {
+            Ok((header, size)) => self.received(&header, size, settings, input),
+            Err(Unpack::Incomplete(want)) => {
+                // A slow sender costs linear time: long starts are looked at again only once they
+                // have grown.
+                let least = input.len() + 1 + input.len() / 8;
+                self.worth = match want {
+                    Want::Bytes(bytes) => least.min(input.len() + bytes),
+                    Want::Line { .. } => input.len() + 1,
+                };
+                Ok(Handled::Incomplete(want))
+            }
+            // The backend is to see it, so it is a header.
+            Err(Unpack::Checksum(mismatch))
+                if settings.mode == Mode::Pass && settings.remedy == Remedy::Pass =>
+            {
+                self.received(&mismatch.header.into(), mismatch.consumed, settings, input)
+            }
+            Err(Unpack::Checksum(mismatch)) => {
+                let offset = mismatch.offset;
+                Err(self.malformed(&mismatch.to_string(), offset, settings))
+            }
+            Err(Unpack::Syntax { message, offset }) => {
+                Err(self.malformed(message, offset, settings))
+            }
+        }
+    }
+
+    /// Whether a header may still come.
+    pub(super) fn waits(&self) -> bool {
+        self.stage != Stage::Over
+    }
+
+    /// No header comes any more.
+    pub(super) fn end(&mut self) {
+        self.stage = Stage::Over;
+    }
+
+    fn received(
+        &mut self,
+        header: &Header,
+        size: usize,
+        settings: &Settings<'_>,
+        input: &mut BytesMut,
+    ) -> Result<Handled, Malformed> {
+        self.stage = Stage::Over;
+        match settings.mode {
+            Mode::Strip => {
+                input.advance(size);
+                Ok(Handled::Opaque)
+            }
+            Mode::Replace => {
+                let received = match header {
+                    Header::V1(_) => Version::One,
+                    Header::V2(_) => Version::Two,
+                };
+                let version = settings.forwards().unwrap_or_else(|| received.other());
+                let recipe = Recipe { version, ..settings.recipe };
+                let made = recipe.make(&Origin::header(header, self.number));
+                let made = made.map_err(|error| self.malformed(&error.to_string(), 0, settings))?;
+                input.advance(size);
+                Ok(unit(&made).map_or(Handled::Opaque, Handled::Unit))
+            }
+            Mode::Pass | Mode::Add => {
+                let mut unit = Unit::new(Kind::Header, input.split_to(size));
+                unit.fields = fields(header);
+                Ok(Handled::Unit(unit))
+            }
+        }
+    }
+
+    fn malformed(&mut self, message: &str, offset: usize, settings: &Settings<'_>) -> Malformed {
+        self.stage = Stage::Over;
+        Malformed { remedy: settings.remedy, ..Malformed::new(message, offset) }
+    }
+}
+
+/// A header's bytes, with its fields; none where it may not be sent.
+pub(super) fn unit(header: &Header) -> Option<Unit> {
+    let mut bytes = BytesMut::new();
+    pack(header, &mut bytes).ok()?;
+    let mut unit = Unit::new(Kind::Header, bytes);
+    unit.fields = fields(header);
+    Some(unit)
+}

@@ -1,0 +1,231 @@
+//! How a header is made for a connection: from its real ends, or from those of another header.
+//!
+//! It makes nothing that may not be sent.
+
+use super::end::{End, Stated};
+use super::tlv::{self, TlvText};
+use super::{Addresses, Command, Family, Header, Mixed, Pack, Tlvs, Transport, v1, v2};
+use chenapan_core::Connection;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// One of the two versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Version {
+    One,
+    Two,
+}
+
+impl Version {
+    pub(super) fn other(self) -> Self {
+        match self {
+            Version::One => Version::Two,
+            Version::Two => Version::One,
+        }
+    }
+}
+
+/// What a header shall say; what is not said here comes from the [`Origin`].
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Recipe<'a> {
+    pub(super) version: Version,
+    pub(super) command: Option<Command>,
+    pub(super) family: Option<Family>,
+    pub(super) transport: Option<Transport>,
+    pub(super) mixed: Mixed,
+    pub(super) source: Option<&'a End>,
+    pub(super) destination: Option<&'a End>,
+    pub(super) tlvs: &'a [TlvText],
+    pub(super) unique_id: Option<&'a str>,
+    pub(super) checksum: bool,
+}
+
+/// What a header is made from.
+#[derive(Clone, Debug)]
+pub(super) struct Origin<'a> {
+    number: u64,
+    source: Option<Stated>,
+    destination: Option<Stated>,
+    command: Command,
+    transport: Transport,
+    tlvs: Tlvs<'a>,
+}
+
+impl<'a> Origin<'a> {
+    /// A connection of which nobody has said anything yet.
+    pub(super) fn connection(connection: &Connection) -> Self {
+        Self {
+            number: connection.number,
+            source: connection.source.map(Stated::from),
+            destination: connection.local.map(Stated::from),
+            command: Command::Proxy,
+            transport: Transport::Stream,
+            tlvs: Tlvs::new(&[]),
+        }
+    }
+
+    /// A header that was received on the connection of this number.
+    pub(super) fn header(header: &'a Header, number: u64) -> Self {
+        let (source, destination) = match header.addresses() {
+            Some(Addresses::Unix(pair)) => (
+                Some(Stated::Unix(pair.source.trimmed().to_vec())),
+                Some(Stated::Unix(pair.destination.trimmed().to_vec())),
+            ),
+            Some(addresses) => {
+                (addresses.source().map(Stated::from), addresses.destination().map(Stated::from))
+            }
+            None => (None, None),
+        };
+        Self {
+            number,
+            source,
+            destination,
+            command: header.command(),
+            // A line says nothing of it behind UNKNOWN; a stream is what it then comes on.
+            transport: match header.transport() {
+                Transport::Dgram => Transport::Dgram,
+                _ => Transport::Stream,
+            },
+            tlvs: header.tlvs(),
+        }
+    }
+}
+
+impl<'a> Recipe<'a> {
+    /// Says all that the origin says, in this version.
+    pub(super) fn plain(version: Version) -> Self {
+        Self {
+            version,
+            command: None,
+            family: None,
+            transport: None,
+            mixed: Mixed::Map,
+            source: None,
+            destination: None,
+            tlvs: &[],
+            unique_id: None,
+            checksum: false,
+        }
+    }
+
+    /// The header.
+    ///
+    /// # Errors
+    ///
+    /// What the standard forbids to send.
+    pub(super) fn make(&self, origin: &Origin<'_>) -> Result<Header, Pack> {
+        let local = self.command.unwrap_or(origin.command) == Command::Local;
+        let addresses = if local { None } else { self.addresses(origin)? };
+        if self.version == Version::One {
+            // What a line cannot say it says by UNKNOWN.
+            let sayable = addresses.filter(|ends| ends.family() != Family::Unix);
+            let line = sayable.map_or_else(|| Ok(v1::Header::unknown()), v1::Header::new);
+            return line.map(Header::from);
+        }
+        let mut builder = match local {
+            true => v2::Header::local(),
+            false => v2::Header::proxy(addresses, self.transport.unwrap_or(origin.transport)),
+        };
+        let given = |kind: u8| {
+            (kind == tlv::UNIQUE_ID && self.unique_id.is_some())
+                || self.tlvs.iter().any(|given| given.kind == kind)
+        };
+        let mut summed = false;
+        for tlv in origin.tlvs.filter(|tlv| !given(tlv.kind)) {
+            // It stays where it was, and is made anew.
+            builder = match tlv.kind {
+                tlv::CRC32C => builder.checksum(),
+                kind => builder.tlv(kind, tlv.value),
+            };
+            summed |= tlv.kind == tlv::CRC32C;
+        }
+        if let Some(id) = self.unique_id {
+            let id = id.replace("{n}", &origin.number.to_string());
+            builder = builder.tlv(tlv::UNIQUE_ID, id.as_bytes());
+        }
+        for text in self.tlvs {
+            builder = match text.tlv() {
+                Some(tlv) => builder.tlv(tlv.kind, tlv.value),
+                None => builder.checksum(),
+            };
+        }
+        if self.checksum && !summed && !given(tlv::CRC32C) {
+            builder = builder.checksum();
+        }
+        builder.build().map(Header::from)
+    }
+
+    fn addresses(&self, origin: &Origin<'_>) -> Result<Option<Addresses>, Pack> {
+        let (source, destination) = (
+            stated(self.source, origin.source.as_ref(), origin.number),
+            stated(self.destination, origin.destination.as_ref(), origin.number),
+        );
+        let addresses = match (source, destination) {
+            (Some(Stated::Inet(source, from)), Some(Stated::Inet(destination, to))) => {
+                let source = SocketAddr::new(source, from.unwrap_or(0));
+                let destination = SocketAddr::new(destination, to.unwrap_or(0));
+                self.between(source, destination)?
+            }
+            (Some(Stated::Unix(source)), Some(Stated::Unix(destination))) => {
+                Some(Addresses::unix(&source, &destination)?)
+            }
+            // The other end has no name that fits, unless one was asked for.
+            (Some(Stated::Unix(source)), _) if self.destination.is_none() => {
+                Some(Addresses::unix(&source, b"")?)
+            }
+            (_, Some(Stated::Unix(destination))) if self.source.is_none() => {
+                Some(Addresses::unix(b"", &destination)?)
+            }
+            (Some(_), Some(_)) => return Err(Pack::Mixed),
+            // One end was asked for, and nobody knows the other.
+            (Some(Stated::Inet(source, from)), None) if self.source.is_some() => {
+                let source = SocketAddr::new(source, from.unwrap_or(0));
+                self.between(source, nowhere(source))?
+            }
+            (None, Some(Stated::Inet(destination, to))) if self.destination.is_some() => {
+                let destination = SocketAddr::new(destination, to.unwrap_or(0));
+                self.between(nowhere(destination), destination)?
+            }
+            (None, _) | (_, None) => None,
+        };
+        Ok(addresses.filter(|_| self.family != Some(Family::Unspec)))
+    }
+
+    fn between(
+        &self,
+        source: SocketAddr,
+        destination: SocketAddr,
+    ) -> Result<Option<Addresses>, Pack> {
+        let each = |change: fn(IpAddr) -> IpAddr| {
+            let changed = |end: SocketAddr| SocketAddr::new(change(end.ip()), end.port());
+            (changed(source), changed(destination))
+        };
+        let (source, destination) = match self.family {
+            Some(Family::Inet) => each(|address| address.to_canonical()),
+            Some(Family::Inet6) => each(|address| match address {
+                IpAddr::V4(address) => address.to_ipv6_mapped().into(),
+                address => address,
+            }),
+            _ => (source, destination),
+        };
+        let addresses = Addresses::between(source, destination, self.mixed)?;
+        Ok(addresses.filter(|ends| self.family.is_none_or(|family| family == ends.family())))
+    }
+}
+
+/// The unspecified address of the same family.
+fn nowhere(other: SocketAddr) -> SocketAddr {
+    match other {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    }
+}
+
+/// The end that was asked for, or else the one that is known; a port that was not asked for is the
+/// known one's.
+fn stated(asked: Option<&End>, known: Option<&Stated>, number: u64) -> Option<Stated> {
+    let Some(asked) = asked else { return known.cloned() };
+    Some(match (asked.of(number)?, known) {
+        (Stated::Inet(address, None), Some(&Stated::Inet(_, port))) => Stated::Inet(address, port),
+        (stated, _) => stated,
+    })
+}

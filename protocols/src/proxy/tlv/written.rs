@@ -1,0 +1,238 @@
+//! A TLV as a user writes it: `authority=example.com`, `ssl=version=TLSv1.3,cn=alice`, `0xE0=6869`.
+//!
+//! It never reads a TLV off the wire.
+
+use super::{ALPN, AUTHORITY, CRC32C, NETNS, NOOP, SSL, Tlv, UNIQUE_ID};
+use crate::proxy::{Ssl, ssl};
+use bytes::{BufMut, Bytes, BytesMut};
+use chenapan_core::{Form, Value, Written, nearest};
+
+/// A TLV to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlvText {
+    /// Its type.
+    pub kind: u8,
+    /// Its value; none for a checksum that is to be computed.
+    pub value: Option<Bytes>,
+}
+
+const NAMES: [&str; 13] = [
+    "alpn",
+    "authority",
+    "crc32c",
+    "noop",
+    "unique-id",
+    "ssl",
+    "netns",
+    "gcp",
+    "azure",
+    "aws",
+    "alibaba-vpc",
+    "alibaba-endpoint",
+    "alibaba-service",
+];
+
+impl TlvText {
+    /// The TLV; none where it is a checksum to compute.
+    pub fn tlv(&self) -> Option<Tlv<'_>> {
+        Some(Tlv { kind: self.kind, value: self.value.as_ref()? })
+    }
+}
+
+impl Written for TlvText {
+    const NAME: &'static str = "tlv";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let (name, value) = match text.split_once('=') {
+            Some((name, value)) => (name.trim(), Some(value)),
+            None => (text.trim(), None),
+        };
+        let sized = |kind, value: Bytes| match u16::try_from(value.len()) {
+            Ok(_) => Ok(Self { kind, value: Some(value) }),
+            Err(_) => Err(format!("a value of {} bytes is too long", value.len())),
+        };
+        if let Some(kind) = number(name) {
+            return sized(kind, hex(value.unwrap_or_default())?);
+        }
+        let given = value.ok_or_else(|| format!("expected {name}=value"));
+        let marked = |mark: u8, text: &str| [&[mark], text.as_bytes()].concat().into();
+        match name {
+            "crc32c" if value.is_none() => Ok(Self { kind: CRC32C, value: None }),
+            "crc32c" => sized(CRC32C, hex(given?)?),
+            "alpn" => sized(ALPN, bytes(given?)?),
+            "authority" => sized(AUTHORITY, given?.to_owned().into()),
+            "noop" => sized(NOOP, bytes(value.unwrap_or_default())?),
+            "unique-id" => sized(UNIQUE_ID, bytes(given?)?),
+            "ssl" => sized(SSL, secured(given?)?),
+            "netns" => sized(NETNS, given?.to_owned().into()),
+            "gcp" => {
+                let id = given?.parse::<u64>().map_err(|_| "expected a connection id, a number")?;
+                sized(0xe0, id.to_be_bytes().to_vec().into())
+            }
+            "azure" => {
+                let id = given?.parse::<u32>().map_err(|_| "expected a link id, a number")?;
+                sized(0xee, [&[0x01][..], &id.to_le_bytes()].concat().into())
+            }
+            "aws" => sized(0xea, marked(0x01, given?)),
+            "alibaba-vpc" => sized(0xe1, marked(0x01, given?)),
+            "alibaba-endpoint" => sized(0xe1, marked(0x02, given?)),
+            "alibaba-service" => sized(0xe1, marked(0x03, given?)),
+            _ => Err(match nearest(name, NAMES.into_iter()) {
+                Some(near) => format!("no TLV is called {name:?}; did you mean {near:?}?"),
+                None => format!(
+                    "no TLV is called {name:?}; known are {}, or a type such as 0xE0=6869",
+                    NAMES.join(", ")
+                ),
+            }),
+        }
+    }
+}
+
+/// `version=TLSv1.3,cn=alice,verify=0,client=0x03` as the value of an SSL TLV [2.2.6].
+fn secured(text: &str) -> Result<Bytes, String> {
+    let (mut client, mut verify) = (None, None);
+    let mut certified = false;
+    let mut inside = BytesMut::new();
+    for part in text.split(',') {
+        let (name, value) = part.split_once('=').ok_or_else(|| {
+            format!("{part:?}: expected version=TLSv1.3,cn=...,cipher=...,verify=0")
+        })?;
+        let kind = match name.trim() {
+            "client" => {
+                let flags = number(value).or_else(|| value.parse().ok());
+                client = Some(flags.ok_or("client: expected bits such as 0x05")?);
+                continue;
+            }
+            "verify" => {
+                let code = value.parse::<u32>();
+                verify = Some(code.map_err(|_| "verify: expected a number, 0 for verified")?);
+                continue;
+            }
+            "version" => ssl::VERSION,
+            "cn" => ssl::COMMON_NAME,
+            "cipher" => ssl::CIPHER,
+            "sig-alg" => ssl::SIGNATURE_ALGORITHM,
+            "key-alg" => ssl::KEY_ALGORITHM,
+            "group" => ssl::GROUP,
+            "sig-scheme" => ssl::SIGNATURE_SCHEME,
+            "certificate" => ssl::CLIENT_CERTIFICATE,
+            name => {
+                let known = "client, verify, version, cn, cipher, sig-alg, key-alg, group, \
+                    sig-scheme, certificate";
+                return Err(format!("ssl has no {name:?}; known are {known}"));
+            }
+        };
+        certified |= matches!(kind, ssl::COMMON_NAME | ssl::CLIENT_CERTIFICATE);
+        let value = match kind {
+            ssl::CLIENT_CERTIFICATE => hex(value)?,
+            _ => value.to_owned().into(),
+        };
+        let length = u16::try_from(value.len()).map_err(|_| format!("{name} is too long"))?;
+        inside.put_u8(kind);
+        inside.put_u16(length);
+        inside.put_slice(&value);
+    }
+    let given = if certified { Ssl::CERTIFICATE_ON_CONNECTION } else { 0 };
+    let mut value = BytesMut::with_capacity(5 + inside.len());
+    value.put_u8(client.unwrap_or(Ssl::TLS | given));
+    value.put_u32(verify.unwrap_or(u32::from(!certified)));
+    value.unsplit(inside);
+    Ok(value.freeze())
+}
+
+/// A type, written `0xE0`.
+fn number(text: &str) -> Option<u8> {
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"))?;
+    let plain = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if plain { u8::from_str_radix(digits, 16).ok() } else { None }
+}
+
+fn hex(text: &str) -> Result<Bytes, String> {
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    match digits {
+        "" => Ok(Bytes::new()),
+        _ => bytes(&format!("0x{digits}")),
+    }
+}
+
+fn bytes(text: &str) -> Result<Bytes, String> {
+    match Form::Bytes.parse(text)? {
+        Value::Bytes(bytes) => Ok(bytes),
+        _ => Ok(Bytes::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::{Vendor, tlv};
+
+    fn read(text: &str) -> (u8, Vec<u8>) {
+        let tlv = TlvText::read(text).unwrap();
+        (tlv.kind, tlv.value.unwrap().to_vec())
+    }
+
+    #[test]
+    fn names_and_numbers_become_what_they_mean() {
+        assert_eq!(read("authority=example.com"), (0x02, b"example.com".to_vec()));
+        assert_eq!(read("alpn=h2"), (0x01, b"h2".to_vec()));
+        assert_eq!(read("unique-id=0x0a0b"), (0x05, vec![10, 11]));
+        assert_eq!(read("noop"), (0x04, vec![]));
+        assert_eq!(read("0xE0=0000011f71fb04cb"), (0xe0, vec![0, 0, 1, 0x1f, 0x71, 0xfb, 4, 0xcb]));
+        assert_eq!(read("0xf1"), (0xf1, vec![]));
+        assert_eq!(TlvText::read("crc32c").unwrap(), TlvText { kind: 0x03, value: None });
+        assert_eq!(read("crc32c=00000000"), (0x03, vec![0; 4]));
+    }
+
+    #[test]
+    fn vendors_are_read_back_by_name() {
+        let vendor = |text: &str| {
+            let (kind, value) = read(text);
+            let read = Tlv { kind, value: &value }.vendor();
+            read.map(|vendor| format!("{} {vendor:?}", vendor.name()))
+        };
+        for text in [
+            "gcp=1234567890123",
+            "azure=42",
+            "aws=vpce-08d2bf15fac5001c9",
+            "alibaba-vpc=vpc-1",
+            "alibaba-endpoint=ep-1",
+            "alibaba-service=epsrv-1",
+        ] {
+            assert!(vendor(text).is_some(), "{text}");
+        }
+        assert_eq!(
+            Tlv { kind: 0xee, value: &read("azure=42").1 }.vendor(),
+            Some(Vendor::AzureLink(42))
+        );
+    }
+
+    #[test]
+    fn ssl_is_written_in_parts_and_fills_in_what_follows() {
+        let (kind, value) = read("ssl=version=TLSv1.3,cn=alice");
+        assert_eq!(
+            (kind, &value[..]),
+            (0x20, &b"\x03\0\0\0\0\x21\0\x07TLSv1.3\x22\0\x05alice"[..])
+        );
+        let (_, value) = read("ssl=version=TLSv1.2,cipher=AES");
+        assert_eq!(value[..5], [0x01, 0, 0, 0, 1]);
+        let (_, value) = read("ssl=client=0x07,verify=3,version=x,certificate=3000");
+        assert_eq!(value, b"\x07\0\0\0\x03\x21\0\x01x\x28\0\x02\x30\0");
+        assert!(matches!(Tlv { kind: tlv::SSL, value: &value }.read(), Some(tlv::Value::Ssl(_))));
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_with_what_would_do() {
+        let wrong = |text: &str| TlvText::read(text).unwrap_err();
+        assert_eq!(
+            wrong("autority=x"),
+            r#"no TLV is called "autority"; did you mean "authority"?"#
+        );
+        assert_eq!(wrong("authority"), "expected authority=value");
+        for text in
+            ["0xE0=xyz", "0x1E0=00", "gcp=x", "azure=-1", "ssl=cn", "ssl=x=1", "", "=", "5=x"]
+        {
+            assert!(!wrong(text).is_empty(), "{text}");
+        }
+    }
+}

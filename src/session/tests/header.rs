@@ -1,0 +1,184 @@
+//! Headers of the PROXY protocol in a session: who gets what, and when.
+
+use super::{DOWN, Run, UP};
+use crate::session::Settings;
+
+const LINE: &str = "PROXY TCP4 203.0.113.7 198.51.100.9 51234 8443\r\n";
+
+fn run(rules: &[&str], protocol: &str, options: &[(&str, &str)]) -> Run {
+    let registry = crate::registry();
+    let entry = registry.find_protocol(protocol).unwrap();
+    let protocol = entry.configure(options.iter().copied()).unwrap();
+    Run::with(rules, protocol.instance(), Settings::new(1))
+}
+
+#[test]
+fn a_header_that_passes_is_a_unit_of_its_own() {
+    let mut run = run(&["split:size=20:only=header"], "proxy-v1", &[]);
+    run.send(UP, LINE).send(UP, "GET / HTTP/1.0\r\n\r\n");
+    let took = run.took(UP);
+    assert_eq!(
+        took.concat().replace("0 ", ""),
+        format!("{LINE}GET / HTTP/1.0\r\n\r\n").replace("0 ", "")
+    );
+    assert_eq!(took.len(), 4);
+}
+
+#[test]
+fn nothing_goes_either_way_before_a_header_that_is_taken_off() {
+    let mut run = run(&[], "proxy-v1", &[("header", "strip")]);
+    run.send(DOWN, "220 welcome\r\n");
+    assert_eq!(run.took(DOWN), [""; 0]);
+    run.send(UP, &LINE[..30]);
+    assert_eq!(run.took(DOWN), [""; 0]);
+    run.until(100);
+    run.send(UP, &LINE[30..]);
+    assert_eq!(run.took(DOWN), ["100 220 welcome\r\n"]);
+    assert_eq!(run.took(UP), [""; 0]);
+    run.send(UP, "EHLO x\r\n").send(DOWN, "250 ok\r\n");
+    assert_eq!(run.took(UP), ["100 EHLO x\r\n"]);
+    assert_eq!(run.took(DOWN)[1..], ["100 250 ok\r\n"]);
+    assert!(run.session.transparent(UP, run.now) && run.session.transparent(DOWN, run.now));
+}
+
+#[test]
+fn with_pass_the_backend_may_speak_first() {
+    let mut run = run(&[], "proxy-v1", &[]);
+    run.send(DOWN, "220 welcome\r\n");
+    assert_eq!(run.took(DOWN), ["0 220 welcome\r\n"]);
+}
+
+#[test]
+fn a_backend_that_speaks_much_too_early_is_not_read_on() {
+    let settings = Settings { buffer: 1_000, ..Settings::new(1) };
+    let strip =
+        crate::registry().find_protocol("proxy-v1").unwrap().configure([("header", "strip")]);
+    let mut run = Run::with(&[], strip.unwrap().instance(), settings);
+    run.send(DOWN, &"x".repeat(1_000));
+    assert_eq!(run.session.wants(DOWN), 0);
+    assert_eq!(run.took(DOWN), [""; 0]);
+    run.send(UP, LINE);
+    assert_eq!(run.took(DOWN), [format!("0 {}", "x".repeat(1_000))]);
+}
+
+#[test]
+fn a_header_that_is_late_ends_the_connection_or_does_not_count() {
+    let mut strip = run(&[], "proxy-v1", &[("header", "strip"), ("deadline", "3s")]);
+    strip.send(UP, &LINE[..20]);
+    strip.until(2_999);
+    assert_eq!(strip.took(UP), [""; 0]);
+    strip.until(10_000);
+    assert_eq!(strip.took(UP), ["3000 CLOSE"]);
+    assert_eq!(strip.journal(), ["0 protocol not whole in time, close"]);
+
+    let mut pass = run(&[], "proxy-v1", &[("deadline", "3s")]);
+    pass.send(UP, &LINE[..20]);
+    pass.until(10_000);
+    assert_eq!(pass.took(UP), [format!("3000 {}", &LINE[..20])]);
+    pass.send(UP, &LINE[20..]);
+    assert_eq!(pass.took(UP)[1..], [format!("10000 {}", &LINE[20..])]);
+
+    let mut silent = run(&[], "proxy-v1", &[("header", "replace"), ("deadline", "3s")]);
+    silent.until(10_000);
+    assert_eq!(silent.took(UP), ["3000 CLOSE"]);
+
+    let mut patient = run(&[], "proxy-v1", &[("header", "strip"), ("deadline", "none")]);
+    patient.until(100_000);
+    patient.send(UP, LINE).send(UP, "GET");
+    assert_eq!(patient.took(UP), ["100000 GET"]);
+}
+
+#[test]
+fn a_header_that_is_whole_is_never_late() {
+    let mut run = run(&[], "proxy-v1", &[("header", "strip"), ("deadline", "3s")]);
+    run.until(2_900);
+    run.send(UP, LINE);
+    run.until(10_000);
+    run.send(UP, "GET");
+    assert_eq!(run.took(UP), ["10000 GET"]);
+}
+
+#[test]
+fn a_stream_that_ends_inside_its_header_is_not_served() {
+    let mut strip = run(&[], "proxy-v1", &[("header", "strip")]);
+    strip.send(UP, &LINE[..20]).end(UP);
+    assert_eq!(strip.took(UP), ["0 CLOSE"]);
+    let mut pass = run(&[], "proxy-v1", &[]);
+    pass.send(UP, &LINE[..20]).end(UP);
+    assert_eq!(pass.took(UP), [format!("0 {}", &LINE[..20]), "0 FINISH".to_owned()]);
+}
+
+#[test]
+fn a_wrong_header_ends_the_connection_unless_it_shall_pass() {
+    let wrong = "PROXY TCP5 203.0.113.7 198.51.100.9 51234 8443\r\n";
+    let told = "malformed at byte 9: expected TCP4, TCP6 or UNKNOWN";
+    for (header, invalid, closes) in [
+        ("pass", "none", false),
+        ("pass", "close", true),
+        ("strip", "none", true),
+        ("strip", "pass", false),
+        ("replace", "none", true),
+    ] {
+        let options = [("header", header), ("invalid", invalid)];
+        let mut run = run(&[], "proxy-v1", &options);
+        run.send(UP, wrong);
+        if closes {
+            assert_eq!(run.took(UP), ["0 CLOSE"], "{options:?}");
+            assert_eq!(run.journal(), [format!("0 protocol {told}, close")]);
+        } else {
+            assert_eq!(run.took(UP), [format!("0 {wrong}")], "{options:?}");
+            assert_eq!(run.journal(), [format!("0 protocol {told}")]);
+        }
+    }
+}
+
+#[test]
+fn a_replaced_header_counts_as_what_was_received() {
+    let rules = ["corrupt:every=50:direction=upstream"];
+    let options = [("header", "replace"), ("version", "1"), ("source", "10.0.0.1")];
+    let mut run = run(&rules, "proxy", &options);
+    run.send(UP, LINE).send(UP, "abcdef");
+    assert_eq!(run.took(UP)[0], "0 PROXY TCP4 10.0.0.1 198.51.100.9 51234 8443\r\n");
+    // The line had 48 bytes when it came: the 50th byte of the stream is the b.
+    assert_eq!(run.journal(), ["49 corrupt flip"]);
+}
+
+#[test]
+fn an_added_header_goes_first_and_passes_the_rules() {
+    let options =
+        [("header", "add"), ("source", "203.0.113.{n}"), ("destination", "[198.51.100.9:443]")];
+    let header = "PROXY TCP4 203.0.113.1 198.51.100.9 0 443\r\n";
+    let plain = run(&[], "proxy-v1", &options);
+    assert_eq!(plain.took(UP), [format!("0 {header}")]);
+    let mut late = run(&["late-header:payload=3"], "proxy-v1", &options);
+    late.send(UP, "GET /");
+    assert_eq!(late.took(UP), ["0 GET", &format!("0 {header}"), "0  /"]);
+    let mut missing = run(&["missing-header"], "proxy-v1", &options);
+    missing.send(UP, "GET /");
+    assert_eq!(missing.took(UP), ["0 GET /"]);
+    let mut slow = run(&["late-header:sleep=4s"], "proxy-v1", &options);
+    slow.send(UP, "GET /").until(10_000);
+    assert_eq!(slow.took(UP), [format!("4000 {header}"), "4000 GET /".to_owned()]);
+}
+
+#[test]
+fn after_the_header_no_header_behavior_keeps_bytes_off_the_fast_path() {
+    let rules = [
+        "corrupt-header",
+        "lie-length",
+        "missing-header:chance=0",
+        "duplicate-header",
+        "late-header:sleep=0s",
+        "late-header:payload=1:name=behind",
+        "header-garbage",
+        "bad-checksum",
+        "spoof",
+        "swap-version",
+        "reorder-tlvs",
+        "oversize-tlv",
+        "split:at=fields",
+    ];
+    let mut run = run(&rules, "proxy", &[]);
+    run.send(UP, LINE).send(UP, "GET");
+    assert!(run.session.transparent(UP, run.now));
+}
