@@ -5,6 +5,7 @@
 mod apply;
 mod arguments;
 mod demo;
+mod encode;
 mod help;
 mod serve;
 mod terminal;
@@ -55,6 +56,10 @@ pub fn main(registry: Registry) -> ExitCode {
                 let matches = matches.subcommand_matches("apply").unwrap_or(&matches);
                 apply::apply(&apply, &registry, matches)
             }
+            Some(Command::Encode) => {
+                let matches = matches.subcommand_matches("encode").unwrap_or(&matches);
+                encode::encode(&registry, matches)
+            }
             Some(Command::List { what }) => print(&help::list(&registry, what)),
             Some(Command::Help { topic }) => {
                 help::topic(&registry, topic.as_deref()).and_then(|text| print(&text))
@@ -100,9 +105,13 @@ fn print(text: &str) -> Result<(), Failure> {
     write(text.as_bytes())
 }
 
-/// Writes to stdout; a reader that has gone away is no failure.
-fn write(bytes: &[u8]) -> Result<(), Failure> {
-    let mut out = anstream::stdout().lock();
+/// Writes text to stdout, with its colors only where they are shown.
+fn write(text: &[u8]) -> Result<(), Failure> {
+    flushed(anstream::stdout().lock(), text)
+}
+
+/// Writes to stdout as it is; a reader that has gone away is no failure.
+fn flushed(mut out: impl Write, bytes: &[u8]) -> Result<(), Failure> {
     match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::run(format!("standard output: {}", crate::endpoint::plain(&error))))

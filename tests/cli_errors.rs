@@ -45,6 +45,21 @@ fn names_that_do_not_exist_get_a_suggestion() {
 }
 
 #[test]
+fn rules_that_could_never_act_are_refused() {
+    let parts = ["behavior \"missing-header\"", "tcp cuts none", "--protocol"];
+    with(&["--behavior", "missing-header"], &parts);
+    let field = ["--behavior", "corrupt-header:field=checksun"];
+    let proxy = |name| [&["--protocol", name][..], &field].concat();
+    with(&proxy("proxy-v2"), &["proxy-v2 has no field", "did you mean \"checksum\"?"]);
+    with(&proxy("proxy-v1"), &["proxy-v1 has no field", "it has keyword, family"]);
+    with(&["--protocol", "proxy-v2", "--behavior", "corrupt-header:how=set"], &["\"value\""]);
+    with(&["--protocol", "proxy-v2:checksum"], &["option \"checksum\"", "header=add"]);
+    with(&["--protocol", "proxy-v2:header=ad"], &["did you mean \"add\"?"]);
+    with(&["--protocol", "proxy-v2:header=add:source=home"], &["203.0.113.{n}"]);
+    with(&["--protocol", "proxy-v1:header=add:tlv=noop"], &["version 1 cannot say that"]);
+}
+
+#[test]
 fn values_that_are_wrong_say_what_would_do() {
     with(&["--behavior", "delay:sleep=soon"], &["option \"sleep\"", "250ms"]);
     with(&["--behavior", "delay:sleep=2:sleep=3"], &["given twice"]);

@@ -92,6 +92,7 @@ fn the_only_options_that_shadow_a_selector_are_these() {
             ("corrupt", "every"),
             ("corrupt", "chance"),
             ("inject", "bytes"),
+            ("spoof", "source"),
         ]
     );
 }

@@ -154,6 +154,17 @@ impl fmt::Display for OptionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "option {:?}: ", self.option)?;
         match &self.fault {
+            Fault::Missing(example) => {
+                write!(f, "must be given, for example {}={example}", self.option)
+            }
+            fault => fault.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Fault::Unknown { near: Some(near), .. } => {
                 write!(f, "no such option; did you mean {near:?}?")
             }
@@ -164,9 +175,7 @@ impl fmt::Display for OptionError {
                 write!(f, "no such option; known are {}", known.join(", "))
             }
             Fault::Twice => f.write_str("given twice"),
-            Fault::Missing(example) => {
-                write!(f, "must be given, for example {}={example}", self.option)
-            }
+            Fault::Missing(example) => write!(f, "must be given, for example {example}"),
             Fault::Value(wrong) => f.write_str(wrong),
         }
     }

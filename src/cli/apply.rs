@@ -30,25 +30,21 @@ pub(super) fn apply(
         ..Settings::new(seed)
     };
     let session = Session::new(Connection::new(1), protocol.instance(), Arc::new(rules), settings);
-    let direction = args.direction.into();
-    let mut run = Run {
-        session,
-        seed,
-        direction,
-        shown: match args.output {
-            Which::Forwarded => direction,
-            Which::Replied => direction.opposite(),
-        },
-        now: Duration::ZERO,
-        out: BufWriter::new(io::stdout().lock()),
+    let direction: Direction = args.direction.into();
+    let shown = match args.output {
+        Which::Forwarded => direction,
+        Which::Replied => direction.opposite(),
     };
-    match run.run(&mut io::stdin().lock()) {
+    let out = BufWriter::new(io::stdout().lock());
+    let result = Run::new(session, seed, (direction, shown), out).run(&mut io::stdin().lock());
+    match result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result.map_err(|error| Failure::run(crate::endpoint::plain(&error))),
     }
 }
 
-struct Run<W> {
+/// A session that is given an input, in virtual time.
+pub(super) struct Run<W> {
     session: Session,
     seed: u64,
     /// The way the input travels.
@@ -67,7 +63,18 @@ struct Taken {
 }
 
 impl<W: Write> Run<W> {
-    fn run(&mut self, input: &mut impl Read) -> io::Result<()> {
+    /// For an input that travels one way, and an output of what comes out one way.
+    pub(super) fn new(
+        session: Session,
+        seed: u64,
+        (direction, shown): (Direction, Direction),
+        out: W,
+    ) -> Self {
+        Self { session, seed, direction, shown, now: Duration::ZERO, out }
+    }
+
+    /// Gives it all of the input, and writes what comes out.
+    pub(super) fn run(&mut self, input: &mut impl Read) -> io::Result<()> {
         self.session.accepted(self.now);
         let mut ended = false;
         let mut idle = 0;

@@ -56,6 +56,8 @@ pub(super) enum Command {
     ///
     /// What would go on (or come back) goes to standard output, the journal to standard error.
     Apply(Apply),
+    /// Write a header of a protocol, right or wrong
+    Encode,
     /// List protocols and behaviors
     List {
         /// Only these
@@ -217,7 +219,9 @@ pub(super) enum Output {
 pub(super) fn command(registry: &Registry) -> clap::Command {
     let generated = flags(registry);
     let with = |command: clap::Command| command.args(generated.iter().cloned());
-    with(Cli::command()).mut_subcommand("apply", with)
+    with(Cli::command())
+        .mut_subcommand("apply", with)
+        .mut_subcommand("encode", |command| super::encode::with_protocols(command, registry))
 }
 
 /// A plug-in's option as a flag, Vaurien's way: `--behavior-delay-sleep`.
@@ -226,27 +230,30 @@ fn flags(registry: &Registry) -> Vec<Arg> {
         registry.protocols().iter().map(|entry| ("protocol", entry.name, entry.options));
     let behaviors =
         registry.behaviors().iter().map(|entry| ("behavior", entry.name, entry.options));
-    let flag = |(sort, name, spec): (&str, &str, &'static OptionSpec)| {
-        let id = id(sort, name, spec);
-        let arg = Arg::new(id.clone())
-            .long(id)
-            .value_name(spec.form.name().to_uppercase())
-            .help(help(spec))
-            .help_heading(format!("Options of {sort} {name}"))
-            .hide_short_help(true)
-            .hide_possible_values(true);
-        let arg = if spec.repeated { arg.action(ArgAction::Append) } else { arg };
-        match (spec.form, spec.choices) {
-            (Form::Flag, _) => arg.num_args(0..=1).default_missing_value("yes"),
-            (_, []) => arg,
-            (_, choices) => return arg.value_parser(PossibleValuesParser::new(choices)),
-        }
-        .value_parser(move |text: &str| spec.parse(text).map(|_| text.to_owned()))
-    };
     let rows = protocols.chain(behaviors);
     rows.flat_map(|(sort, name, options)| options.iter().map(move |spec| (sort, name, spec)))
-        .map(flag)
+        .map(|(sort, name, spec)| {
+            flag(id(sort, name, spec), spec)
+                .help_heading(format!("Options of {sort} {name}"))
+                .hide_short_help(true)
+        })
         .collect()
+}
+
+/// An option of a table as a flag.
+pub(super) fn flag(id: String, spec: &'static OptionSpec) -> Arg {
+    let arg = Arg::new(id.clone())
+        .long(id)
+        .value_name(spec.form.name().to_uppercase())
+        .help(help(spec))
+        .hide_possible_values(true);
+    let arg = if spec.repeated { arg.action(ArgAction::Append) } else { arg };
+    match (spec.form, spec.choices) {
+        (Form::Flag, _) => arg.num_args(0..=1).default_missing_value("yes"),
+        (_, []) => arg,
+        (_, choices) => return arg.value_parser(PossibleValuesParser::new(choices)),
+    }
+    .value_parser(move |text: &str| spec.parse(text).map(|_| text.to_owned()))
 }
 
 fn help(spec: &OptionSpec) -> String {
@@ -256,10 +263,13 @@ fn help(spec: &OptionSpec) -> String {
         format!(" One of {}.", spec.choices.join(", "))
     };
     let repeated = if spec.repeated { " May be repeated." } else { "" };
-    match spec.default {
-        Some("" | "none") | None => format!("{}{choices}{repeated}", spec.summary()),
-        Some(default) => format!("{}{choices}{repeated} [default: {default}]", spec.summary()),
-    }
+    let default = match spec.default {
+        Some("" | "none") | None => String::new(),
+        Some(default) => format!(" [default: {default}]"),
+    };
+    let help = format!("{}{choices}{repeated}{default}", spec.summary());
+    // To clap this is a line end; a style that changes nothing keeps it apart from that.
+    help.replace("{n}", "{\u{1b}[0mn}")
 }
 
 fn id(sort: &str, name: &str, spec: &OptionSpec) -> String {

@@ -8,10 +8,16 @@ use std::time::Duration;
 
 /// A proxy with rules, its journal on stderr and no other event there.
 pub fn broken(backend: SocketAddr, rules: &[&str]) -> Proxy {
-    let mut arguments =
+    let rules: Vec<_> = rules.iter().flat_map(|rule| ["--behavior", rule]).collect();
+    told(backend, &rules)
+}
+
+/// A proxy with more arguments, its journal on stderr and no other event there.
+fn told(backend: SocketAddr, arguments: &[&str]) -> Proxy {
+    let mut all =
         vec!["--seed", "7", "--journal", "/dev/stderr", "--log-level", "error", "--grace", "100ms"];
-    arguments.extend(rules.iter().flat_map(|rule| ["--behavior", rule]));
-    Proxy::start(backend, &arguments)
+    all.extend(arguments);
+    Proxy::start(backend, &all)
 }
 
 /// An open connection through a proxy.
@@ -25,8 +31,14 @@ pub struct Wire {
 impl Wire {
     /// Opens one through a proxy with these rules.
     pub fn open(rules: &[&str]) -> Self {
+        let rules: Vec<_> = rules.iter().flat_map(|rule| ["--behavior", rule]).collect();
+        Self::with(&rules)
+    }
+
+    /// Opens one through a proxy with these arguments.
+    pub fn with(arguments: &[&str]) -> Self {
         let (backend, connections) = Backend::handing_over();
-        let proxy = broken(backend.address, rules);
+        let proxy = told(backend.address, arguments);
         let client = proxy.connect();
         let server = connections.recv_timeout(PATIENCE).expect("the backend is dialled");
         Self { client, server, proxy, connections }

@@ -61,23 +61,23 @@ macro_rules! handler {
                 unique_id as "unique-id": Option<String> = "none",
                 /// Whether to add a checksum in version 2, behind all other TLVs.
                 checksum: bool = "no",
-                /// How long the source may take for its whole header; less than 3 s is too short
-                /// for a retransmission.
+                /// On receiving, how long the source may take for its whole header; less than 3 s is
+                /// too short for a retransmission.
                 deadline: Option<Duration> = "5s",
-                /// The longest header of version 2 to accept.
+                /// On receiving, the longest header of version 2 to accept.
                 limit: Size = "4096",
-                /// Which sources may send a header; unless given, all.
+                /// On receiving, which sources may send a header; unless given, all.
                 trusted: Option<Networks> = "none",
-                /// What to do about checksums: nothing, compare those that are there, or refuse
-                /// headers without one, too.
+                /// On receiving, what to do about checksums: nothing, compare those that are there,
+                /// or refuse headers without one, too.
                 verify: String = "present" in &["skip", "present", "require"],
-                /// What to refuse though the standard leaves the choice: UNKNOWN, an unspecified
+                /// On receiving, what to refuse though the standard leaves the choice: UNKNOWN, an unspecified
                 /// family, IPv6 addresses that end in IPv4, an undefined family under LOCAL.
                 refuse: Vec<String> = "none" in &["unknown", "unspec", "dotted", "local-family"],
-                /// Whether TLVs that are not what they say pass.
+                /// On receiving, whether TLVs that are not what they say pass.
                 lenient: bool = "no",
-                /// What happens where no right header comes from the source: `pass` on what came,
-                /// or `close`. Unless given, that is `pass` with header=pass, and else `close`.
+                /// On receiving, what happens where no right header comes: `pass` on what came, or
+                /// `close`. Unless given, that is `pass` with header=pass, and else `close`.
                 invalid: Option<String> = "none" in &["pass", "close"],
                 ;
                 hop: Hop,
