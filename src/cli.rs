@@ -7,6 +7,7 @@ mod arguments;
 mod demo;
 mod encode;
 mod help;
+mod send;
 mod serve;
 mod terminal;
 
@@ -55,6 +56,10 @@ pub fn main(registry: Registry) -> ExitCode {
             Some(Command::Apply(apply)) => {
                 let matches = matches.subcommand_matches("apply").unwrap_or(&matches);
                 apply::apply(&apply, &registry, matches)
+            }
+            Some(Command::Send(send)) => {
+                let matches = matches.subcommand_matches("send").unwrap_or(&matches);
+                send::send(&send, &registry, matches)
             }
             Some(Command::Encode) => {
                 let matches = matches.subcommand_matches("encode").unwrap_or(&matches);

@@ -4,7 +4,7 @@ use crate::journal::Journal;
 use crate::proxy::{Config, Proxy};
 use crate::session::Settings;
 use crate::timer::Clock;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -36,6 +36,16 @@ impl Control {
     /// The file cannot be written.
     pub fn journal(&mut self, path: &Path) -> io::Result<()> {
         self.journal = Some(Journal::create(path, self.seed)?);
+        Ok(())
+    }
+
+    /// The same, to any place that can be written to.
+    ///
+    /// # Errors
+    ///
+    /// There is no thread to write it.
+    pub fn journal_to(&mut self, out: impl Write + Send + 'static) -> io::Result<()> {
+        self.journal = Some(Journal::to(out, self.seed)?);
         Ok(())
     }
 

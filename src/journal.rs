@@ -131,7 +131,16 @@ impl Journal {
     ///
     /// The file cannot be written.
     pub fn create(path: &Path, seed: u64) -> io::Result<Self> {
-        let mut out = BufWriter::new(File::create(path)?);
+        Self::to(File::create(path)?, seed)
+    }
+
+    /// Starts a journal in any place that can be written to.
+    ///
+    /// # Errors
+    ///
+    /// There is no thread to write it.
+    pub fn to(out: impl Write + Send + 'static, seed: u64) -> io::Result<Self> {
+        let mut out = BufWriter::new(out);
         let (sender, mut batches) = mpsc::channel::<Vec<Entry>>(WAITING);
         let writer = thread::Builder::new().name("journal".to_owned()).spawn(move || {
             let mut result = Ok(());

@@ -56,6 +56,11 @@ pub(super) enum Command {
     ///
     /// What would go on (or come back) goes to standard output, the journal to standard error.
     Apply(Apply),
+    /// Be the client once: send bytes through a protocol and rules, and tell what the backend did
+    ///
+    /// What comes back goes to standard output; standard error gets the journal, and at the end
+    /// what was sent, what came back and who ended the connection.
+    Send(super::send::Send),
     /// Write a header of a protocol, right or wrong
     Encode,
     /// List protocols and behaviors
@@ -221,6 +226,7 @@ pub(super) fn command(registry: &Registry) -> clap::Command {
     let with = |command: clap::Command| command.args(generated.iter().cloned());
     with(Cli::command())
         .mut_subcommand("apply", with)
+        .mut_subcommand("send", with)
         .mut_subcommand("encode", |command| super::encode::with_protocols(command, registry))
 }
 
@@ -371,7 +377,7 @@ pub(super) fn random_seed() -> u64 {
     std::hash::RandomState::new().build_hasher().finish() % 1_000_000_000
 }
 
-fn time(text: &str) -> Result<Duration, String> {
+pub(super) fn time(text: &str) -> Result<Duration, String> {
     match Form::Time.parse(text)? {
         Value::Time(time) => Ok(time),
         _ => Ok(Duration::ZERO),

@@ -1,0 +1,176 @@
+//! `chenapan send`: one connection, one payload, and what the backend did about it.
+//!
+//! It is a client of a proxy that it starts for this, so that rules do what they do there.
+
+use super::Failure;
+use super::arguments::{Breaking, time};
+use super::serve::runtime;
+use crate::control::Control;
+use crate::endpoint::{Connect, plain};
+use crate::proxy::{Config, Limits};
+use crate::stats::Stats;
+use bytes::Bytes;
+use chenapan_core::{Direction, Form, Registry, Value};
+use clap::{ArgMatches, Args};
+use std::io::{self, IsTerminal, Read, Write};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// The most that is taken from standard input.
+const MOST: u64 = 64 * 1024 * 1024;
+
+/// How long the connection may go on without its client.
+const GRACE: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Args)]
+pub(super) struct Send {
+    /// Where to connect to: host:port or unix:PATH
+    #[arg(long, value_name = "ADDRESS")]
+    backend: Connect,
+    /// What to send: text in which \r \n \t \0 \\ \xHH are escapes, or hex behind 0x; standard
+    /// input if not given, and nothing if that is a terminal
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    data: Option<Bytes>,
+    /// How long to wait for more before calling it silence
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time)]
+    wait: Duration,
+    /// End the stream behind what is sent, as many clients do not
+    #[arg(long)]
+    half_close: bool,
+    #[command(flatten)]
+    breaking: Breaking,
+}
+
+pub(super) fn send(args: &Send, registry: &Registry, matches: &ArgMatches) -> Result<(), Failure> {
+    let (speaking, rules) = args.breaking.read(registry, matches)?;
+    let data = match &args.data {
+        Some(data) => data.clone(),
+        None => {
+            input().map_err(|error| Failure::run(format!("standard input: {}", plain(&error))))?
+        }
+    };
+    let seed = args.breaking.seed();
+    let config = Config {
+        name: "send".to_owned(),
+        listen: vec!["127.0.0.1:0".parse().map_err(Failure::usage)?],
+        backend: args.backend.clone(),
+        protocol: speaking.protocol,
+        rules,
+        limits: Limits {
+            buffer: args.breaking.buffer,
+            strict: args.breaking.strict,
+            ..Limits::default()
+        },
+    };
+    runtime()?.block_on(async {
+        let mut control = Control::new(seed, false).map_err(Failure::run)?;
+        control.journal_to(io::stderr()).map_err(Failure::run)?;
+        let proxy = control.add(config).map_err(Failure::run)?;
+        let address = proxy.address().ok_or_else(|| Failure::run("the proxy has no address"))?;
+        let start = Instant::now();
+        let seen = ask(address, &data, args).await.map_err(Failure::run)?;
+        let took = start.elapsed();
+        // What is still on its way decides who has ended the connection.
+        control.stop(args.wait.min(GRACE)).await.map_err(Failure::run)?;
+        let stats = proxy.stats();
+        if stats.unreachable.value() > 0 {
+            return Err(Failure::run(format!("--backend {}: cannot be reached", args.backend)));
+        }
+        tell(&seen, stats, args, took, seed)
+    })
+}
+
+/// What the client saw.
+struct Seen {
+    bytes: u64,
+    end: Option<End>,
+}
+
+/// How its connection was ended.
+#[derive(Clone, Copy)]
+enum End {
+    Closed,
+    Reset,
+}
+
+async fn ask(address: SocketAddr, data: &[u8], args: &Send) -> io::Result<Seen> {
+    let mut stream = TcpStream::connect(address).await?;
+    let mut seen = Seen { bytes: 0, end: None };
+    let (mut reader, mut writer) = stream.split();
+    let mut buffer = vec![0; 64 * 1024];
+    let writing = async {
+        // Who does not take it all has ended the connection, which the reader sees.
+        let _ = writer.write_all(data).await;
+        if args.half_close {
+            let _ = writer.shutdown().await;
+        }
+        std::future::pending::<()>().await;
+    };
+    let reading = async {
+        loop {
+            let read = tokio::time::timeout(args.wait, reader.read(&mut buffer)).await;
+            match read {
+                Err(_) => return Ok(()),
+                Ok(Ok(0)) => {
+                    seen.end = Some(End::Closed);
+                    return Ok(());
+                }
+                Ok(Err(_)) => {
+                    seen.end = Some(End::Reset);
+                    return Ok(());
+                }
+                Ok(Ok(count)) => {
+                    seen.bytes += count as u64;
+                    let mut out = io::stdout().lock();
+                    match out.write_all(&buffer[..count]).and_then(|()| out.flush()) {
+                        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                            return Err(error);
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = writing => {}
+        read = reading => read?,
+    }
+    Ok(seen)
+}
+
+fn tell(seen: &Seen, stats: &Stats, args: &Send, took: Duration, seed: u64) -> Result<(), Failure> {
+    let ours = [&stats.closed_by_proxy, &stats.reset_by_proxy];
+    let ours = ours.iter().any(|counter| counter.value() > 0);
+    let who = if ours { "chenapan" } else { "the backend" };
+    let end = match seen.end {
+        None => format!("nothing for {:?}", args.wait),
+        Some(End::Closed) => format!("{who} closed"),
+        Some(End::Reset) => format!("{who} reset"),
+    };
+    let ms = took.as_secs_f64() * 1e3;
+    let report = format!(
+        "sent {} bytes to {}, seed {seed}\ngot {} bytes, then {end} ({ms:.1} ms)\n",
+        stats.sent(Direction::Upstream),
+        args.backend,
+        seen.bytes,
+    );
+    io::stderr().write_all(report.as_bytes()).map_err(Failure::run)
+}
+
+fn input() -> io::Result<Bytes> {
+    let mut data = Vec::new();
+    if !io::stdin().is_terminal() {
+        io::stdin().lock().take(MOST).read_to_end(&mut data)?;
+    }
+    Ok(data.into())
+}
+
+fn bytes(text: &str) -> Result<Bytes, String> {
+    match Form::Bytes.parse(text)? {
+        Value::Bytes(bytes) => Ok(bytes),
+        _ => Ok(Bytes::new()),
+    }
+}
