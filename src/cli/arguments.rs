@@ -56,6 +56,8 @@ pub(super) enum Command {
     ///
     /// What would go on (or come back) goes to standard output, the journal to standard error.
     Apply(Apply),
+    /// Show what a protocol's codec makes of bytes from standard input
+    Decode(super::decode::Decode),
     /// List protocols and behaviors
     List {
         /// Only these
@@ -364,18 +366,25 @@ pub(super) fn random_seed() -> u64 {
     std::hash::RandomState::new().build_hasher().finish() % 1_000_000_000
 }
 
-fn time(text: &str) -> Result<Duration, String> {
+pub(super) fn time(text: &str) -> Result<Duration, String> {
     match Form::Time.parse(text)? {
         Value::Time(time) => Ok(time),
         _ => Ok(Duration::ZERO),
     }
 }
 
-fn buffer(text: &str) -> Result<usize, String> {
+pub(super) fn size(text: &str) -> Result<usize, String> {
     match Form::Size.parse(text)? {
-        Value::Size(Size(bytes @ 1_024..)) => {
+        Value::Size(Size(bytes)) => {
             usize::try_from(bytes).map_err(|_| "more than this machine can hold".to_owned())
         }
+        _ => Ok(0),
+    }
+}
+
+fn buffer(text: &str) -> Result<usize, String> {
+    match size(text)? {
+        bytes @ 1_024.. => Ok(bytes),
         _ => Err("expected at least 1KiB".to_owned()),
     }
 }
