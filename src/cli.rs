@@ -6,6 +6,7 @@ mod apply;
 mod arguments;
 mod decode;
 mod demo;
+mod echo;
 mod help;
 mod serve;
 mod terminal;
@@ -59,6 +60,7 @@ pub fn main(registry: Registry) -> ExitCode {
                 apply::apply(&apply, &registry, matches)
             }
             Some(Command::Decode(decode)) => decode::decode(&decode),
+            Some(Command::Echo(echo)) => echo::echo(&echo),
             Some(Command::List { what }) => print(&help::list(&registry, what)),
             Some(Command::Help { topic }) => {
                 help::topic(&registry, topic.as_deref()).and_then(|text| print(&text))

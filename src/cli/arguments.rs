@@ -58,6 +58,8 @@ pub(super) enum Command {
     Apply(Apply),
     /// Show what a protocol's codec makes of bytes from standard input
     Decode(super::decode::Decode),
+    /// Listen, and send back what comes; with a protocol, first say what its header meant
+    Echo(super::echo::Echo),
     /// List protocols and behaviors
     List {
         /// Only these

@@ -59,7 +59,7 @@ pub(super) fn topic(registry: &Registry, topic: Option<&str>) -> Result<String, 
     }
     let behaviors = registry.behaviors().iter().map(|entry| entry.name);
     let protocols = registry.protocols().iter().map(|entry| entry.name);
-    let others = ["rules", "demo", "apply", "decode", "list", "doc"];
+    let others = ["rules", "demo", "apply", "decode", "echo", "list", "doc"];
     let near = nearest(topic, behaviors.chain(protocols).chain(others));
     Err(Failure::Usage(match near {
         Some(near) => format!("no help on {topic:?}; did you mean {near:?}?"),
