@@ -423,6 +423,17 @@ fn a_line_that_is_not_hex_has_its_answer_too() {
         line 4: \"P\" in column 1 is no hexadecimal digit\nerror: 2 lines are not hex\n";
     assert_eq!(err, expected);
     assert_eq!(output.status.code(), Some(2));
+    let text = decode(&["--hex", "--output", "text"], b"47\nx\n47\n");
+    let dump = "\
+offset  bytes                    field                meaning
+     0  47                       not expected         \"G\"
+        ^^                       neither version starts so
+
+reject: neither version starts so, at byte 0
+PROXY protocol, section 2
+
+";
+    assert_eq!(String::from_utf8(text.stdout).unwrap(), dump.repeat(2));
 }
 
 #[test]

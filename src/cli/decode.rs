@@ -158,13 +158,16 @@ impl Run {
                 Some(Ok(())) => {
                     let unpacked = self.receiver.unpack(&bytes);
                     self.show(&bytes, &unpacked)?;
+                    if self.form == Form::Text {
+                        self.out.write_all(b"\n")?;
+                    }
                 }
                 Some(Err(message)) => {
                     self.unreadable += 1;
                     anstream::eprintln!("line {}: {message}", lines.number());
-                    match self.form {
-                        Form::Text => writeln!(self.out, "not hex: {message}\n")?,
-                        _ => Verdict::Error { message }.write(&mut self.out)?,
+                    // Answers stay in line with questions.
+                    if self.form != Form::Text {
+                        Verdict::Error { message }.write(&mut self.out)?;
                     }
                 }
             }
