@@ -4,7 +4,9 @@
 
 mod apply;
 mod arguments;
+mod decode;
 mod demo;
+mod echo;
 mod encode;
 mod help;
 mod send;
@@ -19,6 +21,8 @@ use std::process::ExitCode;
 
 /// Why a command has not done what it should.
 pub(crate) enum Failure {
+    /// It ran, and the answer is no: exit code 1. What there is to say was said.
+    Verdict,
     /// Usage or configuration: exit code 2.
     Usage(String),
     /// It could not run: exit code 3.
@@ -65,6 +69,8 @@ pub fn main(registry: Registry) -> ExitCode {
                 let matches = matches.subcommand_matches("encode").unwrap_or(&matches);
                 encode::encode(&registry, matches)
             }
+            Some(Command::Decode(decode)) => decode::decode(&decode),
+            Some(Command::Echo(echo)) => echo::echo(&echo),
             Some(Command::List { what }) => print(&help::list(&registry, what)),
             Some(Command::Help { topic }) => {
                 help::topic(&registry, topic.as_deref()).and_then(|text| print(&text))
@@ -74,6 +80,7 @@ pub fn main(registry: Registry) -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Verdict) => ExitCode::from(1),
         Err(Failure::Usage(message)) => fail(&message, 2),
         Err(Failure::Run(message)) => fail(&message, 3),
     }

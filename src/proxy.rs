@@ -22,9 +22,6 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// How long accepting pauses when descriptors have run out and none comes back.
-const PAUSE: Duration = Duration::from_secs(1);
-
 /// How a proxy treats its connections.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -306,50 +303,28 @@ async fn accept(shared: Arc<Shared>, listener: Listener, most: Option<Arc<Semaph
     let _open = shared.tasks.token();
     let local = listener.local().ok().and_then(|local| local.tcp());
     let local = local.filter(|address| !address.ip().is_unspecified());
-    let mut exhausted = false;
+    let warn = |error: &io::Error| {
+        tracing::warn!(
+            proxy = shared.config.name,
+            error = plain(error),
+            connections = shared.stats.active(),
+            "cannot accept; waiting until a connection ends"
+        );
+    };
     loop {
         let place = async {
             let permit = match &most {
                 Some(most) => Arc::clone(most).acquire_owned().await.ok(),
                 None => None,
             };
-            (permit, listener.accept().await)
+            (permit, listener.next(&shared.left, warn).await)
         };
-        let (permit, accepted) = tokio::select! {
+        let (permit, source) = tokio::select! {
             () = shared.accepting.cancelled() => return,
             place = place => place,
         };
-        match accepted {
-            Ok(source) => {
-                exhausted = false;
-                begin(&shared, source, local, permit);
-            }
-            Err(error) if is_passing(&error) => {}
-            Err(error) => {
-                if !exhausted {
-                    exhausted = true;
-                    tracing::warn!(
-                        proxy = shared.config.name,
-                        error = plain(&error),
-                        connections = shared.stats.active(),
-                        "cannot accept; waiting until a connection ends"
-                    );
-                }
-                tokio::select! {
-                    () = shared.accepting.cancelled() => return,
-                    () = shared.left.notified() => {}
-                    () = tokio::time::sleep(PAUSE) => {}
-                }
-            }
-        }
+        begin(&shared, source, local, permit);
     }
-}
-
-/// Errors of one connection, not of the listener.
-fn is_passing(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, NotConnected};
-    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | NotConnected)
-        || error.kind() == io::ErrorKind::InvalidInput
 }
 
 /// Starts the task of one connection.

@@ -63,6 +63,10 @@ pub(super) enum Command {
     Send(super::send::Send),
     /// Write a header of a protocol, right or wrong
     Encode,
+    /// Show what a protocol's codec makes of bytes from standard input
+    Decode(super::decode::Decode),
+    /// Listen, and send back what comes; with a protocol, first say what its header meant
+    Echo(super::echo::Echo),
     /// List protocols and behaviors
     List {
         /// Only these
@@ -384,11 +388,18 @@ pub(super) fn time(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn buffer(text: &str) -> Result<usize, String> {
+pub(super) fn size(text: &str) -> Result<usize, String> {
     match Form::Size.parse(text)? {
-        Value::Size(Size(bytes @ 1_024..)) => {
+        Value::Size(Size(bytes)) => {
             usize::try_from(bytes).map_err(|_| "more than this machine can hold".to_owned())
         }
+        _ => Ok(0),
+    }
+}
+
+fn buffer(text: &str) -> Result<usize, String> {
+    match size(text)? {
+        bytes @ 1_024.. => Ok(bytes),
         _ => Err("expected at least 1KiB".to_owned()),
     }
 }

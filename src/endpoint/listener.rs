@@ -8,10 +8,15 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::Notify;
 
 /// The most connections that wait for us; the system cuts it to its own limit.
 const BACKLOG: i32 = 4_096;
+
+/// How long accepting pauses when descriptors have run out and none comes back.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// A listening socket.
 #[derive(Debug)]
@@ -122,12 +127,25 @@ impl Listener {
         })
     }
 
-    /// Takes the next connection.
-    ///
-    /// # Errors
-    ///
-    /// What the system says; some of it passes, such as a lack of descriptors.
-    pub(crate) async fn accept(&self) -> io::Result<Peer> {
+    /// Takes the next connection, however long that takes. When descriptors have run out it calls
+    /// `exhausted`, and tries again when a connection has `left`.
+    pub(crate) async fn next(&self, left: &Notify, exhausted: impl FnOnce(&io::Error)) -> Peer {
+        let mut exhausted = Some(exhausted);
+        loop {
+            let error = match self.accept().await {
+                Ok(peer) => return peer,
+                Err(error) if is_passing(&error) => continue,
+                Err(error) => error,
+            };
+            if let Some(exhausted) = exhausted.take() {
+                exhausted(&error);
+            }
+            // Nobody may tell: then time does.
+            let _ = tokio::time::timeout(PAUSE, left.notified()).await;
+        }
+    }
+
+    async fn accept(&self) -> io::Result<Peer> {
         match self {
             Listener::Tcp(listener) => {
                 let (socket, address) = listener.accept().await?;
@@ -139,6 +157,13 @@ impl Listener {
             }
         }
     }
+}
+
+/// Errors of one connection, not of the listener.
+fn is_passing(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, NotConnected};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | NotConnected)
+        || error.kind() == io::ErrorKind::InvalidInput
 }
 
 /// Whether a socket's file was left behind by a program that is gone.

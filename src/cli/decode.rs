@@ -1,0 +1,202 @@
+//! `chenapan decode`: what a protocol's codec makes of bytes from standard input.
+//!
+//! It shows what the codec says, and never judges bytes itself.
+
+mod dump;
+mod hex;
+mod json;
+mod receiver;
+
+use super::Failure;
+use crate::endpoint::{in_words, plain};
+use clap::{Args, Subcommand, ValueEnum};
+use std::io::{self, BufReader, BufWriter, IsTerminal, Read, Write};
+
+pub(super) use json::Verdict;
+pub(super) use receiver::{Choices, Receiver, Unpacked, Version, least};
+
+/// The most that is read to show a header and to count what follows it: the longest header and as
+/// much again.
+const MOST: u64 = 2 * 65_551;
+
+const PROXY_HELP: &str = "\
+JSON, one object (with --hex one for each line):
+  kind        accept, incomplete or reject; with --hex also error, for a line that is not hex
+  accept      version, command, family, transport, src, sport, dst, dport (null where the
+              connection's own ends count; UNIX paths in hex), tlvs as [[type, hex], ...] in wire
+              order, crc (absent, ok, unchecked), consumed, details as [[name, text], ...]
+  incomplete  want_bytes or want_line: how many more bytes there must be, or may be to the line end
+  reject      error (syntax or checksum), message, offset; the header too if only its checksum is
+              wrong (then crc is wrong)
+
+Exit codes: 0 accepted (all of them), 1 one is incomplete or rejected, 2 usage or a line that is
+not hex, 3 standard input cannot be read.";
+
+#[derive(Debug, Args)]
+#[command(subcommand_value_name = "PROTOCOL", subcommand_help_heading = "Protocols")]
+pub(super) struct Decode {
+    #[command(subcommand)]
+    protocol: Codec,
+}
+
+#[derive(Debug, Subcommand)]
+enum Codec {
+    /// A header of the PROXY protocol, version 1 or 2
+    ///
+    /// On a terminal it shows every field with its bytes and meaning, and marks the first wrong
+    /// byte; elsewhere it writes JSON, as soon as it has decided. The text comes at the end of the
+    /// input, since it says how much follows the header, and counts no further than 131102 bytes.
+    #[command(after_long_help = PROXY_HELP)]
+    Proxy {
+        /// The version that the header must have
+        #[arg(long, value_name = "VERSION", default_value = "auto")]
+        version: Version,
+        #[command(flatten)]
+        how: How,
+    },
+    /// The same as proxy --version v1
+    #[command(after_long_help = PROXY_HELP)]
+    ProxyV1(How),
+    /// The same as proxy --version v2
+    #[command(after_long_help = PROXY_HELP)]
+    ProxyV2(How),
+}
+
+#[derive(Debug, Args)]
+struct How {
+    /// Read lines of hex, one input each, and answer each of them in a line
+    ///
+    /// Empty lines are skipped and get no answer; spaces and tabs do not count.
+    #[arg(long)]
+    hex: bool,
+    /// What to write: JSON, or text that shows every field; auto is text on a terminal
+    #[arg(long, value_name = "FORM", default_value = "auto", conflicts_with = "json")]
+    output: Form,
+    /// The same as --output json
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    choices: Choices,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    Auto,
+    Json,
+    Text,
+}
+
+pub(super) fn decode(args: &Decode) -> Result<(), Failure> {
+    let (version, how) = match &args.protocol {
+        Codec::Proxy { version, how } => (*version, how),
+        Codec::ProxyV1(how) => (Version::V1, how),
+        Codec::ProxyV2(how) => (Version::V2, how),
+    };
+    let form = match how.output {
+        _ if how.json => Form::Json,
+        Form::Auto if !how.hex && io::stdout().is_terminal() => Form::Text,
+        Form::Auto => Form::Json,
+        form => form,
+    };
+    let mut run = Run {
+        receiver: Receiver::new(version, &how.choices),
+        form,
+        out: match form {
+            Form::Text => Box::new(anstream::stdout().lock()),
+            _ => Box::new(BufWriter::with_capacity(64 * 1024, io::stdout().lock())),
+        },
+        refused: false,
+        unreadable: 0,
+    };
+    let ran = if how.hex { run.lines() } else { run.whole() };
+    match ran.and_then(|()| run.out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Failure::run(plain(&error))),
+        Ok(()) if run.unreadable == 1 => Err(Failure::usage("a line is not hex")),
+        Ok(()) if run.unreadable > 1 => {
+            Err(Failure::usage(format!("{} lines are not hex", run.unreadable)))
+        }
+        Ok(()) if run.refused => Err(Failure::Verdict),
+        Ok(()) => Ok(()),
+    }
+}
+
+struct Run {
+    receiver: Receiver,
+    form: Form,
+    out: Box<dyn Write>,
+    /// Whether something was not accepted.
+    refused: bool,
+    /// How many lines were no hex.
+    unreadable: u64,
+}
+
+impl Run {
+    /// Decodes the front of standard input.
+    fn whole(&mut self) -> io::Result<()> {
+        let mut input = io::stdin().lock();
+        let mut bytes = Vec::new();
+        let unpacked = self.fill(&mut input, &mut bytes).map_err(unread)?;
+        if self.form == Form::Text {
+            let more = MOST - bytes.len() as u64;
+            input.take(more).read_to_end(&mut bytes).map_err(unread)?;
+        }
+        self.show(&bytes, &unpacked)
+    }
+
+    /// Decodes each line of standard input.
+    fn lines(&mut self) -> io::Result<()> {
+        let mut lines = hex::Lines::new(BufReader::with_capacity(64 * 1024, io::stdin().lock()));
+        let mut bytes = Vec::new();
+        loop {
+            // Whoever waits for an answer before the next line gets it.
+            if lines.must_wait() {
+                self.out.flush()?;
+            }
+            match lines.next(&mut bytes).map_err(unread)? {
+                None => return Ok(()),
+                Some(Ok(())) => {
+                    let unpacked = self.receiver.unpack(&bytes);
+                    self.show(&bytes, &unpacked)?;
+                    if self.form == Form::Text {
+                        self.out.write_all(b"\n")?;
+                    }
+                }
+                Some(Err(message)) => {
+                    self.unreadable += 1;
+                    anstream::eprintln!("line {}: {message}", lines.number());
+                    // Answers stay in line with questions.
+                    if self.form != Form::Text {
+                        Verdict::Error { message }.write(&mut self.out)?;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads until the codec has decided, or the input has ended.
+    fn fill(&self, input: &mut impl Read, bytes: &mut Vec<u8>) -> io::Result<Unpacked> {
+        loop {
+            let unpacked = self.receiver.unpack(bytes);
+            let Some(least) = least(&unpacked) else { return Ok(unpacked) };
+            if input.take(least as u64).read_to_end(bytes)? == 0 {
+                return Ok(unpacked);
+            }
+        }
+    }
+
+    fn show(&mut self, bytes: &[u8], unpacked: &Unpacked) -> io::Result<()> {
+        self.refused |= unpacked.is_err();
+        match self.form {
+            Form::Text => {
+                let text = dump::dump(&self.receiver, bytes, unpacked);
+                self.out.write_all(text.as_bytes())
+            }
+            _ => Verdict::new(unpacked).write(&mut self.out),
+        }
+    }
+}
+
+fn unread(error: io::Error) -> io::Error {
+    in_words("standard input", &error)
+}

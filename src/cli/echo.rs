@@ -1,0 +1,247 @@
+//! `chenapan echo`: a server that says what it understood of a header, then sends back what comes.
+//!
+//! It never says anything before the whole header is there, and nothing at all if that is wrong.
+
+use super::Failure;
+use super::arguments::{LogFormat, time};
+use super::decode::{Choices, Receiver, Verdict, Version, least};
+use super::serve::{Signals, raise_descriptor_limit, runtime};
+use super::terminal::{self, Line};
+use crate::endpoint::{Listen, Listener, Peer, Stream, plain};
+use bytes::{Buf, BufMut, BytesMut};
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use std::future::poll_fn;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::ready;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How much is read at once, and so held for each connection.
+const PIECE: usize = 16 * 1024;
+
+/// How long connections may go on after a signal.
+const GRACE: Duration = Duration::from_secs(1);
+
+const HELP: &str = "\
+For each connection there is one line of JSON on standard output: connection (from 1), peer (null
+for a UNIX socket), and with a protocol what `chenapan decode` says of its header. The client gets
+the same line first, then all it has sent behind the header. Where the header is wrong, late or
+missing, the client gets nothing but the end; message then says how an incomplete one ended.";
+
+#[derive(Debug, Args)]
+#[command(after_long_help = HELP)]
+pub(super) struct Echo {
+    /// Where to listen: host:port, :port (every address), port (127.0.0.1; 0 for any) or unix:PATH;
+    /// may be repeated
+    #[arg(long, value_name = "ADDRESS", required = true)]
+    listen: Vec<Listen>,
+    /// What comes first: nothing (tcp), or a header of the PROXY protocol
+    #[arg(long, value_name = "PROTOCOL", default_value = "tcp")]
+    protocol: Opening,
+    /// How long a client may take for its whole header
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = time)]
+    deadline: Duration,
+    #[command(flatten)]
+    choices: Choices,
+}
+
+/// How a connection opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Opening {
+    Tcp,
+    Proxy,
+    ProxyV1,
+    ProxyV2,
+}
+
+pub(super) fn echo(args: &Echo) -> Result<(), Failure> {
+    let version = match args.protocol {
+        Opening::Tcp => None,
+        Opening::Proxy => Some(Version::Auto),
+        Opening::ProxyV1 => Some(Version::V1),
+        Opening::ProxyV2 => Some(Version::V2),
+    };
+    let server = Arc::new(Server {
+        receiver: version.map(|version| Receiver::new(version, &args.choices)),
+        deadline: args.deadline,
+        numbers: AtomicU64::new(0),
+        left: Notify::new(),
+        stopping: CancellationToken::new(),
+        tasks: TaskTracker::new(),
+    });
+    terminal::log(&Line::new(), LogFormat::Text, None);
+    raise_descriptor_limit();
+    let runtime = runtime()?;
+    let result = runtime.block_on(run(args, &server));
+    // A task may be stuck in writing to standard output.
+    runtime.shutdown_background();
+    result
+}
+
+/// Listens until a signal.
+async fn run(args: &Echo, server: &Arc<Server>) -> Result<(), Failure> {
+    // Before anybody can know that we are there: a signal is then never the end at once.
+    let mut signals = Signals::new()?;
+    let listeners: Result<Vec<_>, _> = args.listen.iter().map(Listener::bind).collect();
+    let listeners = listeners.map_err(|error| Failure::run(format!("--listen: {error}")))?;
+    for listener in listeners {
+        let local = listener.local().map_err(Failure::run)?;
+        let protocol = args.protocol.to_possible_value();
+        let protocol = protocol.as_ref().map_or("", |value| value.get_name());
+        anstream::eprintln!("listening on {local}, echo, {protocol}");
+        server.tasks.spawn(Arc::clone(server).accept(listener));
+    }
+    for address in args.listen.iter().filter(|address| !address.is_local()) {
+        tracing::warn!(%address, "listens beyond this machine: others can connect too");
+    }
+    signals.next().await;
+    server.stopping.cancel();
+    server.tasks.close();
+    tokio::select! {
+        _ = tokio::time::timeout(GRACE, server.tasks.wait()) => {}
+        () = signals.next() => {}
+    }
+    Ok(())
+}
+
+/// What connections share.
+struct Server {
+    /// Reads headers, if there are to be any.
+    receiver: Option<Receiver>,
+    deadline: Duration,
+    numbers: AtomicU64,
+    /// Told when a connection has ended: descriptors are free again.
+    left: Notify,
+    stopping: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// What is said of a connection.
+#[derive(Serialize)]
+struct Heard {
+    connection: u64,
+    peer: Option<SocketAddr>,
+    #[serde(flatten)]
+    verdict: Option<Verdict>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+}
+
+impl Server {
+    async fn accept(self: Arc<Self>, listener: Listener) {
+        let warn = |error: &io::Error| {
+            tracing::warn!(error = plain(error), "cannot accept; waiting until a connection ends");
+        };
+        loop {
+            let peer = tokio::select! {
+                () = self.stopping.cancelled() => return,
+                peer = listener.next(&self.left, warn) => peer,
+            };
+            let number = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
+            let server = Arc::clone(&self);
+            self.tasks.spawn(async move {
+                // The client may go away at any time: then there is nobody to tell.
+                let _ = server.converse(number, peer).await;
+                server.left.notify_waiters();
+            });
+        }
+    }
+
+    async fn converse(&self, connection: u64, Peer { stream, address }: Peer) -> io::Result<()> {
+        let mut heard = Heard { connection, peer: address, verdict: None, message: None };
+        let mut bytes = BytesMut::new();
+        let Some(receiver) = &self.receiver else {
+            heard.print()?;
+            return send_back(&stream, bytes).await;
+        };
+        let received = receive(receiver, &stream, &mut bytes);
+        heard.message = match tokio::time::timeout(self.deadline, received).await {
+            Ok(Ok(Received::Decided)) => None,
+            Ok(Ok(Received::End)) => Some("the stream ended within the header".to_owned()),
+            Ok(Err(error)) => Some(plain(&error)),
+            Err(_) => Some(format!("no whole header within {:?}", self.deadline)),
+        };
+        let unpacked = receiver.unpack(&bytes);
+        heard.verdict = Some(Verdict::new(&unpacked));
+        let line = heard.print()?;
+        // Section 2.1: "the receiver should abort the connection".
+        let Ok((_, consumed)) = unpacked else { return Ok(()) };
+        bytes.advance(consumed);
+        write(&stream, &line).await?;
+        send_back(&stream, bytes).await
+    }
+}
+
+impl Heard {
+    /// Prints it as a line, which is returned too.
+    fn print(&self) -> io::Result<Vec<u8>> {
+        let mut line = serde_json::to_vec(self)?;
+        line.push(b'\n');
+        // Clients are served even when nobody wants to know any more.
+        let _ = io::stdout().lock().write_all(&line);
+        Ok(line)
+    }
+}
+
+/// Why nothing more is read of a header.
+enum Received {
+    Decided,
+    End,
+}
+
+/// Reads until all is decided about the header.
+async fn receive(
+    receiver: &Receiver,
+    stream: &Stream,
+    bytes: &mut BytesMut,
+) -> io::Result<Received> {
+    loop {
+        let Some(least) = least(&receiver.unpack(bytes)) else { return Ok(Received::Decided) };
+        let enough = bytes.len() + least;
+        while bytes.len() < enough {
+            if read(stream, bytes).await? == 0 {
+                return Ok(Received::End);
+            }
+        }
+    }
+}
+
+/// Sends back these bytes and all that come, to the end of the stream.
+async fn send_back(stream: &Stream, mut bytes: BytesMut) -> io::Result<()> {
+    loop {
+        write(stream, &bytes).await?;
+        bytes.clear();
+        if read(stream, &mut bytes).await? == 0 {
+            stream.shutdown();
+            return Ok(());
+        }
+    }
+}
+
+/// Appends what comes next, one piece at most; 0 is the end of stream.
+async fn read(stream: &Stream, bytes: &mut BytesMut) -> io::Result<usize> {
+    poll_fn(|cx| {
+        // A silent client takes no memory.
+        ready!(stream.poll_readable(cx))?;
+        bytes.reserve(PIECE);
+        stream.poll_read(cx, &mut (&mut *bytes).limit(PIECE))
+    })
+    .await
+}
+
+async fn write(stream: &Stream, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let written = poll_fn(|cx| stream.poll_write(cx, bytes)).await?;
+        if written == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        bytes = &bytes[written..];
+    }
+    Ok(())
+}
