@@ -13,6 +13,7 @@ pub mod proxy;
 mod pump;
 mod report;
 pub mod rule;
+pub mod scenario;
 pub mod session;
 #[cfg(target_os = "linux")]
 mod splice;

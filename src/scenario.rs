@@ -1,0 +1,42 @@
+//! Scenarios: what to start, what to break when, what traffic to make, and what must hold.
+//!
+//! A scenario is a YAML file ([`Scenario::read`]) and its run ([`run`]) is a verdict ([`Outcome`]).
+
+mod expect;
+mod load;
+mod model;
+mod outcome;
+mod process;
+mod rules;
+mod runner;
+mod watch;
+mod yaml;
+
+use chenapan_core::Registry;
+use std::path::Path;
+
+pub use expect::{Bound, Comparison, Expectation, Found, Number};
+pub use model::{Load, Phase, ProxyPart, Ready, Receive, Scenario, Service, Until, Verify};
+pub use outcome::{
+    Check, CommandOutcome, Latency, LoadOutcome, Outcome, PhaseOutcome, RuleOutcome, Sample,
+};
+pub use rules::{Protocol, Ramp, RuleText};
+pub use runner::{RunError, Settings, run};
+pub use watch::{Progress, Watcher};
+
+impl Scenario {
+    /// Reads a file; `set` gives values to its variables.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, with file, line and column, and the line itself.
+    pub fn read(
+        path: &Path,
+        registry: &Registry,
+        set: &[(String, String)],
+    ) -> Result<Self, String> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| format!("{}: {}", path.display(), crate::endpoint::plain(&error)))?;
+        model::read(path, text, registry, set)
+    }
+}

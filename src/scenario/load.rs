@@ -1,0 +1,235 @@
+//! The built-in client: exchanges of bytes with a proxy, measured.
+//!
+//! With a rate, exchanges start on a schedule whatever became of the ones before, and latency counts
+//! from the schedule: a client that waits its turn hides no delay.
+
+use super::model::{Load, Receive, Verify};
+use super::outcome::{Latency, LoadOutcome};
+use bytes::BytesMut;
+use hdrhistogram::Histogram;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+/// The most of an answer that is kept to be verified.
+const MOST: usize = 16 * 1024 * 1024;
+
+/// What a load has counted so far.
+#[derive(Debug)]
+pub(super) struct Measured {
+    started: AtomicU64,
+    ok: AtomicU64,
+    errors: AtomicU64,
+    timeouts: AtomicU64,
+    wrong: AtomicU64,
+    bytes: AtomicU64,
+    all: Mutex<Histogram<u64>>,
+    /// Since the last sample.
+    recent: Mutex<Histogram<u64>>,
+}
+
+/// How an exchange went.
+enum Went {
+    Well,
+    Ended,
+    Late,
+    Wrong,
+}
+
+impl Measured {
+    /// Nothing yet.
+    pub(super) fn new() -> Arc<Self> {
+        let zero = || AtomicU64::new(0);
+        Arc::new(Self {
+            started: zero(),
+            ok: zero(),
+            errors: zero(),
+            timeouts: zero(),
+            wrong: zero(),
+            bytes: zero(),
+            all: Mutex::new(histogram()),
+            recent: Mutex::new(histogram()),
+        })
+    }
+
+    /// What was counted until now, in this time.
+    pub(super) fn outcome(&self, took: Duration) -> LoadOutcome {
+        let value = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = |quantile: f64| all.value_at_quantile(quantile) as f64 / 1e6;
+        let mut outcome = LoadOutcome {
+            started: value(&self.started),
+            ok: value(&self.ok),
+            errors: value(&self.errors),
+            timeouts: value(&self.timeouts),
+            wrong: value(&self.wrong),
+            bytes: value(&self.bytes),
+            rate: 0.0,
+            latency: Latency::default(),
+        };
+        if !all.is_empty() {
+            outcome.latency = Latency {
+                mean: all.mean() / 1e6,
+                p50: at(0.5),
+                p90: at(0.9),
+                p99: at(0.99),
+                p999: at(0.999),
+                max: all.max() as f64 / 1e6,
+            };
+        }
+        let ended = outcome.ok + outcome.failed();
+        outcome.rate = ended as f64 / took.as_secs_f64().max(1e-9);
+        outcome
+    }
+
+    /// Median and 99th percentile since this was asked last, in seconds.
+    pub(super) fn recent(&self) -> (f64, f64) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = |quantile: f64| recent.value_at_quantile(quantile) as f64 / 1e6;
+        let found = if recent.is_empty() { (0.0, 0.0) } else { (at(0.5), at(0.99)) };
+        recent.reset();
+        found
+    }
+
+    fn count(&self, went: &Went, latency: Duration) {
+        let counter = match went {
+            Went::Well => &self.ok,
+            Went::Ended => &self.errors,
+            Went::Late => &self.timeouts,
+            Went::Wrong => &self.wrong,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        if matches!(went, Went::Well) {
+            let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+            for histogram in [&self.all, &self.recent] {
+                histogram.lock().unwrap_or_else(PoisonError::into_inner).saturating_record(micros);
+            }
+        }
+    }
+}
+
+/// Microseconds up to an hour, to three digits.
+fn histogram() -> Histogram<u64> {
+    // The bounds are right by themselves; without any there is a histogram, too.
+    Histogram::new_with_bounds(1, 3_600_000_000, 3).unwrap_or_else(|_| Histogram::auto())
+}
+
+/// Makes the load, to its end. Dropping this ends what is still going on.
+pub(super) async fn run(load: &Load, address: SocketAddr, measured: Arc<Measured>) {
+    let shape = Arc::new(Shape {
+        address,
+        send: load.send.clone(),
+        receive: load.receive,
+        verify: load.verify.clone(),
+        timeout: load.timeout,
+    });
+    let places = Arc::new(Semaphore::new(load.concurrency));
+    let mut exchanges = JoinSet::new();
+    let start = Instant::now();
+    let mut number: u64 = 0;
+    while load.exchanges.is_none_or(|most| number < most) {
+        let due = match load.rate {
+            Some(rate) => {
+                let due = start + Duration::from_secs_f64(number as f64 / rate);
+                tokio::time::sleep_until(due).await;
+                due
+            }
+            None => Instant::now(),
+        };
+        if due.duration_since(start) >= load.duration || start.elapsed() >= load.duration {
+            break;
+        }
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
+        if start.elapsed() >= load.duration {
+            break;
+        }
+        let (shape, measured) = (Arc::clone(&shape), Arc::clone(&measured));
+        // Without a rate an exchange is due when there is a place for it.
+        let due = if load.rate.is_some() { due } else { Instant::now() };
+        measured.started.fetch_add(1, Ordering::Relaxed);
+        exchanges.spawn(async move {
+            let went = shape.exchange(&measured).await;
+            measured.count(&went, due.elapsed());
+            drop(place);
+        });
+        number += 1;
+        // Those that have ended need not be kept.
+        while exchanges.try_join_next().is_some() {}
+    }
+    while exchanges.join_next().await.is_some() {}
+}
+
+/// What all exchanges of a load have in common.
+struct Shape {
+    address: SocketAddr,
+    send: bytes::Bytes,
+    receive: Receive,
+    verify: Verify,
+    timeout: Duration,
+}
+
+impl Shape {
+    async fn exchange(&self, measured: &Measured) -> Went {
+        match tokio::time::timeout(self.timeout, self.talk(measured)).await {
+            Ok(Ok(true)) => Went::Well,
+            Ok(Ok(false)) => Went::Wrong,
+            Ok(Err(_)) => Went::Ended,
+            Err(_) => Went::Late,
+        }
+    }
+
+    /// Sends, receives, and says whether the answer is what it should be.
+    async fn talk(&self, measured: &Measured) -> std::io::Result<bool> {
+        let mut stream = TcpStream::connect(self.address).await?;
+        stream.set_nodelay(true)?;
+        let (mut reader, mut writer) = stream.split();
+        let mut answer = BytesMut::new();
+        let writing = async {
+            // Who closes early has not taken it all; the answer tells what that means.
+            let _ = writer.write_all(&self.send).await;
+        };
+        let reading = async {
+            if self.receive == Receive::Nothing {
+                return Ok(());
+            }
+            while !self.whole(&answer) {
+                match reader.read_buf(&mut answer).await {
+                    Ok(0) if self.receive == Receive::Close => return Ok(()),
+                    // With nothing to verify any end will do.
+                    Ok(0) | Err(_) if matches!(self.verify, Verify::Nothing) => return Ok(()),
+                    Ok(0) => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+                    Ok(_) => {}
+                    Err(error) => return Err(error),
+                }
+                if answer.len() > MOST {
+                    return Err(std::io::Error::other("the answer is too long"));
+                }
+            }
+            Ok(())
+        };
+        let ((), read) = tokio::join!(writing, reading);
+        measured.bytes.fetch_add(answer.len() as u64, Ordering::Relaxed);
+        read?;
+        Ok(match &self.verify {
+            Verify::Nothing => true,
+            Verify::Any => self.receive == Receive::Nothing || !answer.is_empty(),
+            Verify::Echo => answer == self.send,
+            Verify::Matches(pattern) => pattern.is_match(&answer),
+        })
+    }
+
+    fn whole(&self, answer: &[u8]) -> bool {
+        match self.receive {
+            Receive::Close => false,
+            Receive::Line => answer.contains(&b'\n'),
+            Receive::Bytes(count) => answer.len() >= count,
+            Receive::Nothing => true,
+        }
+    }
+}

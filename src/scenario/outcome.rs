@@ -1,0 +1,161 @@
+//! What became of a scenario: the facts that all reports are made from.
+//!
+//! It decides nothing.
+
+use serde::Serialize;
+use std::time::Duration;
+
+/// A scenario that was run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outcome {
+    /// Its name.
+    pub name: String,
+    /// Its file.
+    pub file: String,
+    /// What decided every draw.
+    pub seed: u64,
+    /// Whether everything held.
+    pub held: bool,
+    /// How long it took, in seconds.
+    #[serde(serialize_with = "seconds")]
+    pub took: Duration,
+    /// What became of its phases, in order; a repeated one is there more than once.
+    pub phases: Vec<PhaseOutcome>,
+    /// Why it ended before its last phase, where it did.
+    pub stopped: Option<String>,
+}
+
+/// A phase that was run.
+#[derive(Clone, Debug, Serialize)]
+pub struct PhaseOutcome {
+    /// Its name.
+    pub name: String,
+    /// When it began, in seconds after the scenario.
+    #[serde(serialize_with = "seconds")]
+    pub began: Duration,
+    /// How long it took, in seconds.
+    #[serde(serialize_with = "seconds")]
+    pub took: Duration,
+    /// Whether everything held.
+    pub held: bool,
+    /// Its rules, by proxy, as they were written.
+    pub rules: Vec<RuleOutcome>,
+    /// What was expected and what was found.
+    pub checks: Vec<Check>,
+    /// What its command wrote and how it ended.
+    pub command: Option<CommandOutcome>,
+    /// What its load has measured.
+    pub load: Option<LoadOutcome>,
+    /// What was measured on the way, for a timeline.
+    pub samples: Vec<Sample>,
+}
+
+/// A rule of a phase.
+#[derive(Clone, Debug, Serialize)]
+pub struct RuleOutcome {
+    /// The proxy.
+    pub proxy: String,
+    /// The rule as it was written.
+    pub rule: String,
+    /// How many units it met.
+    pub met: u64,
+    /// How many faults it made.
+    pub faults: u64,
+}
+
+/// An expectation, and what was found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Check {
+    /// What was looked at.
+    pub subject: String,
+    /// What should have been.
+    pub expected: String,
+    /// What was.
+    pub found: String,
+    /// Whether it held.
+    pub held: bool,
+}
+
+/// A command that was run.
+#[derive(Clone, Debug, Serialize)]
+pub struct CommandOutcome {
+    /// The command, with its placeholders filled in.
+    pub command: String,
+    /// Its exit code; none where a signal or the time limit ended it.
+    pub exit: Option<i32>,
+    /// How long it took, in seconds.
+    #[serde(serialize_with = "seconds")]
+    pub took: Duration,
+    /// The end of what it wrote to standard output.
+    pub output: String,
+    /// The end of what it wrote to standard error.
+    pub errors: String,
+}
+
+/// A load that was made.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct LoadOutcome {
+    /// Exchanges that were started.
+    pub started: u64,
+    /// Exchanges that went well.
+    pub ok: u64,
+    /// Exchanges that did not connect, or were ended before their answer.
+    pub errors: u64,
+    /// Exchanges that took too long.
+    pub timeouts: u64,
+    /// Answers that were not what they should be.
+    pub wrong: u64,
+    /// Bytes that came back.
+    pub bytes: u64,
+    /// Exchanges that ended, a second.
+    pub rate: f64,
+    /// Latency of the exchanges that went well, in seconds: mean, p50, p90, p99, p99.9, max.
+    pub latency: Latency,
+}
+
+/// Latency in seconds. With a rate it counts from the time at which an exchange was to start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Latency {
+    /// The mean.
+    pub mean: f64,
+    /// The median.
+    pub p50: f64,
+    /// Nine in ten took no longer.
+    pub p90: f64,
+    /// 99 in a hundred took no longer.
+    pub p99: f64,
+    /// 999 in a thousand took no longer.
+    pub p999: f64,
+    /// The longest.
+    pub max: f64,
+}
+
+/// What was counted up to a moment of a phase, over all proxies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Sample {
+    /// Seconds after the start of the scenario.
+    pub at: f64,
+    /// Bytes handed on upstream in the phase.
+    pub up: u64,
+    /// Bytes handed on downstream in the phase.
+    pub down: u64,
+    /// Faults in the phase.
+    pub faults: u64,
+    /// Connections open now.
+    pub open: u64,
+    /// The median latency of the load since the last sample, in seconds; 0 where there is none.
+    pub p50: f64,
+    /// The 99th percentile of it.
+    pub p99: f64,
+}
+
+fn seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(time.as_secs_f64())
+}
+
+impl LoadOutcome {
+    /// Exchanges that did not go well.
+    pub fn failed(&self) -> u64 {
+        self.errors + self.timeouts + self.wrong
+    }
+}

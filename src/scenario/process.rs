@@ -1,0 +1,141 @@
+//! Processes of a scenario: each in a group of its own, so that its children end with it.
+//!
+//! Whatever happens here, a started process does not outlive its handle.
+
+use bytes::{Bytes, BytesMut};
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::collections::BTreeMap;
+use std::io;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// How much of an output is kept: its end.
+const KEPT: usize = 256 * 1024;
+
+/// How long a process may take to end after SIGTERM.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A running shell command.
+#[derive(Debug)]
+pub(super) struct Process {
+    child: Child,
+    group: Option<Pid>,
+    pub(super) output: Output,
+    pub(super) errors: Output,
+}
+
+/// What a process has written so far.
+#[derive(Clone, Debug)]
+pub(super) struct Output {
+    text: Arc<Mutex<BytesMut>>,
+    /// Counts the bytes that came; its sender is gone at the end.
+    came: watch::Receiver<u64>,
+    _reader: Arc<Reader>,
+}
+
+#[derive(Debug)]
+struct Reader(JoinHandle<()>);
+
+impl Process {
+    /// Starts a shell command.
+    pub(super) fn start(command: &str, env: &BTreeMap<String, String>) -> io::Result<Self> {
+        let mut child = Command::new("sh")
+            .args(["-c", command])
+            .envs(env)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        let (output, errors) = (Output::of(child.stdout.take()), Output::of(child.stderr.take()));
+        Ok(Self { child, group, output, errors })
+    }
+
+    /// Waits for its end.
+    pub(super) async fn wait(&mut self) -> io::Result<ExitStatus> {
+        self.child.wait().await
+    }
+
+    /// Whether it has ended.
+    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// Ends it and its children: SIGTERM, and SIGKILL for what is still there after a while.
+    pub(super) async fn stop(mut self) {
+        self.signal(Signal::TERM);
+        // What does not end in time is killed when this is dropped.
+        let _ = tokio::time::timeout(GRACE, self.child.wait()).await;
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = self.group {
+            // It may have ended by itself.
+            let _ = kill_process_group(group, signal);
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Also where the shell has ended: what it left behind is in its group.
+        self.signal(Signal::KILL);
+    }
+}
+
+impl Output {
+    fn of(stream: Option<impl AsyncRead + Unpin + Send + 'static>) -> Self {
+        let text = Arc::new(Mutex::new(BytesMut::new()));
+        let (tell, came) = watch::channel(0);
+        let kept = Arc::clone(&text);
+        let reader = tokio::spawn(async move {
+            let Some(mut stream) = stream else { return };
+            let mut buffer = vec![0; 16 * 1024];
+            while let Ok(count @ 1..) = stream.read(&mut buffer).await {
+                let mut text = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                text.extend_from_slice(&buffer[..count]);
+                if text.len() > 2 * KEPT {
+                    let surplus = text.len() - KEPT;
+                    *text = BytesMut::from(&text[surplus..]);
+                }
+                drop(text);
+                tell.send_modify(|came| *came += count as u64);
+            }
+        });
+        Self { text, came, _reader: Arc::new(Reader(reader)) }
+    }
+
+    /// The end of what was written so far.
+    pub(super) fn bytes(&self) -> Bytes {
+        let text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
+        Bytes::copy_from_slice(&text[text.len().saturating_sub(KEPT)..])
+    }
+
+    /// The same as text.
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes()).into_owned()
+    }
+
+    /// Waits for more; false at the end.
+    pub(super) async fn more(&mut self) -> bool {
+        self.came.changed().await.is_ok()
+    }
+
+    /// Waits until all was read, but not for what children keep open.
+    pub(super) async fn end(&mut self, most: Duration) {
+        let _ = tokio::time::timeout(most, async { while self.more().await {} }).await;
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,638 @@
+//! Runs a scenario: starts what it needs, goes through its phases, judges, stops everything.
+
+use super::expect::{Expectation, Found};
+use super::load::{self, Measured};
+use super::model::{Phase, Ready, Scenario, Service, Until};
+use super::outcome::{
+    Check, CommandOutcome, LoadOutcome, Outcome, PhaseOutcome, RuleOutcome, Sample,
+};
+use super::process::Process;
+use super::rules::{self, RuleText};
+use super::watch::{Progress, Watcher};
+use super::yaml::fill;
+use crate::control::Control;
+use crate::endpoint::{Connect, plain};
+use crate::proxy::{Config, Limits, Proxy};
+use crate::rule::{Rule, Rules};
+use crate::stats::Stats;
+use chenapan_core::Direction;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often counts are looked at, and how far apart samples are at the least.
+const TICK: Duration = Duration::from_millis(20);
+const SAMPLE: Duration = Duration::from_millis(250);
+
+/// How long counters may take to show what has happened already.
+const SETTLE: Duration = Duration::from_millis(500);
+
+/// How to run a scenario.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// What decides every draw.
+    pub seed: u64,
+    /// Only phases whose name this is.
+    pub only: Vec<String>,
+    /// Where to write what was done to connections.
+    pub journal: Option<PathBuf>,
+}
+
+/// Why a scenario could not be run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct RunError(pub String);
+
+/// Runs a scenario; `watcher` is told what happens on the way.
+///
+/// Dropping the future stops everything that was started, without grace.
+///
+/// # Errors
+///
+/// Something could not be started. What was is stopped before this returns.
+pub async fn run(
+    scenario: &Scenario,
+    settings: &Settings,
+    watcher: &mut dyn Watcher,
+) -> Result<Outcome, RunError> {
+    let start = Instant::now();
+    let mut run = Run::start(scenario, settings, start).await?;
+    let result = run.phases(settings, watcher).await;
+    let Run { control, services, .. } = run;
+    let stopping = services.into_iter().map(|(_, process)| tokio::spawn(process.stop()));
+    for stop in stopping.collect::<Vec<_>>() {
+        let _ = stop.await;
+    }
+    let journal = control.stop(Duration::ZERO).await;
+    journal.map_err(|error| RunError(format!("journal: {}", plain(&error))))?;
+    let (phases, stopped) = result?;
+    Ok(Outcome {
+        name: scenario.name.clone(),
+        file: scenario.file.display().to_string(),
+        seed: settings.seed,
+        held: stopped.is_none() && phases.iter().all(|phase| phase.held),
+        took: start.elapsed(),
+        phases,
+        stopped,
+    })
+}
+
+struct Run<'a> {
+    scenario: &'a Scenario,
+    start: Instant,
+    control: Control,
+    proxies: Vec<Proxy>,
+    services: Vec<(&'a str, Process)>,
+    /// What stands for `{web}`, `{web.host}`, `{web.port}`.
+    places: BTreeMap<String, String>,
+    env: BTreeMap<String, String>,
+}
+
+impl<'a> Run<'a> {
+    async fn start(
+        scenario: &'a Scenario,
+        settings: &Settings,
+        start: Instant,
+    ) -> Result<Self, RunError> {
+        let failed = |what: String| {
+            move |error: std::io::Error| RunError(format!("{what}: {}", plain(&error)))
+        };
+        let mut control = Control::new(settings.seed, false).map_err(failed("timer".to_owned()))?;
+        if let Some(file) = &settings.journal {
+            let what = format!("--journal {}", file.display());
+            control.journal(file).map_err(failed(what))?;
+        }
+        let mut run = Self {
+            scenario,
+            start,
+            control,
+            proxies: Vec::new(),
+            services: Vec::new(),
+            places: BTreeMap::new(),
+            env: BTreeMap::from([("CHENAPAN_SEED".to_owned(), settings.seed.to_string())]),
+        };
+        for part in &scenario.proxies {
+            let config = Config {
+                name: part.name.clone(),
+                listen: part.listen.clone(),
+                backend: part.backend.clone(),
+                protocol: Arc::clone(&part.protocol.instances),
+                rules: Rules::default(),
+                limits: Limits { buffer: part.buffer, ..Limits::default() },
+            };
+            let what = format!("proxy {}: listen", part.name);
+            let proxy = run.control.add(config).map_err(failed(what))?;
+            run.name(&part.name, &proxy);
+            run.proxies.push(proxy);
+        }
+        for service in &scenario.services {
+            run.serve(service).await?;
+        }
+        Ok(run)
+    }
+
+    /// Makes a proxy's address known to texts and commands.
+    fn name(&mut self, name: &str, proxy: &Proxy) {
+        let Some(address) = proxy.address() else { return };
+        let upper = name.to_uppercase().replace('-', "_");
+        for (suffix, value) in [
+            ("", address.to_string()),
+            ("host", address.ip().to_string()),
+            ("port", address.port().to_string()),
+        ] {
+            let (dot, line) = if suffix.is_empty() { ("", "") } else { (".", "_") };
+            self.places.insert(format!("{name}{dot}{suffix}"), value.clone());
+            let variable = format!("CHENAPAN_{upper}{line}{}", suffix.to_uppercase());
+            self.env.insert(variable, value);
+        }
+    }
+
+    fn text(&self, text: &str) -> String {
+        fill(text, |name| self.places.get(name).cloned())
+    }
+
+    fn command(&self, text: &str, env: &BTreeMap<String, String>) -> std::io::Result<Process> {
+        let mut all = self.env.clone();
+        all.extend(env.iter().map(|(name, value)| (name.clone(), self.text(value))));
+        Process::start(&self.text(text), &all)
+    }
+
+    /// Starts a service and waits until it is ready.
+    async fn serve(&mut self, service: &'a Service) -> Result<(), RunError> {
+        let name = &service.name;
+        let mut process = self
+            .command(&service.run, &service.env)
+            .map_err(|error| RunError(format!("service {name}: {}", plain(&error))))?;
+        let end = Instant::now() + service.within;
+        loop {
+            let ready = match &service.ready {
+                Ready::Started => true,
+                Ready::Tcp(address) => listens(address).await,
+                Ready::Output(pattern) => {
+                    pattern.is_match(&process.output.bytes())
+                        || pattern.is_match(&process.errors.bytes())
+                }
+            };
+            if ready && process.ended().is_none() {
+                self.services.push((name, process));
+                return Ok(());
+            }
+            let wrong = match process.ended() {
+                Some(status) => format!("ended before it was ready ({})", ending(status)),
+                None if Instant::now() >= end => {
+                    format!("is not ready within {:?}", service.within)
+                }
+                None => {
+                    tokio::time::sleep(TICK).await;
+                    continue;
+                }
+            };
+            process.errors.end(TICK).await;
+            let said = process.errors.text() + &process.output.text();
+            let last: Vec<_> = said.lines().rev().take(10).collect();
+            let said: String = last.into_iter().rev().map(|line| format!("\n  {line}")).collect();
+            return Err(RunError(format!("service {name} {wrong}{said}")));
+        }
+    }
+
+    async fn phases(
+        &mut self,
+        settings: &Settings,
+        watcher: &mut dyn Watcher,
+    ) -> Result<(Vec<PhaseOutcome>, Option<String>), RunError> {
+        let chosen: Vec<_> = self
+            .scenario
+            .phases
+            .iter()
+            .filter(|phase| {
+                settings.only.is_empty()
+                    || settings.only.iter().any(|name| phase.name.contains(name))
+            })
+            .collect();
+        let total = chosen.iter().map(|phase| phase.repeat).sum();
+        let mut outcomes = Vec::new();
+        for phase in chosen {
+            for round in 1..=phase.repeat {
+                let name = match phase.repeat {
+                    1 => phase.name.clone(),
+                    times => format!("{} [{round}/{times}]", phase.name),
+                };
+                watcher.begins(&name, outcomes.len() as u64 + 1, total);
+                let outcome = self.phase(phase, name, watcher).await?;
+                watcher.ended(&outcome);
+                outcomes.push(outcome);
+                for (service, process) in &mut self.services {
+                    if let Some(status) = process.ended() {
+                        let what = format!("service {service} has ended ({})", ending(status));
+                        return Ok((outcomes, Some(what)));
+                    }
+                }
+            }
+        }
+        Ok((outcomes, None))
+    }
+
+    async fn phase(
+        &self,
+        phase: &Phase,
+        name: String,
+        watcher: &mut dyn Watcher,
+    ) -> Result<PhaseOutcome, RunError> {
+        let began = Instant::now();
+        let mut facts = Facts::new(self, began);
+        facts.set(phase.rules.clone())?;
+        let mut process = match &phase.run {
+            Some(command) => Some(
+                self.command(command, &phase.env)
+                    .map_err(|error| RunError(format!("phase {name:?}: {}", plain(&error))))?,
+            ),
+            None => None,
+        };
+        let measured = Measured::new();
+        let loading = async {
+            if let Some(load) = &phase.load {
+                let address = self.proxies[load.to].address();
+                if let Some(address) = address {
+                    load::run(load, address, Arc::clone(&measured)).await;
+                }
+            }
+            began.elapsed()
+        };
+        let running = async {
+            let Some(process) = &mut process else { return None };
+            let waited = tokio::time::timeout(phase.timeout, process.wait()).await;
+            Some((waited.ok().and_then(Result::ok), began.elapsed()))
+        };
+        let work = async { tokio::join!(loading, running) };
+        let (loaded, ran) = self.watch(phase, &mut facts, &measured, watcher, work).await?;
+
+        facts.command = match (process, ran) {
+            (Some(mut process), Some((status, took))) => {
+                process.output.end(SETTLE).await;
+                process.errors.end(SETTLE).await;
+                let outcome = CommandOutcome {
+                    command: self.text(phase.run.as_deref().unwrap_or_default()),
+                    exit: status.and_then(|status| status.code()),
+                    took,
+                    output: process.output.text(),
+                    errors: process.errors.text(),
+                };
+                process.stop().await;
+                Some(outcome)
+            }
+            _ => None,
+        };
+        facts.load = phase.load.is_some().then(|| measured.outcome(loaded));
+        let checks = facts.judge(phase).await;
+        facts.sample(&measured);
+        let rules = facts.rules();
+        facts.clear();
+        Ok(PhaseOutcome {
+            name,
+            began: began - self.start,
+            took: began.elapsed(),
+            held: checks.iter().all(|check| check.held),
+            rules,
+            checks,
+            command: facts.command.take(),
+            load: facts.load.take(),
+            samples: std::mem::take(&mut facts.samples),
+        })
+    }
+
+    /// Lets the work go on until it and the phase are over; moves ramps, keeps the schedule.
+    async fn watch<T>(
+        &self,
+        phase: &Phase,
+        facts: &mut Facts<'_>,
+        measured: &Measured,
+        watcher: &mut dyn Watcher,
+        work: impl Future<Output = T>,
+    ) -> Result<T, RunError> {
+        tokio::pin!(work);
+        let mut done = None;
+        let mut ticks = tokio::time::interval(TICK);
+        let mut schedule = phase.schedule.iter();
+        let mut next = schedule.next();
+        let mut base = phase.rules.clone();
+        let mut step = 0;
+        loop {
+            tokio::select! {
+                result = &mut work, if done.is_none() => done = Some(result),
+                _ = ticks.tick() => {}
+            }
+            let age = facts.began.elapsed();
+            let mut changed = false;
+            while let Some((_, rules)) = next.filter(|(at, _)| *at <= age) {
+                base.clone_from(rules);
+                next = schedule.next();
+                changed = true;
+            }
+            let steps = phase.ramps.iter().map(|ramp| {
+                let share = age.as_secs_f64() / ramp.over.as_secs_f64().max(1e-9);
+                (share.min(1.0) * f64::from(ramp.steps)) as u32
+            });
+            let now: u32 = steps.sum();
+            changed |= now != step;
+            step = now;
+            if changed {
+                let mut rules = base.clone();
+                for ramp in &phase.ramps {
+                    let share = age.as_secs_f64() / ramp.over.as_secs_f64().max(1e-9);
+                    let share =
+                        (share.min(1.0) * f64::from(ramp.steps)).floor() / f64::from(ramp.steps);
+                    ramp.apply(share, &mut rules[ramp.proxy]);
+                }
+                facts.set(rules)?;
+            }
+            if facts.sampled.elapsed() >= SAMPLE {
+                facts.sample(measured);
+                watcher.progress(&Progress {
+                    age,
+                    remaining: phase.remaining(age),
+                    started: measured.outcome(age).started,
+                    faults: facts.faults(None, None),
+                });
+            }
+            let over = match &phase.until {
+                None => done.is_some(),
+                Some(Until::Time(time)) => age >= *time && done.is_some(),
+                Some(Until::Counts(counts, within)) => {
+                    let met = counts.iter().all(|count| facts.holds(count));
+                    done.is_some() && (met || age >= *within)
+                }
+            };
+            if over && let Some(done) = done {
+                return Ok(done);
+            }
+        }
+    }
+}
+
+impl Phase {
+    /// How long it may still take, where that is known.
+    fn remaining(&self, age: Duration) -> Option<Duration> {
+        let until = self.until.as_ref().map(|until| match until {
+            Until::Time(time) | Until::Counts(_, time) => *time,
+        });
+        let load = self.load.as_ref().and_then(|load| {
+            let counted = load.exchanges.zip(load.rate);
+            let counted = counted.map(|(count, rate)| Duration::from_secs_f64(count as f64 / rate));
+            let timed = Some(load.duration).filter(|time| *time < Duration::MAX);
+            [counted, timed].into_iter().flatten().min()
+        });
+        let ramps = self.ramps.iter().map(|ramp| ramp.over).max();
+        [until, load, ramps].into_iter().flatten().max().map(|all| all.saturating_sub(age))
+    }
+}
+
+/// What can be looked at in a phase.
+struct Facts<'a> {
+    run: &'a Run<'a>,
+    began: Instant,
+    /// The counters of each proxy when the phase began.
+    before: Vec<Counts>,
+    /// Every rule that was in force, by proxy, with its place in the list.
+    in_force: Vec<Vec<Arc<Rule>>>,
+    command: Option<CommandOutcome>,
+    load: Option<LoadOutcome>,
+    samples: Vec<Sample>,
+    sampled: Instant,
+}
+
+/// A proxy's counters at one moment, as the model names them.
+#[derive(Clone, Debug, Default)]
+struct Counts(BTreeMap<&'static str, u64>);
+
+impl Counts {
+    fn of(stats: &Stats) -> Self {
+        let ended = [
+            ("accepted", &stats.accepted),
+            ("closed-by-source", &stats.closed_by_source),
+            ("closed-by-backend", &stats.closed_by_backend),
+            ("closed-by-proxy", &stats.closed_by_proxy),
+            ("reset-by-source", &stats.reset_by_source),
+            ("reset-by-backend", &stats.reset_by_backend),
+            ("reset-by-proxy", &stats.reset_by_proxy),
+            ("unreachable", &stats.unreachable),
+            ("unparsed", &stats.unparsed),
+            ("connections", &stats.ended),
+        ];
+        let mut counts: BTreeMap<_, _> =
+            ended.iter().map(|(name, counter)| (*name, counter.value())).collect();
+        counts.insert("bytes-upstream", stats.sent(Direction::Upstream));
+        counts.insert("bytes-downstream", stats.sent(Direction::Downstream));
+        counts.insert("received-upstream", stats.received(Direction::Upstream));
+        counts.insert("received-downstream", stats.received(Direction::Downstream));
+        Self(counts)
+    }
+
+    fn since(&self, before: &Self, name: &str) -> u64 {
+        let value = |counts: &Self| counts.0.get(name).copied().unwrap_or(0);
+        value(self).saturating_sub(value(before))
+    }
+}
+
+impl<'a> Facts<'a> {
+    fn new(run: &'a Run<'a>, began: Instant) -> Self {
+        Self {
+            run,
+            began,
+            before: run.proxies.iter().map(|proxy| Counts::of(proxy.stats())).collect(),
+            in_force: vec![Vec::new(); run.proxies.len()],
+            command: None,
+            load: None,
+            samples: Vec::new(),
+            sampled: began,
+        }
+    }
+
+    /// Puts rules in force.
+    fn set(&mut self, texts: Vec<Vec<RuleText>>) -> Result<(), RunError> {
+        for (at, texts) in texts.iter().enumerate() {
+            let rules = rules::build(texts).map_err(|error| RunError(error.to_string()))?;
+            let proxy = &self.run.proxies[at];
+            proxy.set_rules(rules);
+            for rule in proxy.rules().iter() {
+                if !self.in_force[at].iter().any(|known| Arc::ptr_eq(known, rule)) {
+                    self.in_force[at].push(Arc::clone(rule));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn clear(&self) {
+        for proxy in &self.run.proxies {
+            proxy.set_rules(Rules::default());
+        }
+    }
+
+    /// Units met and faults made, by all proxies or one, by all rules or those of a name.
+    fn tally(&self, proxy: Option<usize>, name: Option<&str>) -> (u64, u64) {
+        let rules =
+            self.in_force.iter().enumerate().filter(|(at, _)| proxy.is_none_or(|only| only == *at));
+        let rules = rules.flat_map(|(_, rules)| rules);
+        let rules = rules.filter(|rule| name.is_none_or(|name| rule.name() == name));
+        rules.fold((0, 0), |(met, faults), rule| {
+            (met + rule.tally().met(), faults + rule.tally().faults())
+        })
+    }
+
+    fn faults(&self, proxy: Option<usize>, name: Option<&str>) -> u64 {
+        self.tally(proxy, name).1
+    }
+
+    fn found(&self, subject: &str) -> Option<Found> {
+        let command = self.command.as_ref();
+        let sum = |name| {
+            let each = self.run.proxies.iter().zip(&self.before);
+            each.map(|(proxy, before)| Counts::of(proxy.stats()).since(before, name)).sum()
+        };
+        match subject {
+            "exit" => {
+                let exit = command?.exit;
+                return Some(exit.map_or(Found::Text("no exit code".to_owned()), |code| {
+                    Found::Number(f64::from(code))
+                }));
+            }
+            "time" => return Some(Found::Seconds(command?.took.as_secs_f64())),
+            "output" => return Some(Found::Text(command?.output.clone())),
+            "errors" => return Some(Found::Text(command?.errors.clone())),
+            "connections" => return Some(Found::Count(sum("connections"))),
+            "faults" => return Some(Found::Count(self.faults(None, None))),
+            _ => {}
+        }
+        let (owner, name) = subject.split_once('.')?;
+        if owner == "load" {
+            return self.of_load(name);
+        }
+        let at = self.run.scenario.proxies.iter().position(|part| part.name == owner)?;
+        let stats = self.run.proxies[at].stats();
+        Some(Found::Count(match name {
+            "open" => stats.active(),
+            "faults" => self.faults(Some(at), None),
+            _ => match (name.strip_prefix("faults."), name.strip_prefix("met.")) {
+                (Some(rule), _) => self.faults(Some(at), Some(rule)),
+                (_, Some(rule)) => self.tally(Some(at), Some(rule)).0,
+                _ => Counts::of(stats).since(&self.before[at], name),
+            },
+        }))
+    }
+
+    fn of_load(&self, name: &str) -> Option<Found> {
+        let load = self.load.as_ref()?;
+        let latency = &load.latency;
+        Some(match name {
+            "started" => Found::Count(load.started),
+            "ok" => Found::Count(load.ok),
+            "failed" => Found::Count(load.failed()),
+            "errors" => Found::Count(load.errors),
+            "timeouts" => Found::Count(load.timeouts),
+            "wrong" => Found::Count(load.wrong),
+            "bytes" => Found::Count(load.bytes),
+            "rate" => Found::Number(load.rate),
+            "mean" => Found::Seconds(latency.mean),
+            "p50" => Found::Seconds(latency.p50),
+            "p90" => Found::Seconds(latency.p90),
+            "p99" => Found::Seconds(latency.p99),
+            "p99.9" => Found::Seconds(latency.p999),
+            "max" => Found::Seconds(latency.max),
+            _ => return None,
+        })
+    }
+
+    fn holds(&self, expectation: &Expectation) -> bool {
+        self.found(&expectation.subject).is_some_and(|found| expectation.bound.holds(&found))
+    }
+
+    /// Compares what was expected with what is found, once counters have settled.
+    async fn judge(&self, phase: &Phase) -> Vec<Check> {
+        let end = Instant::now() + SETTLE;
+        let idle = || {
+            !phase.idle && self.in_force.iter().flatten().next().is_some() && {
+                let met = |rule: &Arc<Rule>| rule.tally().met() > 0;
+                !self.in_force.iter().flatten().any(met)
+            }
+        };
+        let counts = match &phase.until {
+            Some(Until::Counts(counts, _)) => counts.as_slice(),
+            _ => &[],
+        };
+        let all = || phase.expect.iter().chain(counts);
+        while Instant::now() < end && (idle() || !all().all(|expected| self.holds(expected))) {
+            tokio::time::sleep(TICK).await;
+        }
+        let check = |expected: &Expectation| Check {
+            subject: expected.subject.clone(),
+            expected: expected.bound.to_string(),
+            found: self
+                .found(&expected.subject)
+                .map_or("nothing".to_owned(), |found| found.to_string()),
+            held: self.holds(expected),
+        };
+        let mut checks: Vec<_> = all().map(check).collect();
+        if idle() {
+            checks.push(Check {
+                subject: "traffic".to_owned(),
+                expected: "a unit that a rule applies to".to_owned(),
+                found: "no traffic went through (idle: yes allows that)".to_owned(),
+                held: false,
+            });
+        }
+        checks
+    }
+
+    fn rules(&self) -> Vec<RuleOutcome> {
+        let named = self.in_force.iter().zip(&self.run.scenario.proxies);
+        let rules = named.flat_map(|(rules, part)| rules.iter().map(move |rule| (part, rule)));
+        rules
+            .map(|(part, rule)| RuleOutcome {
+                proxy: part.name.clone(),
+                rule: rule.to_string(),
+                met: rule.tally().met(),
+                faults: rule.tally().faults(),
+            })
+            .collect()
+    }
+
+    fn sample(&mut self, measured: &Measured) {
+        let (p50, p99) = measured.recent();
+        let mut sample = Sample {
+            at: self.run.start.elapsed().as_secs_f64(),
+            faults: self.faults(None, None),
+            p50,
+            p99,
+            ..Sample::default()
+        };
+        for (proxy, before) in self.run.proxies.iter().zip(&self.before) {
+            let now = Counts::of(proxy.stats());
+            sample.up += now.since(before, "bytes-upstream");
+            sample.down += now.since(before, "bytes-downstream");
+            sample.open += proxy.stats().active();
+        }
+        self.samples.push(sample);
+        self.sampled = Instant::now();
+    }
+}
+
+/// How a process has ended, in words.
+fn ending(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => "no exit code".to_owned(),
+    }
+}
+
+async fn listens(address: &Connect) -> bool {
+    match address {
+        Connect::Tcp { .. } => tokio::net::TcpStream::connect(address.to_string()).await.is_ok(),
+        Connect::Unix(path) => tokio::net::UnixStream::connect(path).await.is_ok(),
+    }
+}

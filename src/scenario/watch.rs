@@ -1,0 +1,27 @@
+//! What is told while a scenario runs.
+
+use super::outcome::PhaseOutcome;
+use std::time::Duration;
+
+/// Is told what happens on the way.
+pub trait Watcher: Send {
+    /// A phase begins: its name, its number from 1, and how many there are.
+    fn begins(&mut self, name: &str, number: u64, total: u64);
+    /// How far it is.
+    fn progress(&mut self, progress: &Progress);
+    /// A phase has ended.
+    fn ended(&mut self, outcome: &PhaseOutcome);
+}
+
+/// How far a phase is.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// How long it has been going on.
+    pub age: Duration,
+    /// How long it may still take, where that is known.
+    pub remaining: Option<Duration>,
+    /// Exchanges that its load has started.
+    pub started: u64,
+    /// Faults so far.
+    pub faults: u64,
+}
