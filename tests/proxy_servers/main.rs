@@ -4,6 +4,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod apache;
 mod cases;
 mod haproxy;
+mod lighttpd;
+mod mail;
 mod nginx;
+mod senders;
+mod tap;
+mod varnish;

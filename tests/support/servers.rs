@@ -51,7 +51,6 @@ impl Server {
         // Some give up their rights once they have started, and must still find it.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let file = folder.path().join("configuration");
-        let said = folder.path().join("said");
         // The port may be taken between here and the start: then a next one is tried.
         for _ in 0..5 {
             let address = own_address();
@@ -65,7 +64,7 @@ impl Server {
             // Its children are ended with it.
             command.process_group(0);
             command.stdin(Stdio::null()).stdout(Stdio::null());
-            command.stderr(fs::File::create(&said).unwrap());
+            command.stderr(fs::File::create(folder.path().join("said")).unwrap());
             let child = Guarded(command.spawn().unwrap());
             let end = Instant::now() + PATIENCE;
             while Instant::now() < end && runs(&child) {
@@ -76,8 +75,9 @@ impl Server {
             }
             end_group(&child);
         }
-        let said = fs::read_to_string(said).unwrap_or_default();
-        panic!("{} does not start: {said}", program.display());
+        let said = ["said", "log", "error.log"]
+            .map(|name| fs::read_to_string(folder.path().join(name)).unwrap_or_default());
+        panic!("{} does not start: {}", program.display(), said.concat());
     }
 
     /// Waits for a line in one of the files in its folder that contains this text.
