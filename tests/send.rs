@@ -99,6 +99,6 @@ fn what_a_rule_holds_back_is_no_silence() {
         let rule = ["--protocol", protocol, "--behavior", rule, "--wait", "50ms"];
         let output = send(&backend, &rule);
         assert_eq!(output.stdout, format!("{line}GET / HTTP/1.0\r\n\r\n").as_bytes());
-        assert_eq!(told(&output), "got 66 bytes, then the backend closed");
+        assert_eq!(told(&output), "got 65 bytes, then the backend closed");
     }
 }
