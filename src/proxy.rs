@@ -213,6 +213,7 @@ impl Proxy {
             source: entrant.connection.source,
             age: entrant.since.elapsed(),
             sent: entrant.outside.sent(),
+            due: entrant.outside.due(),
         };
         self.shared.live().iter().map(live).collect()
     }

@@ -480,7 +480,9 @@ impl Pump {
             }
         }
         let ways = self.ways.iter().filter_map(|way| way.next);
-        let next = ways.chain(self.session.next_wake()).chain(self.patience()).min();
+        let due = ways.chain(self.session.next_wake()).min();
+        self.outside.set_due(due);
+        let next = due.into_iter().chain(self.patience()).min();
         match next.and_then(|at| self.started.checked_add(at)) {
             Some(deadline) => self.timer.set(deadline, cx),
             None => self.timer.clear(),

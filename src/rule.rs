@@ -3,10 +3,9 @@
 mod selectors;
 mod written;
 
-use bytes::BytesMut;
 use chenapan_core::{
-    Behavior, BehaviorEntry, Connection, Direction, Directions, Fault, Form, Handled, Instances,
-    Interest, Key, OptionError, Protocol, Registry, UnknownName, nearest,
+    Behavior, BehaviorEntry, Connection, Direction, Directions, Fault, Instances, Interest, Key,
+    OptionError, Protocol, Registry, UnknownName, nearest,
 };
 use std::collections::HashMap;
 use std::fmt;
@@ -163,16 +162,6 @@ impl Rule {
         self.selectors.chance = chance;
     }
 
-    /// The options that name a field, and the field.
-    fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
-        let named = |name: &str| {
-            let spec = self.behavior.options.iter().find(|spec| spec.name == name);
-            spec.is_some_and(|spec| spec.form == Form::Field)
-        };
-        let given = self.given.iter().filter(move |(name, text)| named(name) && text != "none");
-        given.map(|(name, text)| (name.as_str(), text.as_str()))
-    }
-
     fn same(&self, other: &Rule) -> bool {
         self.name == other.name
             && self.behavior.name == other.behavior.name
@@ -260,32 +249,31 @@ impl Rules {
         Self { list: self.list.into_iter().map(keep).collect() }
     }
 
-    /// Whether every rule can act on what a protocol cuts, and the fields it names are there.
+    /// Whether every rule can act on what a protocol cuts, and the field it needs can be there.
     ///
     /// # Errors
     ///
     /// The first rule that could never do anything.
     pub fn fit(&self, protocol: &dyn Instances<dyn Protocol>, name: &str) -> Result<(), RuleError> {
-        let mut instance = protocol.instance();
-        let fields = instance.fields();
-        let cuts = instance.open(&Connection::new(1)).is_some()
-            || Direction::BOTH.into_iter().any(|direction| {
-                instance.handle(direction, &mut BytesMut::new()) != Ok(Handled::Opaque)
-            });
+        let protocol = protocol.instance();
         self.iter().try_for_each(|rule| {
-            if !cuts && rule.instance().interest() == Interest::Units {
-                let behavior = rule.behavior();
+            let (behavior, instance) = (rule.behavior(), rule.instance());
+            let acts = Direction::BOTH.into_iter().any(|direction| {
+                rule.directions().include(direction) && protocol.cuts(direction)
+            });
+            if !acts && instance.interest() == Interest::Units {
+                let way = rule.directions().name();
                 return Err(RuleError::Text(format!(
-                    "behavior {behavior:?} acts on units that a protocol cuts, and {name} cuts none;                      say which protocol it is with --protocol"
+                    "behavior {behavior:?} acts on units that a protocol cuts, and {name}, as it is \
+                     set up, cuts none there ({way})"
                 )));
             }
-            rule.fields().try_for_each(|(option, field)| match fields.contains(&field) {
-                true => Ok(()),
-                false => {
-                    let fault = no_field(option, field, fields, name);
-                    Err(RuleError::Option { behavior: rule.behavior(), fault })
+            match instance.needs() {
+                Some(field) if !protocol.fields().contains(&field) => {
+                    Err(no_field(behavior, field, protocol.fields(), name))
                 }
-            })
+                _ => Ok(()),
+            }
         })
     }
 
@@ -300,13 +288,15 @@ impl Rules {
     }
 }
 
-fn no_field(option: &str, field: &str, known: &[&'static str], protocol: &str) -> OptionError {
-    let wrong = match nearest(field, known.iter().copied()) {
-        Some(near) => format!("{protocol} has no field {field:?}; did you mean {near:?}?"),
+fn no_field(behavior: &str, field: &str, known: &[&'static str], protocol: &str) -> RuleError {
+    let would = match nearest(field, known.iter().copied()) {
+        Some(near) => format!("did you mean {near:?}?"),
         None if known.is_empty() => format!("{protocol} names no fields"),
-        None => format!("{protocol} has no field {field:?}; it has {}", known.join(", ")),
+        None => format!("it has {}", known.join(", ")),
     };
-    OptionError::value(option, wrong)
+    RuleError::Text(format!(
+        "behavior {behavior:?} needs the field {field:?}, which {protocol} does not have; {would}"
+    ))
 }
 
 /// A rule that cannot be used as written.

@@ -12,7 +12,7 @@ mod tests;
 use crate::journal::Entry;
 use crate::rule::Rules;
 use bytes::BytesMut;
-use chenapan_core::{Connection, Damage, Direction, Interest, Key, Protocol, Step, Unit, Verdict};
+use chenapan_core::{Connection, Damage, Direction, Key, Protocol, Step, Unit, Verdict};
 use lane::Lane;
 use queue::Item;
 use std::net::SocketAddr;
@@ -83,6 +83,8 @@ struct Record {
     dropped: bool,
     /// How often the protocol had to give up on a direction.
     unparsed: u64,
+    /// Whether the protocol has refused the connection.
+    refused: bool,
 }
 
 enum Phase {
@@ -180,10 +182,10 @@ impl Session {
         let first = self.facts.protocol.open(&self.facts.connection);
         let lane = &mut self.lanes[0];
         for (from, unit) in first.map(|unit| (0, unit)).into_iter().chain(early) {
-            lane.judge(unit, Interest::Units, from, now, &self.facts, &mut self.record);
+            lane.judge(unit, from, now, &self.facts, &mut self.record);
         }
         for lane in &mut self.lanes {
-            lane.begin(&mut self.facts, now);
+            lane.begin(&mut self.facts, &mut self.record, now);
         }
         self.answer();
     }

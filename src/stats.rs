@@ -84,4 +84,6 @@ pub struct Live {
     pub age: Duration,
     /// Bytes handed to the receiver, upstream and downstream.
     pub sent: [u64; 2],
+    /// The age at which the next thing is due that a rule holds back.
+    pub due: Option<Duration>,
 }

@@ -46,12 +46,22 @@ fn names_that_do_not_exist_get_a_suggestion() {
 
 #[test]
 fn rules_that_could_never_act_are_refused() {
-    let parts = ["behavior \"missing-header\"", "tcp cuts none", "--protocol"];
-    with(&["--behavior", "missing-header"], &parts);
+    let none = ["behavior \"missing-header\"", "cuts none there (upstream)"];
+    with(&["--behavior", "missing-header"], &none);
+    with(&["--protocol", "proxy:header=strip", "--behavior", "missing-header"], &none);
+    let rule = ["--behavior", "missing-header:direction=downstream", "--protocol", "proxy"];
+    with(&rule, &["cuts none there (downstream)"]);
     let field = ["--behavior", "corrupt-header:field=checksun"];
-    let proxy = |name| [&["--protocol", name][..], &field].concat();
-    with(&proxy("proxy-v2"), &["proxy-v2 has no field", "did you mean \"checksum\"?"]);
-    with(&proxy("proxy-v1"), &["proxy-v1 has no field", "it has keyword, family"]);
+    let proxy = |name, rule: &[&'static str]| [&["--protocol", name][..], rule].concat();
+    with(
+        &proxy("proxy-v2", &field),
+        &["needs the field \"checksun\"", "did you mean \"checksum\"?"],
+    );
+    with(&proxy("proxy-v1", &field), &["which proxy-v1 does not have; it has keyword, family"]);
+    with(&proxy("proxy-v1", &["--behavior", "bad-checksum"]), &["\"checksum\""]);
+    with(&proxy("proxy-v1", &["--behavior", "lie-length"]), &["\"length\""]);
+    let rule = ["--behavior", "corrupt-header:how=lf-only"];
+    with(&proxy("proxy-v2", &rule), &["\"line-end\""]);
     with(&["--protocol", "proxy-v2", "--behavior", "corrupt-header:how=set"], &["\"value\""]);
     with(&["--protocol", "proxy-v2:checksum"], &["option \"checksum\"", "header=add"]);
     with(&["--protocol", "proxy-v2:header=ad"], &["did you mean \"add\"?"]);

@@ -89,3 +89,16 @@ fn a_backend_that_is_not_there_is_a_failure() {
     assert_eq!((output.status.code(), output.stdout.len()), (Some(3), 0));
     assert!(String::from_utf8(output.stderr).unwrap().contains("cannot be reached"));
 }
+
+#[test]
+fn what_a_rule_holds_back_is_no_silence() {
+    let line = "PROXY TCP4 203.0.113.7 198.51.100.9 51234 443\r\n";
+    let backend = answering(line.len() + 18);
+    let protocol = r"proxy-v1:header=add:source=203.0.113.7\:51234:destination=[198.51.100.9:443]";
+    for rule in ["late-header:sleep=300ms", "split:size=1:gap=10ms:only=header"] {
+        let rule = ["--protocol", protocol, "--behavior", rule, "--wait", "50ms"];
+        let output = send(&backend, &rule);
+        assert_eq!(output.stdout, format!("{line}GET / HTTP/1.0\r\n\r\n").as_bytes());
+        assert_eq!(told(&output), "got 65 bytes, then the backend closed");
+    }
+}

@@ -6,47 +6,10 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
-use support::{Guarded, PATIENCE, Proxy, bounded, nobody, read_to_end, server};
-use tempfile::TempDir;
-
-/// A server in the foreground, and where it listens.
-struct Server {
-    _child: Guarded,
-    _folder: TempDir,
-    address: SocketAddr,
-}
-
-impl Server {
-    /// Starts a command with a configuration file and waits until it takes connections.
-    fn start(
-        program: &Path,
-        configuration: impl Fn(&Path, SocketAddr) -> String,
-        arguments: &[&str],
-    ) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        // The port may be taken between here and the start: then a next one is tried.
-        for _ in 0..5 {
-            let address = nobody();
-            let file = folder.path().join("configuration");
-            fs::write(&file, configuration(folder.path(), address)).unwrap();
-            let mut command = Command::new(program);
-            let fill = |text: &str| text.replace("{}", file.to_str().unwrap());
-            command.args(arguments.iter().map(|text| fill(text)));
-            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            let mut child = Guarded(command.spawn().unwrap());
-            let end = Instant::now() + PATIENCE;
-            while Instant::now() < end && child.0.try_wait().unwrap().is_none() {
-                if TcpStream::connect(address).is_ok() {
-                    return Self { _child: child, _folder: folder, address };
-                }
-                std::thread::yield_now();
-            }
-        }
-        panic!("{} does not start", program.display());
-    }
-}
+use support::servers::{Server, server};
+use support::{Proxy, bounded, read_to_end};
 
 /// The page that nginx serves: long enough to be cut in the middle.
 fn page() -> String {

@@ -37,7 +37,7 @@ impl Behavior for CorruptHeader {
         if unit.kind != Kind::Header {
             return Verdict::Forward;
         }
-        let Some(Field { name, range, mask }) = self.choose(unit, &mut cx.dice) else {
+        let Some(Field { name, range, mask, .. }) = self.choose(unit, &mut cx.dice) else {
             return Verdict::Forward;
         };
         let Some(before) = unit.bytes.get(range.clone()) else {
@@ -49,8 +49,9 @@ impl Behavior for CorruptHeader {
         }
         let offset = unit.offset + range.start as u64;
         unit.splice(range, &after);
+        unit.keep_wrong(name);
         if self.seal {
-            cx.protocol.seal(unit, name);
+            cx.protocol.seal(unit);
         }
         cx.record(offset, format!("{name}: {}", self.how));
         Verdict::Forward
@@ -58,6 +59,14 @@ impl Behavior for CorruptHeader {
 
     fn interest(&self) -> Interest {
         Interest::Units
+    }
+
+    fn needs(&self) -> Option<&str> {
+        match (self.how.as_str(), &self.field) {
+            ("lf-only" | "cr-only", _) => Some("line-end"),
+            (_, Some(FieldName(name))) => Some(name),
+            (_, None) => None,
+        }
     }
 
     fn check(&self) -> Result<(), OptionError> {

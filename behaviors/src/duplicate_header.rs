@@ -9,20 +9,23 @@ plugin! {
     /// Every copy passes the rules after this one by itself: `spoof:skip=1` there makes the second
     /// header state another source.
     pub struct DuplicateHeader = "duplicate-header", Upstream {
-        /// How many copies follow the first, at most 1000.
+        /// How many copies follow the first, at most 1000, and 256 KiB in all.
         copies: u64 = "1",
     }
 }
 
 const MOST: u64 = 1_000;
+const MOST_BYTES: u64 = 256 * 1024;
 
 impl Behavior for DuplicateHeader {
     fn on_unit(&mut self, unit: &mut Unit, _: &mut Context<'_>) -> Verdict {
         if unit.kind != Kind::Header || self.copies == 0 {
             return Verdict::Forward;
         }
-        let copies = (0..self.copies.min(MOST)).map(|_| Step::Send(unit.clone()));
-        let mut steps: Vec<_> = copies.collect();
+        // A header is the client's: it decides how long each copy is.
+        let room = MOST_BYTES / (unit.bytes.len() as u64).max(1);
+        let copies = self.copies.min(MOST).min(room.max(1));
+        let mut steps: Vec<_> = (0..copies).map(|_| Step::Send(unit.clone())).collect();
         steps.push(Step::Send(take(unit)));
         Verdict::Play(steps)
     }
@@ -51,6 +54,9 @@ mod tests {
     fn copies_are_bounded_and_other_units_come_once() {
         let mut duplicate = configured::<DuplicateHeader>(&[("copies", "18446744073709551615")]);
         assert_eq!(sent(Judge::new(1).unit(&mut duplicate, letter::header())).len(), 1_001);
+        let mut long = letter::header();
+        long.bytes.resize(64 * 1024, 0);
+        assert_eq!(sent(Judge::new(1).unit(&mut duplicate, long)).len(), 5);
         let (verdict, _) = Judge::new(1).data(&mut duplicate, b"payload");
         assert_eq!(verdict, Verdict::Forward);
     }

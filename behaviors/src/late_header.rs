@@ -61,6 +61,10 @@ impl Behavior for LateHeader {
         self.held.is_some()
     }
 
+    fn follows(&self) -> bool {
+        true
+    }
+
     fn release(&mut self) -> Vec<Unit> {
         self.held.take().into_iter().collect()
     }

@@ -34,9 +34,9 @@ impl Protocol for Letter {
         Ok(Handled::Opaque)
     }
 
-    fn seal(&self, unit: &mut Unit, keep: &str) {
+    fn seal(&self, unit: &mut Unit) {
         let sum = sum(&unit.bytes[..6]);
-        if keep != "checksum"
+        if !unit.named("checksum").is_some_and(|field| field.wrong)
             && let Some(field) = unit.field_mut("checksum")
         {
             field[0] = sum;

@@ -26,7 +26,9 @@ plugin! {
 impl Behavior for LieLength {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
         let FieldName(name) = &self.field;
-        let Some(range) = unit.named(name).map(|field| field.range.clone()) else {
+        let Some(range) =
+            unit.named(name).filter(|field| field.mask == 0xff).map(|field| field.range.clone())
+        else {
             return Verdict::Forward;
         };
         let Some(bytes @ [_, ..]) = unit.bytes.get_mut(range.clone()) else {
@@ -44,8 +46,9 @@ impl Behavior for LieLength {
         }
         let written = lie.to_be_bytes();
         bytes.copy_from_slice(&written[written.len() - bytes.len()..]);
+        unit.keep_wrong(name);
         if self.seal {
-            cx.protocol.seal(unit, name);
+            cx.protocol.seal(unit);
         }
         cx.record(unit.offset + range.start as u64, format!("{name}: {says} becomes {lie}"));
         Verdict::Forward
@@ -53,6 +56,10 @@ impl Behavior for LieLength {
 
     fn interest(&self) -> Interest {
         Interest::Units
+    }
+
+    fn needs(&self) -> Option<&str> {
+        Some(&self.field.0)
     }
 
     fn check(&self) -> Result<(), OptionError> {

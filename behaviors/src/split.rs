@@ -26,25 +26,30 @@ plugin! {
 
 impl Behavior for Split {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
-        let borders = if self.at == "fields" { borders(unit) } else { Vec::new() };
-        let mut lengths = borders.windows(2).map(|pair| pair[1] - pair[0]);
-        let mut next = || match self.at.as_str() {
-            "fields" => lengths.next().unwrap_or(usize::MAX),
-            _ => self.draw(&mut cx.dice),
+        let length = unit.bytes.len();
+        let cuts = match self.at.as_str() {
+            "fields" => borders(unit),
+            _ => {
+                let mut at = 0;
+                let next = || {
+                    at += self.draw(&mut cx.dice);
+                    Some(at).filter(|at| *at < length)
+                };
+                std::iter::from_fn(next).collect()
+            }
         };
-        let mut length = next();
-        if unit.bytes.len() <= length {
+        let pieces = take(unit).split_at(cuts);
+        if let [_] = pieces.as_slice() {
+            *unit = pieces.into_iter().next().unwrap_or_else(|| take(unit));
             return Verdict::Forward;
         }
-        let mut steps = Vec::new();
-        while unit.bytes.len() > length {
-            steps.push(Step::Send(unit.split_to(length)));
-            if !self.gap.is_zero() {
+        let mut steps = Vec::with_capacity(2 * pieces.len());
+        for piece in pieces {
+            if !self.gap.is_zero() && !steps.is_empty() {
                 steps.push(Step::Wait(self.gap));
             }
-            length = next();
+            steps.push(Step::Send(piece));
         }
-        steps.push(Step::Send(take(unit)));
         Verdict::Play(steps)
     }
 
@@ -53,12 +58,11 @@ impl Behavior for Split {
     }
 }
 
-/// Where fields start and end, and the start of the unit.
+/// Where fields start and end.
 fn borders(unit: &Unit) -> Vec<usize> {
     let ends = unit.fields.iter().flat_map(|field| [field.range.start, field.range.end]);
-    let mut borders: Vec<_> = [0].into_iter().chain(ends).collect();
+    let mut borders: Vec<_> = ends.collect();
     borders.sort_unstable();
-    borders.dedup();
     borders
 }
 

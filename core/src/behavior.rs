@@ -46,6 +46,17 @@ pub trait Behavior: Send {
         false
     }
 
+    /// Whether, while it holds units, it has to see every later one, whatever the selectors of its
+    /// rule say; otherwise a unit that is not the rule's business makes it hand over what it holds.
+    fn follows(&self) -> bool {
+        false
+    }
+
+    /// The name of the field without which it never does anything.
+    fn needs(&self) -> Option<&str> {
+        None
+    }
+
     /// Hands over the units it still holds: the rule is taken away from a live connection, or a
     /// unit that is not the rule's business has to follow them.
     fn release(&mut self) -> Vec<Unit> {

@@ -51,14 +51,20 @@ impl Written for Network {
         let address = address.trim_start_matches('[').trim_end_matches(']');
         let address: IpAddr = address.parse().map_err(|_| wrong())?;
         let most = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = match prefix {
+        let prefix: u32 = match prefix {
             Some(prefix) => prefix.parse().map_err(|_| wrong())?,
             None => most,
         };
         if prefix > most {
             return Err(wrong());
         }
-        Ok(Network { address, prefix })
+        // An IPv4 network in IPv6 form is one.
+        Ok(match (address.to_canonical(), prefix.checked_sub(96)) {
+            (mapped @ IpAddr::V4(_), Some(prefix)) if most == 128 => {
+                Network { address: mapped, prefix }
+            }
+            _ => Network { address, prefix },
+        })
     }
 }
 
@@ -67,5 +73,30 @@ impl Written for Networks {
 
     fn read(text: &str) -> Result<Self, String> {
         text.split(',').map(Network::read).collect::<Result<_, _>>().map(Networks)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mapped_networks_and_addresses_are_ipv4() {
+        let includes = |network: &str, address: &str| {
+            Network::read(network).unwrap().includes(address.parse().unwrap())
+        };
+        assert!(includes("10.0.0.0/8", "::ffff:10.1.2.3"));
+        assert!(includes("[::ffff:10.0.0.0]/104", "10.1.2.3"));
+        assert!(!includes("::ffff:10.0.0.0/104", "11.1.2.3"));
+        assert!(includes("::/0", "2001:db8::1") && includes("0.0.0.0/0", "192.0.2.1"));
+        assert!(!includes("2001:db8::/32", "2001:db9::1"));
+    }
+
+    #[test]
+    fn what_is_no_network_says_what_would_do() {
+        for text in ["home", "10.0.0.0/33", "10.0.0.0/", "::/129", ""] {
+            assert!(Network::read(text).unwrap_err().contains("10.0.0.0/8"), "{text:?}");
+        }
+        assert_eq!(Networks::read("10.0.0.0/8, ::1").unwrap().0.len(), 2);
     }
 }

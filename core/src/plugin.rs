@@ -92,14 +92,11 @@ from_value! {
     Pattern => Pattern,
 }
 
-impl FromValue for FieldName {
-    const FORM: Form = Form::Field;
+impl Written for FieldName {
+    const NAME: &'static str = "field";
 
-    fn from_value(value: &Value) -> Option<Self> {
-        match value {
-            Value::Text(name) => Some(FieldName(name.clone())),
-            _ => None,
-        }
+    fn read(text: &str) -> Result<Self, String> {
+        Ok(FieldName(text.to_owned()))
     }
 }
 

@@ -58,9 +58,22 @@ pub trait Protocol: Send {
         None
     }
 
-    /// Makes lengths and checksums agree with the bytes again, except the field called `keep`.
-    fn seal(&self, unit: &mut Unit, keep: &str) {
-        let _ = (unit, keep);
+    /// Makes lengths and checksums agree with the bytes again, but for fields that shall stay
+    /// wrong ([`Field::wrong`](crate::Field::wrong)).
+    fn seal(&self, unit: &mut Unit) {
+        let _ = unit;
+    }
+
+    /// Whether it hands over units in a direction at all.
+    fn cuts(&self, direction: Direction) -> bool {
+        let _ = direction;
+        true
+    }
+
+    /// Whether a unit must still come in a direction: an end of stream before it is then too early.
+    fn owes(&self, direction: Direction) -> bool {
+        let _ = direction;
+        false
     }
 
     /// The names that fields of its units may have, in documentation order.
@@ -75,8 +88,8 @@ pub trait Protocol: Send {
         None
     }
 
-    /// The engine stops asking about a direction in the middle of a unit, which is not whole at
-    /// the deadline or at the end of the stream, or is larger than the buffer.
+    /// The engine stops asking about a direction before or in the middle of a unit, which is not
+    /// whole at the deadline or at the end of the stream, or is larger than the buffer.
     fn give_up(&mut self, direction: Direction) -> Remedy {
         let _ = direction;
         Remedy::Pass
@@ -142,7 +155,7 @@ impl Malformed {
 pub enum Remedy {
     /// They pass, and the direction is opaque from there on.
     Pass,
-    /// They go nowhere, and the connection is closed.
+    /// They go nowhere, nor does what the other direction holds; the connection is closed.
     Close,
 }
 

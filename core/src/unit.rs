@@ -86,12 +86,14 @@ pub struct Field {
     /// Which bits of each of its bytes belong to it: 0xff, or a part of a byte that two fields
     /// share.
     pub mask: u8,
+    /// Whether it was made wrong on purpose: sealing leaves it as it is.
+    pub wrong: bool,
 }
 
 impl Field {
     /// A field of whole bytes.
     pub fn new(name: &'static str, range: Range<usize>) -> Self {
-        Self { name, range, mask: 0xff }
+        Self { name, range, mask: 0xff, wrong: false }
     }
 
     /// The same, of these bits only.
@@ -195,6 +197,41 @@ impl Unit {
         });
     }
 
+    /// Cuts it at these places, in order; as [`Unit::split_to`] one after the other, but in linear
+    /// time.
+    pub fn split_at(mut self, cuts: impl IntoIterator<Item = usize>) -> Vec<Unit> {
+        let mut fields = std::mem::take(&mut self.fields);
+        // Those that start together stay in their order.
+        fields.sort_by_key(|field| field.range.start);
+        let mut fields = fields.into_iter().peekable();
+        let (mut pieces, mut start) = (Vec::new(), 0);
+        let mut put = |mut piece: Unit, start: usize| {
+            let end = start + piece.bytes.len();
+            while let Some(field) = fields.next_if(|field| field.range.start < end) {
+                if field.range.start >= start && field.range.end <= end {
+                    let range = field.range.start - start..field.range.end - start;
+                    piece.fields.push(Field { range, ..field });
+                }
+            }
+            pieces.push(piece);
+        };
+        for cut in cuts {
+            if cut > start && self.bytes.len() > cut - start {
+                put(self.split_to(cut - start), start);
+                start = cut;
+            }
+        }
+        put(self, start);
+        pieces
+    }
+
+    /// Says of a field, by its first one of the name, that it shall stay wrong.
+    pub fn keep_wrong(&mut self, name: &str) {
+        if let Some(field) = self.fields.iter_mut().find(|field| field.name == name) {
+            field.wrong = true;
+        }
+    }
+
     /// The first field called `name`.
     pub fn named(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
@@ -258,6 +295,23 @@ mod tests {
         assert_eq!(unit.field("second"), Some(&b""[..]));
         unit.splice(4..99, b"!");
         assert_eq!(unit.bytes, "hell!");
+    }
+
+    #[test]
+    fn many_cuts_give_what_one_after_the_other_gives() {
+        let cuts = [0, 2, 5, 6, 9, 11, 40];
+        let pieces = greeting().split_at(cuts);
+        let mut rest = greeting();
+        let mut one_by_one = Vec::new();
+        let mut before = 0;
+        for cut in [2, 5, 6, 9] {
+            one_by_one.push(rest.split_to(cut - before));
+            before = cut;
+        }
+        one_by_one.push(rest);
+        assert_eq!(pieces, one_by_one);
+        assert_eq!(greeting().split_at([5, 6])[2].field("second"), Some(&b"world"[..]));
+        assert_eq!(greeting().split_at([]), [greeting()]);
     }
 
     #[test]

@@ -29,8 +29,6 @@ pub enum Form {
     Bytes,
     /// A regular expression over bytes.
     Pattern,
-    /// The name of a field that the protocol's units have.
-    Field,
     /// Text that a type of a plug-in's own has to take.
     Own(&'static OwnForm),
 }
@@ -72,7 +70,6 @@ impl Form {
             Form::Text => "text",
             Form::Bytes => "bytes",
             Form::Pattern => "pattern",
-            Form::Field => "field",
             Form::Own(own) => own.name,
         }
     }
@@ -91,7 +88,7 @@ impl Form {
             Form::Time => Value::Time(time(text)?),
             Form::Size => Value::Size(Size(size(text)?)),
             Form::Rate => Value::Rate(Rate(rate(text)?)),
-            Form::Text | Form::Field => Value::Text(text.to_owned()),
+            Form::Text => Value::Text(text.to_owned()),
             Form::Bytes => Value::Bytes(bytes(text)?),
             Form::Pattern => Value::Pattern(Pattern::new(text)?),
             Form::Own(own) => {
@@ -121,7 +118,7 @@ pub enum Value {
     Size(Size),
     /// See [`Form::Rate`].
     Rate(Rate),
-    /// See [`Form::Text`], [`Form::Field`] and [`Form::Own`].
+    /// See [`Form::Text`] and [`Form::Own`].
     Text(String),
     /// See [`Form::Bytes`].
     Bytes(Bytes),

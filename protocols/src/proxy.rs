@@ -165,9 +165,9 @@ impl Header {
 
     /// The endpoints to go by; none where the connection's real ones count: after `UNKNOWN`,
     /// `LOCAL` and `UNSPEC` [2.1, 2.2].
-    pub fn addresses(&self) -> Option<Addresses> {
+    pub fn addresses(&self) -> Option<&Addresses> {
         match self {
-            Header::V1(header) => header.addresses().cloned(),
+            Header::V1(header) => header.addresses(),
             Header::V2(header) => header.addresses(),
         }
     }

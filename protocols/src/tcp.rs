@@ -15,6 +15,10 @@ impl Protocol for Tcp {
     fn handle(&mut self, _: Direction, _: &mut BytesMut) -> Result<Handled, Malformed> {
         Ok(Handled::Opaque)
     }
+
+    fn cuts(&self, _: Direction) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]

@@ -276,7 +276,46 @@ fn a_slow_sender_of_a_long_header_costs_linear_time() {
 }
 
 #[test]
+fn every_number_of_a_connection_gets_a_header_of_the_right_version() {
+    let id = "x".repeat(127) + "{n}";
+    assert!(check::<ProxyV2>(&[("header", "add"), ("unique-id", &id)]).is_err());
+    let long = "unix:/".to_owned() + &"x".repeat(100) + "{n}";
+    assert!(chenapan_core::Values::parse(ProxyV2::OPTIONS, [("source", long.as_str())]).is_err());
+    let options = [("header", "add"), ("unique-id", "id-{n}"), ("source", "unix:/run/{n}")];
+    let mut last = configured::<ProxyV2>(&options);
+    let header = last.open(&Connection::new(u64::MAX)).unwrap();
+    assert!(
+        header.bytes.starts_with(b"\r\n\r\n\0")
+            && header.bytes.ends_with(b"id-18446744073709551615")
+    );
+}
+
+#[test]
+fn what_a_line_cannot_say_is_unknown() {
+    let replace = [("header", "replace")];
+    let mut dgram = BINARY.to_vec();
+    dgram[13] = 0x12;
+    assert_eq!(on::<Proxy>(&replace, &dgram).unwrap(), [b"PROXY UNKNOWN\r\n"]);
+    let mut unix = b"\r\n\r\n\0\r\nQUIT\n\x21\x31\0\xd8".to_vec();
+    unix.resize(16 + 216, b'x');
+    assert_eq!(on::<Proxy>(&replace, &unix).unwrap(), [b"PROXY UNKNOWN\r\n"]);
+    let asked = [("header", "replace"), ("source", "203.0.113.7:1")];
+    assert_eq!(on::<Proxy>(&asked, &unix).unwrap(), [b"PROXY TCP4 203.0.113.7 0.0.0.0 1 0\r\n"]);
+    let inet = opened::<ProxyV2>(&[("source", "unix:/x"), ("family", "inet")]);
+    assert_eq!(inet.bytes[13], 0x00);
+}
+
+#[test]
 fn options_that_do_not_go_together_are_refused() {
+    for option in [("trusted", "10.0.0.0/8"), ("verify", "require"), ("invalid", "close")] {
+        assert!(check::<Proxy>(&[("header", "add"), option]).is_err(), "{option:?}");
+        assert!(check::<Proxy>(&[("header", "strip"), option]).is_ok(), "{option:?}");
+    }
+    assert!(check::<Proxy>(&[("deadline", "0s")]).is_err());
+    assert!(
+        check::<Proxy>(&[("header", "add"), ("unique-id", "a"), ("tlv", "unique-id=b")]).is_err()
+    );
+
     let fault = |result: Result<(), OptionError>| result.unwrap_err().to_string();
     assert!(fault(check::<ProxyV2>(&[("checksum", "yes")])).contains("header=add"));
     assert!(

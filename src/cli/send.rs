@@ -7,7 +7,7 @@ use super::arguments::{Breaking, time};
 use super::serve::runtime;
 use crate::control::Control;
 use crate::endpoint::{Connect, plain};
-use crate::proxy::{Config, Limits};
+use crate::proxy::{Config, Limits, Proxy};
 use crate::stats::Stats;
 use bytes::Bytes;
 use chenapan_core::{Direction, Form, Registry, Value};
@@ -19,7 +19,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// The most that is taken from standard input.
-const MOST: u64 = 64 * 1024 * 1024;
+const MOST: usize = 64 * 1024 * 1024;
 
 /// How long the connection may go on without its client.
 const GRACE: Duration = Duration::from_secs(1);
@@ -33,7 +33,7 @@ pub(super) struct Send {
     /// input if not given, and nothing if that is a terminal
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     data: Option<Bytes>,
-    /// How long to wait for more before calling it silence
+    /// How long to wait for more, once all is sent, before calling it silence
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time)]
     wait: Duration,
     /// End the stream behind what is sent, as many clients do not
@@ -70,7 +70,7 @@ pub(super) fn send(args: &Send, registry: &Registry, matches: &ArgMatches) -> Re
         let proxy = control.add(config).map_err(Failure::run)?;
         let address = proxy.address().ok_or_else(|| Failure::run("the proxy has no address"))?;
         let start = Instant::now();
-        let seen = ask(address, &data, args).await.map_err(Failure::run)?;
+        let seen = ask(&proxy, address, &data, args).await.map_err(Failure::run)?;
         let took = start.elapsed();
         // What is still on its way decides who has ended the connection.
         control.stop(args.wait.min(GRACE)).await.map_err(Failure::run)?;
@@ -95,7 +95,7 @@ enum End {
     Reset,
 }
 
-async fn ask(address: SocketAddr, data: &[u8], args: &Send) -> io::Result<Seen> {
+async fn ask(proxy: &Proxy, address: SocketAddr, data: &[u8], args: &Send) -> io::Result<Seen> {
     let mut stream = TcpStream::connect(address).await?;
     let mut seen = Seen { bytes: 0, end: None };
     let (mut reader, mut writer) = stream.split();
@@ -109,9 +109,14 @@ async fn ask(address: SocketAddr, data: &[u8], args: &Send) -> io::Result<Seen> 
         std::future::pending::<()>().await;
     };
     let reading = async {
+        let mut sent = 0;
         loop {
             let read = tokio::time::timeout(args.wait, reader.read(&mut buffer)).await;
+            let before = std::mem::replace(&mut sent, proxy.stats().sent(Direction::Upstream));
             match read {
+                // What a rule still holds back, or what is still on its way, is no silence.
+                Err(_) if sent > before => {}
+                Err(_) if proxy.connections().iter().any(|live| live.due.is_some()) => {}
                 Err(_) => return Ok(()),
                 Ok(Ok(0)) => {
                     seen.end = Some(End::Closed);
@@ -163,7 +168,10 @@ fn tell(seen: &Seen, stats: &Stats, args: &Send, took: Duration, seed: u64) -> R
 fn input() -> io::Result<Bytes> {
     let mut data = Vec::new();
     if !io::stdin().is_terminal() {
-        io::stdin().lock().take(MOST).read_to_end(&mut data)?;
+        io::stdin().lock().take(MOST as u64 + 1).read_to_end(&mut data)?;
+        if data.len() > MOST {
+            return Err(io::Error::other("more than 64 MiB are too much to send at once"));
+        }
     }
     Ok(data.into())
 }

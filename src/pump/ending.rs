@@ -33,6 +33,8 @@ pub(crate) struct Outside {
     waker: Mutex<Option<Waker>>,
     order: AtomicU8,
     sent: [AtomicU64; 2],
+    /// The age at which a rule has something due, in nanoseconds; 0 for none.
+    due: AtomicU64,
 }
 
 /// What a connection can be told from outside.
@@ -43,6 +45,16 @@ pub(crate) enum Order {
 }
 
 impl Outside {
+    /// The age at which the next thing is due that a rule holds back.
+    pub(crate) fn due(&self) -> Option<Duration> {
+        Some(self.due.load(Ordering::Relaxed)).filter(|due| *due > 0).map(Duration::from_nanos)
+    }
+
+    pub(super) fn set_due(&self, due: Option<Duration>) {
+        let nanos = due.map_or(0, |due| u64::try_from(due.as_nanos()).unwrap_or(u64::MAX).max(1));
+        self.due.store(nanos, Ordering::Relaxed);
+    }
+
     /// Makes the connection look at its rules and orders.
     pub(crate) fn wake(&self) {
         if let Some(waker) = &*self.waker.lock().unwrap_or_else(PoisonError::into_inner) {

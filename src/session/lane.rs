@@ -6,7 +6,7 @@ use super::{Facts, Record};
 use crate::journal::Entry;
 use crate::rule::Rules;
 use bytes::BytesMut;
-use chenapan_core::{Direction, Handled, Interest, Remedy, Step, Unit, Verdict};
+use chenapan_core::{Direction, Handled, Interest, Kind, Malformed, Remedy, Step, Unit, Verdict};
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +57,7 @@ struct Parked {
 }
 
 enum Parcel {
-    Unit(Unit, Interest),
+    Unit(Unit),
     Eof,
 }
 
@@ -107,7 +107,7 @@ impl Lane {
             };
             let at = now.max(link.last);
             for unit in link.release() {
-                self.judge(unit, self.needed(), from, at, facts, record);
+                self.judge(unit, from, at, facts, record);
             }
         }
         let hung = self.hang.take_if(|hang| !self.chain.iter().any(|link| link.id == hang.link));
@@ -115,21 +115,30 @@ impl Lane {
     }
 
     /// Asks the protocol whether there is anything to cut in this direction at all.
-    pub(super) fn begin(&mut self, facts: &mut Facts, now: Duration) {
+    pub(super) fn begin(&mut self, facts: &mut Facts, record: &mut Record, now: Duration) {
         self.begun = Some(now);
-        let handled = facts.protocol.handle(self.direction, &mut BytesMut::new());
-        self.opaque = handled == Ok(Handled::Opaque);
+        match facts.protocol.handle(self.direction, &mut BytesMut::new()) {
+            Ok(handled) => self.opaque = handled == Handled::Opaque,
+            Err(error) => self.malformed(&error, facts, record, now),
+        }
     }
 
     /// Judges what has come in, as far as there is room for it.
     pub(super) fn advance(&mut self, facts: &mut Facts, record: &mut Record, now: Duration) {
         while !self.stopped() && self.queue.held() <= facts.settings.buffer {
-            let Some((unit, needed)) = self.cut(facts, record, now) else {
+            let Some(unit) = self.cut(facts, record, now) else {
                 break;
             };
-            self.judge(unit, needed, 0, now, facts, record);
+            self.judge(unit, 0, now, facts, record);
         }
         if self.ended && !self.eof_judged && self.input.is_empty() && !self.stopped() {
+            if !self.opaque && facts.protocol.owes(self.direction) {
+                let remedy = facts.protocol.give_up(self.direction);
+                self.give_up("end of stream before a unit".into(), remedy, facts, record, now);
+                if self.stopped() {
+                    return;
+                }
+            }
             self.eof_judged = true;
             self.judge_eof(&[], now, facts, record);
         }
@@ -149,28 +158,27 @@ impl Lane {
     pub(super) fn judge(
         &mut self,
         unit: Unit,
-        needed: Interest,
         from: usize,
         at: Duration,
         facts: &Facts,
         record: &mut Record,
     ) {
-        self.judge_rest(unit, needed, (from, &[]), at, facts, record);
+        self.judge_rest(unit, (from, &[]), at, facts, record);
     }
 
     fn judge_rest(
         &mut self,
         mut unit: Unit,
-        needed: Interest,
         (from, passed): (usize, &[u64]),
         mut at: Duration,
         facts: &Facts,
         record: &mut Record,
     ) {
+        let needed = self.needed(&unit);
         let mut whole = from == 0;
         for index in from..self.chain.len() {
             if self.hang.is_some() {
-                return self.park(Parcel::Unit(unit, needed), at, (index, passed));
+                return self.park(Parcel::Unit(unit), at, (index, passed));
             }
             let link = &mut self.chain[index];
             if passed.contains(&link.id) {
@@ -181,7 +189,7 @@ impl Lane {
                 if link.holds() {
                     // What is held came before.
                     for held in link.release() {
-                        self.judge(held, needed, index + 1, at, facts, record);
+                        self.judge(held, index + 1, at, facts, record);
                     }
                 }
                 continue;
@@ -202,16 +210,16 @@ impl Lane {
                 }
                 Verdict::Hang => {
                     self.stop(index);
-                    return self.park(Parcel::Unit(unit, needed), at, (index, passed));
+                    return self.park(Parcel::Unit(unit), at, (index, passed));
                 }
                 verdict => {
-                    self.act(verdict, (index, needed), at, facts, record);
+                    self.act(verdict, index, at, facts, record);
                     return;
                 }
             }
         }
         if self.hang.is_some() {
-            return self.park(Parcel::Unit(unit, needed), at, (self.chain.len(), passed));
+            return self.park(Parcel::Unit(unit), at, (self.chain.len(), passed));
         }
         self.push_bytes(unit.bytes, at, whole);
     }
@@ -233,8 +241,7 @@ impl Lane {
                     return self.park(Parcel::Eof, at, (index, passed));
                 }
                 Verdict::Play(steps) => {
-                    let needed = self.needed();
-                    at = self.play(steps, (index, needed), at, facts, record);
+                    at = self.play(steps, index, at, facts, record);
                     if self.closing {
                         return;
                     }
@@ -243,7 +250,7 @@ impl Lane {
                     }
                 }
                 verdict => {
-                    self.act(verdict, (index, Interest::Eof), at, facts, record);
+                    self.act(verdict, index, at, facts, record);
                     return;
                 }
             }
@@ -283,7 +290,7 @@ impl Lane {
                 Verdict::Forward | Verdict::Delay(_) | Verdict::Drop => {}
                 Verdict::Hang => self.stop(index),
                 verdict => {
-                    self.act(verdict, (index, self.needed()), now, facts, record);
+                    self.act(verdict, index, now, facts, record);
                 }
             }
         }
@@ -367,10 +374,10 @@ impl Lane {
     pub(super) fn reset(&mut self, facts: &mut Facts, record: &mut Record, now: Duration) {
         self.ended = true;
         while !self.stopped() {
-            let Some((unit, needed)) = self.cut(facts, record, now) else {
+            let Some(unit) = self.cut(facts, record, now) else {
                 break;
             };
-            self.judge(unit, needed, 0, now, facts, record);
+            self.judge(unit, 0, now, facts, record);
         }
         self.input.clear();
         self.push_end(Item::Reset, now);
@@ -407,19 +414,20 @@ impl Lane {
         self.finishing || self.closing
     }
 
-    /// The interest that lets a behavior see what this lane now cuts.
-    pub(super) fn needed(&self) -> Interest {
-        if self.opaque { Interest::Everything } else { Interest::Units }
+    /// The interest that lets a behavior see a unit: what a protocol cut stays that, also when it
+    /// was held until later.
+    fn needed(&self, unit: &Unit) -> Interest {
+        let data = self.opaque && unit.kind == Kind::Data;
+        if data { Interest::Everything } else { Interest::Units }
     }
 
     /// Takes the next unit off the input.
-    fn cut(
-        &mut self,
-        facts: &mut Facts,
-        record: &mut Record,
-        now: Duration,
-    ) -> Option<(Unit, Interest)> {
+    fn cut(&mut self, facts: &mut Facts, record: &mut Record, now: Duration) -> Option<Unit> {
         while !self.opaque {
+            // What waited for the other direction goes nowhere when that is refused.
+            if record.refused {
+                self.input.clear();
+            }
             if self.input.is_empty() {
                 return None;
             }
@@ -432,7 +440,7 @@ impl Lane {
                 // A unit that takes nothing off the input would come again for ever.
                 Ok(Handled::Unit(mut unit)) if consumed > 0 => {
                     unit.offset = start;
-                    return Some((unit, Interest::Units));
+                    return Some(unit);
                 }
                 Ok(Handled::Unit(_) | Handled::Opaque) => self.opaque = true,
                 Ok(Handled::Hold) => return None,
@@ -447,12 +455,7 @@ impl Lane {
                     let remedy = facts.protocol.give_up(self.direction);
                     self.give_up(what.into(), remedy, facts, record, now);
                 }
-                Err(error) => {
-                    let what = format!("malformed at byte {}: {}", error.offset, error.message);
-                    let strict = facts.settings.strict;
-                    let remedy = if strict { Remedy::Close } else { error.remedy };
-                    self.give_up(what.into(), remedy, facts, record, now);
-                }
+                Err(error) => self.malformed(&error, facts, record, now),
             }
         }
         if self.input.is_empty() {
@@ -465,7 +468,13 @@ impl Lane {
         let length = length.min(OPAQUE_UNIT).min(self.input.len());
         let unit = Unit::data(self.input.split_to(length), self.offset);
         self.offset += length as u64;
-        Some((unit, Interest::Everything))
+        Some(unit)
+    }
+
+    fn malformed(&mut self, error: &Malformed, facts: &Facts, record: &mut Record, now: Duration) {
+        let what = format!("malformed at byte {}: {}", error.offset, error.message);
+        let remedy = if facts.settings.strict { Remedy::Close } else { error.remedy };
+        self.give_up(what.into(), remedy, facts, record, now);
     }
 
     /// What cannot be parsed is not the proxy's business: the rest is opaque, or the end.
@@ -493,13 +502,14 @@ impl Lane {
         if remedy == Remedy::Close {
             self.input.clear();
             self.push_end(Item::Close, now);
+            record.refused = true;
         }
     }
 
     fn act(
         &mut self,
         verdict: Verdict,
-        (index, needed): (usize, Interest),
+        index: usize,
         at: Duration,
         facts: &Facts,
         record: &mut Record,
@@ -511,7 +521,7 @@ impl Lane {
             Verdict::Close => self.push_end(Item::Close, at),
             Verdict::Reset => self.push_end(Item::Reset, at),
             Verdict::Play(steps) => {
-                self.play(steps, (index, needed), at, facts, record);
+                self.play(steps, index, at, facts, record);
             }
         }
     }
@@ -520,7 +530,7 @@ impl Lane {
     fn play(
         &mut self,
         steps: Vec<Step>,
-        (index, needed): (usize, Interest),
+        index: usize,
         mut at: Duration,
         facts: &Facts,
         record: &mut Record,
@@ -529,7 +539,7 @@ impl Lane {
             match step {
                 Step::Send(unit) => {
                     at = at.max(self.chain[index].last);
-                    self.judge(unit, needed, index + 1, at, facts, record);
+                    self.judge(unit, index + 1, at, facts, record);
                 }
                 Step::Reply(bytes) => record.replies.push((at, self.direction, bytes)),
                 Step::Wait(time) => at = at.saturating_add(time),
@@ -571,8 +581,8 @@ impl Lane {
         for Parked { what, at, passed } in hung.into_iter().flat_map(|hang| hang.parked) {
             let at = at.max(now);
             match what {
-                Parcel::Unit(unit, needed) => {
-                    self.judge_rest(unit, needed, (0, &passed), at, facts, record);
+                Parcel::Unit(unit) => {
+                    self.judge_rest(unit, (0, &passed), at, facts, record);
                 }
                 Parcel::Eof if self.hang.is_some() => self.park(Parcel::Eof, at, (0, &passed)),
                 Parcel::Eof => self.judge_eof(&passed, at, facts, record),

@@ -81,6 +81,9 @@ impl Link {
             _ => 0,
         };
         self.place = Some((unit.offset, repeat));
+        if self.behavior.holds() && self.behavior.follows() {
+            return true;
+        }
         let selectors = self.rule.selectors();
         if self.behavior.interest() < needed
             || selectors.exhausted(self.selected)

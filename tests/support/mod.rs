@@ -5,7 +5,6 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, JoinHandle};
@@ -241,20 +240,6 @@ pub fn read_to_end(stream: &mut TcpStream) -> Result<Vec<u8>, Vec<u8>> {
     }
 }
 
-/// A real server's program, if it is installed. With `CHENAPAN_REQUIRE_SERVERS=1` one that is not
-/// is a failure; otherwise the test says that it did nothing.
-pub fn server(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let places = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/bin".into()]);
-    let found = places.map(|place| place.join(name)).find(|file| file.is_file());
-    if found.is_none() {
-        let required = std::env::var_os("CHENAPAN_REQUIRE_SERVERS").is_some_and(|set| set == "1");
-        assert!(!required, "{name} is not installed");
-        eprintln!("left out: {name} is not installed");
-    }
-    found
-}
-
 /// A child that is killed when the test is over, however it ends.
 pub struct Guarded(pub Child);
 
@@ -265,4 +250,5 @@ impl Drop for Guarded {
     }
 }
 
+pub mod servers;
 pub mod wire;

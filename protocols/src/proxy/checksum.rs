@@ -5,7 +5,7 @@
 use super::Family;
 use super::tlv::{CRC32C, Tlvs};
 use super::v2::{FIXED, SIGNATURE};
-use chenapan_core::Unit;
+use chenapan_core::{Field, Unit};
 use std::ops::Range;
 
 /// The checksum of a header whose own checksum field starts at `at`: "replace the 32 bits of the
@@ -40,22 +40,36 @@ pub fn seal(header: &mut [u8]) {
     }
 }
 
-/// The same for a unit by its named fields, which may be anything by now; `keep` is left as it is.
-pub(super) fn seal_unit(unit: &mut Unit, keep: &str) {
+/// The same for a unit by its named fields, which may be anything by now: also the lengths of TLVs.
+/// A field that shall stay wrong does.
+pub(super) fn seal_unit(unit: &mut Unit) {
     let size = unit.bytes.len();
-    if keep != "length"
-        && let Some(field) = unit.field_mut("length").and_then(<[u8]>::first_chunk_mut::<2>)
-    {
-        let length = u16::try_from(size.saturating_sub(FIXED)).unwrap_or(u16::MAX);
-        *field = length.to_be_bytes();
+    let Unit { bytes, fields, .. } = unit;
+    let mut put = |range: &Range<usize>, length: usize| {
+        if let Some(place) = bytes.get_mut(range.clone()).and_then(<[u8]>::first_chunk_mut::<2>) {
+            *place = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
+        }
+    };
+    let right = |field: &&Field| !field.wrong;
+    // The value of a TLV is named right behind its length.
+    for pair in fields.windows(2) {
+        if let [length, value] = pair
+            && (length.name, value.name) == ("tlv-length", "tlv-value")
+            && right(&length)
+        {
+            put(&length.range, value.range.len());
+        }
     }
-    if keep != "checksum"
-        && let Some(range) = unit.named("checksum").map(|field| field.range.clone())
+    let named = |name: &str| fields.iter().find(|field| field.name == name).filter(right);
+    if let Some(field) = named("length") {
+        put(&field.range, size.saturating_sub(field.range.end));
+    }
+    if let Some(Field { range, .. }) = named("checksum")
         && range.len() == 4
         && range.end <= size
     {
-        let right = compute(&unit.bytes, range.start);
-        unit.bytes[range].copy_from_slice(&right.to_be_bytes());
+        let right = compute(bytes, range.start);
+        bytes[range.clone()].copy_from_slice(&right.to_be_bytes());
     }
 }
 

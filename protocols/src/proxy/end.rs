@@ -71,30 +71,33 @@ impl Written for End {
     const NAME: &'static str = "address";
 
     fn read(text: &str) -> Result<Self, String> {
-        let end = if let Some(path) = text.strip_prefix("unix:") {
-            // The longest number that can come in has twenty digits.
-            UnixPath::new(path.replace(NUMBER, "4294967295").as_bytes())
-                .map_err(|error| error.to_string())?;
-            Text::Unix(path.to_owned())
-        } else {
-            // In brackets colons need no backslash in a rule: [203.0.113.7:51234] is one, too.
-            let whole = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-            let text = whole.filter(|inner| inner.contains('.')).unwrap_or(text);
-            let inner = text.strip_prefix('[').and_then(|rest| rest.split_once(']'));
-            let (host, port) = match (inner, text.matches(':').count()) {
-                (Some((host, "")), _) => (host, None),
-                (Some((host, port)), _) => (host, Some(port.strip_prefix(':').ok_or(EXPECTED)?)),
-                (None, 1) => text.split_once(':').map_or((text, None), |(h, p)| (h, Some(p))),
-                (None, _) => (text, None),
-            };
-            Text::Inet { host: host.to_owned(), port: port.map(str::to_owned) }
+        // In brackets colons need no backslash in a rule: [203.0.113.7:51234] is an end, too.
+        let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        plain(text).or_else(|wrong| inner.and_then(|inner| plain(inner).ok()).ok_or(wrong))
+    }
+}
+
+fn plain(text: &str) -> Result<End, String> {
+    let end = if let Some(path) = text.strip_prefix("unix:") {
+        // The longest number that can come in has twenty digits.
+        UnixPath::new(path.replace(NUMBER, &u64::MAX.to_string()).as_bytes())
+            .map_err(|error| error.to_string())?;
+        Text::Unix(path.to_owned())
+    } else {
+        let inner = text.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+        let (host, port) = match (inner, text.matches(':').count()) {
+            (Some((host, "")), _) => (host, None),
+            (Some((host, port)), _) => (host, Some(port.strip_prefix(':').ok_or(EXPECTED)?)),
+            (None, 1) => text.split_once(':').map_or((text, None), |(h, p)| (h, Some(p))),
+            (None, _) => (text, None),
         };
-        let end = End(end);
-        // The extremes of what may come in for the number.
-        match [1, 254, 0xffff].iter().all(|&number| end.of(number).is_some()) {
-            true => Ok(end),
-            false => Err(EXPECTED.to_owned()),
-        }
+        Text::Inet { host: host.to_owned(), port: port.map(str::to_owned) }
+    };
+    let end = End(end);
+    // The extremes of what may come in for the number.
+    match [1, 254, 0xffff].iter().all(|&number| end.of(number).is_some()) {
+        true => Ok(end),
+        false => Err(EXPECTED.to_owned()),
     }
 }
 
@@ -128,6 +131,9 @@ mod tests {
         assert_eq!(of("2001:db8::{n}", 0x1_00ff), inet("2001:db8::100", None));
         assert_eq!(of("[2001:db8::{n}]:443", 10), inet("2001:db8::a", Some(443)));
         assert_eq!(of("[203.0.113.7:1]", 1), inet("203.0.113.7", Some(1)));
+        assert_eq!(of("[[2001:db8::7]:1]", 1), inet("2001:db8::7", Some(1)));
+        assert_eq!(of("[2001:db8::7]", 1), inet("2001:db8::7", None));
+        assert_eq!(of("[unix:/x]", 1), Stated::Unix(b"/x".to_vec()));
         assert_eq!(of("unix:/run/{n}.sock", 12), Stated::Unix(b"/run/12.sock".to_vec()));
     }
 

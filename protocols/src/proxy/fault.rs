@@ -8,7 +8,7 @@ mod reorder_tlvs;
 mod spoof;
 mod swap_version;
 
-use super::{Header, Profile, Tolerance, Verification, fields, hop, unpack};
+use super::{Header, Profile, Tolerance, Verification, checksum, fields, hop, unpack};
 use bytes::BytesMut;
 use chenapan_core::{Field, Kind, Unit};
 
@@ -18,19 +18,39 @@ pub use reorder_tlvs::ReorderTlvs;
 pub use spoof::Spoof;
 pub use swap_version::SwapVersion;
 
-/// The header that a unit is, whole and well-formed but for its checksum.
-fn header(unit: &Unit) -> Option<Header> {
+/// The header that a unit is, as it would be without the lies in its length and checksum.
+fn header(unit: &Unit, tlvs: Tolerance) -> Option<Header> {
     if unit.kind != Kind::Header {
         return None;
     }
-    let profile = Profile { checksum: Verification::Skip, limit: usize::MAX, ..Profile::default() };
-    let (header, size) = unpack(&unit.bytes, &profile).ok()?;
+    let mut honest =
+        Unit { fields: unit.fields.clone(), ..Unit::new(unit.kind, unit.bytes.clone()) };
+    honest.fields.iter_mut().filter(|field| field.name == "length").for_each(|field| {
+        field.wrong = false;
+    });
+    checksum::seal_unit(&mut honest);
+    let profile =
+        Profile { checksum: Verification::Skip, tlvs, limit: usize::MAX, ..Profile::default() };
+    let (header, size) = unpack(&honest.bytes, &profile).ok()?;
     (size == unit.bytes.len()).then_some(header)
 }
 
-/// Puts another header into a unit; whether that changed anything.
+/// Puts another header into a unit; whether that changed anything. A length or checksum that was
+/// wrong on purpose stays wrong.
 fn put(header: &Header, unit: &mut Unit) -> bool {
-    let Some(made) = hop::unit(header) else { return false };
+    let Some(mut made) = hop::unit(header) else { return false };
+    let sealed = |field: &&Field| matches!(field.name, "length" | "checksum");
+    for field in unit.fields.iter().filter(sealed).filter(|field| field.wrong) {
+        let before = unit.bytes.get(field.range.clone());
+        let same = made
+            .fields
+            .iter_mut()
+            .find(|new| new.name == field.name && new.range.len() == field.range.len());
+        if let (Some(before), Some(new)) = (before, same) {
+            new.wrong = true;
+            made.bytes[new.range.clone()].copy_from_slice(before);
+        }
+    }
     let changed = made.bytes != unit.bytes;
     unit.bytes = made.bytes;
     unit.fields = made.fields;
@@ -39,14 +59,11 @@ fn put(header: &Header, unit: &mut Unit) -> bool {
 
 /// Names the fields anew after TLVs were added, taken away or moved.
 fn rename(unit: &mut Unit) {
-    let profile = Profile {
-        checksum: Verification::Skip,
-        tlvs: Tolerance::Accept,
-        limit: usize::MAX,
-        ..Profile::default()
-    };
-    if let Ok((header, _)) = unpack(&unit.bytes, &profile) {
-        unit.fields = fields(&header);
+    if let Some(header) = header(unit, Tolerance::Accept) {
+        let before = std::mem::replace(&mut unit.fields, fields(&header));
+        for field in before.iter().filter(|field| field.wrong) {
+            unit.keep_wrong(field.name);
+        }
     }
 }
 
@@ -55,7 +72,7 @@ fn binary(unit: &Unit) -> bool {
     unit.kind == Kind::Header && unit.named("signature").is_some()
 }
 
-/// Adds a TLV behind all others, with whatever length it shall state.
+/// Adds a TLV behind all others, with whatever length it shall state from now on.
 fn append(unit: &mut Unit, kind: u8, length: u16, value: &[u8]) {
     let at = unit.bytes.len();
     let mut tlv = BytesMut::with_capacity(3 + value.len());
@@ -64,7 +81,8 @@ fn append(unit: &mut Unit, kind: u8, length: u16, value: &[u8]) {
     tlv.extend_from_slice(value);
     unit.bytes.unsplit(tlv);
     unit.fields.push(Field::new("tlv-type", at..at + 1));
-    unit.fields.push(Field::new("tlv-length", at + 1..at + 3));
+    let lies = usize::from(length) != value.len();
+    unit.fields.push(Field { wrong: lies, ..Field::new("tlv-length", at + 1..at + 3) });
     unit.fields.push(Field::new("tlv-value", at + 3..at + 3 + value.len()));
 }
 
@@ -72,7 +90,7 @@ fn append(unit: &mut Unit, kind: u8, length: u16, value: &[u8]) {
 pub(super) mod sample {
     //! Headers for tests, and a way to show them.
 
-    use crate::proxy::{ProxyV2, fields};
+    use crate::proxy::{ProxyV2, Tolerance, fields};
     use bytes::BytesMut;
     use chenapan_core::testing::{Judge, configured};
     use chenapan_core::{Behavior, Kind, Plugin, Unit, Verdict};
@@ -90,7 +108,7 @@ pub(super) mod sample {
 
     pub(crate) fn unit(bytes: &[u8]) -> Unit {
         let mut unit = Unit::new(Kind::Header, BytesMut::from(bytes));
-        unit.fields = fields(&super::header(&unit).expect("a header"));
+        unit.fields = fields(&super::header(&unit, Tolerance::Refuse).expect("a header"));
         unit
     }
 
@@ -119,5 +137,103 @@ pub(super) mod sample {
             let (_, size) = unpack(bytes, &Profile::default()).unwrap();
             assert_eq!(size, bytes.len());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Faults one after the other.
+
+    use super::sample::{PLAIN, SUMMED, unit};
+    use crate::proxy::{Profile, ProxyV2, Unpack, unpack};
+    use chenapan_core::testing::{Judge, configured};
+    use chenapan_core::{Behavior, Unit, Verdict};
+
+    fn spoof() -> Box<dyn Behavior> {
+        Box::new(configured::<super::Spoof>(&[("source", "10.0.0.1")]))
+    }
+
+    fn bad_checksum(how: &str) -> Box<dyn Behavior> {
+        Box::new(configured::<super::BadChecksum>(&[("how", how)]))
+    }
+
+    fn reorder() -> Box<dyn Behavior> {
+        Box::new(configured::<super::ReorderTlvs>(&[]))
+    }
+
+    fn oversize(options: &[(&str, &str)]) -> Box<dyn Behavior> {
+        Box::new(configured::<super::OversizeTlv>(options))
+    }
+
+    fn all(behaviors: Vec<Box<dyn Behavior>>, mut unit: Unit) -> Unit {
+        for mut behavior in behaviors {
+            let mut judge = Judge::new(1).with_protocol(Box::new(configured::<ProxyV2>(&[])));
+            let (verdict, after) = judge.unit(&mut *behavior, unit);
+            assert_eq!(verdict, Verdict::Forward);
+            unit = after;
+        }
+        unit
+    }
+
+    #[test]
+    fn a_wrong_checksum_stays_wrong_whatever_follows() {
+        let profile = Profile { limit: 100_000, ..Profile::default() };
+        let more: [fn() -> Box<dyn Behavior>; 3] = [spoof, reorder, || oversize(&[("size", "9")])];
+        for how in ["flip", "zero", "swap", "range", "unzeroed"] {
+            for more in more {
+                let unit = all(vec![bad_checksum(how), more()], unit(SUMMED));
+                let unpacked = unpack(&unit.bytes, &profile);
+                assert!(matches!(unpacked, Err(Unpack::Checksum(_))), "{how}: {unpacked:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_lie_in_the_length_stays_and_the_header_can_still_be_spoofed() {
+        let mut lying = unit(SUMMED);
+        lying.bytes[15] += 5;
+        lying.keep_wrong("length");
+        let after = all(vec![spoof(), bad_checksum("flip")], lying);
+        assert_eq!((after.bytes[15], &after.bytes[16..20]), (SUMMED[15] + 5, &[10, 0, 0, 1][..]));
+    }
+
+    #[test]
+    fn nothing_is_added_where_no_checksum_can_stand() {
+        let lying = all(vec![oversize(&[("lie", "yes")])], unit(PLAIN));
+        assert_eq!(all(vec![bad_checksum("flip")], lying.clone()), lying);
+        let full = all(vec![oversize(&[("size", "10MiB")])], unit(SUMMED));
+        assert_eq!(all(vec![bad_checksum("flip")], full.clone()).bytes.len(), full.bytes.len());
+        let full = all(vec![oversize(&[("size", "10MiB")])], unit(PLAIN));
+        assert_eq!(all(vec![bad_checksum("flip")], full.clone()), full);
+    }
+
+    #[test]
+    fn headers_in_ruins_are_survived() {
+        for gone in ["signature", "length", "tlv-type", "tlv-length", "family", "source-address"] {
+            for how in ["flip", "missing", "short", "long", "range", "unzeroed"] {
+                let mut ruin = unit(SUMMED);
+                let range = ruin.named(gone).unwrap().range.clone();
+                ruin.splice(range, b"");
+                let behaviors =
+                    vec![bad_checksum(how), spoof(), reorder(), oversize(&[]), bad_checksum(how)];
+                let _ = all(behaviors, ruin);
+            }
+        }
+        let mut stump = unit(SUMMED);
+        stump.splice(0..31, b"");
+        let _ = all(vec![bad_checksum("range"), bad_checksum("missing")], stump);
+    }
+
+    #[test]
+    fn sealing_makes_the_lengths_of_vectors_right_too() {
+        let mut unit = unit(SUMMED);
+        let range = unit.named("authority").unwrap().range.clone();
+        unit.splice(range, b"evil.example.org");
+        super::checksum::seal_unit(&mut unit);
+        let (header, size) = unpack(&unit.bytes, &Profile::default()).unwrap();
+        assert_eq!(
+            (size, header.tlvs().first(2)),
+            (unit.bytes.len(), Some(&b"evil.example.org"[..]))
+        );
     }
 }

@@ -166,21 +166,31 @@ macro_rules! handler {
                 handled
             }
 
-            fn seal(&self, unit: &mut Unit, keep: &str) {
-                checksum::seal_unit(unit, keep);
+            fn seal(&self, unit: &mut Unit) {
+                checksum::seal_unit(unit);
+            }
+
+            fn cuts(&self, direction: Direction) -> bool {
+                direction == Direction::Upstream && self.header != Mode::Strip
+            }
+
+            fn owes(&self, direction: Direction) -> bool {
+                direction == Direction::Upstream
+                    && self.header != Mode::Add
+                    && self.hop.waits()
             }
 
             fn fields(&self) -> &'static [&'static str] {
-                match self.settings().forwards() {
-                    Some(Version::One) => LINE,
-                    Some(Version::Two) => BINARY,
-                    None => EITHER,
+                match (self.header, self.settings().forwards()) {
+                    (Mode::Strip, _) => &[],
+                    (_, Some(Version::One)) => LINE,
+                    (_, Some(Version::Two)) => BINARY,
+                    (_, None) => EITHER,
                 }
             }
 
             fn deadline(&self, direction: Direction) -> Option<Duration> {
-                let waits = direction == Direction::Upstream && self.hop.waits();
-                self.deadline.filter(|_| waits && self.header != Mode::Add)
+                self.deadline.filter(|_| self.owes(direction))
             }
 
             fn give_up(&mut self, _: Direction) -> Remedy {
@@ -189,6 +199,23 @@ macro_rules! handler {
             }
 
             fn check(&self) -> Result<(), OptionError> {
+                let receiving = [
+                    ("trusted", self.trusted.is_some()),
+                    ("verify", self.verify != "present"),
+                    ("refuse", !self.refuse.is_empty()),
+                    ("lenient", self.lenient),
+                    ("invalid", self.invalid.is_some()),
+                ];
+                let given = receiving.iter().find(|(_, given)| *given);
+                if let (Mode::Add, Some((option, _))) = (self.header, given) {
+                    let wrong = "is for a header that the source sends, and with header=add it \
+                        sends none";
+                    return Err(OptionError::value(*option, wrong));
+                }
+                if self.deadline == Some(Duration::ZERO) {
+                    let wrong = "expected more than 0s, or none for ever";
+                    return Err(OptionError::value("deadline", wrong));
+                }
                 self.settings().check()
             }
         }

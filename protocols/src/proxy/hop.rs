@@ -93,9 +93,17 @@ impl Settings<'_> {
         if !making {
             return Ok(());
         }
+        let twice = recipe.tlvs.iter().any(|tlv| tlv.kind == super::tlv::UNIQUE_ID);
+        if twice && recipe.unique_id.is_some() {
+            return Err(OptionError::value("unique-id", "given twice: as a TLV, too"));
+        }
         let version = self.forwards().unwrap_or(Version::Two);
-        let tried = Recipe { version, ..*recipe }.make(&Origin::connection(&Connection::new(1)));
-        tried.map(drop).map_err(|error| {
+        // What holds for the shortest and the longest number holds for all.
+        let tried = [1, u64::MAX].into_iter().try_for_each(|number| {
+            let origin = Origin::connection(&Connection::new(number));
+            Recipe { version, ..*recipe }.make(&origin).map(drop)
+        });
+        tried.map_err(|error| {
             let option = match error {
                 super::Pack::Mixed | super::Pack::Unix | super::Pack::Path(_) => "source",
                 super::Pack::Tlv { kind: super::tlv::UNIQUE_ID, .. }
@@ -109,6 +117,9 @@ impl Settings<'_> {
         })
     }
 }
+
+/// Up to this length the start of a header is looked at with every byte.
+const OFTEN: usize = 4_096;
 
 /// Where one connection stands.
 #[derive(Clone, Debug, Default)]
@@ -149,9 +160,10 @@ impl Hop {
         self.stage = Stage::Over;
         let version = settings.forwards().unwrap_or(Version::Two);
         let recipe = Recipe { version, ..settings.recipe };
-        // The options were tried; a header that says nothing of the ends can always be made.
-        let header = recipe.make(&Origin::connection(connection));
-        unit(&header.unwrap_or_else(|_| v1::Header::unknown().into()))
+        // The options were tried, so this can be made; a header that says nothing always can.
+        let origin = Origin::connection(connection);
+        let nothing = Recipe { family: Some(super::Family::Unspec), ..Recipe::plain(version) };
+        unit(&recipe.make(&origin).or_else(|_| nothing.make(&origin)).ok()?)
     }
 
     pub(super) fn handle(
@@ -167,11 +179,11 @@ impl Hop {
             // With `pass` it is the backend's to wait for the header.
             return Ok(if settings.mode == Mode::Pass { Handled::Opaque } else { Handled::Hold });
         }
-        if input.len() < self.worth.max(1) {
-            return Ok(Handled::Incomplete(Want::Bytes(self.worth.max(1) - input.len())));
-        }
         if self.stage == Stage::Distrusting {
             return Err(self.malformed("the source is not trusted", 0, settings));
+        }
+        if input.len() < self.worth.max(1) {
+            return Ok(Handled::Incomplete(Want::Bytes(self.worth.max(1) - input.len())));
         }
         let unpacked = match settings.accepts {
             Accepts::One => {
@@ -185,9 +197,10 @@ impl Hop {
         match unpacked {
             Ok((header, size)) => self.received(&header, size, settings, input),
             Err(Unpack::Incomplete(want)) => {
-                // A slow sender costs linear time: long starts are looked at again only once they
-                // have grown.
-                let least = input.len() + 1 + input.len() / 8;
+                // A slow sender costs linear time: starts that are longer than most limits are
+                // looked at again only once they have grown.
+                let grown = if input.len() > OFTEN { input.len() / 8 } else { 0 };
+                let least = input.len() + 1 + grown;
                 self.worth = match want {
                     Want::Bytes(bytes) => least.min(input.len() + bytes),
                     Want::Line { .. } => input.len() + 1,

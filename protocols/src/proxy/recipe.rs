@@ -115,15 +115,17 @@ impl<'a> Recipe<'a> {
     pub(super) fn make(&self, origin: &Origin<'_>) -> Result<Header, Pack> {
         let local = self.command.unwrap_or(origin.command) == Command::Local;
         let addresses = if local { None } else { self.addresses(origin)? };
+        let transport = self.transport.unwrap_or(origin.transport);
         if self.version == Version::One {
-            // What a line cannot say it says by UNKNOWN.
-            let sayable = addresses.filter(|ends| ends.family() != Family::Unix);
+            // What a line cannot say it says by UNKNOWN: it knows neither paths nor datagrams.
+            let sayable = addresses
+                .filter(|ends| ends.family() != Family::Unix && transport == Transport::Stream);
             let line = sayable.map_or_else(|| Ok(v1::Header::unknown()), v1::Header::new);
             return line.map(Header::from);
         }
         let mut builder = match local {
             true => v2::Header::local(),
-            false => v2::Header::proxy(addresses, self.transport.unwrap_or(origin.transport)),
+            false => v2::Header::proxy(addresses, transport),
         };
         let given = |kind: u8| {
             (kind == tlv::UNIQUE_ID && self.unique_id.is_some())
@@ -175,19 +177,23 @@ impl<'a> Recipe<'a> {
             (_, Some(Stated::Unix(destination))) if self.source.is_none() => {
                 Some(Addresses::unix(b"", &destination)?)
             }
-            (Some(_), Some(_)) => return Err(Pack::Mixed),
-            // One end was asked for, and nobody knows the other.
-            (Some(Stated::Inet(source, from)), None) if self.source.is_some() => {
+            // One end was asked for, and the other is not known, or is a path that nobody asked for.
+            (Some(Stated::Inet(source, from)), _)
+                if self.source.is_some() && self.destination.is_none() =>
+            {
                 let source = SocketAddr::new(source, from.unwrap_or(0));
                 self.between(source, nowhere(source))?
             }
-            (None, Some(Stated::Inet(destination, to))) if self.destination.is_some() => {
+            (_, Some(Stated::Inet(destination, to)))
+                if self.destination.is_some() && self.source.is_none() =>
+            {
                 let destination = SocketAddr::new(destination, to.unwrap_or(0));
                 self.between(nowhere(destination), destination)?
             }
+            (Some(_), Some(_)) => return Err(Pack::Mixed),
             (None, _) | (_, None) => None,
         };
-        Ok(addresses.filter(|_| self.family != Some(Family::Unspec)))
+        Ok(addresses.filter(|ends| self.family.is_none_or(|family| family == ends.family())))
     }
 
     fn between(
@@ -207,8 +213,7 @@ impl<'a> Recipe<'a> {
             }),
             _ => (source, destination),
         };
-        let addresses = Addresses::between(source, destination, self.mixed)?;
-        Ok(addresses.filter(|ends| self.family.is_none_or(|family| family == ends.family())))
+        Addresses::between(source, destination, self.mixed)
     }
 }
 

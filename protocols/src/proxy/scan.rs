@@ -29,6 +29,10 @@ impl<'a> Scan<'a> {
 
     /// Passes over `text`.
     pub(super) fn literal(&mut self, text: &[u8], wanted: &'static str) -> Result<(), Stop> {
+        if self.rest().starts_with(text) {
+            self.at += text.len();
+            return Ok(());
+        }
         for &byte in text {
             if self.peek()? != byte {
                 return Err(Stop::Wrong(wanted));
@@ -39,24 +43,30 @@ impl<'a> Scan<'a> {
     }
 
     /// A decimal number up to the first byte that is no digit.
+    #[inline]
     pub(super) fn number(&mut self, most: u32, too_large: &'static str) -> Result<u32, Stop> {
         let mut number = 0;
-        let start = self.at;
-        loop {
-            let digit = match self.peek()? {
-                byte @ b'0'..=b'9' => u32::from(byte - b'0'),
-                _ if self.at == start => return Err(Stop::Wrong("expected a decimal number")),
-                _ => return Ok(number),
+        for (place, &byte) in self.rest().iter().enumerate() {
+            let stop = match byte {
+                b'0'..=b'9' if place > 0 && number == 0 => "a number has no leading zeroes",
+                b'0'..=b'9' => {
+                    number = number * 10 + u32::from(byte - b'0');
+                    if number <= most {
+                        continue;
+                    }
+                    too_large
+                }
+                _ if place == 0 => "expected a decimal number",
+                _ => {
+                    self.at += place;
+                    return Ok(number);
+                }
             };
-            if self.at > start && number == 0 {
-                return Err(Stop::Wrong("a number has no leading zeroes"));
-            }
-            number = number * 10 + digit;
-            if number > most {
-                return Err(Stop::Wrong(too_large));
-            }
-            self.at += 1;
+            self.at += place;
+            return Err(Stop::Wrong(stop));
         }
+        self.at = self.input.len();
+        Err(Stop::End)
     }
 
     /// Section 2.1: "exactly 4 integers in the range [0..255] inclusive written in decimal
@@ -137,6 +147,10 @@ impl<'a> Scan<'a> {
             self.at += 1;
         }
         Ok(group)
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.input.get(self.at..).unwrap_or_default()
     }
 
     /// The next byte, left in place.

@@ -1,9 +1,8 @@
 //! Version 2: sixteen bytes, addresses, TLVs [2.2].
 //!
-//! It never copies what it only has to check, and rebuilds nothing: what was received is what is
-//! summed and packed.
+//! It never copies what it only has to check, and rebuilds nothing but addresses, whose parts are
+//! their bytes: what was received is what is summed and packed.
 
-mod block;
 mod builder;
 mod pack;
 mod start;
@@ -14,7 +13,6 @@ use super::{
     Addresses, Checksum, Command, Family, Mismatch, Pair, Profile, Tolerance, Transport, UnixPair,
     Unpack, Verification, Want, checksum,
 };
-use block::Block;
 use start::{Start, Stop};
 use std::ops::Range;
 
@@ -34,9 +32,12 @@ pub struct Header {
     /// Byte 14.
     byte: u8,
     checksum: Checksum,
-    /// From where to where in `block` the TLVs are; the addresses are before them.
+    /// The endpoints to go by: read at once, since they take less room so than their bytes.
+    addresses: Option<Addresses>,
+    /// From where to where in `rest` the TLVs are.
     tlvs: (u16, u16),
-    block: Block,
+    /// What follows those addresses, as it is on the wire.
+    rest: Box<[u8]>,
 }
 
 impl Header {
@@ -73,32 +74,19 @@ impl Header {
     }
 
     /// The endpoints to go by; none where the real ones count.
-    pub fn addresses(&self) -> Option<Addresses> {
-        if !self.used() {
-            return None;
-        }
-        Some(match self.family() {
-            Family::Unspec => return None,
-            Family::Inet => Addresses::Inet(pair::<4, _>(&self.block)?),
-            Family::Inet6 => Addresses::Inet6(pair::<16, _>(&self.block)?),
-            Family::Unix => {
-                let (&source, rest) = self.block.split_first_chunk::<108>()?;
-                let &destination = rest.first_chunk::<108>()?;
-                let (source, destination) = (source.into(), destination.into());
-                Addresses::Unix(Box::new(UnixPair { source, destination }))
-            }
-        })
+    pub fn addresses(&self) -> Option<&Addresses> {
+        self.addresses.as_ref()
     }
 
     /// The TLVs in wire order. Under `LOCAL` and `UNSPEC` those that can be made out: behind as
     /// many bytes as the addresses of the stated family take, and only if they fill the rest.
     pub fn tlvs(&self) -> Tlvs<'_> {
-        Tlvs::new(&self.block[self.tlvs.0.into()..self.tlvs.1.into()])
+        Tlvs::new(&self.rest[self.tlvs.0.into()..self.tlvs.1.into()])
     }
 
     /// The bytes behind the last TLV, which belong to none.
     pub fn stray(&self) -> &[u8] {
-        &self.block[self.tlvs.1.into()..]
+        &self.rest[self.tlvs.1.into()..]
     }
 
     /// What became of the checksum.
@@ -108,19 +96,18 @@ impl Header {
 
     /// The length it declares: how many bytes follow the first sixteen.
     pub fn length(&self) -> usize {
-        self.block.len()
+        self.used() + self.rest.len()
     }
 
-    /// Where in the block the addresses are, used or not; nowhere if they cannot be made out.
+    /// Where behind the first sixteen bytes the addresses are, used or not; nowhere if they cannot
+    /// be made out.
     pub(super) fn address_block(&self) -> Range<usize> {
-        0..self.tlvs.0.into()
+        0..self.used() + usize::from(self.tlvs.0)
     }
 
-    /// Whether the addresses in the block are those to go by.
-    fn used(&self) -> bool {
-        self.command == Command::Proxy
-            && self.family() != Family::Unspec
-            && self.transport() != Transport::Unspec
+    /// How many bytes the endpoints to go by take.
+    fn used(&self) -> usize {
+        self.addresses.as_ref().map_or(0, |addresses| addresses.family().size())
     }
 }
 
@@ -184,11 +171,36 @@ pub(super) fn unpack_into<H: From<Header>>(
     Ok((header(whole, start, vectors, checksum).into(), start.size))
 }
 
+#[inline(always)]
 fn header(whole: &[u8], start: Start, vectors: Range<usize>, checksum: Checksum) -> Header {
+    let (addresses, rest) = match start.used {
+        true => (addresses(&whole[FIXED..], start.family), start.addresses),
+        false => (None, FIXED),
+    };
     // A header has at most 65,535 bytes behind the fixed ones.
-    let tlvs = ((vectors.start - FIXED) as u16, (vectors.end - FIXED) as u16);
-    let block = whole[FIXED..].into();
-    Header { command: start.command, byte: start.byte, checksum, tlvs, block }
+    let tlvs = ((vectors.start - rest) as u16, (vectors.end - rest) as u16);
+    let rest = match &whole[rest..] {
+        // Even nothing takes its time to copy.
+        [] => Box::default(),
+        rest => rest.into(),
+    };
+    Header { command: start.command, byte: start.byte, checksum, addresses, tlvs, rest }
+}
+
+/// The addresses of a family at the start of the block.
+#[inline(always)]
+fn addresses(block: &[u8], family: Family) -> Option<Addresses> {
+    Some(match family {
+        Family::Unspec => return None,
+        Family::Inet => Addresses::Inet(pair::<4, _>(block)?),
+        Family::Inet6 => Addresses::Inet6(pair::<16, _>(block)?),
+        Family::Unix => {
+            let (&source, rest) = block.split_first_chunk::<108>()?;
+            let &destination = rest.first_chunk::<108>()?;
+            let (source, destination) = (source.into(), destination.into());
+            Addresses::Unix(Box::new(UnixPair { source, destination }))
+        }
+    })
 }
 
 /// Where the TLVs of a whole header are, and the value of its checksum.
@@ -224,16 +236,17 @@ fn vectors(
 }
 
 /// Section 2.2: "the address order is always the same".
+#[inline(always)]
 fn pair<const SIZE: usize, A: From<[u8; SIZE]>>(block: &[u8]) -> Option<Pair<A>> {
-    let (&source, rest) = block.split_first_chunk::<SIZE>()?;
-    let (&destination, rest) = rest.split_first_chunk::<SIZE>()?;
-    let (&source_port, rest) = rest.split_first_chunk()?;
-    let &destination_port = rest.first_chunk()?;
+    let (source, rest) = block.split_first_chunk::<SIZE>()?;
+    let (destination, rest) = rest.split_first_chunk::<SIZE>()?;
+    let (source_port, rest) = rest.split_first_chunk()?;
+    let destination_port = rest.first_chunk()?;
     Some(Pair {
-        source: source.into(),
-        destination: destination.into(),
-        source_port: u16::from_be_bytes(source_port),
-        destination_port: u16::from_be_bytes(destination_port),
+        source: A::from(*source),
+        destination: A::from(*destination),
+        source_port: u16::from_be_bytes(*source_port),
+        destination_port: u16::from_be_bytes(*destination_port),
     })
 }
 

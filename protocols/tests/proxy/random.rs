@@ -265,7 +265,7 @@ proptest! {
     fn addresses_are_read_as_the_standard_library_reads_them(text in "[0-9a-f:.]{2,24}") {
         let line = format!("PROXY TCP6 {text} :: 1 2\r\n");
         let found = proxy::unpack(line.as_bytes(), &Profile::default()).ok();
-        let found = found.and_then(|(header, _)| header.addresses());
+        let found = found.and_then(|(header, _)| header.addresses().cloned());
         let right = text.parse::<Ipv6Addr>().ok();
         prop_assert_eq!(found.and_then(|addresses| addresses.source()).map(|source| source.ip()), right.map(Into::into));
     }

@@ -182,3 +182,64 @@ fn after_the_header_no_header_behavior_keeps_bytes_off_the_fast_path() {
     run.send(UP, LINE).send(UP, "GET");
     assert!(run.session.transparent(UP, run.now));
 }
+
+#[test]
+fn what_the_backend_said_never_reaches_a_client_that_is_refused() {
+    let refused = |options: &[(&str, &str)], sent: &str, ended: bool| {
+        let mut run = run(&[], "proxy", options);
+        run.send(DOWN, "220 secret\r\n").send(UP, sent);
+        if ended {
+            run.end(UP);
+        }
+        run.until(10_000);
+        assert_eq!(run.took(DOWN), [""; 0], "{options:?} {sent:?}");
+        assert_eq!(run.took(UP).len(), 1, "{options:?} {sent:?}");
+        assert!(run.took(UP)[0].ends_with(" CLOSE"), "{options:?} {sent:?}");
+    };
+    for mode in ["strip", "replace"] {
+        let options = [("header", mode), ("deadline", "3s")];
+        refused(&options, "GET / HTTP/1.0\r\n", false);
+        refused(&options, "PROXY TCP4 1.2.3.4\r\n", false);
+        refused(&options, "PROXY TCP4 1", false);
+        refused(&options, "", false);
+        refused(&options, "", true);
+        refused(&options, "PROXY", true);
+    }
+}
+
+#[test]
+fn a_client_that_ends_without_a_byte_ends_the_connection_at_once() {
+    let mut strip = run(&[], "proxy", &[("header", "strip"), ("deadline", "none")]);
+    strip.send(DOWN, "220 welcome\r\n").end(UP);
+    assert_eq!(strip.took(UP), ["0 CLOSE"]);
+    assert_eq!(strip.journal(), ["0 protocol end of stream before a unit, close"]);
+    let mut pass = run(&[], "proxy", &[]);
+    pass.send(DOWN, "220 welcome\r\n").end(UP).end(DOWN);
+    assert_eq!(pass.took(UP), ["0 FINISH"]);
+    assert_eq!(pass.took(DOWN), ["0 220 welcome\r\n", "0 FINISH"]);
+}
+
+#[test]
+fn rules_behind_one_that_held_a_header_still_know_it_as_one() {
+    let spoofed = LINE.replace("203.0.113.7", "10.9.9.9");
+    let rules = ["late-header:payload=2", "spoof:source=10.9.9.9"];
+    let mut late = run(&rules, "proxy-v1", &[]);
+    late.send(UP, LINE).send(UP, "hello");
+    assert_eq!(late.took(UP), ["0 he".to_owned(), format!("0 {spoofed}"), "0 llo".to_owned()]);
+    let mut end = run(&["late-header:payload=200", "missing-header"], "proxy-v1", &[]);
+    end.send(UP, LINE).send(UP, "hello").end(UP);
+    assert_eq!(end.took(UP), ["0 hello", "0 FINISH"]);
+    let mut reordered = run(&["reorder", "missing-header"], "proxy-v1", &[]);
+    reordered.send(UP, LINE).send(UP, "hello");
+    assert_eq!(reordered.took(UP), ["0 hello"]);
+}
+
+#[test]
+fn selectors_of_a_header_do_not_keep_the_payload_from_going_first() {
+    for selector in ["only=header", "first=1", "chance=99.9%"] {
+        let rule = format!("late-header:payload=3:{selector}");
+        let mut run = run(&[&rule], "proxy-v1", &[]);
+        run.send(UP, LINE).send(UP, "hello");
+        assert_eq!(run.took(UP), ["0 hel".to_owned(), format!("0 {LINE}"), "0 lo".to_owned()]);
+    }
+}

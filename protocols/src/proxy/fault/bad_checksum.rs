@@ -3,7 +3,7 @@
 use super::{append, binary, rename};
 use crate::proxy::tlv::CRC32C;
 use crate::proxy::v2::FIXED;
-use chenapan_core::{Behavior, Context, Interest, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Dice, Interest, Unit, Verdict, plugin};
 
 plugin! {
     /// Makes the checksum of a PROXY header of version 2 wrong; everything else in it stays right.
@@ -28,47 +28,19 @@ impl Behavior for BadChecksum {
         if !binary(unit) {
             return Verdict::Forward;
         }
-        if unit.named("checksum").is_none() && self.add && self.how != "missing" {
-            append(unit, CRC32C, 4, &[0; 4]);
-            cx.protocol.seal(unit, "");
-            rename(unit);
-            cx.protocol.seal(unit, "");
+        let mut broken = unit.clone();
+        if broken.named("checksum").is_none() && self.add && self.how != "missing" {
+            append(&mut broken, CRC32C, 4, &[0; 4]);
+            cx.protocol.seal(&mut broken);
+            rename(&mut broken);
+            cx.protocol.seal(&mut broken);
         }
-        let Some(range) = unit.named("checksum").map(|field| field.range.clone()) else {
-            return Verdict::Forward;
-        };
-        let Some(&before) = unit.bytes.get(range.clone()).and_then(<[u8]>::first_chunk::<4>) else {
-            return Verdict::Forward;
-        };
-        let at = range.start;
-        let mut after = before;
-        match self.how.as_str() {
-            "flip" => {
-                let bit = cx.dice.below(32) as usize;
-                after[bit / 8] ^= 1 << (bit % 8);
-            }
-            "zero" => after = [0; 4],
-            "swap" => after.reverse(),
-            "range" => {
-                let zeroed = [&unit.bytes[FIXED..at], &[0; 4], &unit.bytes[at + 4..]];
-                after = sum(&zeroed);
-            }
-            "unzeroed" => after = sum(&[&unit.bytes[..at], &[0xff; 4], &unit.bytes[at + 4..]]),
-            how => {
-                match how {
-                    "missing" => unit.splice(at - 3..at + 4, &[]),
-                    "short" => unit.splice(at - 2..at + 4, &[&[0, 3], &before[..3]].concat()),
-                    _ => unit.splice(at - 2..at + 4, &[&[0, 5][..], &before, &[0]].concat()),
-                }
-                // What no longer is a checksum of four bytes is not made right.
-                cx.protocol.seal(unit, "checksum");
-                rename(unit);
-                cx.record(unit.offset + at as u64, format!("checksum: {how}"));
-                return Verdict::Forward;
-            }
-        }
-        if after != before {
-            unit.bytes[at..at + 4].copy_from_slice(&after);
+        // Without a place for a checksum the header stays as it is.
+        if let Some(at) = self.make_wrong(&mut broken, &mut cx.dice) {
+            broken.keep_wrong("checksum");
+            cx.protocol.seal(&mut broken);
+            rename(&mut broken);
+            *unit = broken;
             cx.record(unit.offset + at as u64, format!("checksum: {}", self.how));
         }
         Verdict::Forward
@@ -76,6 +48,42 @@ impl Behavior for BadChecksum {
 
     fn interest(&self) -> Interest {
         Interest::Units
+    }
+
+    fn needs(&self) -> Option<&str> {
+        Some("checksum")
+    }
+}
+
+impl BadChecksum {
+    /// Makes the checksum wrong; where it starts, if there is one that was right.
+    fn make_wrong(&self, unit: &mut Unit, dice: &mut Dice) -> Option<usize> {
+        let range = unit.named("checksum")?.range.clone();
+        let &before = unit.bytes.get(range.clone())?.first_chunk::<4>()?;
+        let at = range.start;
+        let (front, rest) = (unit.bytes.get(..at)?, unit.bytes.get(at + 4..)?);
+        let after = match self.how.as_str() {
+            "flip" => {
+                let bit = dice.below(32);
+                (u32::from_be_bytes(before) ^ 1 << bit).to_be_bytes()
+            }
+            "zero" => [0; 4],
+            "swap" => u32::from_be_bytes(before).swap_bytes().to_be_bytes(),
+            "range" => sum(&[front.get(FIXED..)?, &[0; 4], rest]),
+            "unzeroed" => sum(&[front, &[0xff; 4], rest]),
+            how => {
+                // With the type and length before it.
+                let start = at.checked_sub(3)?;
+                match how {
+                    "missing" => unit.splice(start..at + 4, &[]),
+                    "short" => unit.splice(start + 1..at + 4, &[&[0, 3], &before[..3]].concat()),
+                    _ => unit.splice(start + 1..at + 4, &[&[0, 5][..], &before, &[0]].concat()),
+                }
+                return Some(at);
+            }
+        };
+        unit.bytes[at..at + 4].copy_from_slice(&after);
+        (after != before).then_some(at)
     }
 }
 

@@ -44,7 +44,7 @@ impl Behavior for OversizeTlv {
         } else {
             append(unit, kind, length, &vec![0; size]);
         }
-        cx.protocol.seal(unit, "");
+        cx.protocol.seal(unit);
         if !self.lie {
             rename(unit);
         }
@@ -55,6 +55,10 @@ impl Behavior for OversizeTlv {
 
     fn interest(&self) -> Interest {
         Interest::Units
+    }
+
+    fn needs(&self) -> Option<&str> {
+        Some("tlv-type")
     }
 }
 

@@ -1,7 +1,7 @@
 //! Puts TLVs into another order.
 
 use super::{header, rename};
-use crate::proxy::Header;
+use crate::proxy::{Header, Tolerance};
 use bytes::BytesMut;
 use chenapan_core::{Behavior, Context, Dice, Interest, Unit, Verdict, plugin};
 
@@ -17,11 +17,11 @@ plugin! {
 
 impl Behavior for ReorderTlvs {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
-        let Some(Header::V2(received)) = header(unit) else {
+        let Some(Header::V2(received)) = header(unit, Tolerance::Accept) else {
             return Verdict::Forward;
         };
         let tlvs = received.tlvs();
-        let (whole, mut order) = (tlvs.rest(), Vec::new());
+        let mut order = Vec::new();
         let mut rest = tlvs;
         loop {
             let before = rest.rest();
@@ -34,24 +34,32 @@ impl Behavior for ReorderTlvs {
             "shuffle" => shuffle(&mut order, &mut cx.dice),
             _ => order.reverse(),
         }
-        let mut moved = BytesMut::with_capacity(whole.len());
+        let mut moved = BytesMut::with_capacity(tlvs.rest().len());
         for tlv in &order {
             moved.extend_from_slice(tlv);
         }
-        if moved == whole {
+        // The header ends in its TLVs, and in stray bytes.
+        let at = unit.bytes.len() - received.stray().len() - moved.len();
+        if unit.bytes[at..at + moved.len()] == moved {
             return Verdict::Forward;
         }
-        // A header without stray bytes ends in its TLVs.
-        let at = unit.bytes.len() - moved.len();
+        let wrong = unit.named("checksum").is_some_and(|field| field.wrong);
         unit.splice(at..at + moved.len(), &moved);
         rename(unit);
-        cx.protocol.seal(unit, "");
+        if wrong {
+            unit.keep_wrong("checksum");
+        }
+        cx.protocol.seal(unit);
         cx.record(unit.offset + at as u64, format!("{} TLVs in another order", order.len()));
         Verdict::Forward
     }
 
     fn interest(&self) -> Interest {
         Interest::Units
+    }
+
+    fn needs(&self) -> Option<&str> {
+        Some("tlv-type")
     }
 }
 

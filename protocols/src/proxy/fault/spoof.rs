@@ -2,7 +2,7 @@
 
 use super::{header, put};
 use crate::proxy::recipe::{Origin, Recipe, Version};
-use crate::proxy::{Command, End, Header};
+use crate::proxy::{Command, End, Header, Tolerance};
 use chenapan_core::{Behavior, Context, Interest, OptionError, Unit, Verdict, plugin};
 
 plugin! {
@@ -21,7 +21,7 @@ plugin! {
 
 impl Behavior for Spoof {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
-        let Some(received) = header(unit) else {
+        let Some(received) = header(unit, Tolerance::Accept) else {
             return Verdict::Forward;
         };
         let version = match received {
@@ -47,6 +47,10 @@ impl Behavior for Spoof {
 
     fn interest(&self) -> Interest {
         Interest::Units
+    }
+
+    fn needs(&self) -> Option<&str> {
+        Some("source-address")
     }
 
     fn check(&self) -> Result<(), OptionError> {

@@ -1,8 +1,8 @@
 //! Says the same in the other version.
 
 use super::{header, put};
-use crate::proxy::Header;
 use crate::proxy::recipe::{Origin, Recipe, Version};
+use crate::proxy::{Header, Tolerance};
 use chenapan_core::{Behavior, Context, Interest, Unit, Verdict, plugin};
 
 plugin! {
@@ -15,7 +15,7 @@ plugin! {
 
 impl Behavior for SwapVersion {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
-        let Some(received) = header(unit) else {
+        let Some(received) = header(unit, Tolerance::Accept) else {
             return Verdict::Forward;
         };
         let (version, what) = match received {
@@ -31,6 +31,10 @@ impl Behavior for SwapVersion {
 
     fn interest(&self) -> Interest {
         Interest::Units
+    }
+
+    fn needs(&self) -> Option<&str> {
+        Some("source-address")
     }
 }
 

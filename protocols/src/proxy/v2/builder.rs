@@ -4,7 +4,7 @@
 
 use super::{FIXED, Header, pack};
 use crate::proxy::tlv::{CRC32C, SSL};
-use crate::proxy::{Addresses, Checksum, Command, Pack, Tlv, Tlvs, Transport, checksum};
+use crate::proxy::{Addresses, Checksum, Command, Pack, Tlv, Transport};
 use bytes::{BufMut, BytesMut};
 
 /// A header to which TLVs are added, in the order in which they shall be sent.
@@ -29,8 +29,9 @@ pub struct Builder {
     command: Command,
     /// Byte 14.
     byte: u8,
-    /// Addresses, then TLVs.
-    block: BytesMut,
+    addresses: Option<Addresses>,
+    /// The whole header, but for its length and checksum.
+    bytes: BytesMut,
     /// Where the TLVs start.
     tlvs: usize,
     /// Where the value of the checksum to compute stands.
@@ -40,19 +41,23 @@ pub struct Builder {
 
 impl Builder {
     pub(super) fn new(command: Command, ends: Option<(Addresses, Transport)>) -> Self {
-        let mut block = BytesMut::new();
-        let mut byte = 0x00;
-        if let Some((addresses, transport)) = ends {
-            byte = (addresses.family() as u8) << 4 | transport as u8;
-            put(&addresses, &mut block);
+        let byte = ends.as_ref().map_or(0x00, |(addresses, transport)| {
+            (addresses.family() as u8) << 4 | *transport as u8
+        });
+        let addresses = ends.map(|(addresses, _)| addresses);
+        let mut bytes = BytesMut::with_capacity(128);
+        pack::start(command, byte, 0, &mut bytes);
+        if let Some(addresses) = &addresses {
+            pack::block(addresses, &mut bytes);
         }
-        Self { command, byte, tlvs: block.len(), block, sum: None, fault: None }
+        Self { command, byte, addresses, tlvs: bytes.len(), bytes, sum: None, fault: None }
     }
 
     /// Adds a TLV.
     #[must_use]
+    #[inline]
     pub fn tlv(mut self, kind: u8, value: &[u8]) -> Self {
-        if let Err(fault) = append(&mut self.block, kind, value) {
+        if let Err(fault) = append(&mut self.bytes, kind, value) {
             self.fault.get_or_insert(fault);
         }
         self
@@ -74,8 +79,9 @@ impl Builder {
 
     /// Adds a checksum, computed over all when the header is built [2.2.3].
     #[must_use]
+    #[inline]
     pub fn checksum(mut self) -> Self {
-        self.sum = Some(self.block.len() + 3);
+        self.sum = Some(self.bytes.len() + 3);
         self.tlv(CRC32C, &[0; 4])
     }
 
@@ -84,65 +90,57 @@ impl Builder {
     /// # Errors
     ///
     /// What the standard forbids to send.
-    pub fn build(self) -> Result<Header, Pack> {
-        let Self { command, byte, mut block, tlvs, sum, fault } = self;
-        if let Some(fault) = fault {
-            return Err(fault);
-        }
-        let end = u16::try_from(block.len()).map_err(|_| Pack::Length(block.len()))?;
-        let header = |checksum, block: &[u8]| Header {
-            command,
-            byte,
-            checksum,
-            // Addresses have 216 bytes at most.
-            tlvs: (tlvs as u16, end),
-            block: block.into(),
+    pub fn build(mut self) -> Result<Header, Pack> {
+        let checksum = match (self.finish()?, self.command) {
+            (None, _) => Checksum::Absent,
+            (Some(_), Command::Local) => Checksum::Unchecked,
+            (Some(_), Command::Proxy) => Checksum::Right,
         };
-        let mut bytes = BytesMut::new();
-        if let Some(at) = sum {
-            pack::write(&header(Checksum::Absent, &block), &mut bytes);
-            let right = checksum::compute(&bytes, FIXED + at);
-            // The four zeroes that `checksum` added.
-            block[at..at + 4].copy_from_slice(&right.to_be_bytes());
-            bytes.clear();
-        }
-        let summed = Tlvs::new(&block[tlvs..]).any(|tlv| tlv.kind == CRC32C);
-        let header = match (summed, command) {
-            (false, _) => header(Checksum::Absent, &block),
-            (true, Command::Local) => header(Checksum::Unchecked, &block),
-            (true, Command::Proxy) => header(Checksum::Right, &block),
-        };
-        pack::pack(&header, &mut bytes)?;
-        Ok(header)
+        let Self { command, byte, addresses, bytes, tlvs, .. } = self;
+        let rest = &bytes[tlvs..];
+        let tlvs = (0, rest.len() as u16);
+        Ok(Header { command, byte, checksum, addresses, tlvs, rest: rest.into() })
     }
-}
 
-fn put(addresses: &Addresses, out: &mut BytesMut) {
-    match addresses {
-        Addresses::Inet(pair) => {
-            out.put_slice(&pair.source.octets());
-            out.put_slice(&pair.destination.octets());
-            out.put_u16(pair.source_port);
-            out.put_u16(pair.destination_port);
+    /// The header's bytes, for who sends it and keeps nothing.
+    ///
+    /// # Errors
+    ///
+    /// What the standard forbids to send.
+    pub fn bytes(mut self) -> Result<BytesMut, Pack> {
+        self.finish()?;
+        Ok(self.bytes)
+    }
+
+    /// Fills in length and checksum, if the header may be sent; returns where the checksum stands.
+    fn finish(&mut self) -> Result<Option<usize>, Pack> {
+        let Self { bytes, tlvs, sum, fault, .. } = self;
+        if let Some(fault) = fault {
+            return Err(*fault);
         }
-        Addresses::Inet6(pair) => {
-            out.put_slice(&pair.source.octets());
-            out.put_slice(&pair.destination.octets());
-            out.put_u16(pair.source_port);
-            out.put_u16(pair.destination_port);
+        let length = bytes.len() - FIXED;
+        let stated = u16::try_from(length).map_err(|_| Pack::Length(length))?;
+        bytes[14..FIXED].copy_from_slice(&stated.to_be_bytes());
+        let found = pack::vectors(bytes, *tlvs..bytes.len())?;
+        match (*sum, found) {
+            (Some(at), _) => {
+                // Its field still holds the four zeroes that section 2.2.3 asks for.
+                let right = crc32c::crc32c(bytes);
+                bytes[at..at + 4].copy_from_slice(&right.to_be_bytes());
+            }
+            (None, Some(at)) => pack::compare(bytes, at)?,
+            (None, None) => {}
         }
-        Addresses::Unix(pair) => {
-            out.put_slice(pair.source.bytes());
-            out.put_slice(pair.destination.bytes());
-        }
+        Ok(found)
     }
 }
 
 fn append(out: &mut BytesMut, kind: u8, value: &[u8]) -> Result<(), Pack> {
     let length = u16::try_from(value.len()).map_err(|_| Pack::Length(value.len()))?;
-    out.put_u8(kind);
-    out.put_u16(length);
-    out.put_slice(value);
+    let [high, low] = length.to_be_bytes();
+    out.reserve(3 + value.len());
+    out.extend_from_slice(&[kind, high, low]);
+    out.extend_from_slice(value);
     Ok(())
 }
 

@@ -4,8 +4,9 @@
 
 use super::{FIXED, Header, SIGNATURE};
 use crate::proxy::tlv::{self, check};
-use crate::proxy::{Family, Pack, Ssl, Transport, checksum};
+use crate::proxy::{Addresses, Checksum, Command, Family, Pack, Ssl, Tlvs, Transport, checksum};
 use bytes::{BufMut, BytesMut};
+use std::ops::Range;
 
 /// Appends the bytes of a header: the very bytes it was read from, where it was.
 ///
@@ -16,25 +17,61 @@ pub fn pack(header: &Header, out: &mut BytesMut) -> Result<(), Pack> {
     let sum = sendable(header)?;
     let start = out.len();
     write(header, out);
-    let Some(at) = sum else { return Ok(()) };
-    let whole = &out[start..];
-    let (found, expected) = (checksum::found(whole, at), checksum::compute(whole, at));
-    if found != expected {
-        out.truncate(start);
-        return Err(Pack::Checksum { found, expected });
+    match sum {
+        Some(at) if header.checksum != Checksum::Right => {
+            compare(&out[start..], at).inspect_err(|_| out.truncate(start))
+        }
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// Whether the checksum at `at` is that of the whole header.
+pub(super) fn compare(whole: &[u8], at: usize) -> Result<(), Pack> {
+    let (found, expected) = (checksum::found(whole, at), checksum::compute(whole, at));
+    if found == expected { Ok(()) } else { Err(Pack::Checksum { found, expected }) }
 }
 
 /// Appends the bytes of a header, whatever it holds.
-pub(super) fn write(header: &Header, out: &mut BytesMut) {
+fn write(header: &Header, out: &mut BytesMut) {
     out.reserve(FIXED + header.length());
-    out.put_slice(&SIGNATURE);
-    out.put_u8(0x20 | header.command as u8);
-    out.put_u8(header.byte);
     // A header was read with this length, or built with a smaller one than this takes.
-    out.put_u16(header.length() as u16);
-    out.put_slice(&header.block);
+    start(header.command, header.byte, header.length() as u16, out);
+    if let Some(addresses) = &header.addresses {
+        block(addresses, out);
+    }
+    out.extend_from_slice(&header.rest);
+}
+
+/// Appends the first sixteen bytes.
+pub(super) fn start(command: Command, byte: u8, length: u16, out: &mut BytesMut) {
+    let mut start = [0; FIXED];
+    start[..12].copy_from_slice(&SIGNATURE);
+    start[12] = 0x20 | command as u8;
+    start[13] = byte;
+    start[14..].copy_from_slice(&length.to_be_bytes());
+    out.extend_from_slice(&start);
+}
+
+/// Appends addresses and ports.
+pub(super) fn block(addresses: &Addresses, out: &mut BytesMut) {
+    match addresses {
+        Addresses::Inet(pair) => {
+            out.extend_from_slice(&pair.source.octets());
+            out.extend_from_slice(&pair.destination.octets());
+            out.put_u16(pair.source_port);
+            out.put_u16(pair.destination_port);
+        }
+        Addresses::Inet6(pair) => {
+            out.extend_from_slice(&pair.source.octets());
+            out.extend_from_slice(&pair.destination.octets());
+            out.put_u16(pair.source_port);
+            out.put_u16(pair.destination_port);
+        }
+        Addresses::Unix(pair) => {
+            out.extend_from_slice(pair.source.bytes());
+            out.extend_from_slice(pair.destination.bytes());
+        }
+    }
 }
 
 /// Whether a header may be sent, apart from its checksum; returns where that stands.
@@ -44,13 +81,19 @@ fn sendable(header: &Header) -> Result<Option<usize>, Pack> {
         return Err(Pack::Family(header.byte));
     }
     // Without addresses to go by, receivers skip the block, whatever it is.
-    if header.used() && !header.stray().is_empty() {
+    if header.addresses.is_some() && !header.stray().is_empty() {
         return Err(Pack::Stray(header.stray().len()));
     }
-    let vectors = header.tlvs.0.into()..header.tlvs.1.into();
-    let sum = check::check(&header.block[..vectors.end], vectors)
+    let (start, end) = (header.tlvs.0.into(), header.tlvs.1.into());
+    let sum = vectors(&header.rest[..end], start..end)?;
+    Ok(sum.map(|at| FIXED + header.used() + at))
+}
+
+/// Whether the TLVs in a range of `bytes` may be sent; returns where a checksum's value stands.
+pub(super) fn vectors(bytes: &[u8], range: Range<usize>) -> Result<Option<usize>, Pack> {
+    let sum = check::check(bytes, range.clone())
         .map_err(|fault| Pack::Tlv { kind: fault.kind, message: fault.message })?;
-    for tlv in header.tlvs().filter(|tlv| tlv.kind == tlv::SSL) {
+    for tlv in Tlvs::new(&bytes[range]).filter(|tlv| tlv.kind == tlv::SSL) {
         // Section 2.2.6: "when this field is present, the US-ASCII string representation of the
         // TLS version is appended".
         let ssl = Ssl::read(tlv.value);
@@ -58,5 +101,5 @@ fn sendable(header: &Header) -> Result<Option<usize>, Pack> {
             return Err(Pack::Tlv { kind: tlv::SSL, message: "TLS comes with its version" });
         }
     }
-    Ok(sum.map(|at| FIXED + at))
+    Ok(sum)
 }

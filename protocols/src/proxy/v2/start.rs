@@ -14,7 +14,9 @@ pub(super) struct Start {
     pub(super) byte: u8,
     /// The family whose addresses stand in the block, used or not.
     pub(super) family: Family,
-    /// Whether the addresses in the block are the ones to go by.
+    /// Where those addresses end, if they fit.
+    pub(super) addresses: usize,
+    /// Whether they are the ones to go by.
     pub(super) used: bool,
     /// The size of the whole header.
     pub(super) size: usize,
@@ -63,7 +65,7 @@ impl Start {
             return Err(Stop::Wrong("the header is longer than the limit", 15));
         }
         if start.used {
-            match length.checked_sub(start.family.size()) {
+            match (FIXED + length).checked_sub(start.addresses) {
                 None => return Err(Stop::Wrong("the header is too short for its addresses", 15)),
                 Some(1 | 2) if profile.tlvs == Tolerance::Refuse => {
                     let message = "the bytes behind the addresses are too few for a TLV";
@@ -93,14 +95,14 @@ impl Start {
             return Err(Stop::Wrong("an unspecified family or transport is not accepted here", 13));
         }
         let used = command == Command::Proxy && stated;
-        Ok(Self { command, byte, family, used, size: FIXED })
+        let addresses = FIXED + family.size();
+        Ok(Self { command, byte, family, addresses, used, size: FIXED })
     }
 
     /// Where the TLVs stand: behind the addresses of the stated family, used or not; none where
     /// those do not fit.
     pub(super) fn vectors(self) -> Option<Range<usize>> {
-        let start = FIXED + self.family.size();
-        if start <= self.size { Some(start..self.size) } else { None }
+        if self.addresses <= self.size { Some(self.addresses..self.size) } else { None }
     }
 }
 
