@@ -29,6 +29,7 @@ pub(super) struct Measured {
     timeouts: AtomicU64,
     wrong: AtomicU64,
     bytes: AtomicU64,
+    /// Of all exchanges that went well.
     all: Mutex<Histogram<u64>>,
     /// Since the last sample.
     recent: Mutex<Histogram<u64>>,
@@ -116,8 +117,7 @@ impl Measured {
 
 /// Microseconds up to an hour, to three digits.
 fn histogram() -> Histogram<u64> {
-    // The bounds are right by themselves; without any there is a histogram, too.
-    Histogram::new_with_bounds(1, 3_600_000_000, 3).unwrap_or_else(|_| Histogram::auto())
+    Histogram::new_with_bounds(1, 3_600_000_000, 3).expect("these bounds are valid")
 }
 
 /// Makes the load, to its end. Dropping this ends what is still going on.

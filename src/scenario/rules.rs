@@ -253,7 +253,8 @@ pub(super) fn ramp(
     };
     let option = fields.need("option")?;
     let table = entry.options.iter().chain(crate::rule::SELECTORS);
-    let spec = table.clone().find(|spec| Ok(spec.name) == option.text());
+    let wanted = option.text()?;
+    let spec = table.clone().find(|spec| spec.name == wanted);
     let spec: &OptionSpec = spec.ok_or_else(|| {
         let known: Vec<_> = entry.options.iter().map(|spec| spec.name).collect();
         option.place.wrong("no such option").help(format!("known are {}", known.join(", ")))

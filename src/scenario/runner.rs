@@ -18,7 +18,6 @@ use crate::stats::Stats;
 use chenapan_core::Direction;
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
