@@ -9,6 +9,8 @@ mod demo;
 mod echo;
 mod encode;
 mod help;
+mod run;
+mod scenario;
 mod send;
 mod serve;
 mod terminal;
@@ -23,6 +25,8 @@ use std::process::ExitCode;
 pub(crate) enum Failure {
     /// It ran, and the answer is no: exit code 1. What there is to say was said.
     Verdict,
+    /// The same, with what there is to say.
+    Negative(String),
     /// Usage or configuration: exit code 2.
     Usage(String),
     /// It could not run: exit code 3.
@@ -65,6 +69,14 @@ pub fn main(registry: Registry) -> ExitCode {
                 let matches = matches.subcommand_matches("send").unwrap_or(&matches);
                 send::send(&send, &registry, matches)
             }
+            Some(Command::Run(args)) => {
+                let matches = matches.subcommand_matches("run").unwrap_or(&matches);
+                match run::run(&args, &registry, matches) {
+                    Ok(code) => return code,
+                    Err(failure) => Err(failure),
+                }
+            }
+            Some(Command::Scenario(command)) => scenario::scenario(&command, &registry),
             Some(Command::Encode) => {
                 let matches = matches.subcommand_matches("encode").unwrap_or(&matches);
                 encode::encode(&registry, matches)
@@ -81,6 +93,7 @@ pub fn main(registry: Registry) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Verdict) => ExitCode::from(1),
+        Err(Failure::Negative(message)) => fail(&message, 1),
         Err(Failure::Usage(message)) => fail(&message, 2),
         Err(Failure::Run(message)) => fail(&message, 3),
     }

@@ -1,9 +1,13 @@
 //! Documentation made from the options tables: pages and a schema. It uses no engine.
 
+mod scenario;
+
 use crate::rule::SELECTORS;
 use chenapan_core::{Form, OptionSpec, Registry};
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
+
+pub(crate) use scenario::scenario_schema;
 
 /// docs/behaviors.md
 pub(crate) fn behaviors_page(registry: &Registry) -> String {

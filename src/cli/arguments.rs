@@ -56,6 +56,11 @@ pub(super) enum Command {
     ///
     /// What would go on (or come back) goes to standard output, the journal to standard error.
     Apply(Apply),
+    /// Run chaos tests that are written as YAML, with a verdict
+    #[command(subcommand)]
+    Scenario(super::scenario::Command),
+    /// Run a command whose traffic goes through proxies; its exit code, and a verdict
+    Run(super::run::Run),
     /// Be the client once: send bytes through a protocol and rules, and tell what the backend did
     ///
     /// What comes back goes to standard output; standard error gets the journal, and at the end
@@ -109,7 +114,7 @@ pub(super) enum ListWhat {
 }
 
 /// What breaks what.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct Breaking {
     /// Protocol: NAME or NAME:option=value
     #[arg(long, value_name = "PROTOCOL", default_value = "tcp")]
@@ -231,6 +236,7 @@ pub(super) fn command(registry: &Registry) -> clap::Command {
     with(Cli::command())
         .mut_subcommand("apply", with)
         .mut_subcommand("send", with)
+        .mut_subcommand("run", with)
         .mut_subcommand("encode", |command| super::encode::with_protocols(command, registry))
 }
 

@@ -6,6 +6,7 @@
 use super::model::{Load, Receive, Verify};
 use super::outcome::{Latency, LoadOutcome};
 use bytes::BytesMut;
+use chenapan_core::Connection;
 use hdrhistogram::Histogram;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -124,6 +125,7 @@ fn histogram() -> Histogram<u64> {
 pub(super) async fn run(load: &Load, address: SocketAddr, measured: Arc<Measured>) {
     let shape = Arc::new(Shape {
         address,
+        header: load.header.clone(),
         send: load.send.clone(),
         receive: load.receive,
         verify: load.verify.clone(),
@@ -154,7 +156,7 @@ pub(super) async fn run(load: &Load, address: SocketAddr, measured: Arc<Measured
         let due = if load.rate.is_some() { due } else { Instant::now() };
         measured.started.fetch_add(1, Ordering::Relaxed);
         exchanges.spawn(async move {
-            let went = shape.exchange(&measured).await;
+            let went = shape.exchange(number + 1, &measured).await;
             measured.count(&went, due.elapsed());
             drop(place);
         });
@@ -168,6 +170,7 @@ pub(super) async fn run(load: &Load, address: SocketAddr, measured: Arc<Measured
 /// What all exchanges of a load have in common.
 struct Shape {
     address: SocketAddr,
+    header: Option<super::rules::Protocol>,
     send: bytes::Bytes,
     receive: Receive,
     verify: Verify,
@@ -175,8 +178,8 @@ struct Shape {
 }
 
 impl Shape {
-    async fn exchange(&self, measured: &Measured) -> Went {
-        match tokio::time::timeout(self.timeout, self.talk(measured)).await {
+    async fn exchange(&self, number: u64, measured: &Measured) -> Went {
+        match tokio::time::timeout(self.timeout, self.talk(number, measured)).await {
             Ok(Ok(true)) => Went::Well,
             Ok(Ok(false)) => Went::Wrong,
             Ok(Err(_)) => Went::Ended,
@@ -185,20 +188,30 @@ impl Shape {
     }
 
     /// Sends, receives, and says whether the answer is what it should be.
-    async fn talk(&self, measured: &Measured) -> std::io::Result<bool> {
+    async fn talk(&self, number: u64, measured: &Measured) -> std::io::Result<bool> {
         let mut stream = TcpStream::connect(self.address).await?;
         stream.set_nodelay(true)?;
+        let mut sent = BytesMut::new();
+        if let Some(header) = &self.header {
+            let mut connection = Connection::new(number);
+            connection.source = stream.local_addr().ok();
+            connection.local = stream.peer_addr().ok();
+            let first = header.instances.instance().open(&connection);
+            sent.extend(first.map(|unit| unit.bytes).into_iter().flatten());
+        }
+        sent.extend_from_slice(&self.send);
         let (mut reader, mut writer) = stream.split();
         let mut answer = BytesMut::new();
+        let mut searched = 0;
         let writing = async {
             // Who closes early has not taken it all; the answer tells what that means.
-            let _ = writer.write_all(&self.send).await;
+            let _ = writer.write_all(&sent).await;
         };
         let reading = async {
             if self.receive == Receive::Nothing {
                 return Ok(());
             }
-            while !self.whole(&answer) {
+            while !self.whole(&answer, &mut searched) {
                 match reader.read_buf(&mut answer).await {
                     Ok(0) if self.receive == Receive::Close => return Ok(()),
                     // With nothing to verify any end will do.
@@ -221,15 +234,68 @@ impl Shape {
             Verify::Any => self.receive == Receive::Nothing || !answer.is_empty(),
             Verify::Echo => answer == self.send,
             Verify::Matches(pattern) => pattern.is_match(&answer),
+            Verify::Status(status) => answers(&answer, *status),
         })
     }
 
-    fn whole(&self, answer: &[u8]) -> bool {
+    /// Whether the answer is whole; what was searched already is not searched again.
+    fn whole(&self, answer: &[u8], searched: &mut usize) -> bool {
         match self.receive {
             Receive::Close => false,
-            Receive::Line => answer.contains(&b'\n'),
+            Receive::Line => {
+                let from = std::mem::replace(searched, answer.len());
+                answer[from..].contains(&b'\n')
+            }
             Receive::Bytes(count) => answer.len() >= count,
             Receive::Nothing => true,
+        }
+    }
+}
+
+/// Whether an HTTP answer has this status and as long a body as it says. A body without a length
+/// ends with the connection; a chunked one with its last chunk.
+fn answers(answer: &[u8], status: u16) -> bool {
+    let Some(end) = answer.windows(4).position(|window| window == b"\r\n\r\n") else {
+        return false;
+    };
+    let (head, body) = (String::from_utf8_lossy(&answer[..end]), &answer[end + 4..]);
+    let mut first = head.split("\r\n").next().unwrap_or_default().split(' ');
+    let version = first.next().is_some_and(|version| version.starts_with("HTTP/1."));
+    if !version || first.next().and_then(|code| code.parse().ok()) != Some(status) {
+        return false;
+    }
+    let header = |name: &str| {
+        let mut lines = head.split("\r\n").filter_map(|line| line.split_once(':'));
+        lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    };
+    match (header("content-length"), header("transfer-encoding")) {
+        (_, Some(coding)) if coding.eq_ignore_ascii_case("chunked") => {
+            body.ends_with(b"\r\n0\r\n\r\n") || body == b"0\r\n\r\n"
+        }
+        (Some(length), _) => length.parse() == Ok(body.len()),
+        (None, _) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_http_answer_is_right_when_its_status_and_length_are() {
+        assert!(answers(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 200));
+        assert!(!answers(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nok", 200));
+        assert!(answers(b"HTTP/1.0 200 OK\r\n\r\nanything", 200));
+        assert!(answers(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+            200
+        ));
+        assert!(!answers(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok", 200));
+        assert!(
+            !answers(b"HTTP/1.1 503 No\r\n\r\n", 200) && answers(b"HTTP/1.1 503 No\r\n\r\n", 503)
+        );
+        for wrong in [&b""[..], b"HTTP/1.1 200 OK", b"SSH-2.0\r\n\r\n", b"\r\n\r\n"] {
+            assert!(!answers(wrong, 200));
         }
     }
 }

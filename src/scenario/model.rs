@@ -122,6 +122,8 @@ pub struct Load {
     pub rate: Option<f64>,
     /// How many exchanges go on at once at the most.
     pub concurrency: usize,
+    /// What makes the header that goes first, where there is one.
+    pub header: Option<Protocol>,
     /// What is sent on each connection.
     pub send: Bytes,
     /// When the answer is whole.
@@ -156,6 +158,8 @@ pub enum Verify {
     Echo,
     /// Something that matches.
     Matches(Pattern),
+    /// An HTTP answer of this status, whole by its own account.
+    Status(u16),
 }
 
 /// Everything that reading needs.
@@ -425,7 +429,7 @@ fn phase(node: &Node, number: usize, suffix: &str, cx: &Context<'_>) -> Result<P
     let rules = rules::of_proxies(fields.take("rules"), proxies, cx)?;
     let ramps = fields.take("ramp").map_or(&[][..], Node::items);
     let ramps = ramps.iter().map(|node| rules::ramp(node, proxies, &rules));
-    let ramps = ramps.collect::<Result<_, _>>()?;
+    let ramps: Vec<Ramp> = ramps.collect::<Result<_, _>>()?;
     let mut schedule = Vec::new();
     for node in fields.take("schedule").map_or(&[][..], Node::items) {
         let mut fields = node.fields()?;
@@ -434,8 +438,12 @@ fn phase(node: &Node, number: usize, suffix: &str, cx: &Context<'_>) -> Result<P
         fields.end()?;
     }
     schedule.sort_by_key(|(at, _)| *at);
+    if !ramps.is_empty() && !schedule.is_empty() {
+        let wrong = "a phase has either a ramp or a schedule: both change the same rules";
+        return Err(node.place.wrong(wrong));
+    }
     let run = fields.take("run").map(|node| node.text().map(str::to_owned)).transpose()?;
-    let load = fields.take("load").map(|node| load(node, proxies)).transpose()?;
+    let load = fields.take("load").map(|node| load(node, proxies, cx)).transpose()?;
     let until = fields.take("until").map(|node| until(node, proxies)).transpose()?;
     let subjects = Subjects { proxies, run: run.is_some(), load: load.is_some() };
     let expect = expectations(fields.take("expect"), &subjects)?;
@@ -491,7 +499,7 @@ fn until(node: &Node, proxies: &[String]) -> Result<Until, Wrong> {
     }
 }
 
-fn load(node: &Node, proxies: &[String]) -> Result<Load, Wrong> {
+fn load(node: &Node, proxies: &[String], cx: &Context<'_>) -> Result<Load, Wrong> {
     let mut fields = node.fields()?;
     let to = match (fields.take("to"), proxies) {
         (Some(node), _) => index(node, proxies)?,
@@ -505,10 +513,12 @@ fn load(node: &Node, proxies: &[String]) -> Result<Load, Wrong> {
         return Err(fields.place.wrong("a load needs an end").help(help));
     }
     let rate = fields.take("rate").map(rate).transpose()?;
-    let send = match fields.take("send").map(|node| node.form(Form::Bytes)).transpose()? {
+    let http = fields.take("http").map(http).transpose()?;
+    let mut send = match fields.take("send").map(|node| node.form(Form::Bytes)).transpose()? {
         Some(Value::Bytes(bytes)) => bytes,
         _ => Bytes::new(),
     };
+    let header = fields.take("header").map(|node| rules::protocol(node, cx)).transpose()?;
     let receive = match fields.take("receive") {
         None => Receive::Close,
         Some(node) => match node.text()? {
@@ -527,6 +537,7 @@ fn load(node: &Node, proxies: &[String]) -> Result<Load, Wrong> {
         },
     };
     let verify = match fields.take("verify") {
+        None if http.is_some() => Verify::Status(http.as_ref().map_or(200, |(_, status)| *status)),
         None => Verify::Any,
         Some(node) => match node.text()? {
             "none" => Verify::Nothing,
@@ -542,6 +553,12 @@ fn load(node: &Node, proxies: &[String]) -> Result<Load, Wrong> {
             _ => return Err(node.place.wrong("expected none, any, echo or ~ PATTERN")),
         },
     };
+    if let Some((request, _)) = http {
+        if !send.is_empty() {
+            return Err(fields.place.wrong("expected either http or send"));
+        }
+        send = request;
+    }
     let concurrency = fields.take("concurrency").map(Node::count).transpose()?;
     let load = Load {
         to,
@@ -554,6 +571,7 @@ fn load(node: &Node, proxies: &[String]) -> Result<Load, Wrong> {
         }))
         .unwrap_or(usize::MAX)
         .clamp(1, 100_000),
+        header,
         send,
         receive,
         verify,
@@ -561,6 +579,39 @@ fn load(node: &Node, proxies: &[String]) -> Result<Load, Wrong> {
     };
     fields.end()?;
     Ok(load)
+}
+
+/// A request, and the status that its answer must have.
+fn http(node: &Node) -> Result<(Bytes, u16), Wrong> {
+    if let Kind::Text(path) = &node.kind {
+        return Ok((request("GET", path, "chenapan"), 200));
+    }
+    let mut fields = node.fields()?;
+    let text = |node: Option<&Node>, default: &str| -> Result<String, Wrong> {
+        let text = node.map_or(Ok(default), Node::text)?;
+        match node {
+            Some(node) if text.contains(['\r', '\n', ' ']) || text.is_empty() => {
+                Err(node.place.wrong("expected a word without spaces"))
+            }
+            _ => Ok(text.to_owned()),
+        }
+    };
+    let method = text(fields.take("method"), "GET")?;
+    let path = text(fields.take("path"), "/")?;
+    let host = text(fields.take("host"), "chenapan")?;
+    let status = match fields.take("status") {
+        None => 200,
+        Some(node) => match u16::try_from(node.count()?) {
+            Ok(status @ 100..=599) => status,
+            _ => return Err(node.place.wrong("expected a status from 100 to 599")),
+        },
+    };
+    fields.end()?;
+    Ok((request(&method, &path, &host), status))
+}
+
+fn request(method: &str, path: &str, host: &str) -> Bytes {
+    format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").into()
 }
 
 /// So many a second.

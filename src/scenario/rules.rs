@@ -55,12 +55,39 @@ pub struct Ramp {
     pub steps: u32,
 }
 
+impl RuleText {
+    /// Makes it apply to connections up to this number only, where it does not select any itself.
+    pub(crate) fn limit(&mut self, last: u64) {
+        match self {
+            RuleText::Line(line, _) if !line.contains("connections=") => {
+                line.push_str(&format!(":connections=..{last}"));
+            }
+            RuleText::Options(_, given) if given.iter().all(|(name, _)| name != "connections") => {
+                given.push(("connections".to_owned(), format!("..{last}")));
+            }
+            RuleText::Line(..) | RuleText::Options(..) => {}
+        }
+    }
+}
+
+impl fmt::Display for RuleText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RuleText::Line(line, _) => f.write_str(line),
+            RuleText::Options(entry, given) => {
+                f.write_str(entry.name)?;
+                given.iter().try_for_each(|(name, value)| write!(f, " {name}={value}"))
+            }
+        }
+    }
+}
+
 /// Makes rules from what was written.
 ///
 /// # Errors
 ///
 /// A text that was never checked.
-pub fn build(texts: &[RuleText]) -> Result<Rules, RuleError> {
+pub(super) fn build(texts: &[RuleText]) -> Result<Rules, RuleError> {
     let mut rules = Vec::new();
     for text in texts {
         match text {

@@ -101,11 +101,6 @@ impl Place {
     pub(crate) fn file(&self) -> &Path {
         &self.source.path
     }
-
-    /// The line, from 1.
-    pub(crate) fn line(&self) -> u64 {
-        self.line
-    }
 }
 
 /// Reads a file's text.

@@ -1,0 +1,147 @@
+//! `chenapan run`: proxies around a command, its exit code and a verdict.
+
+use super::arguments::Breaking;
+use super::serve::{Signals, runtime};
+use super::{Failure, print};
+use crate::control::Control;
+use crate::endpoint::{Connect, Listen, plain};
+use crate::proxy::{Config, Limits, Proxy};
+use crate::report;
+use chenapan_core::Registry;
+use clap::{ArgMatches, Args};
+use std::io::Write;
+use std::process::{ExitCode, ExitStatus};
+use std::sync::Arc;
+use std::time::Duration;
+
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    /// What is behind the proxy: ADDRESS, or NAME=ADDRESS; may be repeated with names
+    ///
+    /// The command finds the proxy as {proxy} (or {NAME}) in its arguments, and in the environment
+    /// as CHENAPAN_PROXY, CHENAPAN_PROXY_HOST and CHENAPAN_PROXY_PORT (or CHENAPAN_NAME ...).
+    #[arg(long, value_name = "ADDRESS", required = true, value_parser = named)]
+    backend: Vec<(String, Connect)>,
+    #[command(flatten)]
+    breaking: Breaking,
+    /// Rules, and the command behind --
+    #[arg(value_name = "RULE")]
+    rules: Vec<String>,
+    /// The command with its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+fn named(text: &str) -> Result<(String, Connect), String> {
+    let (name, address) = match text.split_once('=') {
+        Some((name, address)) if name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') => {
+            (name, address)
+        }
+        _ => ("proxy", text),
+    };
+    let address =
+        address.parse().map_err(|error: crate::endpoint::EndpointError| error.to_string());
+    Ok((name.to_owned(), address?))
+}
+
+pub(super) fn run(
+    args: &Run,
+    registry: &Registry,
+    matches: &ArgMatches,
+) -> Result<ExitCode, Failure> {
+    let mut breaking = args.breaking.clone();
+    breaking.behavior.extend(args.rules.iter().cloned());
+    let (speaking, rules) = breaking.read(registry, matches)?;
+    let seed = breaking.seed();
+    runtime()?.block_on(async {
+        let signals = Signals::new()?;
+        let mut control = Control::new(seed, false).map_err(Failure::run)?;
+        let mut proxies: Vec<Proxy> = Vec::new();
+        for (name, backend) in &args.backend {
+            if proxies.iter().any(|proxy| proxy.name() == name) {
+                return Err(Failure::usage(format!(
+                    "--backend {name}: given twice; use NAME=ADDRESS"
+                )));
+            }
+            let config = Config {
+                name: name.clone(),
+                listen: vec!["127.0.0.1:0".parse::<Listen>().map_err(Failure::usage)?],
+                backend: backend.clone(),
+                protocol: Arc::clone(&speaking.protocol),
+                rules: rules.clone(),
+                limits: Limits {
+                    buffer: breaking.buffer,
+                    strict: breaking.strict,
+                    ..Limits::default()
+                },
+            };
+            let proxy = control.add(config).map_err(Failure::run)?;
+            proxies.push(proxy);
+        }
+        let status = command(args, &proxies, signals).await?;
+        control.stop(Duration::ZERO).await.map_err(Failure::run)?;
+        let summaries: String = proxies.iter().map(|proxy| report::summary(proxy, seed)).collect();
+        // The verdict is for people; the command's own output is on standard output.
+        let _ = write!(anstream::stderr(), "{summaries}");
+        verdict(status, &rules, &proxies)
+    })
+}
+
+async fn command(
+    args: &Run,
+    proxies: &[Proxy],
+    mut signals: Signals,
+) -> Result<ExitStatus, Failure> {
+    let mut places = Vec::new();
+    for proxy in proxies {
+        let address = proxy.address().ok_or_else(|| Failure::run("the proxy has no address"))?;
+        places.push((proxy.name().to_owned(), address));
+    }
+    let filled = |text: &String| {
+        places.iter().fold(text.clone(), |text, (name, address)| {
+            text.replace(&format!("{{{name}}}"), &address.to_string())
+                .replace(&format!("{{{name}.host}}"), &address.ip().to_string())
+                .replace(&format!("{{{name}.port}}"), &address.port().to_string())
+        })
+    };
+    let Some((program, rest)) = args.command.split_first() else {
+        return Err(Failure::usage("a command is missing behind --"));
+    };
+    let mut command = tokio::process::Command::new(filled(program));
+    command.args(rest.iter().map(filled)).kill_on_drop(true);
+    for (name, address) in &places {
+        let name = format!("CHENAPAN_{}", name.to_uppercase().replace('-', "_"));
+        command.env(format!("{name}_HOST"), address.ip().to_string());
+        command.env(format!("{name}_PORT"), address.port().to_string());
+        command.env(name, address.to_string());
+    }
+    let mut child =
+        command.spawn().map_err(|error| Failure::run(format!("{program}: {}", plain(&error))))?;
+    loop {
+        tokio::select! {
+            status = child.wait() => return status.map_err(Failure::run),
+            // The command gets them too, and decides.
+            () = signals.next() => {}
+        }
+    }
+}
+
+/// The command's exit code; 1 where it went well but no rule was ever met.
+fn verdict(
+    status: ExitStatus,
+    rules: &crate::rule::Rules,
+    proxies: &[Proxy],
+) -> Result<ExitCode, Failure> {
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    let met = proxies.iter().any(|proxy| proxy.rules().iter().any(|rule| rule.tally().met() > 0));
+    match code {
+        Some(0) if !rules.is_empty() && !met => {
+            print("")?;
+            Err(Failure::Negative(
+                "no traffic went through the proxy: no rule was ever met".to_owned(),
+            ))
+        }
+        Some(code) => Ok(ExitCode::from(code)),
+        None => Err(Failure::Negative(format!("the command was ended by {status}"))),
+    }
+}

@@ -1,0 +1,256 @@
+//! `chenapan scenario`: runs files, checks them, explains them.
+//!
+//! It only reads arguments and prints; the scenario runs in the library.
+
+mod shrink;
+mod starter;
+
+use super::arguments::random_seed;
+use super::serve::{Signals, runtime};
+use super::{Failure, print};
+use crate::endpoint::plain;
+use crate::report::{self, console::Console};
+use crate::scenario::{Outcome, Scenario, Settings, run};
+use chenapan_core::Registry;
+use clap::{Args, Subcommand};
+use std::fs;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run scenarios; the exit code is the verdict
+    ///
+    /// 0 all held, 1 an expectation failed, 2 a file or the usage is wrong, 3 something could not be
+    /// run.
+    Run(Run),
+    /// Check files without running them
+    Check {
+        /// The files
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Give a variable of the file another value
+        #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+        set: Vec<(String, String)>,
+    },
+    /// Write a JSON Schema of scenario files, for editors
+    Schema,
+    /// Write a scenario to start from, with comments
+    Init {
+        /// Where to write it; standard output if not given
+        file: Option<PathBuf>,
+    },
+    /// Run a scenario again with the seed of a journal, and compare what was done to connections
+    Replay {
+        /// The journal of an earlier run
+        journal: PathBuf,
+        /// The scenario
+        file: PathBuf,
+        /// Give a variable of the file another value
+        #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+        set: Vec<(String, String)>,
+    },
+    /// Look for the fewest rules, and the first connection, with which a scenario still fails
+    Shrink {
+        /// The scenario
+        file: PathBuf,
+        /// Decide every draw; a random one is chosen and printed if not given
+        #[arg(long, value_name = "NUMBER")]
+        seed: Option<u64>,
+        /// Give a variable of the file another value
+        #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+        set: Vec<(String, String)>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    /// The files
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Decide every draw, whatever the file says
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+    /// Only phases with this in their name; may be repeated
+    #[arg(long, value_name = "PHASE")]
+    only: Vec<String>,
+    /// Write a report: junit=FILE, json=FILE, html=FILE or markdown=FILE; may be repeated
+    #[arg(long, value_name = "FORM=FILE", value_parser = pair)]
+    report: Vec<(String, String)>,
+    /// Give a variable of the file another value; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    set: Vec<(String, String)>,
+    /// Write one line of JSON for everything that was done to a connection
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
+    /// Show what would be run, and run nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Show every expectation, also of phases that held
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+pub(super) fn scenario(command: &Command, registry: &Registry) -> Result<(), Failure> {
+    match command {
+        Command::Run(args) => run_files(args, registry),
+        Command::Check { files, set } => {
+            for file in files {
+                let scenario = read(file, registry, set)?;
+                print(&format!("{}: {}\n", file.display(), contents(&scenario)))?;
+            }
+            Ok(())
+        }
+        Command::Schema => {
+            let schema = serde_json::to_string_pretty(&crate::doc::scenario_schema(registry));
+            print(&(schema.map_err(Failure::run)? + "\n"))
+        }
+        Command::Init { file } => starter::write(file.as_deref()),
+        Command::Replay { journal, file, set } => {
+            shrink::replay(journal, &read(file, registry, set)?)
+        }
+        Command::Shrink { file, seed, set } => {
+            let scenario = read(file, registry, set)?;
+            let seed = seed.or(scenario.seed).unwrap_or_else(random_seed);
+            shrink::shrink(scenario, seed)
+        }
+    }
+}
+
+fn read(file: &Path, registry: &Registry, set: &[(String, String)]) -> Result<Scenario, Failure> {
+    Scenario::read(file, registry, set).map_err(Failure::Usage)
+}
+
+fn run_files(args: &Run, registry: &Registry) -> Result<(), Failure> {
+    let forms = ["junit", "json", "html", "markdown"];
+    if let Some((form, _)) = args.report.iter().find(|(form, _)| !forms.contains(&form.as_str())) {
+        let known = forms.join(", ");
+        return Err(Failure::usage(format!("--report {form}: expected one of {known}")));
+    }
+    let read = |file: &PathBuf| read(file, registry, &args.set);
+    let scenarios = args.files.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    if args.dry_run {
+        return scenarios.iter().try_for_each(|scenario| print(&plan(scenario, &args.only)));
+    }
+    let mut held = true;
+    for (number, scenario) in scenarios.iter().enumerate() {
+        let outcome = run_one(scenario, args)?;
+        for (form, file) in &args.report {
+            let text = match form.as_str() {
+                "junit" => report::junit::junit(&outcome),
+                "json" => report::json::json(&outcome),
+                "html" => report::html::html(&outcome),
+                _ => report::markdown::markdown(&outcome),
+            };
+            let file = numbered(file, number, scenarios.len());
+            fs::write(&file, text).map_err(|error| {
+                Failure::run(format!("--report {}: {}", file.display(), plain(&error)))
+            })?;
+        }
+        if std::env::var_os("GITHUB_ACTIONS").is_some() {
+            print(&report::github::github(&outcome))?;
+        }
+        held &= outcome.held;
+    }
+    if held { Ok(()) } else { Err(Failure::Verdict) }
+}
+
+/// The report of one of several scenarios gets its number before the ending.
+fn numbered(file: &str, number: usize, of: usize) -> PathBuf {
+    let path = PathBuf::from(file);
+    if of == 1 {
+        return path;
+    }
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let ending = path.extension().map_or(String::new(), |e| format!(".{}", e.to_string_lossy()));
+    path.with_file_name(format!("{stem}-{}{ending}", number + 1))
+}
+
+fn run_one(scenario: &Scenario, args: &Run) -> Result<Outcome, Failure> {
+    let settings = Settings {
+        seed: args.seed.or(scenario.seed).unwrap_or_else(random_seed),
+        only: args.only.clone(),
+        journal: args.journal.clone(),
+    };
+    let known = |name: &String| scenario.phases.iter().any(|phase| phase.name.contains(name));
+    if let Some(name) = args.only.iter().find(|name| !known(name)) {
+        let phases: Vec<_> = scenario.phases.iter().map(|phase| phase.name.as_str()).collect();
+        let phases = phases.join(", ");
+        return Err(Failure::usage(format!("--only {name}: no such phase; there are {phases}")));
+    }
+    let mut console =
+        Console::new(anstream::stderr(), std::io::stderr().is_terminal(), args.verbose);
+    let outcome = interruptible(async { run(scenario, &settings, &mut console).await })?;
+    console.verdict(&outcome);
+    Ok(outcome)
+}
+
+/// Runs to the end or to a signal; then everything that was started is stopped by being dropped.
+fn interruptible(
+    work: impl Future<Output = Result<Outcome, crate::scenario::RunError>>,
+) -> Result<Outcome, Failure> {
+    runtime()?.block_on(async {
+        let mut signals = Signals::new()?;
+        tokio::select! {
+            outcome = work => outcome.map_err(Failure::run),
+            () = signals.next() => Err(Failure::run("interrupted: everything was stopped")),
+        }
+    })
+}
+
+fn contents(scenario: &Scenario) -> String {
+    let count = |count: usize, what: &str| match count {
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    };
+    let proxies = scenario.proxies.len();
+    let proxies = if proxies == 1 { "1 proxy".to_owned() } else { format!("{proxies} proxies") };
+    let expectations = scenario.phases.iter().map(|phase| phase.expect.len()).sum();
+    format!(
+        "{proxies}, {}, {}, {}",
+        count(scenario.services.len(), "service"),
+        count(scenario.phases.len(), "phase"),
+        count(expectations, "expectation")
+    )
+}
+
+fn plan(scenario: &Scenario, only: &[String]) -> String {
+    let mut out = format!("{}: {}\n", scenario.name, contents(scenario));
+    for proxy in &scenario.proxies {
+        let listen: Vec<_> = proxy.listen.iter().map(ToString::to_string).collect();
+        let (listen, backend) = (listen.join(", "), &proxy.backend);
+        out += &format!("proxy {}: {listen} to {backend}, {}\n", proxy.name, proxy.protocol.name);
+    }
+    for service in &scenario.services {
+        out += &format!("service {}: {}\n", service.name, service.run);
+    }
+    let chosen = |name: &str| only.is_empty() || only.iter().any(|part| name.contains(part));
+    for phase in scenario.phases.iter().filter(|phase| chosen(&phase.name)) {
+        let times = if phase.repeat == 1 { String::new() } else { format!(" x {}", phase.repeat) };
+        out += &format!("phase {}{times}\n", phase.name);
+        for (rules, proxy) in phase.rules.iter().zip(&scenario.proxies) {
+            for rule in rules {
+                out += &format!("  {}: {rule}\n", proxy.name);
+            }
+        }
+        if let Some(command) = &phase.run {
+            out += &format!("  run {command}\n");
+        }
+        if let Some(load) = &phase.load {
+            out += &format!("  load to {}\n", scenario.proxies[load.to].name);
+        }
+        for expected in &phase.expect {
+            out += &format!("  expect {} {}\n", expected.subject, expected.bound);
+        }
+    }
+    out
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() && !value.is_empty() => {
+            Ok((name.to_owned(), value.to_owned()))
+        }
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}

@@ -1,0 +1,285 @@
+//! Scenarios against real sockets and processes.
+
+mod support;
+
+use chenapan::scenario::{Outcome, PhaseOutcome, Progress, Scenario, Settings, Watcher, run};
+use std::path::Path;
+use std::time::{Duration, Instant};
+use support::Backend;
+use tempfile::TempDir;
+
+/// Remembers what it was told.
+#[derive(Default)]
+struct Told(Vec<String>);
+
+impl Watcher for Told {
+    fn begins(&mut self, name: &str, number: u64, total: u64) {
+        self.0.push(format!("{number}/{total} {name}"));
+    }
+
+    fn progress(&mut self, _: &Progress) {}
+
+    fn ended(&mut self, outcome: &PhaseOutcome) {
+        self.0.push(format!("{} {}", if outcome.held { "held" } else { "failed" }, outcome.name));
+    }
+}
+
+fn read(text: &str) -> Result<Scenario, String> {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("scenario.yaml");
+    std::fs::write(&file, text).unwrap();
+    Scenario::read(&file, &chenapan::registry(), &[])
+}
+
+fn outcome_of(text: &str) -> (Outcome, Vec<String>) {
+    let scenario = read(text).unwrap_or_else(|wrong| panic!("{wrong}"));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut told = Told::default();
+    let settings = Settings { seed: 7, ..Settings::default() };
+    let outcome = runtime.block_on(run(&scenario, &settings, &mut told));
+    (outcome.unwrap_or_else(|error| panic!("{error}")), told.0)
+}
+
+/// Each check as `subject expected found`, with a mark for those that did not hold.
+fn checks(phase: &PhaseOutcome) -> Vec<String> {
+    let line = |check: &chenapan::scenario::Check| {
+        let mark = if check.held { "" } else { "! " };
+        format!("{mark}{} {} {}", check.subject, check.expected, check.found)
+    };
+    phase.checks.iter().map(line).collect()
+}
+
+#[test]
+fn a_command_is_run_through_the_proxy_and_judged() {
+    let backend = Backend::start(|mut stream| {
+        use std::io::{Read, Write};
+        let _ = stream.read(&mut [0; 100]);
+        let _ = stream.write_all(b"HTTP/1.0 200 OK\r\n\r\nhello");
+    });
+    let text = format!(
+        "proxies:\n  web: {{backend: \"{}\"}}\nphases:\n  \
+         - name: healthy\n    run: curl -fsS http://{{web}}/ && echo \" on $CHENAPAN_WEB_PORT of {{web.port}}\"\n    \
+           expect: {{exit: 0, output: ~ ^hello on (\\d+) of, time: < 10s, web.accepted: 1}}\n  \
+         - name: cut\n    rules: [\"limit:bytes=19\"]\n    run: curl -fsS http://{{web}}/\n    \
+           expect: {{exit: 0, output: hello, web.faults.limit: 1, web.bytes-downstream: 19}}\n",
+        backend.address
+    );
+    let (outcome, told) = outcome_of(&text);
+    assert_eq!(told, ["1/2 healthy", "held healthy", "2/2 cut", "failed cut"]);
+    assert!(!outcome.held);
+    let found = checks(&outcome.phases[1]);
+    assert_eq!(
+        found[1..],
+        ["! output \"hello\" \"\"", "web.faults.limit 1 1", "web.bytes-downstream 19 19"]
+    );
+    let port = outcome.phases[0].command.as_ref().unwrap();
+    let words: Vec<_> = port.output.split_whitespace().collect();
+    assert_eq!(words[2], words[4], "the environment says the same");
+}
+
+#[test]
+fn a_load_is_made_measured_and_judged() {
+    let backend = Backend::echo();
+    let text = format!(
+        "proxies: {{web: {{backend: \"{}\"}}}}\nphases:\n  \
+         - load: {{connections: 20, concurrency: 4, send: \"ping\\n\", receive: line, verify: echo}}\n    \
+           expect: {{load.ok: 20, load.failed: 0, load.p99: < 5s, connections: 20}}\n  \
+         - rules: [\"reset:bytes=1:direction=upstream:connections=every 2\"]\n    \
+           load: {{connections: 10, rate: 200/s, send: \"ping\\n\", receive: line, verify: echo}}\n    \
+           until: {{connections: 10, within: 10s}}\n    \
+           expect: {{load.started: 10, web.faults: \">= 1\"}}\n",
+        backend.address
+    );
+    let (outcome, _) = outcome_of(&text);
+    assert!(outcome.phases[0].held, "{:?}", checks(&outcome.phases[0]));
+    let load = outcome.phases[0].load.as_ref().unwrap();
+    assert_eq!((load.ok, load.bytes), (20, 100));
+    assert!(load.latency.p50 > 0.0 && load.latency.p50 <= load.latency.max);
+    assert!(outcome.phases[1].held, "{:?}", checks(&outcome.phases[1]));
+}
+
+#[test]
+fn rules_that_nothing_meets_fail_the_phase() {
+    let text = "proxies: {web: {backend: 127.0.0.1:9}}\nphases:\n  \
+         - {rules: [delay], until: {time: 10ms}}\n  \
+         - {rules: [delay], until: {time: 10ms}, idle: yes}\n";
+    let (outcome, _) = outcome_of(text);
+    assert_eq!(
+        checks(&outcome.phases[0]),
+        ["! traffic a unit that a rule applies to no traffic went through (idle: yes allows that)"]
+    );
+    assert!(outcome.phases[1].held && !outcome.held);
+}
+
+#[test]
+fn phases_repeat_and_unfold_and_their_counters_start_anew() {
+    let backend = Backend::echo();
+    let text = format!(
+        "vars: {{how: chance=100%}}\nproxies: {{web: {{backend: \"{}\"}}}}\nphases:\n  \
+         - name: dropped {{size}}\n    matrix: {{size: [1, 200]}}\n    repeat: 2\n    \
+           rules: [{{split: {{size: \"{{size}}B\"}}}}, \"dummy:{{how}}\"]\n    \
+           load: {{connections: 3, send: \"ping\\n\", receive: line, verify: echo}}\n    \
+           expect: {{load.ok: 3, web.accepted: 3}}\n",
+        backend.address
+    );
+    let (outcome, told) = outcome_of(&text);
+    assert!(outcome.held, "{:?}", outcome.phases.iter().map(checks).collect::<Vec<_>>());
+    assert_eq!(
+        told.iter().filter(|line| !line.starts_with("held")).collect::<Vec<_>>(),
+        [
+            "1/4 dropped 1 (size=1) [1/2]",
+            "2/4 dropped 1 (size=1) [2/2]",
+            "3/4 dropped 200 (size=200) [1/2]",
+            "4/4 dropped 200 (size=200) [2/2]"
+        ]
+    );
+    let faults: Vec<_> = outcome.phases.iter().map(|phase| phase.rules[0].faults > 0).collect();
+    assert_eq!(faults, [true, true, false, false]);
+}
+
+#[test]
+fn services_are_started_waited_for_and_stopped_with_their_children() {
+    let folder = TempDir::new().unwrap();
+    let mark = folder.path().join("mark");
+    let text = format!(
+        "services:\n  app: {{run: \"(sleep 300 & echo $! >{0}; echo up; wait)\", ready: {{output: up, within: 10s}}}}\n\
+         phases:\n  - {{run: \"test -s {0}\", expect: {{exit: 0}}}}\n",
+        mark.display()
+    );
+    let (outcome, _) = outcome_of(&text);
+    assert!(outcome.held);
+    let child = std::fs::read_to_string(&mark).unwrap();
+    let gone = || !Path::new(&format!("/proc/{}", child.trim())).exists();
+    let end = Instant::now() + Duration::from_secs(10);
+    while !gone() && Instant::now() < end {
+        std::thread::yield_now();
+    }
+    assert!(gone(), "its child lives on");
+}
+
+#[test]
+fn a_service_that_does_not_come_up_says_what_it_said() {
+    let scenario = read(
+        "services: {app: {run: \"echo no such thing >&2; exit 3\", ready: {tcp: 127.0.0.1:9}}}\n\
+         phases: [{run: \"true\"}]\n",
+    );
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (scenario, settings, mut told) = (scenario.unwrap(), Settings::default(), Told::default());
+    let ran = runtime.block_on(run(&scenario, &settings, &mut told));
+    let error = ran.map(|_| ()).unwrap_err().to_string();
+    assert_eq!(error, "service app ended before it was ready (exit code 3)\n  no such thing");
+}
+
+#[test]
+fn a_command_that_takes_too_long_is_ended() {
+    let start = Instant::now();
+    let (outcome, _) =
+        outcome_of("phases: [{run: \"sleep 300; true\", timeout: 100ms, expect: {exit: 0}}]\n");
+    assert!(!outcome.held && start.elapsed() < Duration::from_secs(60));
+    assert_eq!(checks(&outcome.phases[0]), ["! exit 0 \"no exit code\""]);
+}
+
+#[test]
+fn ramps_and_schedules_change_rules_while_a_phase_lasts() {
+    let backend = Backend::echo();
+    let text = format!(
+        "proxies: {{web: {{backend: \"{}\"}}}}\nphases:\n  \
+         - rules: [{{delay: {{sleep: 0s, direction: upstream}}}}]\n    \
+           ramp: {{rule: delay, option: sleep, from: 0s, to: 100ms, over: 200ms, steps: 4}}\n    \
+           schedule: [{{at: 400ms, rules: []}}]\n    \
+           load: {{duration: 600ms, send: \"ping\\n\", receive: line, verify: echo}}\n    \
+           expect: {{load.max: 100ms..5s, load.failed: 0}}\n",
+        backend.address
+    );
+    let wrong = read(&text).map(|_| ()).unwrap_err();
+    assert!(wrong.contains("schedule"), "{wrong}");
+    let (outcome, _) = outcome_of(&text.replace("    schedule: [{at: 400ms, rules: []}]\n", ""));
+    assert!(outcome.held, "{:?}", checks(&outcome.phases[0]));
+    let sleeps: Vec<_> = outcome.phases[0].rules.iter().map(|rule| rule.rule.clone()).collect();
+    assert!(sleeps.len() >= 4 && sleeps.last().unwrap().contains("sleep=0.100000s"), "{sleeps:?}");
+}
+
+#[test]
+fn the_seed_decides_every_draw() {
+    let backend = Backend::echo();
+    let text = format!(
+        "proxies: {{web: {{backend: \"{}\"}}}}\nphases:\n  \
+         - rules: [\"drop:chance=50%:direction=upstream\"]\n    \
+           load: {{connections: 20, send: \"ping\\n\", receive: line, timeout: 200ms, concurrency: 20}}\n    \
+           expect: {{load.started: 20}}\n",
+        backend.address
+    );
+    let faults = || outcome_of(&text).0.phases[0].rules[0].faults;
+    let first = faults();
+    assert!((3..=17).contains(&first), "{first}");
+    assert_eq!(faults(), first);
+}
+
+#[test]
+fn mistakes_are_shown_where_they_are() {
+    let proxies = "proxies: {web: {backend: 127.0.0.1:9}}\n";
+    let cases = [
+        ("phases: [{rnu: x}]", "unknown key \"rnu\"", "did you mean \"run\"?"),
+        ("phase: []", "unknown key \"phase\"", "did you mean \"phases\"?"),
+        ("phases: [{name: x}]", "a phase that does nothing ends at once", "add run"),
+        ("phases: [{run: x, rules: [dleay]}]", "no such behavior", "did you mean \"delay\"?"),
+        (
+            "phases: [{run: x, rules: [{delay: {slep: 2s}}]}]",
+            "no such option",
+            "did you mean \"sleep\"?",
+        ),
+        ("phases: [{run: x, rules: [{delay: {sleep: soon}}]}]", "expected a time", "sleep: soon"),
+        ("phases: [{run: x, expect: {exti: 0}}]", "nothing that can be expected", "such as exit"),
+        (
+            "phases: [{run: x, expect: {web.acepted: 0}}]",
+            "is not counted",
+            "did you mean \"accepted\"?",
+        ),
+        (
+            "phases: [{run: x, expect: {wbe.accepted: 0}}]",
+            "nothing that can be expected",
+            "\"web.accepted\"?",
+        ),
+        ("phases: [{run: x, expect: {exit: about 0}}]", "expected a number", "about 0"),
+        ("phases: [{run: x, expect: {load.p99: 1s}}]", "makes no load", "add load"),
+        ("phases: [{run: x, until: {connections: 5}}]", "an end needs a bound", "within: 30s"),
+        (
+            "phases: [{load: {to: wbe, connections: 1}}]",
+            "no proxy is called",
+            "did you mean \"web\"?",
+        ),
+        ("phases: [{load: {to: web}}]", "a load needs an end", "connections: 100"),
+        ("phases: [{run: x, repeat: 0}]", "expected at least 1", "repeat: 0"),
+        ("seed: many\nphases: [{run: x}]", "expected a whole number", "seed: many"),
+    ];
+    for (text, message, hint) in cases {
+        let wrong = read(&format!("{proxies}{text}\n")).map(|_| ()).expect_err(text);
+        assert!(wrong.contains(message) && wrong.contains(hint), "{text}: {wrong}");
+        assert!(wrong.contains("scenario.yaml:2:"), "{text}: {wrong}");
+    }
+    let wrong = read("phases: []").map(|_| ()).unwrap_err();
+    assert!(wrong.contains("a scenario without phases does nothing"), "{wrong}");
+}
+
+#[test]
+fn variables_come_from_the_file_and_from_outside_and_files_include_others() {
+    let folder = TempDir::new().unwrap();
+    let write = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        file
+    };
+    write("base.yaml", "vars: {port: 1}\nproxies: {web: {backend: \"127.0.0.1:{port}\"}}\n");
+    let main =
+        write("main.yaml", "include: base.yaml\nphases: [{run: \"echo {port} {x} {web.port}\"}]\n");
+    let registry = chenapan::registry();
+    let set = |name: &str| [(name.to_owned(), "81".to_owned())];
+    let scenario = Scenario::read(&main, &registry, &set("port")).unwrap();
+    assert_eq!(scenario.proxies[0].backend.to_string(), "127.0.0.1:81");
+    assert_eq!(scenario.phases[0].run.as_deref(), Some("echo 81 {x} {web.port}"));
+    let wrong = Scenario::read(&main, &registry, &set("prot")).map(|_| ()).unwrap_err();
+    assert_eq!(wrong, "--set prot: no such variable; known are port");
+    let circle = write("circle.yaml", "include: circle.yaml\nphases: [{run: x}]\n");
+    let wrong = Scenario::read(&circle, &registry, &[]).map(|_| ()).unwrap_err();
+    assert!(wrong.contains("included already"), "{wrong}");
+}
