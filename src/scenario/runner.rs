@@ -496,9 +496,8 @@ impl<'a> Facts<'a> {
         match subject {
             "exit" => {
                 let exit = command?.exit;
-                return Some(exit.map_or(Found::Text("no exit code".to_owned()), |code| {
-                    Found::Number(f64::from(code))
-                }));
+                let code = exit.and_then(|code| u64::try_from(code).ok());
+                return Some(code.map_or(Found::Text("no exit code".to_owned()), Found::Count));
             }
             "time" => return Some(Found::Seconds(command?.took.as_secs_f64())),
             "output" => return Some(Found::Text(command?.output.clone())),

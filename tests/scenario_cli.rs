@@ -1,0 +1,247 @@
+//! `chenapan scenario` and `chenapan run` from outside.
+
+mod support;
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::time::{Duration, Instant};
+use support::{Backend, PATIENCE, program, run};
+use tempfile::TempDir;
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A folder with a scenario in it.
+struct Folder(TempDir);
+
+impl Folder {
+    fn with(scenario: &str) -> (Self, String) {
+        let folder = Self(TempDir::new().unwrap());
+        let file = folder.path("scenario.yaml");
+        std::fs::write(&file, scenario).unwrap();
+        (folder, file.display().to_string())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+}
+
+/// A backend that says hello to everybody, and a scenario about it.
+fn greeting(phases: &str) -> (Folder, String) {
+    let backend = Backend::start(|mut stream| {
+        use std::io::Write;
+        let _ = stream.write_all(b"hello\n");
+    });
+    Folder::with(&format!(
+        "seed: 7\nproxies: {{web: {{backend: \"{}\"}}}}\n{phases}",
+        backend.address
+    ))
+}
+
+fn scenario(arguments: &[&str]) -> Output {
+    run(&[&["scenario"], arguments].concat())
+}
+
+#[test]
+fn the_exit_code_is_the_verdict_and_reports_are_written() {
+    let load = "load: {connections: 5, verify: \"~ hello\"}";
+    let (folder, file) = greeting(&format!(
+        "phases:\n  - {{name: well, {load}, expect: {{load.ok: 5}}}}\n  \
+         - {{name: cut, rules: [\"limit:bytes=3\"], {load}, expect: {{load.ok: 5, web.faults: 5}}}}\n"
+    ));
+    let only = scenario(&["run", &file, "--only", "well"]);
+    assert_eq!(only.status.code(), Some(0), "{}", text(&only.stderr));
+    let report = |form: &str| format!("{form}={}", folder.path(form).display());
+    let forms = ["junit", "json", "html", "markdown"].map(report);
+    let mut arguments = vec!["run", &file];
+    arguments.extend(forms.iter().flat_map(|form| ["--report", form]));
+    let output = scenario(&arguments);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(said.contains("load.ok") && said.contains("cut"), "{said}");
+    for form in ["junit", "json", "html", "markdown"] {
+        let written = std::fs::read_to_string(folder.path(form)).unwrap();
+        assert!(written.contains("load.ok") && written.contains("cut"), "{form}: {written}");
+    }
+    let json = std::fs::read_to_string(folder.path("json")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["seed"], &json["held"]), (&7.into(), &false.into()));
+    assert_eq!(json["phases"][1]["rules"][0]["faults"], 5);
+}
+
+#[test]
+fn usage_and_files_that_are_wrong_are_told_with_2() {
+    let (_folder, file) = greeting("phases: [{run: \"true\"}]\n");
+    let cases: [(&[&str], &str); 7] = [
+        (&["run", "/nowhere.yaml"], "/nowhere.yaml: no such file"),
+        (&["run", &file, "--only", "x"], "no such phase; there are phase 1"),
+        (&["run", &file, "--report", "pdf=x"], "expected one of junit, json, html, markdown"),
+        (&["run", &file, "--set", "x=1"], "has no variables"),
+        (&["run", &file, "--set", "x"], "expected NAME=VALUE"),
+        (&["run"], "FILE"),
+        (&["replay", &file, &file], "line 1"),
+    ];
+    for (arguments, expected) in cases {
+        let output = scenario(arguments);
+        let said = text(&output.stderr).to_lowercase();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(said.contains(&expected.to_lowercase()), "{arguments:?}: {said}");
+    }
+    let (_folder, file) = Folder::with("phases: [{run: x, expcet: {exit: 0}}]\n");
+    let output = scenario(&["check", &file]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        said.contains(":1:19: unknown key \"expcet\"") && said.contains("did you mean \"expect\"?"),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_cannot_be_run_is_told_with_3() {
+    let (_folder, file) = Folder::with(
+        "services: {app: {run: exit 1, ready: {tcp: 127.0.0.1:9}}}\nphases: [{run: \"true\"}]\n",
+    );
+    let output = scenario(&["run", &file]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).contains("service app ended before it was ready"));
+}
+
+#[test]
+fn check_and_dry_run_start_nothing() {
+    let (folder, file) = Folder::with(
+        "services: {app: {run: \"touch MARK\"}}\nproxies: {web: {backend: 127.0.0.1:9, protocol: \"proxy-v2:header=add\"}}\n\
+         phases: [{name: broken, rules: [bad-checksum], run: \"touch MARK\", expect: {exit: 0}}]\n",
+    );
+    let mark = folder.path("mark").display().to_string();
+    let written = std::fs::read_to_string(&file).unwrap().replace("MARK", &mark);
+    std::fs::write(&file, written).unwrap();
+    let checked = scenario(&["check", &file]);
+    assert!(text(&checked.stdout).ends_with("1 proxy, 1 service, 1 phase, 1 expectation\n"));
+    let plan = text(&scenario(&["run", &file, "--dry-run"]).stdout);
+    for line in [
+        "proxy web: 127.0.0.1:0 to 127.0.0.1:9, proxy-v2",
+        "phase broken",
+        "  web: bad-checksum",
+        "  expect exit 0",
+    ] {
+        assert!(plan.lines().any(|found| found == line), "{line:?} is not in {plan}");
+    }
+    assert!(!Path::new(&mark).exists());
+}
+
+#[test]
+fn the_starter_is_valid_and_never_overwrites() {
+    let folder = Folder(TempDir::new().unwrap());
+    let file = folder.path("chaos.yaml").display().to_string();
+    assert!(text(&scenario(&["init", &file]).stdout).contains("chenapan scenario run"));
+    assert_eq!(scenario(&["check", &file]).status.code(), Some(0));
+    assert_eq!(scenario(&["init", &file]).status.code(), Some(3));
+    assert_eq!(text(&scenario(&["init"]).stdout), std::fs::read_to_string(&file).unwrap());
+}
+
+#[test]
+fn the_schema_knows_every_key_of_the_examples() {
+    let schema: serde_json::Value = serde_json::from_slice(&scenario(&["schema"]).stdout).unwrap();
+    let keys = |place: &serde_json::Value| -> Vec<String> {
+        place["properties"].as_object().unwrap().keys().cloned().collect()
+    };
+    let top = keys(&schema);
+    let phase = keys(&schema["properties"]["phases"]["items"]);
+    for name in ["name", "seed", "include", "vars", "proxies", "services", "phases"] {
+        assert!(top.iter().any(|key| key == name), "{name}");
+    }
+    for name in
+        ["rules", "run", "load", "until", "expect", "repeat", "matrix", "ramp", "schedule", "idle"]
+    {
+        assert!(phase.iter().any(|key| key == name), "{name}");
+    }
+}
+
+#[test]
+fn a_replay_does_the_same_and_another_seed_does_not() {
+    let (folder, file) = greeting(
+        "phases: [{rules: [\"limit:bytes=3:chance=50%:per=connection\"], load: {connections: 30}}]\n",
+    );
+    let journal = folder.path("journal").display().to_string();
+    assert_eq!(scenario(&["run", &file, "--journal", &journal]).status.code(), Some(0));
+    let same = scenario(&["replay", &journal, &file]);
+    let said = text(&same.stdout);
+    assert!(said.contains("decisions, all the same (seed 7)"), "{said}{}", text(&same.stderr));
+    assert_eq!(same.status.code(), Some(0));
+    let other = std::fs::read_to_string(&journal).unwrap().replace("\"seed\":7", "\"seed\":8");
+    std::fs::write(&journal, other).unwrap();
+    let different = scenario(&["replay", &journal, &file]);
+    assert_eq!(different.status.code(), Some(1));
+    assert!(text(&different.stdout).contains("missing"));
+}
+
+#[test]
+fn a_failure_is_shrunk_to_its_rule_and_connection() {
+    let (_folder, file) = greeting(
+        "phases:\n  - rules: [dummy, \"limit:bytes=3:every=1\", \"delay:sleep=1ms\"]\n    \
+         load: {connections: 5, verify: \"~ hello\"}\n    expect: {load.ok: 5}\n",
+    );
+    let output = scenario(&["shrink", &file]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let (_, result) = said.split_once("it still fails with\n").expect(&said);
+    assert_eq!(
+        result,
+        "  phase 1: web: limit:bytes=3:every=1:connections=..1\non connection 1 (and none before it alone)\n"
+    );
+}
+
+#[test]
+fn an_interrupt_stops_everything_that_was_started() {
+    let (folder, file) = Folder::with(
+        "services: {app: {run: \"sleep 300 & echo $! >MARK; wait\"}}\nphases: [{run: sleep 300, timeout: 300s}]\n",
+    );
+    let mark = folder.path("mark");
+    let written = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, written.replace("MARK", &mark.display().to_string())).unwrap();
+    let mut command = program(&["scenario", "run", &file]);
+    let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let end = Instant::now() + PATIENCE;
+    let started = || std::fs::read_to_string(&mark).is_ok_and(|pid| pid.ends_with('\n'));
+    while !started() && Instant::now() < end {
+        std::thread::yield_now();
+    }
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(said.contains("interrupted"), "{said}");
+    let grandchild = std::fs::read_to_string(&mark).unwrap();
+    let gone = || !Path::new(&format!("/proc/{}", grandchild.trim())).exists();
+    while !gone() && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(gone(), "the service's child lives on");
+}
+
+#[test]
+fn run_puts_a_proxy_around_a_command_and_ends_as_it_does() {
+    let backend = Backend::start(|mut stream| {
+        use std::io::{Read, Write};
+        let _ = stream.read(&mut [0; 100]);
+        let _ = stream.write_all(b"HTTP/1.0 200 OK\r\n\r\nhello");
+    });
+    let address = backend.address.to_string();
+    let around = |rest: &[&str]| run(&[&["run", "--backend", &address], rest].concat());
+    let well = around(&["--", "curl", "-fsS", "http://{proxy}/"]);
+    assert_eq!((well.status.code(), text(&well.stdout).as_str()), (Some(0), "hello"));
+    let broken =
+        around(&["limit:bytes=19", "--", "sh", "-c", "curl -fsS http://$CHENAPAN_PROXY/; exit 9"]);
+    assert_eq!((broken.status.code(), text(&broken.stdout).as_str()), (Some(9), ""));
+    assert!(text(&broken.stderr).contains("limit"), "{}", text(&broken.stderr));
+    let past = around(&["delay", "--", "true"]);
+    assert_eq!(past.status.code(), Some(1));
+    assert!(text(&past.stderr).contains("no traffic went through the proxy"));
+    let missing = around(&["--", "/no/such/program"]);
+    assert_eq!(missing.status.code(), Some(3));
+}
