@@ -2,7 +2,7 @@
 
 use super::{header, put};
 use crate::proxy::recipe::{Origin, Recipe, Version};
-use crate::proxy::{Command, End, Header, Tolerance};
+use crate::proxy::{Addresses, Command, End, Header, Tolerance};
 use chenapan_core::{Behavior, Context, Interest, OptionError, Unit, Verdict, plugin};
 
 plugin! {
@@ -38,7 +38,7 @@ impl Behavior for Spoof {
             return Verdict::Forward;
         };
         if put(&made, unit) {
-            let stated = made.addresses().and_then(|addresses| addresses.source());
+            let stated = made.addresses().and_then(Addresses::source);
             let what = stated.map_or_else(String::new, |source| format!(": {source}"));
             cx.record(unit.offset, format!("source{what}"));
         }

@@ -1,0 +1,11 @@
+//! A binary header of version 2, read by the decoder that takes nothing else.
+
+#![no_main]
+
+use chenapan_fuzz::proxy::check;
+use chenapan_protocols::proxy::v2;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|input: &[u8]| check(input, |stream, profile| {
+    v2::unpack(stream, profile).map(|(header, size)| (header.into(), size))
+}));
