@@ -106,7 +106,7 @@ fn rules_that_nothing_meets_fail_the_phase() {
     let (outcome, _) = outcome_of(text);
     assert_eq!(
         checks(&outcome.phases[0]),
-        ["! traffic a unit that a rule applies to no traffic went through (idle: yes allows that)"]
+        ["! web.delay met >= 1 no traffic went through (idle: yes allows that)"]
     );
     assert!(outcome.phases[1].held && !outcome.held);
 }
@@ -115,9 +115,9 @@ fn rules_that_nothing_meets_fail_the_phase() {
 fn phases_repeat_and_unfold_and_their_counters_start_anew() {
     let backend = Backend::echo();
     let text = format!(
-        "vars: {{how: chance=100%}}\nproxies: {{web: {{backend: \"{}\"}}}}\nphases:\n  \
+        "vars: {{how: sleep=0s}}\nproxies: {{web: {{backend: \"{}\"}}}}\nphases:\n  \
          - name: dropped {{size}}\n    matrix: {{size: [1, 200]}}\n    repeat: 2\n    \
-           rules: [{{split: {{size: \"{{size}}B\"}}}}, \"dummy:{{how}}\"]\n    \
+           rules: [{{split: {{size: \"{{size}}B\"}}}}, \"delay:{{how}}\"]\n    \
            load: {{connections: 3, send: \"ping\\n\", receive: line, verify: echo}}\n    \
            expect: {{load.ok: 3, web.accepted: 3}}\n",
         backend.address
@@ -155,6 +155,16 @@ fn services_are_started_waited_for_and_stopped_with_their_children() {
         std::thread::yield_now();
     }
     assert!(gone(), "its child lives on");
+}
+
+#[test]
+fn a_phase_waits_for_what_a_service_says() {
+    let (outcome, _) = outcome_of(
+        "services: {app: {run: \"sleep 0.2; echo now; sleep 300\"}}\n\
+         phases: [{until: {app.output: ~ now, within: 20s}, expect: {app.errors: \"\"}}]\n",
+    );
+    assert!(outcome.held, "{:?}", checks(&outcome.phases[0]));
+    assert!(outcome.took < Duration::from_secs(15));
 }
 
 #[test]

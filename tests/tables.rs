@@ -127,7 +127,8 @@ fn every_selector_is_documented_with_an_example_that_parses() {
 fn plug_in_names_are_unique_over_both_sorts_and_no_commands() {
     let registry = chenapan::registry();
     let mut seen = BTreeSet::from([
-        "rules", "demo", "send", "apply", "encode", "decode", "echo", "list", "help", "doc",
+        "rules", "demo", "scenario", "run", "send", "apply", "encode", "decode", "echo", "list",
+        "help", "doc",
     ]);
     for name in registry.behaviors().iter().map(|entry| entry.name) {
         assert!(seen.insert(name), "{name}");

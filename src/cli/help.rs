@@ -63,7 +63,10 @@ pub(super) fn topic(registry: &Registry, topic: Option<&str>) -> Result<String, 
     }
     let behaviors = registry.behaviors().iter().map(|entry| entry.name);
     let protocols = registry.protocols().iter().map(|entry| entry.name);
-    let others = ["rules", "demo", "send", "apply", "encode", "decode", "echo", "list", "doc"];
+    let others = [
+        "rules", "demo", "scenario", "run", "send", "apply", "encode", "decode", "echo", "list",
+        "doc",
+    ];
     let near = nearest(topic, behaviors.chain(protocols).chain(others));
     Err(Failure::Usage(match near {
         Some(near) => format!("no help on {topic:?}; did you mean {near:?}?"),

@@ -167,6 +167,7 @@ pub(super) struct Context<'a> {
     pub(super) registry: &'a Registry,
     pub(super) values: BTreeMap<String, String>,
     proxies: Vec<String>,
+    services: Vec<String>,
 }
 
 /// Where a proxy listens that does not say so: a port from the system.
@@ -187,7 +188,8 @@ pub(super) fn read(
     let mut files = Vec::new();
     gather(path, text, &mut files)?;
     let shown = |wrong: Wrong| wrong.to_string();
-    let mut cx = Context { registry, values: BTreeMap::new(), proxies: Vec::new() };
+    let mut cx =
+        Context { registry, values: BTreeMap::new(), proxies: Vec::new(), services: Vec::new() };
     for root in &files {
         variables(root, &mut cx.values).map_err(shown)?;
     }
@@ -276,21 +278,21 @@ fn parts(root: &Node, scenario: &mut Scenario, cx: &mut Context<'_>) -> Result<(
         scenario.seed = Some(seed.count()?);
     }
     for (key, node) in fields.take("proxies").map_or(Ok(&[][..]), Node::entries)? {
-        own_name(key, &cx.proxies)?;
+        own_name(key, cx)?;
         scenario.proxies.push(proxy(key, node, cx)?);
         cx.proxies.push(key.name.clone());
     }
     for (key, node) in fields.take("services").map_or(Ok(&[][..]), Node::entries)? {
-        let taken: Vec<_> = scenario.services.iter().map(|known| known.name.clone()).collect();
-        own_name(key, &taken)?;
+        own_name(key, cx)?;
         scenario.services.push(service(key, node)?);
+        cx.services.push(key.name.clone());
     }
     fields.end()
 }
 
-fn own_name(key: &Key, taken: &[String]) -> Result<(), Wrong> {
-    if taken.contains(&key.name) {
-        return Err(key.place.wrong(format!("{:?} is there already", key.name)));
+fn own_name(key: &Key, cx: &Context<'_>) -> Result<(), Wrong> {
+    if cx.proxies.contains(&key.name) || cx.services.contains(&key.name) {
+        return Err(key.place.wrong(format!("{:?} is a proxy or a service already", key.name)));
     }
     if ["load", "exit", "time", "output", "errors"].contains(&key.name.as_str()) {
         return Err(key.place.wrong(format!("{:?} is a subject of expectations", key.name)));
@@ -444,8 +446,9 @@ fn phase(node: &Node, number: usize, suffix: &str, cx: &Context<'_>) -> Result<P
     }
     let run = fields.take("run").map(|node| node.text().map(str::to_owned)).transpose()?;
     let load = fields.take("load").map(|node| load(node, proxies, cx)).transpose()?;
-    let until = fields.take("until").map(|node| until(node, proxies)).transpose()?;
-    let subjects = Subjects { proxies, run: run.is_some(), load: load.is_some() };
+    let subjects =
+        Subjects { proxies, services: &cx.services, run: run.is_some(), load: load.is_some() };
+    let until = fields.take("until").map(|node| until(node, &subjects)).transpose()?;
     let expect = expectations(fields.take("expect"), &subjects)?;
     let phase = Phase {
         name: name + suffix,
@@ -470,7 +473,7 @@ fn phase(node: &Node, number: usize, suffix: &str, cx: &Context<'_>) -> Result<P
     Ok(phase)
 }
 
-fn until(node: &Node, proxies: &[String]) -> Result<Until, Wrong> {
+fn until(node: &Node, subjects: &Subjects<'_>) -> Result<Until, Wrong> {
     let mut within = None;
     let mut time = None;
     let mut counts = Vec::new();
@@ -479,7 +482,6 @@ fn until(node: &Node, proxies: &[String]) -> Result<Until, Wrong> {
             "within" => within = Some(value.time()?),
             "time" => time = Some(value.time()?),
             _ => {
-                let subjects = Subjects { proxies, run: true, load: true };
                 let mut expectation = subjects.read(key, value)?;
                 // A count that is reached stays reached.
                 if let Bound::Compare(comparison, _) = &mut expectation.bound
@@ -639,6 +641,7 @@ pub(super) fn index(node: &Node, proxies: &[String]) -> Result<usize, Wrong> {
 /// What expectations may be about.
 struct Subjects<'a> {
     proxies: &'a [String],
+    services: &'a [String],
     run: bool,
     load: bool,
 }
@@ -700,6 +703,9 @@ impl Subjects<'_> {
                 return Err(key.place.wrong("this phase makes no load").help("add load: {...}"));
             }
             return self.one_of(key, rest, &LOAD).map(|()| false);
+        }
+        if self.services.iter().any(|known| known == owner) {
+            return self.one_of(key, rest, &["output", "errors"]).map(|()| true);
         }
         if !self.proxies.iter().any(|known| known == owner) {
             let wrong = key.place.wrong(format!("{name:?} is nothing that can be expected"));

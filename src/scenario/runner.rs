@@ -510,6 +510,12 @@ impl<'a> Facts<'a> {
         if owner == "load" {
             return self.of_load(name);
         }
+        if let Some((_, process)) = self.run.services.iter().find(|(known, _)| *known == owner) {
+            return Some(Found::Text(match name {
+                "output" => process.output.text(),
+                _ => process.errors.text(),
+            }));
+        }
         let at = self.run.scenario.proxies.iter().position(|part| part.name == owner)?;
         let stats = self.run.proxies[at].stats();
         Some(Found::Count(match name {
@@ -552,18 +558,15 @@ impl<'a> Facts<'a> {
     /// Compares what was expected with what is found, once counters have settled.
     async fn judge(&self, phase: &Phase) -> Vec<Check> {
         let end = Instant::now() + SETTLE;
-        let idle = || {
-            !phase.idle && self.in_force.iter().flatten().next().is_some() && {
-                let met = |rule: &Arc<Rule>| rule.tally().met() > 0;
-                !self.in_force.iter().flatten().any(met)
-            }
-        };
+        let idle = || if phase.idle { Vec::new() } else { self.unmet() };
         let counts = match &phase.until {
             Some(Until::Counts(counts, _)) => counts.as_slice(),
             _ => &[],
         };
         let all = || phase.expect.iter().chain(counts);
-        while Instant::now() < end && (idle() || !all().all(|expected| self.holds(expected))) {
+        while Instant::now() < end
+            && (!idle().is_empty() || !all().all(|expected| self.holds(expected)))
+        {
             tokio::time::sleep(TICK).await;
         }
         let check = |expected: &Expectation| Check {
@@ -575,15 +578,28 @@ impl<'a> Facts<'a> {
             held: self.holds(expected),
         };
         let mut checks: Vec<_> = all().map(check).collect();
-        if idle() {
-            checks.push(Check {
-                subject: "traffic".to_owned(),
-                expected: "a unit that a rule applies to".to_owned(),
-                found: "no traffic went through (idle: yes allows that)".to_owned(),
-                held: false,
-            });
-        }
+        checks.extend(idle().into_iter().map(|rule| Check {
+            subject: format!("{rule} met"),
+            expected: ">= 1".to_owned(),
+            found: "no traffic went through (idle: yes allows that)".to_owned(),
+            held: false,
+        }));
         checks
+    }
+
+    /// The rules that no unit has met, as PROXY.met.RULE; those of one name count together.
+    fn unmet(&self) -> Vec<String> {
+        let mut unmet = Vec::new();
+        for (at, (rules, part)) in self.in_force.iter().zip(&self.run.scenario.proxies).enumerate()
+        {
+            for rule in rules {
+                let name = format!("{}.{}", part.name, rule.name());
+                if self.tally(Some(at), Some(rule.name())).0 == 0 && !unmet.contains(&name) {
+                    unmet.push(name);
+                }
+            }
+        }
+        unmet
     }
 
     fn rules(&self) -> Vec<RuleOutcome> {

@@ -32,7 +32,7 @@ fn failures(outcome: &Outcome) -> Vec<(String, String)> {
         checks.map(|check| (phase.name.clone(), check.subject.clone()))
     });
     // A rule that is not met any more is another failure than the one that is looked for.
-    failed.filter(|(_, subject)| subject != "traffic").collect()
+    failed.filter(|(_, subject)| !subject.ends_with(" met")).collect()
 }
 
 /// Looks for the fewest rules and the first connection with which it still fails.
