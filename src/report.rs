@@ -1,13 +1,6 @@
 //! What is said about a proxy: at its start, while it runs, at its end. It uses no engine parts
 //! but counters.
 
-pub(crate) mod console;
-pub(crate) mod github;
-pub(crate) mod html;
-pub(crate) mod json;
-pub(crate) mod junit;
-pub(crate) mod markdown;
-
 use crate::proxy::Proxy;
 use chenapan_core::{Direction, Directions};
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};

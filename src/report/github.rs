@@ -1,3 +1,0 @@
-pub(crate) fn github(o: &crate::scenario::Outcome) -> String {
-    serde_json::to_string_pretty(o).unwrap()
-}
