@@ -18,7 +18,8 @@ plugin! {
     /// that exactly one thing is wrong. A header without the field, or whose field is like that
     /// already, passes as it is. What has no header is never touched.
     pub struct CorruptHeader = "corrupt-header", Upstream {
-        /// The field; unless given, one of those that the header has is drawn.
+        /// The field, such as checksum or, for the second of a name, tlv-value#2; unless given, one
+        /// of those that the header has is drawn.
         field: Option<FieldName> = "none",
         /// What happens to it.
         how: String = "flip" in &[
@@ -37,9 +38,10 @@ impl Behavior for CorruptHeader {
         if unit.kind != Kind::Header {
             return Verdict::Forward;
         }
-        let Some(Field { name, range, mask, .. }) = self.choose(unit, &mut cx.dice) else {
+        let Some(at) = self.choose(unit, &mut cx.dice) else {
             return Verdict::Forward;
         };
+        let Field { name, range, mask, .. } = unit.fields[at].clone();
         let Some(before) = unit.bytes.get(range.clone()) else {
             return Verdict::Forward;
         };
@@ -48,8 +50,10 @@ impl Behavior for CorruptHeader {
             return Verdict::Forward;
         }
         let offset = unit.offset + range.start as u64;
+        // Under all of its names, before its place may change.
+        let same = |field: &&mut Field| field.range == range && field.mask == mask;
+        unit.fields.iter_mut().filter(same).for_each(|field| field.wrong = true);
         unit.splice(range, &after);
-        unit.keep_wrong(name);
         if self.seal {
             cx.protocol.seal(unit);
         }
@@ -64,7 +68,7 @@ impl Behavior for CorruptHeader {
     fn needs(&self) -> Option<&str> {
         match (self.how.as_str(), &self.field) {
             ("lf-only" | "cr-only", _) => Some("line-end"),
-            (_, Some(FieldName(name))) => Some(name),
+            (_, Some(FieldName { name, .. })) => Some(name),
             (_, None) => None,
         }
     }
@@ -81,25 +85,27 @@ impl Behavior for CorruptHeader {
 }
 
 impl CorruptHeader {
-    fn choose(&self, unit: &Unit, dice: &mut Dice) -> Option<Field> {
-        let name = match (&*self.how, &self.field) {
-            ("lf-only" | "cr-only", _) => "line-end",
-            (_, Some(FieldName(name))) => name,
+    /// Which of the unit's fields is meant.
+    fn choose(&self, unit: &Unit, dice: &mut Dice) -> Option<usize> {
+        match (&*self.how, &self.field) {
+            ("lf-only" | "cr-only", _) => {
+                unit.fields.iter().position(|field| field.name == "line-end")
+            }
+            (_, Some(field)) => unit.find(field),
             (how, None) => {
-                let letters = |field: &&Field| {
+                let letters = |field: &Field| {
                     let bytes = unit.bytes.get(field.range.clone()).unwrap_or_default();
                     bytes.iter().any(u8::is_ascii_alphabetic)
                 };
-                let suits = |field: &&Field| match how {
+                let suits = |field: &Field| match how {
                     "swap-case" => letters(field),
                     _ => !field.range.is_empty(),
                 };
-                let suitable = || unit.fields.iter().filter(suits);
+                let suitable = || unit.fields.iter().enumerate().filter(|(_, field)| suits(field));
                 let index = dice.below(suitable().count() as u64);
-                return suitable().nth(index as usize).cloned();
+                suitable().nth(index as usize).map(|(at, _)| at)
             }
-        };
-        unit.named(name).cloned()
+        }
     }
 
     fn damaged(&self, before: &[u8], mask: u8, dice: &mut Dice) -> Vec<u8> {
@@ -154,6 +160,7 @@ fn flip(bytes: &mut [u8], mask: u8, dice: &mut Dice) {
 mod tests {
     use super::*;
     use crate::letter::{self, Letter};
+    use chenapan_core::Plugin;
     use chenapan_core::testing::{Judge, configured};
 
     fn damaged(options: &[(&str, &str)], seed: u64) -> (Vec<u8>, Vec<String>) {
@@ -237,6 +244,21 @@ mod tests {
         let all =
             ["0 name: flip", "5 high: flip", "5 low: flip", "6 checksum: flip", "8 line-end: flip"];
         assert_eq!(told, all.map(str::to_owned).into());
+    }
+
+    #[test]
+    fn a_field_is_wrong_under_all_of_its_names_and_may_be_the_second_of_one() {
+        let mut unit = letter::header();
+        unit.fields.push(Field::new("name", 6..7));
+        let mut corrupt = configured::<CorruptHeader>(&[("field", "name#2")]);
+        let mut judge = Judge::new(1).with_protocol(Box::new(Letter));
+        let (_, unit) = judge.unit(&mut corrupt, unit);
+        assert_eq!(unit.bytes[..6], letter::HEADER[..6]);
+        assert!(!letter::right(&unit.bytes), "the sum was made right again");
+        for wrong in ["name#0", "name#", "name#x"] {
+            let values = chenapan_core::Values::parse(CorruptHeader::OPTIONS, [("field", wrong)]);
+            assert!(values.is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Makes a length say something else.
 
 use chenapan_core::{
-    Behavior, Context, FieldName, Interest, Kind, OptionError, Unit, Verdict, plugin,
+    Behavior, Context, Field, FieldName, Interest, Kind, OptionError, Unit, Verdict, plugin,
 };
 
 plugin! {
@@ -16,7 +16,7 @@ plugin! {
         by: i64 = "1",
         /// What it says; `by` does not count then.
         to: Option<u64> = "none",
-        /// The field.
+        /// The field, such as length or tlv-length#2.
         field: FieldName = "length",
         /// Whether the checksum is made right again.
         seal: bool = "yes",
@@ -25,12 +25,10 @@ plugin! {
 
 impl Behavior for LieLength {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
-        let FieldName(name) = &self.field;
-        let Some(range) =
-            unit.named(name).filter(|field| field.mask == 0xff).map(|field| field.range.clone())
-        else {
+        let Some(at) = unit.find(&self.field).filter(|at| unit.fields[*at].mask == 0xff) else {
             return Verdict::Forward;
         };
+        let Field { name, range, .. } = unit.fields[at].clone();
         let Some(bytes @ [_, ..]) = unit.bytes.get_mut(range.clone()) else {
             return Verdict::Forward;
         };
@@ -46,7 +44,7 @@ impl Behavior for LieLength {
         }
         let written = lie.to_be_bytes();
         bytes.copy_from_slice(&written[written.len() - bytes.len()..]);
-        unit.keep_wrong(name);
+        unit.fields[at].wrong = true;
         if self.seal {
             cx.protocol.seal(unit);
         }
@@ -59,7 +57,7 @@ impl Behavior for LieLength {
     }
 
     fn needs(&self) -> Option<&str> {
-        Some(&self.field.0)
+        Some(&self.field.name)
     }
 
     fn check(&self) -> Result<(), OptionError> {
@@ -74,7 +72,6 @@ impl Behavior for LieLength {
 mod tests {
     use super::*;
     use bytes::BytesMut;
-    use chenapan_core::Field;
     use chenapan_core::testing::{Judge, configured};
 
     fn lie(options: &[(&str, &str)], length: u16) -> (u16, Vec<String>) {

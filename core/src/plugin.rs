@@ -96,7 +96,12 @@ impl Written for FieldName {
     const NAME: &'static str = "field";
 
     fn read(text: &str) -> Result<Self, String> {
-        Ok(FieldName(text.to_owned()))
+        let (name, nth) = match text.split_once('#') {
+            Some((name, number)) => (name, number.parse().ok().filter(|nth| *nth > 0)),
+            None => (text, Some(1)),
+        };
+        let nth = nth.ok_or("expected a field such as checksum or tlv-value#2")?;
+        Ok(FieldName { name: name.to_owned(), nth })
     }
 }
 

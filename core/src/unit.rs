@@ -1,5 +1,6 @@
 //! The piece of a stream that a protocol hands over at once.
 
+use crate::FieldName;
 use bytes::BytesMut;
 use std::fmt;
 use std::ops::Range;
@@ -223,6 +224,13 @@ impl Unit {
         }
         put(self, start);
         pieces
+    }
+
+    /// Where among the fields the one of this name and number is.
+    pub fn find(&self, field: &FieldName) -> Option<usize> {
+        let mut named =
+            self.fields.iter().enumerate().filter(|(_, known)| known.name == field.name);
+        named.nth(field.nth.checked_sub(1)?).map(|(at, _)| at)
     }
 
     /// Says of a field, by its first one of the name, that it shall stay wrong.

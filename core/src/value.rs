@@ -132,9 +132,15 @@ pub enum Value {
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub struct Chance(pub f64);
 
-/// The name of a field, such as `checksum`; whether there is one is up to the protocol.
+/// A field by its name, such as `checksum`, and which of those of the name: `tlv-value#2` is the
+/// second. Whether there is one is up to the protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldName(pub String);
+pub struct FieldName {
+    /// The protocol's name for it.
+    pub name: String,
+    /// Which one, from 1.
+    pub nth: usize,
+}
 
 /// A number of bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

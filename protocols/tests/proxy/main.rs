@@ -3,6 +3,7 @@
 mod case;
 mod checksum;
 mod delivery;
+mod differential;
 mod pieces;
 mod random;
 mod security;
@@ -149,6 +150,16 @@ fn a_lenient_profile_keeps_what_it_cannot_read() {
         };
         assert_eq!((header.tlvs().count(), header.stray().len()), (tlvs, stray), "{id}");
     }
+}
+
+#[test]
+fn a_family_counts_for_the_block_under_local_whatever_the_transport() {
+    // IPv4 with an undefined transport, its twelve bytes, a NOOP.
+    let bytes = [case::SIG, b"\x20\x16\0\x0f", case::A4, b"\x04\0\0"].concat();
+    let (header, _) = proxy::unpack(&bytes, &Profile::default()).unwrap();
+    assert_eq!((header.family(), header.tlvs().count()), (proxy::Family::Inet, 1));
+    let names = proxy::fields(&header).into_iter().map(|field| field.name);
+    assert!(names.collect::<Vec<_>>().contains(&"source-address"));
 }
 
 #[test]

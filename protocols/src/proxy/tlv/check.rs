@@ -285,6 +285,7 @@ mod tests {
     fn text_is_refused_at_the_byte_that_breaks_it() {
         assert_eq!(fault(b"\x30\0\x04blue"), None);
         assert_eq!(fault(b"\x30\0\x04bl\xfce"), Some(5));
+        assert_eq!(fault("\u{30}\0\u{5}bl\u{e4}u".as_bytes()), Some(5));
         assert_eq!(fault("\u{2}\0\u{b}büro.ex\u{1f600}".as_bytes()), Some(2));
         assert_eq!(fault("\u{2}\0\u{c}büro.ex\u{1f600}".as_bytes()), None);
         assert_eq!(fault(b"\x02\0\x02\xffa"), Some(3));

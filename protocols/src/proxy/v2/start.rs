@@ -83,8 +83,10 @@ impl Start {
         let (family, transport) = match (Family::of(byte), Transport::of(byte)) {
             (Some(family), Some(transport)) => (family, transport),
             // Section 2.2: "discard the protocol block including the family which is ignored".
-            _ if command == Command::Local && profile.local_family == Tolerance::Accept => {
-                (Family::Unspec, Transport::Unspec)
+            (family, transport)
+                if command == Command::Local && profile.local_family == Tolerance::Accept =>
+            {
+                (family.unwrap_or(Family::Unspec), transport.unwrap_or(Transport::Unspec))
             }
             // Section 2.2: "must be rejected as invalid by receivers".
             (None, _) => return Err(Stop::Wrong("the address family is undefined", 13)),
