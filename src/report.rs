@@ -1,6 +1,13 @@
 //! What is said about a proxy: at its start, while it runs, at its end. It uses no engine parts
 //! but counters.
 
+#[allow(dead_code)]
+pub(crate) mod json;
+#[cfg(test)]
+mod sample;
+#[allow(dead_code)]
+mod words;
+
 use crate::proxy::Proxy;
 use chenapan_core::{Direction, Directions};
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
