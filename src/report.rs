@@ -3,6 +3,8 @@
 
 #[allow(dead_code)]
 pub(crate) mod json;
+#[allow(dead_code)]
+pub(crate) mod junit;
 #[cfg(test)]
 mod sample;
 #[allow(dead_code)]
