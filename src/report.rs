@@ -2,9 +2,13 @@
 //! but counters.
 
 #[allow(dead_code)]
+pub(crate) mod github;
+#[allow(dead_code)]
 pub(crate) mod json;
 #[allow(dead_code)]
 pub(crate) mod junit;
+#[allow(dead_code)]
+pub(crate) mod markdown;
 #[cfg(test)]
 mod sample;
 #[allow(dead_code)]
