@@ -4,6 +4,8 @@
 #[allow(dead_code)]
 pub(crate) mod github;
 #[allow(dead_code)]
+pub(crate) mod html;
+#[allow(dead_code)]
 pub(crate) mod json;
 #[allow(dead_code)]
 pub(crate) mod junit;
@@ -11,6 +13,10 @@ pub(crate) mod junit;
 pub(crate) mod markdown;
 #[cfg(test)]
 mod sample;
+#[allow(dead_code)]
+mod scale;
+#[allow(dead_code)]
+mod timeline;
 #[allow(dead_code)]
 mod words;
 
