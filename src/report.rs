@@ -2,6 +2,8 @@
 //! but counters.
 
 #[allow(dead_code)]
+pub(crate) mod console;
+#[allow(dead_code)]
 pub(crate) mod github;
 #[allow(dead_code)]
 pub(crate) mod html;
