@@ -1,0 +1,279 @@
+//! What a person sees while a scenario runs: a live line on a terminal, and a line for each phase.
+//!
+//! It never decides whether colors are shown: its writer does.
+
+use super::words;
+use crate::scenario::{Check, CommandOutcome, Outcome, PhaseOutcome, Progress, Watcher};
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
+
+const OK: Style = AnsiColor::Green.on_default();
+const FAILED: Style = AnsiColor::Red.on_default().bold();
+
+/// How much of the output of a failed phase's command is shown.
+const LINES: usize = 10;
+
+/// How wide a column gets; what is longer is shown, but moves the rest of its line.
+const WIDEST: usize = 40;
+
+/// Whose expectations are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// Those of phases that failed.
+    Failed,
+    /// Those of all phases.
+    All,
+}
+
+/// Writes lines, and keeps the live line where there is one.
+#[derive(Debug)]
+pub(crate) struct Console<W> {
+    out: W,
+    detail: Detail,
+    live: Option<ProgressBar>,
+    /// The phase that goes on, with its number.
+    phase: String,
+}
+
+impl Console<anstream::Stderr> {
+    /// On stderr, with a live line and colors if that is a terminal.
+    pub(crate) fn stderr(detail: Detail) -> Self {
+        let live = io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            let style = ProgressStyle::with_template("{wide_msg}");
+            bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+        });
+        Self::new(anstream::stderr(), detail, live)
+    }
+}
+
+impl<W: Write> Console<W> {
+    /// `live` is drawn by itself; `out` gets the rest.
+    pub(crate) fn new(out: W, detail: Detail, live: Option<ProgressBar>) -> Self {
+        Self { out, detail, live, phase: String::new() }
+    }
+
+    /// Writes the verdict.
+    pub(crate) fn finish(&mut self, outcome: &Outcome) {
+        if let Some(bar) = &self.live {
+            bar.finish_and_clear();
+        }
+        let mut text = String::new();
+        if let Some(stopped) = &outcome.stopped {
+            let _ = writeln!(text, "{FAILED}stopped{FAILED:#} {}", words::single(stopped));
+        }
+        let style = if outcome.held { OK } else { FAILED };
+        let verdict = words::verdict(outcome);
+        let took = words::time(outcome.took);
+        let _ = writeln!(text, "{style}{verdict}{style:#} (seed {}, {took})", outcome.seed);
+        self.write(&text);
+    }
+
+    /// Writes above the live line; where nobody reads there is nothing to be done.
+    fn write(&mut self, text: &str) {
+        let out = &mut self.out;
+        let mut write = || out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        let _ = match &self.live {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        };
+    }
+
+    fn draw(&self, message: String) {
+        if let Some(bar) = &self.live {
+            bar.set_message(message);
+            bar.tick();
+        }
+    }
+}
+
+impl<W: Write + Send> Watcher for Console<W> {
+    fn begins(&mut self, name: &str, number: u64, total: u64) {
+        self.phase = format!("[{number}/{total}] {}", words::single(name));
+        self.draw(self.phase.clone());
+    }
+
+    fn progress(&mut self, progress: &Progress) {
+        self.draw(line(&self.phase, progress));
+    }
+
+    fn ended(&mut self, outcome: &PhaseOutcome) {
+        self.draw(String::new());
+        self.write(&phase(outcome, self.detail));
+    }
+}
+
+/// The live line.
+fn line(phase: &str, progress: &Progress) -> String {
+    let mut out = format!("{phase}  {}", words::time(progress.age));
+    if let Some(remaining) = progress.remaining {
+        let _ = write!(out, ", {} left", words::time(remaining));
+    }
+    for (count, what) in [(progress.started, "exchanges"), (progress.faults, "faults")] {
+        if count > 0 {
+            let _ = write!(out, " | {count} {what}");
+        }
+    }
+    out
+}
+
+/// A phase that has ended.
+fn phase(outcome: &PhaseOutcome, detail: Detail) -> String {
+    let (name, took) = (words::single(&outcome.name), words::time(outcome.took));
+    let mut out = format!("{} {name}  {took}\n", verdict(outcome.held));
+    if !outcome.held || detail == Detail::All {
+        out += &checks(&outcome.checks);
+    }
+    if !outcome.held
+        && let Some(outcome) = &outcome.command
+    {
+        out += &command(outcome);
+    }
+    out
+}
+
+/// Expectations with what was found beside them.
+fn checks(checks: &[Check]) -> String {
+    let cells = |check: &Check| {
+        let Check { subject, expected, found, .. } = check;
+        [subject, expected, found].map(|cell| words::single(cell))
+    };
+    let rows: Vec<_> = checks.iter().map(|check| (check.held, cells(check))).collect();
+    let width = |column: usize| {
+        let widths = rows.iter().map(|(_, cells)| cells[column].chars().count());
+        widths.max().unwrap_or(0).min(WIDEST)
+    };
+    let (first, second) = (width(0), width(1));
+    let mut out = String::new();
+    for (held, [subject, expected, found]) in &rows {
+        let verdict = verdict(*held);
+        let _ = writeln!(
+            out,
+            "  {verdict} {subject:first$}  expected {expected:second$}  found {found}"
+        );
+    }
+    out
+}
+
+/// A command of a phase that failed, with the end of what it wrote.
+fn command(outcome: &CommandOutcome) -> String {
+    let command = words::single(&outcome.command);
+    let (exit, took) = (words::exit(outcome.exit), words::time(outcome.took));
+    let mut out = format!("  $ {command}: {exit}, {took}\n");
+    for (name, text) in [("stdout", &outcome.output), ("stderr", &outcome.errors)] {
+        for line in words::tail(&words::plain(text), LINES) {
+            let _ = writeln!(out, "    {name}: {line}");
+        }
+    }
+    out
+}
+
+/// As wide as the longer of the two.
+fn verdict(held: bool) -> String {
+    match held {
+        true => format!("{OK}ok{OK:#}    "),
+        false => format!("{FAILED}FAILED{FAILED:#}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+    use anstream::StripStream;
+    use std::time::Duration;
+
+    fn told(outcome: &Outcome, detail: Detail) -> String {
+        let mut console = Console::new(StripStream::new(Vec::new()), detail, None);
+        tell(&mut console, outcome);
+        String::from_utf8(console.out.into_inner()).unwrap()
+    }
+
+    fn tell<W: Write + Send>(console: &mut Console<W>, outcome: &Outcome) {
+        let total = outcome.phases.len() as u64;
+        for (number, phase) in (1..).zip(&outcome.phases) {
+            console.begins(&phase.name, number, total);
+            console.progress(&PROGRESS);
+            console.ended(phase);
+        }
+        console.finish(outcome);
+    }
+
+    const PROGRESS: Progress = Progress {
+        age: Duration::from_millis(1_300),
+        remaining: Some(Duration::from_millis(18_700)),
+        started: 13,
+        faults: 12,
+    };
+
+    #[test]
+    fn phases_that_failed_show_what_was_found() {
+        let expected = "\
+ok     healthy  240ms
+FAILED wrong checksum is refused  2.1s
+  FAILED web.closed-by-backend    expected 50     found 49
+  FAILED web.bytes-downstream     expected 0      found 4120
+  ok     web.faults.bad-checksum  expected >= 49  found 49
+  $ tail -n 20 server.log | grep 'bad header': no exit code, 2.0s
+    stdout: connection 3: bad header
+    stdout: connection 4: bad header
+    stdout: connection 5: bad header
+    stdout: connection 6: bad header
+    stdout: connection 7: bad header
+    stdout: connection 8: bad header
+    stdout: connection 9: bad header
+    stdout: connection 10: bad header
+    stdout: connection 11: bad header
+    stdout: connection 12: bad header
+    stderr: ::error::tail: server.log: file truncated
+ok     recovers [1/2]  90ms
+ok     recovers [2/2]  90ms
+4 phases, 2 of 7 expectations failed (seed 42, 2.7s)
+";
+        assert_eq!(told(&sample::failed(), Detail::Failed), expected);
+    }
+
+    #[test]
+    fn phases_that_held_are_a_line_or_all_of_it() {
+        let verdict = "1 phase, 2 expectations, all held (seed 42, 340ms)\n";
+        let short = format!("ok     healthy  240ms\n{verdict}");
+        assert_eq!(told(&sample::held(), Detail::Failed), short);
+        let expected = "\
+ok     healthy  240ms
+  ok     exit  expected 0     found 0
+  ok     time  expected < 1s  found 31.0ms
+";
+        assert_eq!(told(&sample::held(), Detail::All), expected.to_owned() + verdict);
+    }
+
+    #[test]
+    fn an_early_stop_says_why() {
+        let expected = "\
+ok     healthy  240ms
+stopped service app has ended (exit code 1)
+1 phase, 2 expectations, all held, stopped early (seed 42, 340ms)
+";
+        assert_eq!(told(&sample::stopped(), Detail::Failed), expected);
+    }
+
+    #[test]
+    fn colors_mark_verdicts_and_nothing_else() {
+        let mut console = Console::new(Vec::new(), Detail::Failed, None);
+        tell(&mut console, &sample::held());
+        let expected = "\x1b[32mok\x1b[0m     healthy  240ms\n\
+                        \x1b[32m1 phase, 2 expectations, all held\x1b[0m (seed 42, 340ms)\n";
+        assert_eq!(String::from_utf8(console.out).unwrap(), expected);
+    }
+
+    #[test]
+    fn the_live_line_says_how_far_it_is() {
+        assert_eq!(
+            line("[2/3] healthy", &PROGRESS),
+            "[2/3] healthy  1.3s, 18.7s left | 13 exchanges | 12 faults"
+        );
+        let short = Progress { remaining: None, started: 0, faults: 0, ..PROGRESS };
+        assert_eq!(line("[2/3] healthy", &short), "[2/3] healthy  1.3s");
+    }
+}

@@ -1,0 +1,123 @@
+//! Words that the reports share: times, counts, an expectation and the verdict as sentences.
+//!
+//! It never knows what a report looks like.
+
+use crate::scenario::{Check, Outcome};
+use std::time::Duration;
+
+/// A time as people say it: `340ms`, `12.3s`, `2m 05s`, `1h 02m 05s`.
+pub(super) fn time(time: Duration) -> String {
+    let millis = (time.as_secs_f64() * 1e3).round() as u64;
+    let tenths = (time.as_secs_f64() * 10.0).round() as u64;
+    let seconds = time.as_secs_f64().round() as u64;
+    match seconds {
+        _ if millis < 1_000 => format!("{millis}ms"),
+        _ if tenths < 600 => format!("{}.{}s", tenths / 10, tenths % 10),
+        _ if seconds < 3_600 => format!("{}m {:02}s", seconds / 60, seconds % 60),
+        _ => format!("{}h {:02}m {:02}s", seconds / 3_600, seconds / 60 % 60, seconds % 60),
+    }
+}
+
+/// A number of seconds that was measured: `0.42ms`, `12.3ms`, `900ms`, `1.25s`.
+pub(super) fn latency(seconds: f64) -> String {
+    match seconds * 1e3 {
+        millis if millis < 9.995 => format!("{millis:.2}ms"),
+        millis if millis < 99.95 => format!("{millis:.1}ms"),
+        millis if millis < 999.5 => format!("{millis:.0}ms"),
+        _ => format!("{seconds:.2}s"),
+    }
+}
+
+/// The verdict as a sentence: `3 phases, 5 expectations, all held`.
+pub(super) fn verdict(outcome: &Outcome) -> String {
+    let phases = count(outcome.phases.len(), "phase");
+    let all = outcome.phases.iter().flat_map(|phase| &phase.checks).count();
+    let failed = failed(outcome).count();
+    let early = if outcome.stopped.is_some() { ", stopped early" } else { "" };
+    match failed {
+        0 if all == 0 => format!("{phases}, nothing was expected{early}"),
+        0 => format!("{phases}, {}, all held{early}", count(all, "expectation")),
+        _ => format!("{phases}, {failed} of {} failed{early}", count(all, "expectation")),
+    }
+}
+
+/// The expectations that did not hold, with the names of their phases.
+pub(super) fn failed(outcome: &Outcome) -> impl Iterator<Item = (&str, &Check)> {
+    outcome.phases.iter().flat_map(|phase| {
+        let failed = phase.checks.iter().filter(|check| !check.held);
+        failed.map(|check| (phase.name.as_str(), check))
+    })
+}
+
+/// An expectation as a sentence: `exit: expected 0, found 22`.
+pub(super) fn check(check: &Check) -> String {
+    let Check { subject, expected, found, .. } = check;
+    format!("{subject}: expected {expected}, found {found}")
+}
+
+/// How a command has ended.
+pub(super) fn exit(code: Option<i32>) -> String {
+    code.map_or("no exit code".to_owned(), |code| format!("exit code {code}"))
+}
+
+/// A text without escape sequences and control characters, but with its lines and tabs.
+pub(super) fn plain(text: &str) -> String {
+    let text = anstream::adapter::strip_str(text).to_string();
+    // What a progress bar overwrites is a line of its own.
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    text.replace(|c: char| c.is_control() && c != '\n' && c != '\t', "")
+}
+
+/// The same on one line.
+pub(super) fn single(text: &str) -> String {
+    plain(text).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The last lines of a text.
+pub(super) fn tail(text: &str, most: usize) -> Vec<&str> {
+    let lines: Vec<_> = text.trim_end().lines().collect();
+    lines[lines.len().saturating_sub(most)..].to_vec()
+}
+
+fn count(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn times_have_the_digits_that_matter() {
+        let shown = |seconds| time(Duration::from_secs_f64(seconds));
+        assert_eq!(shown(0.0), "0ms");
+        assert_eq!(shown(0.9994), "999ms");
+        assert_eq!(shown(0.9996), "1.0s");
+        assert_eq!(shown(59.94), "59.9s");
+        assert_eq!(shown(59.96), "1m 00s");
+        assert_eq!(shown(3_725.0), "1h 02m 05s");
+        assert_eq!(
+            [0.000_42, 0.0123, 0.9, 1.25].map(latency),
+            ["0.42ms", "12.3ms", "900ms", "1.25s"]
+        );
+    }
+
+    #[test]
+    fn the_verdict_counts_what_failed() {
+        assert_eq!(verdict(&sample::failed()), "4 phases, 2 of 7 expectations failed");
+        assert_eq!(verdict(&sample::held()), "1 phase, 2 expectations, all held");
+        assert_eq!(verdict(&sample::stopped()), "1 phase, 2 expectations, all held, stopped early");
+        let nothing = Outcome { phases: Vec::new(), ..sample::held() };
+        assert_eq!(verdict(&nothing), "0 phases, nothing was expected");
+    }
+
+    #[test]
+    fn nothing_that_moves_a_cursor_is_left() {
+        assert_eq!(plain("\x1b[31mred\x1b[0m\0\x07\tx\r\n10%\r20%\u{9b}"), "red\tx\n10%\n20%");
+        assert_eq!(single("a\n\tb \x1b[1mc"), "a b c");
+        assert_eq!(tail("a\nb\nc\n\n", 2), ["b", "c"]);
+        assert!(tail("", 2).is_empty());
+    }
+}
