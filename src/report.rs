@@ -1,25 +1,16 @@
 //! What is said about a proxy: at its start, while it runs, at its end. It uses no engine parts
 //! but counters.
 
-#[allow(dead_code)]
 pub(crate) mod console;
-#[allow(dead_code)]
 pub(crate) mod github;
-#[allow(dead_code)]
 pub(crate) mod html;
-#[allow(dead_code)]
 pub(crate) mod json;
-#[allow(dead_code)]
 pub(crate) mod junit;
-#[allow(dead_code)]
 pub(crate) mod markdown;
 #[cfg(test)]
 mod sample;
-#[allow(dead_code)]
 mod scale;
-#[allow(dead_code)]
 mod timeline;
-#[allow(dead_code)]
 mod words;
 
 use crate::proxy::Proxy;

@@ -9,12 +9,14 @@ use super::arguments::random_seed;
 use super::serve::{Signals, runtime};
 use super::{Failure, print};
 use crate::endpoint::plain;
-use crate::report::{self, console::Console};
+use crate::report::{
+    self,
+    console::{Console, Detail},
+};
 use crate::scenario::{Outcome, Scenario, Settings, run};
 use chenapan_core::Registry;
 use clap::{Args, Subcommand};
 use std::fs;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Subcommand)]
@@ -139,7 +141,7 @@ fn run_files(args: &Run, registry: &Registry) -> Result<(), Failure> {
             let text = match form.as_str() {
                 "junit" => report::junit::junit(&outcome),
                 "json" => report::json::json(&outcome),
-                "html" => report::html::html(&outcome),
+                "html" => report::html::html(&outcome).map_err(Failure::run)?,
                 _ => report::markdown::markdown(&outcome),
             };
             let file = numbered(file, number, scenarios.len());
@@ -178,10 +180,9 @@ fn run_one(scenario: &Scenario, args: &Run) -> Result<Outcome, Failure> {
         let phases = phases.join(", ");
         return Err(Failure::usage(format!("--only {name}: no such phase; there are {phases}")));
     }
-    let mut console =
-        Console::new(anstream::stderr(), std::io::stderr().is_terminal(), args.verbose);
+    let mut console = Console::stderr(if args.verbose { Detail::All } else { Detail::Failed });
     let outcome = interruptible(async { run(scenario, &settings, &mut console).await })?;
-    console.verdict(&outcome);
+    console.finish(&outcome);
     Ok(outcome)
 }
 
