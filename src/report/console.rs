@@ -56,7 +56,7 @@ impl<W: Write> Console<W> {
     }
 
     /// Writes the verdict.
-    pub(crate) fn finish(&mut self, outcome: &Outcome) {
+    pub(crate) fn verdict(&mut self, outcome: &Outcome) {
         if let Some(bar) = &self.live {
             bar.finish_and_clear();
         }
@@ -198,7 +198,7 @@ mod tests {
             console.progress(&PROGRESS);
             console.ended(phase);
         }
-        console.finish(outcome);
+        console.verdict(outcome);
     }
 
     const PROGRESS: Progress = Progress {
