@@ -15,7 +15,7 @@ use crate::report::{
 };
 use crate::scenario::{Outcome, Scenario, Settings, run};
 use chenapan_core::Registry;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -35,8 +35,12 @@ pub(super) enum Command {
         #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
         set: Vec<(String, String)>,
     },
-    /// Write a JSON Schema of scenario files, for editors
-    Schema,
+    /// Write a JSON Schema of scenario files, for editors, or of the report
+    Schema {
+        /// Of which
+        #[arg(default_value = "scenario")]
+        of: SchemaOf,
+    },
     /// Write a scenario to start from, with comments
     Init {
         /// Where to write it; standard output if not given
@@ -63,6 +67,12 @@ pub(super) enum Command {
         #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
         set: Vec<(String, String)>,
     },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaOf {
+    Scenario,
+    Report,
 }
 
 #[derive(Debug, Args)]
@@ -103,8 +113,11 @@ pub(super) fn scenario(command: &Command, registry: &Registry) -> Result<(), Fai
             }
             Ok(())
         }
-        Command::Schema => {
-            let schema = serde_json::to_string_pretty(&crate::doc::scenario_schema(registry));
+        Command::Schema { of } => {
+            let schema = serde_json::to_string_pretty(&match of {
+                SchemaOf::Scenario => crate::doc::scenario_schema(registry),
+                SchemaOf::Report => report::json::schema(),
+            });
             print(&(schema.map_err(Failure::run)? + "\n"))
         }
         Command::Init { file } => starter::write(file.as_deref()),
@@ -141,7 +154,7 @@ fn run_files(args: &Run, registry: &Registry) -> Result<(), Failure> {
             let text = match form.as_str() {
                 "junit" => report::junit::junit(&outcome),
                 "json" => report::json::json(&outcome),
-                "html" => report::html::html(&outcome).map_err(Failure::run)?,
+                "html" => report::html::html(&outcome),
                 _ => report::markdown::markdown(&outcome),
             };
             let file = numbered(file, number, scenarios.len());
@@ -182,7 +195,7 @@ fn run_one(scenario: &Scenario, args: &Run) -> Result<Outcome, Failure> {
     }
     let mut console = Console::stderr(if args.verbose { Detail::All } else { Detail::Failed });
     let outcome = interruptible(async { run(scenario, &settings, &mut console).await })?;
-    console.finish(&outcome);
+    console.verdict(&outcome);
     Ok(outcome)
 }
 

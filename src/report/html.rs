@@ -184,16 +184,6 @@ mod tests {
         assert!(!page.contains(['\0', '\x1b']), "{page}");
     }
 
-    #[test]
-    #[ignore = "writes a page to look at to the directory for temporary files"]
-    fn a_page_to_look_at() {
-        for (name, outcome) in [("failed", sample::long(20)), ("held", sample::held())] {
-            let file = std::env::temp_dir().join(format!("chenapan-report-{name}.html"));
-            std::fs::write(&file, html(&outcome)).unwrap();
-            println!("{}", file.display());
-        }
-    }
-
     /// Every element that begins also ends, in the right order.
     fn balanced(page: &str) {
         let mut open = Vec::new();
