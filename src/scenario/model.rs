@@ -307,7 +307,7 @@ fn own_name(key: &Key, cx: &Context<'_>) -> Result<(), Wrong> {
 fn proxy(key: &Key, node: &Node, cx: &Context<'_>) -> Result<ProxyPart, Wrong> {
     let mut fields = node.fields()?;
     let listen = fields.take("listen").map_or(&[][..], Node::items);
-    let listen = listen.iter().map(|node| address(node)).collect::<Result<Vec<Listen>, _>>()?;
+    let listen = listen.iter().map(address).collect::<Result<Vec<Listen>, _>>()?;
     let part = ProxyPart {
         name: key.name.clone(),
         listen: match listen.is_empty() {

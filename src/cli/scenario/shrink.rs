@@ -101,10 +101,9 @@ fn connections(
         for (phase, rules) in scenario.phases.iter_mut().zip(&rules) {
             phase.rules.clone_from(rules);
             let all = phase.rules.iter_mut().flatten();
-            all.for_each(|rule: &mut RuleText| match last {
-                Some(last) => rule.limit(last),
-                None => {}
-            });
+            if let Some(last) = last {
+                all.for_each(|rule: &mut RuleText| rule.limit(last));
+            }
         }
     };
     if rules.iter().flatten().flatten().next().is_none() {
