@@ -3,6 +3,7 @@
 mod case;
 mod checksum;
 mod delivery;
+mod differential;
 mod pieces;
 mod random;
 mod security;

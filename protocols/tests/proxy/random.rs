@@ -96,7 +96,7 @@ fn binary() -> BoxedStrategy<v2::Header> {
         .boxed()
 }
 
-fn header() -> BoxedStrategy<Header> {
+pub(crate) fn header() -> BoxedStrategy<Header> {
     prop_oneof![line().prop_map(Header::V1), binary().prop_map(Header::V2)].boxed()
 }
 
@@ -121,14 +121,14 @@ fn profile() -> BoxedStrategy<Profile> {
         .boxed()
 }
 
-fn packed(header: &Header) -> BytesMut {
+pub(crate) fn packed(header: &Header) -> BytesMut {
     let mut bytes = BytesMut::new();
     proxy::pack(header, &mut bytes).unwrap();
     bytes
 }
 
 /// Bytes that look like a header: a case or a packed one, with a few bytes changed.
-fn damaged() -> BoxedStrategy<Vec<u8>> {
+pub(crate) fn damaged() -> BoxedStrategy<Vec<u8>> {
     let cases: Vec<_> =
         catalogue().map(crate::case::Case::delivered).filter(|bytes| bytes.len() < 600).collect();
     let start = prop_oneof![select(cases), header().prop_map(|header| packed(&header).to_vec())];
@@ -146,7 +146,7 @@ fn damaged() -> BoxedStrategy<Vec<u8>> {
 }
 
 /// A whole header whose block is small numbers: types and lengths often meet by chance.
-fn block() -> BoxedStrategy<Vec<u8>> {
+pub(crate) fn block() -> BoxedStrategy<Vec<u8>> {
     (0x20_u8..0x22, 0x00_u8..0x34, vec(0x00_u8..0x40, 0..300))
         .prop_map(|(command, family, block)| {
             let length = (block.len() as u16).to_be_bytes();
