@@ -27,12 +27,12 @@ pub struct Profile {
     /// The longest header of version 2, counted from its first byte: 4,096. The standard's own
     /// limit is 65,551.
     pub limit: usize,
-    /// A header that arrives in pieces. Accepted: tolerance is recommended [2], though [2.2] says
+    /// A header that arrives in pieces. Accepted: tolerance is recommended \[2\], though [2.2] says
     /// that partial headers must be rejected. Refusing means: `unpack` must be shown a whole
     /// header at once.
     pub fragments: Tolerance,
     /// How long a sender may take for its whole header: 5 s; less than 3 s is too short for a
-    /// retransmission [2]. The codec has no clock: this is for whoever reads.
+    /// retransmission \[2\]. The codec has no clock: this is for whoever reads.
     pub deadline: Duration,
 }
 
