@@ -72,7 +72,7 @@ fn where_the_python_library_answers_differently_there_is_a_reason() {
         match explain(input, &ours, theirs) {
             Explained::Same if right => same += 1,
             Explained::By(classes) if right => {
-                classes.into_iter().for_each(|class| counts[class] += 1)
+                classes.into_iter().for_each(|class| counts[class] += 1);
             }
             _ => unexplained.push((input, ours, theirs)),
         }
