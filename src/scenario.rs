@@ -3,12 +3,16 @@
 //! A scenario is a YAML file ([`Scenario::read`]) and its run ([`run`]) is a verdict ([`Outcome`]).
 
 mod expect;
+mod facts;
 mod load;
 mod model;
 mod outcome;
 mod process;
+mod read;
 mod rules;
 mod runner;
+mod subjects;
+mod traffic;
 mod watch;
 mod yaml;
 
@@ -37,6 +41,6 @@ impl Scenario {
     ) -> Result<Self, String> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| format!("{}: {}", path.display(), crate::endpoint::plain(&error)))?;
-        model::read(path, text, registry, set)
+        read::read(path, text, registry, set)
     }
 }

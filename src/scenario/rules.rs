@@ -2,7 +2,7 @@
 //!
 //! It makes rules anew for each time they are needed, so that their counters start at 0.
 
-use super::model::{Context, index};
+use super::read::{Context, index};
 use super::yaml::{Kind, Node, Wrong};
 use crate::notation;
 use crate::rule::{Defaults, Rule, RuleError, Rules};

@@ -1,0 +1,367 @@
+//! From files to a scenario: variables, parts, phases; what is wrong is told with its place.
+//!
+//! It starts nothing, and opens no file but those that are included.
+
+use super::expect::{Bound, Comparison};
+use super::model::{Phase, ProxyPart, Ready, Scenario, Service, Until};
+use super::rules::{self, Protocol, Ramp};
+use super::subjects::{Subjects, expectations};
+use super::traffic;
+use super::yaml::{self, Key, Kind, Node, Wrong};
+use crate::endpoint::{Host, Listen};
+use chenapan_core::{Form, Pattern, Registry, Value, nearest};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::time::Duration;
+
+/// Everything that reading needs.
+pub(super) struct Context<'a> {
+    pub(super) registry: &'a Registry,
+    pub(super) values: BTreeMap<String, String>,
+    pub(super) proxies: Vec<String>,
+    services: Vec<String>,
+}
+
+/// Where a proxy listens that does not say so: a port from the system.
+const LOOPBACK: Listen =
+    Listen::Tcp { host: Some(Host::Address(IpAddr::V4(Ipv4Addr::LOCALHOST))), port: 0 };
+
+/// How many files may be included, and how many phases there may be.
+const MOST_FILES: usize = 32;
+const MOST_PHASES: usize = 1_000;
+
+/// Reads a scenario; `set` are values from outside for its variables.
+pub(super) fn read(
+    path: &Path,
+    text: String,
+    registry: &Registry,
+    set: &[(String, String)],
+) -> Result<Scenario, String> {
+    let mut files = Vec::new();
+    gather(path, text, &mut files)?;
+    let shown = |wrong: Wrong| wrong.to_string();
+    let mut cx =
+        Context { registry, values: BTreeMap::new(), proxies: Vec::new(), services: Vec::new() };
+    for root in &files {
+        variables(root, &mut cx.values).map_err(shown)?;
+    }
+    for (name, value) in set {
+        if !cx.values.contains_key(name) {
+            let known: Vec<_> = cx.values.keys().map(String::as_str).collect();
+            return Err(match known.as_slice() {
+                [] => format!("--set {name}: {} has no variables (vars)", path.display()),
+                known => format!("--set {name}: no such variable; known are {}", known.join(", ")),
+            });
+        }
+        cx.values.insert(name.clone(), value.clone());
+    }
+    let mut scenario = Scenario {
+        name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        file: path.to_owned(),
+        seed: None,
+        proxies: Vec::new(),
+        services: Vec::new(),
+        phases: Vec::new(),
+    };
+    for root in &mut files {
+        root.fill(&cx.values);
+        parts(root, &mut scenario, &mut cx).map_err(shown)?;
+    }
+    for root in &files {
+        phases(root, &mut scenario, &cx).map_err(shown)?;
+    }
+    let main = files.last().map(|root| &root.place);
+    if scenario.phases.is_empty()
+        && let Some(place) = main
+    {
+        let help = "add phases: with at least one {name: ..., run: ...}";
+        return Err(place.wrong("a scenario without phases does nothing").help(help).to_string());
+    }
+    Ok(scenario)
+}
+
+/// Reads a file and those that it includes, which come before it.
+fn gather(path: &Path, text: String, files: &mut Vec<Node>) -> Result<(), String> {
+    if files.len() >= MOST_FILES {
+        return Err(format!("{}: more than {MOST_FILES} files are included", path.display()));
+    }
+    let root = yaml::parse(path, text).map_err(|wrong| wrong.to_string())?;
+    let mut fields = root.fields().map_err(|wrong| wrong.to_string())?;
+    for node in fields.take("include").map_or(&[][..], Node::items) {
+        let name = node.text().map_err(|wrong| wrong.to_string())?;
+        let file = path.parent().unwrap_or(Path::new("")).join(name);
+        let known = files.iter().any(|root| root.place.file() == file) || file == path;
+        if known {
+            return Err(node.place.wrong("this file is included already").to_string());
+        }
+        let text = std::fs::read_to_string(&file).map_err(|error| {
+            let error = crate::endpoint::plain(&error);
+            node.place.wrong(format!("{}: {error}", file.display())).to_string()
+        })?;
+        gather(&file, text, files)?;
+    }
+    files.push(root);
+    Ok(())
+}
+
+fn variables(root: &Node, values: &mut BTreeMap<String, String>) -> Result<(), Wrong> {
+    let mut fields = root.fields()?;
+    let Some(vars) = fields.take("vars") else { return Ok(()) };
+    for (key, value) in vars.entries()? {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+        if key.name.is_empty() || !key.name.chars().all(plain) {
+            return Err(key.place.wrong("a variable's name has letters, digits, - and _ only"));
+        }
+        values.insert(key.name.clone(), value.text()?.to_owned());
+    }
+    Ok(())
+}
+
+/// All but the phases.
+fn parts(root: &Node, scenario: &mut Scenario, cx: &mut Context<'_>) -> Result<(), Wrong> {
+    let mut fields = root.fields()?;
+    for name in ["include", "vars", "phases"] {
+        let _ = fields.take(name);
+    }
+    if let Some(name) = fields.take("name") {
+        scenario.name = name.text()?.to_owned();
+    }
+    if let Some(seed) = fields.take("seed") {
+        scenario.seed = Some(seed.count()?);
+    }
+    for (key, node) in fields.take("proxies").map_or(Ok(&[][..]), Node::entries)? {
+        own_name(key, cx)?;
+        scenario.proxies.push(proxy(key, node, cx)?);
+        cx.proxies.push(key.name.clone());
+    }
+    for (key, node) in fields.take("services").map_or(Ok(&[][..]), Node::entries)? {
+        own_name(key, cx)?;
+        scenario.services.push(service(key, node)?);
+        cx.services.push(key.name.clone());
+    }
+    fields.end()
+}
+
+fn own_name(key: &Key, cx: &Context<'_>) -> Result<(), Wrong> {
+    if cx.proxies.contains(&key.name) || cx.services.contains(&key.name) {
+        return Err(key.place.wrong(format!("{:?} is a proxy or a service already", key.name)));
+    }
+    if ["load", "exit", "time", "output", "errors"].contains(&key.name.as_str()) {
+        return Err(key.place.wrong(format!("{:?} is a subject of expectations", key.name)));
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if key.name.is_empty() || !key.name.chars().all(plain) {
+        return Err(key.place.wrong("a name has letters, digits, - and _ only"));
+    }
+    Ok(())
+}
+
+fn proxy(key: &Key, node: &Node, cx: &Context<'_>) -> Result<ProxyPart, Wrong> {
+    let mut fields = node.fields()?;
+    let listen = fields.take("listen").map_or(&[][..], Node::items);
+    let listen = listen.iter().map(address).collect::<Result<Vec<Listen>, _>>()?;
+    let part = ProxyPart {
+        name: key.name.clone(),
+        listen: match listen.is_empty() {
+            true => vec![LOOPBACK],
+            false => listen,
+        },
+        backend: address(fields.need("backend")?)?,
+        protocol: match fields.take("protocol") {
+            Some(node) => rules::protocol(node, cx)?,
+            None => Protocol::default(),
+        },
+        buffer: match fields.take("buffer").map(|node| node.form(Form::Size)).transpose()? {
+            Some(Value::Size(size)) => usize::try_from(size.0).unwrap_or(usize::MAX).max(1_024),
+            _ => 64 * 1_024,
+        },
+    };
+    fields.end()?;
+    Ok(part)
+}
+
+fn address<T: std::str::FromStr<Err: std::fmt::Display>>(node: &Node) -> Result<T, Wrong> {
+    node.text()?.parse().map_err(|error: T::Err| node.place.wrong(error.to_string()))
+}
+
+fn service(key: &Key, node: &Node) -> Result<Service, Wrong> {
+    let mut fields = node.fields()?;
+    let run = fields.need("run")?.text()?.to_owned();
+    let env = env(fields.take("env"))?;
+    let (mut ready, mut within) = (Ready::Started, Duration::from_secs(10));
+    if let Some(node) = fields.take("ready") {
+        let mut fields = node.fields()?;
+        if let Some(tcp) = fields.take("tcp") {
+            ready = Ready::Tcp(address(tcp)?);
+        }
+        if let Some(output) = fields.take("output") {
+            ready = Ready::Output(pattern(output)?);
+        }
+        if let Some(node) = fields.take("within") {
+            within = node.time()?;
+        }
+        fields.end()?;
+    }
+    fields.end()?;
+    Ok(Service { name: key.name.clone(), run, env, ready, within })
+}
+
+fn env(node: Option<&Node>) -> Result<BTreeMap<String, String>, Wrong> {
+    let entries = node.map_or(Ok(&[][..]), Node::entries)?;
+    entries.iter().map(|(key, value)| Ok((key.name.clone(), value.text()?.to_owned()))).collect()
+}
+
+fn pattern(node: &Node) -> Result<Pattern, Wrong> {
+    match node.form(Form::Pattern)? {
+        Value::Pattern(pattern) => Ok(pattern),
+        _ => Err(node.place.wrong("expected a pattern")),
+    }
+}
+
+fn phases(root: &Node, scenario: &mut Scenario, cx: &Context<'_>) -> Result<(), Wrong> {
+    let mut fields = root.fields()?;
+    let Some(list) = fields.take("phases") else { return Ok(()) };
+    for node in list.items() {
+        for (suffix, node) in unfold(node)? {
+            if scenario.phases.len() >= MOST_PHASES {
+                return Err(node.place.wrong(format!("there are more than {MOST_PHASES} phases")));
+            }
+            let number = scenario.phases.len() + 1;
+            scenario.phases.push(phase(&node, number, &suffix, cx)?);
+        }
+    }
+    Ok(())
+}
+
+/// A phase for every combination of values in its matrix.
+fn unfold(node: &Node) -> Result<Vec<(String, Node)>, Wrong> {
+    let mut fields = node.fields()?;
+    let Some(matrix) = fields.take("matrix") else {
+        return Ok(vec![(String::new(), node.clone())]);
+    };
+    let mut combinations = vec![BTreeMap::new()];
+    for (key, values) in matrix.entries()? {
+        if values.items().is_empty() {
+            return Err(values.place.wrong("expected a list of values"));
+        }
+        let mut longer = Vec::new();
+        for known in &combinations {
+            for value in values.items() {
+                let mut more = known.clone();
+                more.insert(key.name.clone(), value.text()?.to_owned());
+                longer.push(more);
+            }
+        }
+        if longer.len() > MOST_PHASES {
+            return Err(matrix.place.wrong(format!("there are more than {MOST_PHASES} phases")));
+        }
+        combinations = longer;
+    }
+    let unfolded = combinations.into_iter().map(|values| {
+        let parts: Vec<_> = values.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut node = node.clone();
+        if let Kind::Map(entries) = &mut node.kind {
+            entries.retain(|(key, _)| key.name != "matrix");
+        }
+        node.fill(&values);
+        (format!(" ({})", parts.join(", ")), node)
+    });
+    Ok(unfolded.collect())
+}
+
+fn phase(node: &Node, number: usize, suffix: &str, cx: &Context<'_>) -> Result<Phase, Wrong> {
+    let mut fields = node.fields()?;
+    let name = match fields.take("name") {
+        Some(name) => name.text()?.to_owned(),
+        None => format!("phase {number}"),
+    };
+    let proxies = &cx.proxies;
+    let repeat = fields.take("repeat").map_or(Ok(1), |node| match node.count()? {
+        0 => Err(node.place.wrong("expected at least 1")),
+        times => Ok(times),
+    })?;
+    let rules = rules::of_proxies(fields.take("rules"), proxies, cx)?;
+    let ramps = fields.take("ramp").map_or(&[][..], Node::items);
+    let ramps = ramps.iter().map(|node| rules::ramp(node, proxies, &rules));
+    let ramps: Vec<Ramp> = ramps.collect::<Result<_, _>>()?;
+    let mut schedule = Vec::new();
+    for node in fields.take("schedule").map_or(&[][..], Node::items) {
+        let mut fields = node.fields()?;
+        let at = fields.need("at")?.time()?;
+        schedule.push((at, rules::of_proxies(fields.take("rules"), proxies, cx)?));
+        fields.end()?;
+    }
+    schedule.sort_by_key(|(at, _)| *at);
+    if !ramps.is_empty() && !schedule.is_empty() {
+        let wrong = "a phase has either a ramp or a schedule: both change the same rules";
+        return Err(node.place.wrong(wrong));
+    }
+    let run = fields.take("run").map(|node| node.text().map(str::to_owned)).transpose()?;
+    let load = fields.take("load").map(|node| traffic::load(node, proxies, cx)).transpose()?;
+    let subjects =
+        Subjects { proxies, services: &cx.services, run: run.is_some(), load: load.is_some() };
+    let until = fields.take("until").map(|node| until(node, &subjects)).transpose()?;
+    let expect = expectations(fields.take("expect"), &subjects)?;
+    let phase = Phase {
+        name: name + suffix,
+        repeat,
+        rules,
+        ramps,
+        schedule,
+        env: env(fields.take("env"))?,
+        timeout: fields.take("timeout").map_or(Ok(Duration::from_secs(60)), Node::time)?,
+        idle: fields.take("idle").map_or(Ok(false), Node::flag)?,
+        run,
+        load,
+        until,
+        expect,
+    };
+    let nothing = phase.run.is_none() && phase.load.is_none() && phase.until.is_none();
+    fields.end()?;
+    if nothing {
+        let help = "add run, load or until";
+        return Err(node.place.wrong("a phase that does nothing ends at once").help(help));
+    }
+    Ok(phase)
+}
+
+fn until(node: &Node, subjects: &Subjects<'_>) -> Result<Until, Wrong> {
+    let mut within = None;
+    let mut time = None;
+    let mut counts = Vec::new();
+    for (key, value) in node.entries()? {
+        match key.name.as_str() {
+            "within" => within = Some(value.time()?),
+            "time" => time = Some(value.time()?),
+            _ => {
+                let mut expectation = subjects.read(key, value)?;
+                // A count that is reached stays reached.
+                if let Bound::Compare(comparison, _) = &mut expectation.bound
+                    && *comparison == Comparison::Equal
+                {
+                    *comparison = Comparison::AtLeast;
+                }
+                counts.push(expectation);
+            }
+        }
+    }
+    match (time, within) {
+        (Some(time), None) if counts.is_empty() => Ok(Until::Time(time)),
+        (None, Some(within)) if !counts.is_empty() => Ok(Until::Counts(counts, within)),
+        (None, None) => Err(node.place.wrong("an end needs a bound").help("add within: 30s")),
+        _ => Err(node.place.wrong("expected either time, or counts with within")),
+    }
+}
+
+/// Which proxy is meant.
+pub(super) fn index(node: &Node, proxies: &[String]) -> Result<usize, Wrong> {
+    let name = node.text()?;
+    proxies.iter().position(|known| known == name).ok_or_else(|| {
+        let wrong = node.place.wrong(format!("no proxy is called {name:?}"));
+        match nearest(name, proxies.iter().map(String::as_str)) {
+            Some(near) => wrong.help(format!("did you mean {near:?}?")),
+            None => wrong.help(format!("there are {}", proxies.join(", "))),
+        }
+    })
+}

@@ -1,0 +1,114 @@
+//! What expectations may be about.
+//!
+//! It knows the names; `facts` knows the values.
+
+use super::expect::{Bound, Expectation};
+use super::yaml::{Key, Node, Wrong};
+use chenapan_core::nearest;
+
+/// What expectations may be about.
+pub(super) struct Subjects<'a> {
+    pub(super) proxies: &'a [String],
+    pub(super) services: &'a [String],
+    /// Whether there is a command.
+    pub(super) run: bool,
+    /// Whether there is a load.
+    pub(super) load: bool,
+}
+
+/// The counters of a proxy that have a name of their own.
+const COUNTERS: [&str; 16] = [
+    "accepted",
+    "connections",
+    "open",
+    "closed-by-source",
+    "closed-by-backend",
+    "closed-by-proxy",
+    "reset-by-source",
+    "reset-by-backend",
+    "reset-by-proxy",
+    "unreachable",
+    "unparsed",
+    "bytes-upstream",
+    "bytes-downstream",
+    "received-upstream",
+    "received-downstream",
+    "faults",
+];
+
+/// What a load tells.
+const LOAD: [&str; 14] = [
+    "started", "ok", "failed", "errors", "timeouts", "wrong", "bytes", "rate", "mean", "p50",
+    "p90", "p99", "p99.9", "max",
+];
+
+pub(super) fn expectations(
+    node: Option<&Node>,
+    subjects: &Subjects<'_>,
+) -> Result<Vec<Expectation>, Wrong> {
+    let entries = node.map_or(Ok(&[][..]), Node::entries)?;
+    entries.iter().map(|(key, value)| subjects.read(key, value)).collect()
+}
+
+impl Subjects<'_> {
+    pub(super) fn read(&self, key: &Key, value: &Node) -> Result<Expectation, Wrong> {
+        let text = self.check(key)?;
+        let bound = Bound::read(value.text()?, text).map_err(|wrong| value.place.wrong(wrong))?;
+        Ok(Expectation { subject: key.name.clone(), bound })
+    }
+
+    /// Whether the subject exists; whether it is a text.
+    fn check(&self, key: &Key) -> Result<bool, Wrong> {
+        let name = key.name.as_str();
+        match name {
+            "exit" | "time" | "output" | "errors" if !self.run => {
+                let wrong = format!("{name} is that of a command, and this phase runs none");
+                return Err(key.place.wrong(wrong).help("add run: COMMAND"));
+            }
+            "exit" | "time" => return Ok(false),
+            "output" | "errors" => return Ok(true),
+            "connections" | "faults" => return Ok(false),
+            _ => {}
+        }
+        let (owner, rest) = name.split_once('.').unwrap_or((name, ""));
+        if owner == "load" {
+            if !self.load {
+                return Err(key.place.wrong("this phase makes no load").help("add load: {...}"));
+            }
+            return self.one_of(key, rest, &LOAD).map(|()| false);
+        }
+        if self.services.iter().any(|known| known == owner) {
+            return self.one_of(key, rest, &["output", "errors"]).map(|()| true);
+        }
+        if !self.proxies.iter().any(|known| known == owner) {
+            let wrong = key.place.wrong(format!("{name:?} is nothing that can be expected"));
+            let subjects =
+                ["exit", "time", "output", "errors", "connections", "faults", "load.p99"];
+            let proxies = self.proxies.iter().map(|name| format!("{name}.accepted"));
+            let known: Vec<_> = subjects.map(str::to_owned).into_iter().chain(proxies).collect();
+            return Err(match nearest(owner, self.proxies.iter().map(String::as_str)) {
+                Some(near) => wrong.help(format!("did you mean \"{near}.{rest}\"?")),
+                None => wrong.help(format!("such as {}", known.join(", "))),
+            });
+        }
+        if rest
+            .strip_prefix("faults.")
+            .or(rest.strip_prefix("met."))
+            .is_some_and(|rule| !rule.is_empty())
+        {
+            return Ok(false);
+        }
+        self.one_of(key, rest, &COUNTERS).map(|()| false)
+    }
+
+    fn one_of(&self, key: &Key, name: &str, known: &[&'static str]) -> Result<(), Wrong> {
+        if known.contains(&name) {
+            return Ok(());
+        }
+        let wrong = key.place.wrong(format!("{:?} is not counted", key.name));
+        Err(match nearest(name, known.iter().copied()) {
+            Some(near) => wrong.help(format!("did you mean {near:?}?")),
+            None => wrong.help(format!("known are {}", known.join(", "))),
+        })
+    }
+}

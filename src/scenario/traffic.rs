@@ -1,0 +1,136 @@
+//! A load as a scenario writes it.
+//!
+//! It makes no traffic; `load` does.
+
+use super::model::{Load, Receive, Verify};
+use super::read::{Context, index};
+use super::rules;
+use super::yaml::{Kind, Node, Wrong};
+use bytes::Bytes;
+use chenapan_core::{Form, Value};
+use std::time::Duration;
+
+pub(super) fn load(node: &Node, proxies: &[String], cx: &Context<'_>) -> Result<Load, Wrong> {
+    let mut fields = node.fields()?;
+    let to = match (fields.take("to"), proxies) {
+        (Some(node), _) => index(node, proxies)?,
+        (None, [_]) => 0,
+        (None, _) => return Err(fields.place.wrong("\"to\" is missing: which proxy?")),
+    };
+    let connections = fields.take("connections").map(Node::count).transpose()?;
+    let duration = fields.take("duration").map(Node::time).transpose()?;
+    if connections.is_none() && duration.is_none() {
+        let help = "add connections: 100, or duration: 10s";
+        return Err(fields.place.wrong("a load needs an end").help(help));
+    }
+    let rate = fields.take("rate").map(rate).transpose()?;
+    let http = fields.take("http").map(http).transpose()?;
+    let mut send = match fields.take("send").map(|node| node.form(Form::Bytes)).transpose()? {
+        Some(Value::Bytes(bytes)) => bytes,
+        _ => Bytes::new(),
+    };
+    let header = fields.take("header").map(|node| rules::protocol(node, cx)).transpose()?;
+    let receive = match fields.take("receive") {
+        None => Receive::Close,
+        Some(node) => match node.text()? {
+            "close" => Receive::Close,
+            "line" => Receive::Line,
+            "nothing" => Receive::Nothing,
+            _ => match node.form(Form::Size) {
+                Ok(Value::Size(size)) => {
+                    Receive::Bytes(usize::try_from(size.0).unwrap_or(usize::MAX))
+                }
+                _ => {
+                    let wrong = "expected close, line, nothing or a number of bytes";
+                    return Err(node.place.wrong(wrong));
+                }
+            },
+        },
+    };
+    let verify = match fields.take("verify") {
+        None if http.is_some() => Verify::Status(http.as_ref().map_or(200, |(_, status)| *status)),
+        None => Verify::Any,
+        Some(node) => match node.text()? {
+            "none" => Verify::Nothing,
+            "any" => Verify::Any,
+            "echo" => Verify::Echo,
+            text if text.starts_with('~') => {
+                let pattern = Form::Pattern.parse(text[1..].trim());
+                match pattern.map_err(|wrong| node.place.wrong(wrong))? {
+                    Value::Pattern(pattern) => Verify::Matches(pattern),
+                    _ => Verify::Any,
+                }
+            }
+            _ => return Err(node.place.wrong("expected none, any, echo or ~ PATTERN")),
+        },
+    };
+    if let Some((request, _)) = http {
+        if !send.is_empty() {
+            return Err(fields.place.wrong("expected either http or send"));
+        }
+        send = request;
+    }
+    let concurrency = fields.take("concurrency").map(Node::count).transpose()?;
+    let load = Load {
+        to,
+        exchanges: connections,
+        duration: duration.unwrap_or(Duration::MAX),
+        rate,
+        concurrency: usize::try_from(concurrency.unwrap_or(match rate {
+            Some(_) => 10_000,
+            None => 1,
+        }))
+        .unwrap_or(usize::MAX)
+        .clamp(1, 100_000),
+        header,
+        send,
+        receive,
+        verify,
+        timeout: fields.take("timeout").map_or(Ok(Duration::from_secs(10)), Node::time)?,
+    };
+    fields.end()?;
+    Ok(load)
+}
+
+/// A request, and the status that its answer must have.
+fn http(node: &Node) -> Result<(Bytes, u16), Wrong> {
+    if let Kind::Text(path) = &node.kind {
+        return Ok((request("GET", path, "chenapan"), 200));
+    }
+    let mut fields = node.fields()?;
+    let text = |node: Option<&Node>, default: &str| -> Result<String, Wrong> {
+        let text = node.map_or(Ok(default), Node::text)?;
+        match node {
+            Some(node) if text.contains(['\r', '\n', ' ']) || text.is_empty() => {
+                Err(node.place.wrong("expected a word without spaces"))
+            }
+            _ => Ok(text.to_owned()),
+        }
+    };
+    let method = text(fields.take("method"), "GET")?;
+    let path = text(fields.take("path"), "/")?;
+    let host = text(fields.take("host"), "chenapan")?;
+    let status = match fields.take("status") {
+        None => 200,
+        Some(node) => match u16::try_from(node.count()?) {
+            Ok(status @ 100..=599) => status,
+            _ => return Err(node.place.wrong("expected a status from 100 to 599")),
+        },
+    };
+    fields.end()?;
+    Ok((request(&method, &path, &host), status))
+}
+
+fn request(method: &str, path: &str, host: &str) -> Bytes {
+    format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").into()
+}
+
+/// So many a second.
+fn rate(node: &Node) -> Result<f64, Wrong> {
+    let text = node.text()?;
+    let number = text.strip_suffix("/s").map(|number| number.trim().parse::<f64>());
+    match number {
+        Some(Ok(rate)) if rate > 0.0 && rate <= 1e6 => Ok(rate),
+        _ => Err(node.place.wrong("expected a rate such as 10/s, at most 1000000/s")),
+    }
+}
