@@ -239,7 +239,11 @@ fn mistakes_are_shown_where_they_are() {
             "did you mean \"sleep\"?",
         ),
         ("phases: [{run: x, rules: [{delay: {sleep: soon}}]}]", "expected a time", "sleep: soon"),
-        ("phases: [{run: x, expect: {exti: 0}}]", "nothing that can be expected", "such as exit"),
+        (
+            "phases: [{run: x, expect: {exti: 0}}]",
+            "nothing that can be expected",
+            "did you mean \"exit\"?",
+        ),
         (
             "phases: [{run: x, expect: {web.acepted: 0}}]",
             "is not counted",

@@ -82,13 +82,18 @@ impl Subjects<'_> {
         }
         if !self.proxies.iter().any(|known| known == owner) {
             let wrong = key.place.wrong(format!("{name:?} is nothing that can be expected"));
-            let subjects =
-                ["exit", "time", "output", "errors", "connections", "faults", "load.p99"];
-            let proxies = self.proxies.iter().map(|name| format!("{name}.accepted"));
-            let known: Vec<_> = subjects.map(str::to_owned).into_iter().chain(proxies).collect();
-            return Err(match nearest(owner, self.proxies.iter().map(String::as_str)) {
+            let plain = ["exit", "time", "output", "errors", "connections", "faults"];
+            let owners = self.proxies.iter().chain(self.services).map(String::as_str);
+            let near = nearest(owner, plain.into_iter().chain(["load"]).chain(owners));
+            return Err(match near {
+                Some(near) if rest.is_empty() => wrong.help(format!("did you mean {near:?}?")),
                 Some(near) => wrong.help(format!("did you mean \"{near}.{rest}\"?")),
-                None => wrong.help(format!("such as {}", known.join(", "))),
+                None => {
+                    let known: Vec<_> = plain.into_iter().chain(["load.p99"]).collect();
+                    let proxies: String =
+                        self.proxies.iter().map(|name| format!(", {name}.accepted")).collect();
+                    wrong.help(format!("such as {}{proxies}", known.join(", ")))
+                }
             });
         }
         if rest
