@@ -242,6 +242,8 @@ fn run_puts_a_proxy_around_a_command_and_ends_as_it_does() {
     let past = around(&["delay", "--", "true"]);
     assert_eq!(past.status.code(), Some(1));
     assert!(text(&past.stderr).contains("no traffic went through the proxy"));
+    let ended = around(&["--", "sh", "-c", "kill -TERM $PPID; exec sleep 300"]);
+    assert_eq!(ended.status.code(), Some(1), "{}", text(&ended.stderr));
     let missing = around(&["--", "/no/such/program"]);
     assert_eq!(missing.status.code(), Some(3));
 }

@@ -9,6 +9,7 @@ use crate::proxy::{Config, Limits, Proxy};
 use crate::report;
 use chenapan_core::Registry;
 use clap::{ArgMatches, Args};
+use rustix::process::{Pid, Signal, kill_process};
 use std::io::Write;
 use std::process::{ExitCode, ExitStatus};
 use std::sync::Arc;
@@ -120,8 +121,13 @@ async fn command(
     loop {
         tokio::select! {
             status = child.wait() => return status.map_err(Failure::run),
-            // The command gets them too, and decides.
-            () = signals.next() => {}
+            // The command decides what becomes of it.
+            () = signals.next() => {
+                let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+                if let Some(pid) = pid {
+                    let _ = kill_process(pid, Signal::TERM);
+                }
+            }
         }
     }
 }
