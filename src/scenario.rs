@@ -24,6 +24,7 @@ pub use model::{Load, Phase, ProxyPart, Ready, Receive, Scenario, Service, Until
 pub use outcome::{
     Check, CommandOutcome, Latency, LoadOutcome, Outcome, PhaseOutcome, RuleOutcome, Sample,
 };
+pub(crate) use process::adopt;
 pub use rules::{Protocol, Ramp, RuleText};
 pub use runner::{RunError, Settings, run};
 pub use watch::{Progress, Watcher};
@@ -39,8 +40,7 @@ impl Scenario {
         registry: &Registry,
         set: &[(String, String)],
     ) -> Result<Self, String> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| format!("{}: {}", path.display(), crate::endpoint::plain(&error)))?;
+        let text = yaml::load(path).map_err(|error| format!("{}: {error}", path.display()))?;
         read::read(path, text, registry, set)
     }
 }

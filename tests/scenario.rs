@@ -186,7 +186,9 @@ fn a_command_that_takes_too_long_is_ended() {
     let (outcome, _) =
         outcome_of("phases: [{run: \"sleep 300; true\", timeout: 100ms, expect: {exit: 0}}]\n");
     assert!(!outcome.held && start.elapsed() < Duration::from_secs(60));
-    assert_eq!(checks(&outcome.phases[0]), ["! exit 0 \"no exit code\""]);
+    let found = checks(&outcome.phases[0]);
+    assert_eq!(found[0], "! exit 0 \"no exit code\"");
+    assert!(found[1].starts_with("! command to end by itself still running after"), "{found:?}");
 }
 
 #[test]
@@ -296,4 +298,105 @@ fn variables_come_from_the_file_and_from_outside_and_files_include_others() {
     let circle = write("circle.yaml", "include: circle.yaml\nphases: [{run: x}]\n");
     let wrong = Scenario::read(&circle, &registry, &[]).map(|_| ()).unwrap_err();
     assert!(wrong.contains("included already"), "{wrong}");
+}
+
+#[test]
+fn phases_end_at_their_bound_whatever_still_goes_on() {
+    let start = Instant::now();
+    let (outcome, _) = outcome_of(
+        "phases:\n  - {name: a, run: sleep 300, until: {time: 100ms}, expect: {exit: 0}}\n  \
+         - {name: b, run: sleep 300, until: {connections: 1, within: 100ms}}\n",
+    );
+    assert!(start.elapsed() < Duration::from_secs(60));
+    assert!(outcome.phases.iter().all(|phase| !phase.held));
+    assert!(checks(&outcome.phases[1]).iter().any(|check| check.starts_with("! command to end")));
+}
+
+#[test]
+fn commands_that_fail_and_services_that_die_fail_their_phase() {
+    let (outcome, _) =
+        outcome_of("phases: [{run: exit 7}, {run: kill -9 $$, expect: {exit: 137}}]\n");
+    assert_eq!(checks(&outcome.phases[0]), ["! exit 0 (unless expected otherwise) 7"]);
+    assert!(outcome.phases[1].held);
+    let start = Instant::now();
+    let (outcome, _) =
+        outcome_of("services: {app: {run: sleep 0.2; exit 4}}\nphases: [{until: {time: 300s}}]\n");
+    assert!(start.elapsed() < Duration::from_secs(60));
+    assert_eq!(checks(&outcome.phases[0]), ["! service app to run on exit code 4"]);
+    assert_eq!(outcome.stopped.as_deref(), Some("service app has ended (exit code 4)"));
+}
+
+#[test]
+fn a_service_has_time_to_end_by_itself_with_its_children() {
+    let folder = TempDir::new().unwrap();
+    let mark = folder.path().join("mark");
+    let text = format!(
+        "services:\n  app:\n    run: |\n      sh -c 'trap \"sleep 0.3; echo done >{0}; exit\" TERM; echo up; while :; do sleep 0.05; done' & wait\n    \
+         ready: {{output: up}}\nphases: [{{run: \"true\"}}]\n",
+        mark.display()
+    );
+    assert!(outcome_of(&text).0.held);
+    assert_eq!(std::fs::read_to_string(&mark).unwrap(), "done\n");
+}
+
+#[test]
+fn what_a_load_with_a_rate_could_not_start_is_missed() {
+    let backend = Backend::start(|stream| {
+        std::thread::sleep(Duration::from_millis(400));
+        drop(stream);
+    });
+    let text = format!(
+        "proxies: {{web: {{backend: \"{}\"}}}}\nphases:\n  \
+         - load: {{duration: 500ms, rate: 20/s, concurrency: 1, verify: none}}\n    \
+           expect: {{load.missed: \">= 1\", load.started: 1..3}}\n",
+        backend.address
+    );
+    let (outcome, _) = outcome_of(&text);
+    assert!(outcome.held, "{:?}", checks(&outcome.phases[0]));
+    let load = outcome.phases[0].load.as_ref().unwrap();
+    assert_eq!(load.started + load.missed, 10);
+}
+
+#[test]
+fn mistakes_that_would_pass_in_silence_are_refused() {
+    let cases = [
+        ("phases: [{run: x, expect: {exit: != 0}}]", "a word that begins with !"),
+        ("phases: [{run: x, rules: [duplicate-header]}]", "cuts none there"),
+        (
+            "phases: [{run: x, rules: [delay], expect: {web.faults.dealy: 0}}]",
+            "did you mean \"delay\"?",
+        ),
+        ("phases: [{run: x, until: {exit: 0, within: 1s}}]", "is waited for anyway"),
+        ("phases: [{run: x, repeat: 18446744073709551615}]", "expected at most 10000"),
+        ("phases: [{load: {to: web, duration: 1s, rate: 1e-300/s}}]", "from 0.001/s"),
+        ("phases: [{run: x, matrix: {a: [1, 2], v: [1]}}]", "a variable is called \"v\", too"),
+    ];
+    for (text, expected) in cases {
+        let whole = format!("vars: {{v: 1}}\nproxies: {{web: {{backend: 127.0.0.1:9}}}}\n{text}\n");
+        let wrong = read(&whole).map(|_| ()).expect_err(text);
+        assert!(wrong.contains(expected), "{text}: {wrong}");
+    }
+    let unix = "proxies: {web: {backend: 127.0.0.1:9, listen: \"unix:/tmp/x.sock\"}}\n\
+                phases: [{load: {to: web, connections: 1}}]\n";
+    assert!(read(unix).map(|_| ()).unwrap_err().contains("listens on a UNIX socket"));
+    let many =
+        format!("phases: [{{run: x, matrix: {{a: [{0}1], b: [{0}1]}}}}]\n", "1,".repeat(999));
+    assert!(read(&many).map(|_| ()).unwrap_err().contains("too many"));
+    assert!(read("x-common: &c {exit: 0}\nphases: [{run: x, expect: *c}]\n").is_ok());
+    let device = Scenario::read(Path::new("/dev/zero"), &chenapan::registry(), &[]);
+    assert_eq!(device.map(|_| ()).unwrap_err(), "/dev/zero: this is no file");
+}
+
+#[test]
+fn files_that_include_each_other_are_refused_and_diamonds_are_not_needed_twice() {
+    let folder = TempDir::new().unwrap();
+    let write = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        file
+    };
+    let a = write("a.yaml", "include: b.yaml\nphases: [{run: x}]\n");
+    write("b.yaml", "include: ./a.yaml\n");
+    let wrong = Scenario::read(&a, &chenapan::registry(), &[]).map(|_| ()).unwrap_err();
+    assert!(wrong.contains("b.yaml:1:10: this file is included already"), "{wrong}");
 }

@@ -1,7 +1,7 @@
 //! `chenapan run`: proxies around a command, its exit code and a verdict.
 
 use super::arguments::Breaking;
-use super::serve::{Signals, runtime};
+use super::serve::{Signals, raise_descriptor_limit, runtime};
 use super::{Failure, print};
 use crate::control::Control;
 use crate::endpoint::{Connect, Listen, plain};
@@ -35,7 +35,9 @@ pub(super) struct Run {
 
 fn named(text: &str) -> Result<(String, Connect), String> {
     let (name, address) = match text.split_once('=') {
-        Some((name, address)) if name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') => {
+        Some((name, address))
+            if !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') =>
+        {
             (name, address)
         }
         _ => ("proxy", text),
@@ -54,6 +56,7 @@ pub(super) fn run(
     breaking.behavior.extend(args.rules.iter().cloned());
     let (speaking, rules) = breaking.read(registry, matches)?;
     let seed = breaking.seed();
+    raise_descriptor_limit();
     runtime()?.block_on(async {
         let signals = Signals::new()?;
         let mut control = Control::new(seed, false).map_err(Failure::run)?;

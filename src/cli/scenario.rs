@@ -6,14 +6,14 @@ mod shrink;
 mod starter;
 
 use super::arguments::random_seed;
-use super::serve::{Signals, runtime};
+use super::serve::{Signals, raise_descriptor_limit, runtime};
 use super::{Failure, print};
 use crate::endpoint::plain;
 use crate::report::{
     self,
     console::{Console, Detail},
 };
-use crate::scenario::{Outcome, Scenario, Settings, run};
+use crate::scenario::{Outcome, Scenario, Settings, adopt, run};
 use chenapan_core::Registry;
 use clap::{Args, Subcommand, ValueEnum};
 use std::fs;
@@ -144,12 +144,22 @@ fn run_files(args: &Run, registry: &Registry) -> Result<(), Failure> {
     }
     let read = |file: &PathBuf| read(file, registry, &args.set);
     let scenarios = args.files.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let phases = || scenarios.iter().flat_map(|scenario| &scenario.phases);
+    let known = |name: &String| phases().any(|phase| phase.name.contains(name));
+    if let Some(name) = args.only.iter().find(|name| !known(name)) {
+        let phases: Vec<_> = phases().map(|phase| phase.name.as_str()).collect();
+        let phases = phases.join(", ");
+        return Err(Failure::usage(format!("--only {name}: no such phase; there are {phases}")));
+    }
     if args.dry_run {
         return scenarios.iter().try_for_each(|scenario| print(&plan(scenario, &args.only)));
     }
     let mut held = true;
     for (number, scenario) in scenarios.iter().enumerate() {
-        let outcome = run_one(scenario, args)?;
+        let journal = args.journal.as_ref();
+        let journal =
+            journal.map(|file| numbered(&file.to_string_lossy(), number, scenarios.len()));
+        let outcome = run_one(scenario, args, journal)?;
         for (form, file) in &args.report {
             let text = match form.as_str() {
                 "junit" => report::junit::junit(&outcome),
@@ -181,18 +191,12 @@ fn numbered(file: &str, number: usize, of: usize) -> PathBuf {
     path.with_file_name(format!("{stem}-{}{ending}", number + 1))
 }
 
-fn run_one(scenario: &Scenario, args: &Run) -> Result<Outcome, Failure> {
+fn run_one(scenario: &Scenario, args: &Run, journal: Option<PathBuf>) -> Result<Outcome, Failure> {
     let settings = Settings {
         seed: args.seed.or(scenario.seed).unwrap_or_else(random_seed),
         only: args.only.clone(),
-        journal: args.journal.clone(),
+        journal,
     };
-    let known = |name: &String| scenario.phases.iter().any(|phase| phase.name.contains(name));
-    if let Some(name) = args.only.iter().find(|name| !known(name)) {
-        let phases: Vec<_> = scenario.phases.iter().map(|phase| phase.name.as_str()).collect();
-        let phases = phases.join(", ");
-        return Err(Failure::usage(format!("--only {name}: no such phase; there are {phases}")));
-    }
     let mut console = Console::stderr(if args.verbose { Detail::All } else { Detail::Failed });
     let outcome = interruptible(async { run(scenario, &settings, &mut console).await })?;
     console.verdict(&outcome);
@@ -203,6 +207,8 @@ fn run_one(scenario: &Scenario, args: &Run) -> Result<Outcome, Failure> {
 fn interruptible(
     work: impl Future<Output = Result<Outcome, crate::scenario::RunError>>,
 ) -> Result<Outcome, Failure> {
+    raise_descriptor_limit();
+    adopt();
     runtime()?.block_on(async {
         let mut signals = Signals::new()?;
         tokio::select! {
@@ -262,9 +268,7 @@ fn plan(scenario: &Scenario, only: &[String]) -> String {
 
 fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() && !value.is_empty() => {
-            Ok((name.to_owned(), value.to_owned()))
-        }
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("expected NAME=VALUE".to_owned()),
     }
 }

@@ -117,6 +117,7 @@ fn load(load: &LoadOutcome) -> [Vec<(&'static str, String)>; 2] {
         ("ok", load.ok),
         ("errors", load.errors),
         ("timeouts", load.timeouts),
+        ("missed", load.missed),
         ("wrong", load.wrong),
     ];
     let counts = counts.map(|(name, count)| (name, count.to_string()));

@@ -46,7 +46,13 @@ pub(crate) fn schema() -> Value {
         "the command of a phase",
         [
             ("command", is("string", "with its placeholders filled in")),
-            ("exit", or_null(is("integer", "its exit code; null where something else ended it"))),
+            (
+                "exit",
+                or_null(is(
+                    "integer",
+                    "its exit code, or 128 and the signal that ended it; null where it was stopped",
+                )),
+            ),
             ("took", is("number", "seconds")),
             ("output", is("string", "the end of what it wrote to standard output")),
             ("errors", is("string", "the end of what it wrote to standard error")),
@@ -70,6 +76,7 @@ pub(crate) fn schema() -> Value {
             ("ok", is("integer", "exchanges that went well")),
             ("errors", is("integer", "exchanges that were ended before their answer")),
             ("timeouts", is("integer", "exchanges that took too long")),
+            ("missed", is("integer", "exchanges that were due by the rate and found no place")),
             ("wrong", is("integer", "answers that were not what they should be")),
             ("bytes", is("integer", "bytes that came back")),
             ("rate", is("number", "exchanges that ended, a second")),
@@ -95,6 +102,7 @@ pub(crate) fn schema() -> Value {
             ("began", is("number", "seconds after the start of the scenario")),
             ("took", is("number", "seconds")),
             ("held", is("boolean", "whether all its expectations held")),
+            ("connections", is("integer", "connections accepted in it")),
             ("rules", list("its rules", rule)),
             ("checks", list("its expectations", check)),
             ("command", or_null(command)),

@@ -53,6 +53,7 @@ fn healthy() -> PhaseOutcome {
         began: Duration::from_millis(100),
         took: Duration::from_millis(240),
         held: true,
+        connections: 3,
         rules: Vec::new(),
         checks: vec![check("exit", "0", "0", true), check("time", "< 1s", "31.0ms", true)],
         command: Some(CommandOutcome {
@@ -81,6 +82,7 @@ fn refused() -> PhaseOutcome {
         began: Duration::from_millis(350),
         took: Duration::from_millis(2_100),
         held: false,
+        connections: 50,
         rules: vec![rule("bad-checksum", 50, 49), rule("delay:sleep=20ms:chance=30%", 112, 31)],
         checks: vec![
             check("web.closed-by-backend", "50", "49", false),
@@ -99,6 +101,7 @@ fn refused() -> PhaseOutcome {
             ok: 1,
             errors: 47,
             timeouts: 2,
+            missed: 0,
             wrong: 0,
             bytes: 4_120,
             rate: 24.5,
@@ -125,6 +128,7 @@ fn recovers(name: &str, began: u64, found: &str) -> PhaseOutcome {
         began: Duration::from_millis(began),
         took: Duration::from_millis(90),
         held: true,
+        connections: 3,
         rules: Vec::new(),
         checks: vec![check("load.p99", "< 50ms", found, true)],
         command: None,

@@ -6,8 +6,9 @@ use super::expect::{Expectation, Found};
 use super::load::Measured;
 use super::model::{Phase, Until};
 use super::outcome::{Check, CommandOutcome, LoadOutcome, RuleOutcome, Sample};
+use super::process::Output;
 use super::rules::{self, RuleText};
-use super::runner::{Run, RunError, TICK};
+use super::runner::{Run, RunError, TICK, ending};
 use crate::rule::{Rule, Rules};
 use crate::stats::Stats;
 use chenapan_core::Direction;
@@ -27,6 +28,10 @@ pub(super) struct Facts<'a> {
     /// Every rule that was in force, by proxy, with its place in the list.
     in_force: Vec<Vec<Arc<Rule>>>,
     pub(super) command: Option<CommandOutcome>,
+    /// What the command writes, while it runs.
+    pub(super) writes: Option<(Output, Output)>,
+    /// How many steps of the schedule were not reached.
+    pub(super) ahead: usize,
     pub(super) load: Option<LoadOutcome>,
     pub(super) samples: Vec<Sample>,
     pub(super) sampled: Instant,
@@ -73,6 +78,8 @@ impl<'a> Facts<'a> {
             before: run.proxies.iter().map(|proxy| Counts::of(proxy.stats())).collect(),
             in_force: vec![Vec::new(); run.proxies.len()],
             command: None,
+            writes: None,
+            ahead: 0,
             load: None,
             samples: Vec::new(),
             sampled: began,
@@ -128,6 +135,11 @@ impl<'a> Facts<'a> {
                 return Some(code.map_or(Found::Text("no exit code".to_owned()), Found::Count));
             }
             "time" => return Some(Found::Seconds(command?.took.as_secs_f64())),
+            "output" | "errors" if command.is_none() => {
+                let (output, errors) = self.writes.as_ref()?;
+                let written = if subject == "output" { output } else { errors };
+                return Some(Found::Text(written.text()));
+            }
             "output" => return Some(Found::Text(command?.output.clone())),
             "errors" => return Some(Found::Text(command?.errors.clone())),
             "connections" => return Some(Found::Count(sum("connections"))),
@@ -167,6 +179,7 @@ impl<'a> Facts<'a> {
             "errors" => Found::Count(load.errors),
             "timeouts" => Found::Count(load.timeouts),
             "wrong" => Found::Count(load.wrong),
+            "missed" => Found::Count(load.missed),
             "bytes" => Found::Count(load.bytes),
             "rate" => Found::Number(load.rate),
             "mean" => Found::Seconds(latency.mean),
@@ -206,6 +219,7 @@ impl<'a> Facts<'a> {
             held: self.holds(expected),
         };
         let mut checks: Vec<_> = all().map(check).collect();
+        checks.extend(self.implied(phase));
         checks.extend(idle().into_iter().map(|rule| Check {
             subject: format!("{rule} met"),
             expected: ">= 1".to_owned(),
@@ -213,6 +227,44 @@ impl<'a> Facts<'a> {
             held: false,
         }));
         checks
+    }
+
+    /// What holds of every phase without being said: its command goes well unless its exit code is
+    /// expected to be something, its services run on, its schedule is reached.
+    fn implied(&self, phase: &Phase) -> Vec<Check> {
+        let mut checks = Vec::new();
+        let mut fails = |subject: String, expected: &str, found: String| {
+            checks.push(Check { subject, expected: expected.to_owned(), found, held: false });
+        };
+        if let Some(command) = &self.command {
+            let said = phase.expect.iter().any(|expected| expected.subject == "exit");
+            match command.exit {
+                None => {
+                    let found = format!("still running after {:?}", command.took);
+                    fails("command".to_owned(), "to end by itself", found);
+                }
+                Some(code) if code != 0 && !said => {
+                    fails("exit".to_owned(), "0 (unless expected otherwise)", code.to_string());
+                }
+                Some(_) => {}
+            }
+        }
+        for (name, process) in &self.run.services {
+            if let Some(status) = process.ended() {
+                fails(format!("service {name}"), "to run on", ending(status));
+            }
+        }
+        if self.ahead > 0 {
+            let found = format!("{} steps after its end", self.ahead);
+            fails("schedule".to_owned(), "to be reached in the phase", found);
+        }
+        checks
+    }
+
+    /// How many connections were accepted in the phase.
+    pub(super) fn accepted(&self) -> u64 {
+        let each = self.run.proxies.iter().zip(&self.before);
+        each.map(|(proxy, before)| Counts::of(proxy.stats()).since(before, "accepted")).sum()
     }
 
     /// The rules that no unit has met, as PROXY.met.RULE; those of one name count together.

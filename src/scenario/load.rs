@@ -29,6 +29,7 @@ pub(super) struct Measured {
     errors: AtomicU64,
     timeouts: AtomicU64,
     wrong: AtomicU64,
+    missed: AtomicU64,
     bytes: AtomicU64,
     /// Of all exchanges that went well.
     all: Mutex<Histogram<u64>>,
@@ -54,6 +55,7 @@ impl Measured {
             errors: zero(),
             timeouts: zero(),
             wrong: zero(),
+            missed: zero(),
             bytes: zero(),
             all: Mutex::new(histogram()),
             recent: Mutex::new(histogram()),
@@ -71,6 +73,7 @@ impl Measured {
             errors: value(&self.errors),
             timeouts: value(&self.timeouts),
             wrong: value(&self.wrong),
+            missed: value(&self.missed),
             bytes: value(&self.bytes),
             rate: 0.0,
             latency: Latency::default(),
@@ -85,7 +88,7 @@ impl Measured {
                 max: all.max() as f64 / 1e6,
             };
         }
-        let ended = outcome.ok + outcome.failed();
+        let ended = outcome.ok + outcome.failed() - outcome.missed;
         outcome.rate = ended as f64 / took.as_secs_f64().max(1e-9);
         outcome
     }
@@ -163,6 +166,12 @@ pub(super) async fn run(load: &Load, address: SocketAddr, measured: Arc<Measured
         number += 1;
         // Those that have ended need not be kept.
         while exchanges.try_join_next().is_some() {}
+    }
+    // What was due in time and found no place was missed: left out, it would make the rest look well.
+    if let Some(rate) = load.rate {
+        let due = (load.duration.as_secs_f64().min(1e9) * rate).ceil() as u64;
+        let due = load.exchanges.map_or(due, |most| due.min(most));
+        measured.missed.fetch_add(due.saturating_sub(number), Ordering::Relaxed);
     }
     while exchanges.join_next().await.is_some() {}
 }

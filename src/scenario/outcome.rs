@@ -38,6 +38,8 @@ pub struct PhaseOutcome {
     pub took: Duration,
     /// Whether everything held.
     pub held: bool,
+    /// How many connections were accepted in it.
+    pub connections: u64,
     /// Its rules, by proxy, as they were written.
     pub rules: Vec<RuleOutcome>,
     /// What was expected and what was found.
@@ -105,6 +107,8 @@ pub struct LoadOutcome {
     pub timeouts: u64,
     /// Answers that were not what they should be.
     pub wrong: u64,
+    /// Exchanges that were due by the rate, and for which there was no place until the end.
+    pub missed: u64,
     /// Bytes that came back.
     pub bytes: u64,
     /// Exchanges that ended, a second.
@@ -153,9 +157,21 @@ fn seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok
     serializer.serialize_f64(time.as_secs_f64())
 }
 
+impl CommandOutcome {
+    /// Keeps the end of its output only: of a command that went well that is enough.
+    pub(super) fn shorten(&mut self) {
+        for text in [&mut self.output, &mut self.errors] {
+            let start = text.len().saturating_sub(4_096);
+            let start = (start..).find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+            text.drain(..start);
+            text.shrink_to_fit();
+        }
+    }
+}
+
 impl LoadOutcome {
     /// Exchanges that did not go well.
     pub fn failed(&self) -> u64 {
-        self.errors + self.timeouts + self.wrong
+        self.errors + self.timeouts + self.wrong + self.missed
     }
 }

@@ -3,7 +3,9 @@
 //! Whatever happens here, a started process does not outlive its handle.
 
 use bytes::{Bytes, BytesMut};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{
+    Pid, Signal, WaitOptions, kill_process_group, test_kill_process_group, waitpgid,
+};
 use std::collections::BTreeMap;
 use std::io;
 use std::process::{ExitStatus, Stdio};
@@ -23,7 +25,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// A running shell command.
 #[derive(Debug)]
 pub(super) struct Process {
-    child: Child,
+    child: Mutex<Child>,
     group: Option<Pid>,
     pub(super) output: Output,
     pub(super) errors: Output,
@@ -41,6 +43,15 @@ pub(super) struct Output {
 #[derive(Debug)]
 struct Reader(JoinHandle<()>);
 
+/// Makes this process the parent of orphans, so that their ends are seen at once.
+///
+/// This holds for the whole process, so it is for programs, not for tests that embed a scenario.
+pub(crate) fn adopt() {
+    // Where that is not possible, the system's own first process sees to them.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+}
+
 impl Process {
     /// Starts a shell command.
     pub(super) fn start(command: &str, env: &BTreeMap<String, String>) -> io::Result<Self> {
@@ -55,24 +66,34 @@ impl Process {
             .spawn()?;
         let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         let (output, errors) = (Output::of(child.stdout.take()), Output::of(child.stderr.take()));
-        Ok(Self { child, group, output, errors })
+        Ok(Self { child: Mutex::new(child), group, output, errors })
     }
 
     /// Waits for its end.
     pub(super) async fn wait(&mut self) -> io::Result<ExitStatus> {
-        self.child.wait().await
+        let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
+        child.wait().await
     }
 
     /// Whether it has ended.
-    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().ok().flatten()
+    pub(super) fn ended(&self) -> Option<ExitStatus> {
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        child.try_wait().ok().flatten()
     }
 
     /// Ends it and its children: SIGTERM, and SIGKILL for what is still there after a while.
     pub(super) async fn stop(mut self) {
         self.signal(Signal::TERM);
-        // What does not end in time is killed when this is dropped.
-        let _ = tokio::time::timeout(GRACE, self.child.wait()).await;
+        // The shell may go first: its children have as long. What is left is killed by the drop.
+        let gone = async {
+            let _ = self.wait().await;
+            while self.group.is_some_and(|group| test_kill_process_group(group).is_ok()) {
+                // Where orphans come to us, as `adopt` sees to, the ended ones are in the way.
+                let _ = self.group.map(|group| waitpgid(group, WaitOptions::NOHANG));
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let _ = tokio::time::timeout(GRACE, gone).await;
     }
 
     fn signal(&self, signal: Signal) {

@@ -12,7 +12,7 @@ use crate::endpoint::{Host, Listen};
 use chenapan_core::{Form, Pattern, Registry, Value, nearest};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Everything that reading needs.
@@ -20,6 +20,8 @@ pub(super) struct Context<'a> {
     pub(super) registry: &'a Registry,
     pub(super) values: BTreeMap<String, String>,
     pub(super) proxies: Vec<String>,
+    /// What each proxy speaks, and whether it listens on TCP.
+    pub(super) speaks: Vec<(Protocol, bool)>,
     services: Vec<String>,
 }
 
@@ -31,6 +33,10 @@ const LOOPBACK: Listen =
 const MOST_FILES: usize = 32;
 const MOST_PHASES: usize = 1_000;
 
+/// How many nodes the phases of a matrix may have, and how often a phase may be repeated.
+const MOST_NODES: usize = 200_000;
+const MOST_REPEATS: u64 = 10_000;
+
 /// Reads a scenario; `set` are values from outside for its variables.
 pub(super) fn read(
     path: &Path,
@@ -39,10 +45,15 @@ pub(super) fn read(
     set: &[(String, String)],
 ) -> Result<Scenario, String> {
     let mut files = Vec::new();
-    gather(path, text, &mut files)?;
+    gather(path, text, &mut files, &mut Vec::new())?;
     let shown = |wrong: Wrong| wrong.to_string();
-    let mut cx =
-        Context { registry, values: BTreeMap::new(), proxies: Vec::new(), services: Vec::new() };
+    let mut cx = Context {
+        registry,
+        values: BTreeMap::new(),
+        proxies: Vec::new(),
+        speaks: Vec::new(),
+        services: Vec::new(),
+    };
     for root in &files {
         variables(root, &mut cx.values).map_err(shown)?;
     }
@@ -82,8 +93,14 @@ pub(super) fn read(
 }
 
 /// Reads a file and those that it includes, which come before it.
-fn gather(path: &Path, text: String, files: &mut Vec<Node>) -> Result<(), String> {
-    if files.len() >= MOST_FILES {
+fn gather(
+    path: &Path,
+    text: String,
+    files: &mut Vec<Node>,
+    seen: &mut Vec<PathBuf>,
+) -> Result<(), String> {
+    seen.push(path.canonicalize().unwrap_or_else(|_| path.to_owned()));
+    if seen.len() > MOST_FILES {
         return Err(format!("{}: more than {MOST_FILES} files are included", path.display()));
     }
     let root = yaml::parse(path, text).map_err(|wrong| wrong.to_string())?;
@@ -91,15 +108,14 @@ fn gather(path: &Path, text: String, files: &mut Vec<Node>) -> Result<(), String
     for node in fields.take("include").map_or(&[][..], Node::items) {
         let name = node.text().map_err(|wrong| wrong.to_string())?;
         let file = path.parent().unwrap_or(Path::new("")).join(name);
-        let known = files.iter().any(|root| root.place.file() == file) || file == path;
-        if known {
+        let same = file.canonicalize().unwrap_or_else(|_| file.clone());
+        if seen.contains(&same) {
             return Err(node.place.wrong("this file is included already").to_string());
         }
-        let text = std::fs::read_to_string(&file).map_err(|error| {
-            let error = crate::endpoint::plain(&error);
+        let text = yaml::load(&file).map_err(|error| {
             node.place.wrong(format!("{}: {error}", file.display())).to_string()
         })?;
-        gather(&file, text, files)?;
+        gather(&file, text, files, seen)?;
     }
     files.push(root);
     Ok(())
@@ -113,7 +129,9 @@ fn variables(root: &Node, values: &mut BTreeMap<String, String>) -> Result<(), W
         if key.name.is_empty() || !key.name.chars().all(plain) {
             return Err(key.place.wrong("a variable's name has letters, digits, - and _ only"));
         }
-        values.insert(key.name.clone(), value.text()?.to_owned());
+        // A value may use those before it.
+        let filled = yaml::fill(value.text()?, |name| values.get(name).cloned());
+        values.insert(key.name.clone(), filled);
     }
     Ok(())
 }
@@ -132,7 +150,10 @@ fn parts(root: &Node, scenario: &mut Scenario, cx: &mut Context<'_>) -> Result<(
     }
     for (key, node) in fields.take("proxies").map_or(Ok(&[][..]), Node::entries)? {
         own_name(key, cx)?;
-        scenario.proxies.push(proxy(key, node, cx)?);
+        let part = proxy(key, node, cx)?;
+        let tcp = matches!(part.listen.first(), Some(Listen::Tcp { .. }));
+        cx.speaks.push((part.protocol.clone(), tcp));
+        scenario.proxies.push(part);
         cx.proxies.push(key.name.clone());
     }
     for (key, node) in fields.take("services").map_or(Ok(&[][..]), Node::entries)? {
@@ -147,7 +168,11 @@ fn own_name(key: &Key, cx: &Context<'_>) -> Result<(), Wrong> {
     if cx.proxies.contains(&key.name) || cx.services.contains(&key.name) {
         return Err(key.place.wrong(format!("{:?} is a proxy or a service already", key.name)));
     }
-    if ["load", "exit", "time", "output", "errors"].contains(&key.name.as_str()) {
+    if cx.values.contains_key(&key.name) {
+        return Err(key.place.wrong(format!("a variable is called {:?}, too", key.name)));
+    }
+    let taken = ["load", "exit", "time", "output", "errors", "connections", "faults", "seed"];
+    if taken.contains(&key.name.as_str()) {
         return Err(key.place.wrong(format!("{:?} is a subject of expectations", key.name)));
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
@@ -223,7 +248,7 @@ fn phases(root: &Node, scenario: &mut Scenario, cx: &Context<'_>) -> Result<(), 
     let mut fields = root.fields()?;
     let Some(list) = fields.take("phases") else { return Ok(()) };
     for node in list.items() {
-        for (suffix, node) in unfold(node)? {
+        for (suffix, node) in unfold(node, &cx.values)? {
             if scenario.phases.len() >= MOST_PHASES {
                 return Err(node.place.wrong(format!("there are more than {MOST_PHASES} phases")));
             }
@@ -235,15 +260,23 @@ fn phases(root: &Node, scenario: &mut Scenario, cx: &Context<'_>) -> Result<(), 
 }
 
 /// A phase for every combination of values in its matrix.
-fn unfold(node: &Node) -> Result<Vec<(String, Node)>, Wrong> {
+fn unfold(node: &Node, known: &BTreeMap<String, String>) -> Result<Vec<(String, Node)>, Wrong> {
     let mut fields = node.fields()?;
     let Some(matrix) = fields.take("matrix") else {
         return Ok(vec![(String::new(), node.clone())]);
     };
     let mut combinations = vec![BTreeMap::new()];
+    let mut count: usize = 1;
     for (key, values) in matrix.entries()? {
         if values.items().is_empty() {
             return Err(values.place.wrong("expected a list of values"));
+        }
+        if known.contains_key(&key.name) {
+            return Err(key.place.wrong(format!("a variable is called {:?}, too", key.name)));
+        }
+        count = count.saturating_mul(values.items().len());
+        if count > MOST_PHASES || count.saturating_mul(node.size()) > MOST_NODES {
+            return Err(matrix.place.wrong(format!("{count} phases of this size are too many")));
         }
         let mut longer = Vec::new();
         for known in &combinations {
@@ -252,9 +285,6 @@ fn unfold(node: &Node) -> Result<Vec<(String, Node)>, Wrong> {
                 more.insert(key.name.clone(), value.text()?.to_owned());
                 longer.push(more);
             }
-        }
-        if longer.len() > MOST_PHASES {
-            return Err(matrix.place.wrong(format!("there are more than {MOST_PHASES} phases")));
         }
         combinations = longer;
     }
@@ -279,6 +309,9 @@ fn phase(node: &Node, number: usize, suffix: &str, cx: &Context<'_>) -> Result<P
     let proxies = &cx.proxies;
     let repeat = fields.take("repeat").map_or(Ok(1), |node| match node.count()? {
         0 => Err(node.place.wrong("expected at least 1")),
+        times if times > MOST_REPEATS => {
+            Err(node.place.wrong(format!("expected at most {MOST_REPEATS}")))
+        }
         times => Ok(times),
     })?;
     let rules = rules::of_proxies(fields.take("rules"), proxies, cx)?;
@@ -302,7 +335,14 @@ fn phase(node: &Node, number: usize, suffix: &str, cx: &Context<'_>) -> Result<P
     let subjects =
         Subjects { proxies, services: &cx.services, run: run.is_some(), load: load.is_some() };
     let until = fields.take("until").map(|node| until(node, &subjects)).transpose()?;
-    let expect = expectations(fields.take("expect"), &subjects)?;
+    let mut names = vec![Vec::new(); proxies.len()];
+    for rules in schedule.iter().map(|(_, rules)| rules).chain([&rules]) {
+        for (names, texts) in names.iter_mut().zip(rules) {
+            let built = rules::build(texts).map_err(|error| node.place.wrong(error.to_string()))?;
+            names.extend(built.iter().map(|rule| rule.name().to_owned()));
+        }
+    }
+    let expect = expectations(fields.take("expect"), &subjects, &names)?;
     let phase = Phase {
         name: name + suffix,
         repeat,
@@ -336,9 +376,14 @@ fn until(node: &Node, subjects: &Subjects<'_>) -> Result<Until, Wrong> {
             "time" => time = Some(value.time()?),
             _ => {
                 let mut expectation = subjects.read(key, value)?;
+                if matches!(key.name.as_str(), "exit" | "time") {
+                    let wrong = "a command's end is waited for anyway; count something else";
+                    return Err(key.place.wrong(wrong));
+                }
                 // A count that is reached stays reached.
                 if let Bound::Compare(comparison, _) = &mut expectation.bound
                     && *comparison == Comparison::Equal
+                    && !key.name.ends_with(".open")
                 {
                     *comparison = Comparison::AtLeast;
                 }

@@ -59,13 +59,23 @@ impl RuleText {
     /// Makes it apply to connections up to this number only, where it does not select any itself.
     pub(crate) fn limit(&mut self, last: u64) {
         match self {
-            RuleText::Line(line, _) if !line.contains("connections=") => {
-                line.push_str(&format!(":connections=..{last}"));
+            RuleText::Line(line, _) => {
+                // A mix has several rules, each of which may select connections itself.
+                let mix = line.starts_with(|first: char| first.is_ascii_digit());
+                let parts = if mix { notation::pieces(line, ',') } else { Ok(vec![line.as_str()]) };
+                let limited = parts.unwrap_or_default().into_iter().map(|part| {
+                    if part.contains("connections=") {
+                        part.to_owned()
+                    } else {
+                        format!("{part}:connections=..{last}")
+                    }
+                });
+                *line = limited.collect::<Vec<_>>().join(",");
             }
             RuleText::Options(_, given) if given.iter().all(|(name, _)| name != "connections") => {
                 given.push(("connections".to_owned(), format!("..{last}")));
             }
-            RuleText::Line(..) | RuleText::Options(..) => {}
+            RuleText::Options(..) => {}
         }
     }
 }
@@ -104,6 +114,15 @@ pub(super) fn build(texts: &[RuleText]) -> Result<Rules, RuleError> {
 }
 
 impl Ramp {
+    /// What becomes of it when a rule of its proxy is taken away: none where it was that rule's.
+    pub(crate) fn without(self, proxy: usize, rule: usize) -> Option<Self> {
+        match (self.proxy == proxy, self.rule.cmp(&rule)) {
+            (true, std::cmp::Ordering::Equal) => None,
+            (true, std::cmp::Ordering::Greater) => Some(Self { rule: self.rule - 1, ..self }),
+            _ => Some(self),
+        }
+    }
+
     /// Puts the value after a share of the way (from 0 to 1) into the rule.
     pub fn apply(&self, share: f64, texts: &mut [RuleText]) {
         let Some(RuleText::Options(_, given)) = texts.get_mut(self.rule) else { return };
@@ -175,15 +194,14 @@ pub(super) fn of_proxies(
     if named {
         for (key, list) in node.entries()? {
             if let Some(at) = proxies.iter().position(|known| *known == key.name) {
-                all[at] =
-                    list.items().iter().map(|node| rule(node, cx)).collect::<Result<_, _>>()?;
+                all[at] = rules(list, at, cx)?;
             }
         }
         return Ok(all);
     }
     match (all.as_mut_slice(), proxies) {
         ([only], _) => {
-            *only = node.items().iter().map(|node| rule(node, cx)).collect::<Result<_, _>>()?;
+            *only = rules(node, 0, cx)?;
         }
         ([], _) => return Err(node.place.wrong("there is no proxy for these rules")),
         _ => {
@@ -192,6 +210,19 @@ pub(super) fn of_proxies(
         }
     }
     Ok(all)
+}
+
+/// The rules of one proxy, which must be able to act on what it speaks.
+fn rules(list: &Node, at: usize, cx: &Context<'_>) -> Result<Vec<RuleText>, Wrong> {
+    let (protocol, _) = &cx.speaks[at];
+    let read = |node: &Node| {
+        let text = rule(node, cx)?;
+        let wrong = |error: RuleError| node.place.wrong(error.to_string());
+        let built = build(std::slice::from_ref(&text)).map_err(wrong)?;
+        built.fit(&*protocol.instances, protocol.name).map_err(wrong)?;
+        Ok(text)
+    };
+    list.items().iter().map(read).collect()
 }
 
 fn rule(node: &Node, cx: &Context<'_>) -> Result<RuleText, Wrong> {

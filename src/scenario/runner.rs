@@ -23,6 +23,9 @@ use std::time::{Duration, Instant};
 pub(super) const TICK: Duration = Duration::from_millis(20);
 const SAMPLE: Duration = Duration::from_millis(250);
 
+/// How long a service may take to accept the connection that asks whether it is ready.
+const ANSWER: Duration = Duration::from_millis(500);
+
 /// How to run a scenario.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
@@ -205,7 +208,7 @@ impl<'a> Run<'a> {
                     || settings.only.iter().any(|name| phase.name.contains(name))
             })
             .collect();
-        let total = chosen.iter().map(|phase| phase.repeat).sum();
+        let total = chosen.iter().fold(0_u64, |sum, phase| sum.saturating_add(phase.repeat));
         let mut outcomes = Vec::new();
         for phase in chosen {
             for round in 1..=phase.repeat {
@@ -214,10 +217,13 @@ impl<'a> Run<'a> {
                     times => format!("{} [{round}/{times}]", phase.name),
                 };
                 watcher.begins(&name, outcomes.len() as u64 + 1, total);
-                let outcome = self.phase(phase, name, watcher).await?;
+                let mut outcome = self.phase(phase, name, watcher).await?;
                 watcher.ended(&outcome);
+                if let Some(command) = outcome.command.as_mut().filter(|_| outcome.held) {
+                    command.shorten();
+                }
                 outcomes.push(outcome);
-                for (service, process) in &mut self.services {
+                for (service, process) in &self.services {
                     if let Some(status) = process.ended() {
                         let what = format!("service {service} has ended ({})", ending(status));
                         return Ok((outcomes, Some(what)));
@@ -236,7 +242,11 @@ impl<'a> Run<'a> {
     ) -> Result<PhaseOutcome, RunError> {
         let began = Instant::now();
         let mut facts = Facts::new(self, began);
-        facts.set(phase.rules.clone())?;
+        let mut rules = phase.rules.clone();
+        for ramp in &phase.ramps {
+            ramp.apply(0.0, &mut rules[ramp.proxy]);
+        }
+        facts.set(rules)?;
         let mut process = match &phase.run {
             Some(command) => Some(
                 self.command(command, &phase.env)
@@ -244,6 +254,8 @@ impl<'a> Run<'a> {
             ),
             None => None,
         };
+        facts.writes =
+            process.as_ref().map(|process| (process.output.clone(), process.errors.clone()));
         let measured = Measured::new();
         let loading = async {
             if let Some(load) = &phase.load {
@@ -260,15 +272,17 @@ impl<'a> Run<'a> {
             Some((waited.ok().and_then(Result::ok), began.elapsed()))
         };
         let work = async { tokio::join!(loading, running) };
-        let (loaded, ran) = self.watch(phase, &mut facts, &measured, watcher, work).await?;
-
+        let done = self.watch(phase, &mut facts, &measured, watcher, work).await?;
+        let cut = began.elapsed();
+        let (loaded, ran) = done.unwrap_or((cut, Some((None, cut))));
+        facts.writes = None;
         facts.command = match (process, ran) {
             (Some(mut process), Some((status, took))) => {
                 process.output.end(SETTLE).await;
                 process.errors.end(SETTLE).await;
                 let outcome = CommandOutcome {
                     command: self.text(phase.run.as_deref().unwrap_or_default()),
-                    exit: status.and_then(|status| status.code()),
+                    exit: status.and_then(exit),
                     took,
                     output: process.output.text(),
                     errors: process.errors.text(),
@@ -288,6 +302,7 @@ impl<'a> Run<'a> {
             began: began - self.start,
             took: began.elapsed(),
             held: checks.iter().all(|check| check.held),
+            connections: facts.accepted(),
             rules,
             checks,
             command: facts.command.take(),
@@ -296,7 +311,8 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Lets the work go on until it and the phase are over; moves ramps, keeps the schedule.
+    /// Lets the work go on until it and the phase are over; moves ramps, keeps the schedule. None
+    /// where the bound of the phase ended the work.
     async fn watch<T>(
         &self,
         phase: &Phase,
@@ -304,7 +320,7 @@ impl<'a> Run<'a> {
         measured: &Measured,
         watcher: &mut dyn Watcher,
         work: impl Future<Output = T>,
-    ) -> Result<T, RunError> {
+    ) -> Result<Option<T>, RunError> {
         tokio::pin!(work);
         let mut done = None;
         let mut ticks = tokio::time::interval(TICK);
@@ -329,7 +345,7 @@ impl<'a> Run<'a> {
                 (share.min(1.0) * f64::from(ramp.steps)) as u32
             });
             let now: u32 = steps.sum();
-            changed |= now != step;
+            changed |= now != step && !phase.ramps.is_empty();
             step = now;
             if changed {
                 let mut rules = base.clone();
@@ -350,15 +366,20 @@ impl<'a> Run<'a> {
                     faults: facts.faults(None, None),
                 });
             }
+            facts.ahead = schedule.len() + usize::from(next.is_some());
+            if phase.load.is_some() {
+                facts.load = Some(measured.outcome(age));
+            }
             let over = match &phase.until {
                 None => done.is_some(),
-                Some(Until::Time(time)) => age >= *time && done.is_some(),
+                Some(Until::Time(time)) => age >= *time,
                 Some(Until::Counts(counts, within)) => {
-                    let met = counts.iter().all(|count| facts.holds(count));
-                    done.is_some() && (met || age >= *within)
+                    let met = || counts.iter().all(|count| facts.holds(count));
+                    age >= *within || (done.is_some() && met())
                 }
             };
-            if over && let Some(done) = done {
+            let died = self.services.iter().any(|(_, process)| process.ended().is_some());
+            if over || died {
                 return Ok(done);
             }
         }
@@ -383,7 +404,7 @@ impl Phase {
 }
 
 /// How a process has ended, in words.
-fn ending(status: ExitStatus) -> String {
+pub(super) fn ending(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit code {code}"),
         (None, Some(signal)) => format!("signal {signal}"),
@@ -391,9 +412,19 @@ fn ending(status: ExitStatus) -> String {
     }
 }
 
+/// The exit code, as a shell tells it: 128 and the number of the signal that ended it.
+fn exit(status: ExitStatus) -> Option<i32> {
+    status.code().or_else(|| Some(128 + status.signal()?))
+}
+
 async fn listens(address: &Connect) -> bool {
-    match address {
-        Connect::Tcp { .. } => tokio::net::TcpStream::connect(address.to_string()).await.is_ok(),
-        Connect::Unix(path) => tokio::net::UnixStream::connect(path).await.is_ok(),
-    }
+    let connected = async {
+        match address {
+            Connect::Tcp { .. } => {
+                tokio::net::TcpStream::connect(address.to_string()).await.is_ok()
+            }
+            Connect::Unix(path) => tokio::net::UnixStream::connect(path).await.is_ok(),
+        }
+    };
+    tokio::time::timeout(ANSWER, connected).await.unwrap_or(false)
 }

@@ -37,17 +37,35 @@ const COUNTERS: [&str; 16] = [
 ];
 
 /// What a load tells.
-const LOAD: [&str; 14] = [
-    "started", "ok", "failed", "errors", "timeouts", "wrong", "bytes", "rate", "mean", "p50",
-    "p90", "p99", "p99.9", "max",
+const LOAD: [&str; 15] = [
+    "started", "ok", "failed", "errors", "timeouts", "wrong", "missed", "bytes", "rate", "mean",
+    "p50", "p90", "p99", "p99.9", "max",
 ];
 
+/// Reads what is expected; `names` are the rules of each proxy in the phase.
 pub(super) fn expectations(
     node: Option<&Node>,
     subjects: &Subjects<'_>,
+    names: &[Vec<String>],
 ) -> Result<Vec<Expectation>, Wrong> {
     let entries = node.map_or(Ok(&[][..]), Node::entries)?;
-    entries.iter().map(|(key, value)| subjects.read(key, value)).collect()
+    let read = |(key, value): &(Key, Node)| {
+        let expectation = subjects.read(key, value)?;
+        let mut parts = key.name.splitn(3, '.');
+        let owner = parts.next();
+        let at = subjects.proxies.iter().position(|proxy| Some(proxy.as_str()) == owner);
+        if let (Some(at), Some("faults" | "met"), Some(rule)) = (at, parts.next(), parts.next())
+            && !names[at].iter().any(|name| name == rule)
+        {
+            let wrong = key.place.wrong(format!("no rule of this phase is called {rule:?}"));
+            return Err(match nearest(rule, names[at].iter().map(String::as_str)) {
+                Some(near) => wrong.help(format!("did you mean {near:?}?")),
+                None => wrong.help(format!("its rules are {}", names[at].join(", "))),
+            });
+        }
+        Ok(expectation)
+    };
+    entries.iter().map(read).collect()
 }
 
 impl Subjects<'_> {

@@ -17,6 +17,10 @@ pub(super) fn load(node: &Node, proxies: &[String], cx: &Context<'_>) -> Result<
         (None, [_]) => 0,
         (None, _) => return Err(fields.place.wrong("\"to\" is missing: which proxy?")),
     };
+    if !cx.speaks[to].1 {
+        let wrong = "this proxy listens on a UNIX socket, and a load speaks TCP";
+        return Err(node.place.wrong(wrong).help("use run, with a client of yours"));
+    }
     let connections = fields.take("connections").map(Node::count).transpose()?;
     let duration = fields.take("duration").map(Node::time).transpose()?;
     if connections.is_none() && duration.is_none() {
@@ -130,7 +134,7 @@ fn rate(node: &Node) -> Result<f64, Wrong> {
     let text = node.text()?;
     let number = text.strip_suffix("/s").map(|number| number.trim().parse::<f64>());
     match number {
-        Some(Ok(rate)) if rate > 0.0 && rate <= 1e6 => Ok(rate),
-        _ => Err(node.place.wrong("expected a rate such as 10/s, at most 1000000/s")),
+        Some(Ok(rate)) if (1e-3..=1e6).contains(&rate) => Ok(rate),
+        _ => Err(node.place.wrong("expected a rate from 0.001/s to 1000000/s, such as 10/s")),
     }
 }

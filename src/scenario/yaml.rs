@@ -8,6 +8,8 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_yaml::{Location, Spanned};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -96,11 +98,19 @@ impl Place {
     pub(crate) fn wrong(&self, message: impl Into<String>) -> Wrong {
         Wrong { place: self.clone(), message: message.into(), help: None }
     }
+}
 
-    /// The file.
-    pub(crate) fn file(&self) -> &Path {
-        &self.source.path
-    }
+/// The text of a file, which must not be larger than any scenario is.
+pub(crate) fn load(path: &Path) -> Result<String, String> {
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| {
+        // Anything but a file may never end.
+        match file.metadata()?.is_file() {
+            true => file.take(MOST_BYTES as u64 + 1).read_to_string(&mut text),
+            false => Err(io::Error::other("this is no file")),
+        }
+    });
+    read.map(|_| text).map_err(|error| crate::endpoint::plain(&error))
 }
 
 /// Reads a file's text.
@@ -130,7 +140,7 @@ pub(crate) fn parse(path: &Path, text: String) -> Result<Node, Wrong> {
         let said = said.split(", set DuplicateKeyPolicy").next().unwrap_or(said);
         place.wrong(said.lines().next().unwrap_or("not YAML"))
     })?;
-    Ok(settle(raw, &source))
+    settle(raw, &source)
 }
 
 /// What the crate returns, before plain scalars get their own text back.
@@ -219,8 +229,13 @@ impl<'de> Deserialize<'de> for RawKind {
     }
 }
 
-fn settle(Raw(raw): Raw, source: &Arc<Source>) -> Node {
+fn settle(Raw(raw): Raw, source: &Arc<Source>) -> Result<Node, Wrong> {
     let place = self::place(source, raw.referenced);
+    if tagged(&place) {
+        // A tag would be lost without a word: `exit: != 0` would mean 0.
+        let wrong = place.wrong("to YAML a word that begins with ! is a tag");
+        return Err(wrong.help("put quotes around the whole text, as in \"!= 0\""));
+    }
     let kind = match raw.value {
         RawKind::Null => Kind::Null,
         RawKind::Text(text) => Kind::Text(text),
@@ -229,18 +244,27 @@ fn settle(Raw(raw): Raw, source: &Arc<Source>) -> Node {
             let bytes = self::place(source, raw.defined).bytes;
             Kind::Text(source.text.get(bytes).unwrap_or_default().trim().to_owned())
         }
-        RawKind::List(items) => {
-            Kind::List(items.into_iter().map(|item| settle(item, source)).collect())
-        }
+        RawKind::List(items) => Kind::List(
+            items.into_iter().map(|item| settle(item, source)).collect::<Result<_, _>>()?,
+        ),
         RawKind::Map(entries) => {
             let entry = |(key, value): (Spanned<String>, Raw)| {
                 let place = self::place(source, key.referenced);
-                (Key { name: key.value, place }, settle(value, source))
+                Ok((Key { name: key.value, place }, settle(value, source)?))
             };
-            Kind::Map(entries.into_iter().map(entry).collect())
+            Kind::Map(entries.into_iter().map(entry).collect::<Result<_, _>>()?)
         }
     };
-    Node { place, kind }
+    Ok(Node { place, kind })
+}
+
+/// Whether a tag stands before a value, in its line.
+fn tagged(place: &Place) -> bool {
+    let before = place.source.text.get(..place.bytes.start).unwrap_or_default();
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    let word = line.trim_end().rsplit([' ', '\t', ',', '[', '{']).next().unwrap_or_default();
+    let itself = place.source.text.get(place.bytes.clone()).unwrap_or_default();
+    word.starts_with('!') || itself.starts_with('!')
 }
 
 fn place(source: &Arc<Source>, at: Location) -> Place {
@@ -293,6 +317,15 @@ impl Node {
     pub(crate) fn fields(&self) -> Result<Fields<'_>, Wrong> {
         let left = self.entries()?.iter().map(|(key, node)| (key, node)).collect();
         Ok(Fields { place: &self.place, left, known: Vec::new() })
+    }
+
+    /// How many nodes it has, itself included.
+    pub(crate) fn size(&self) -> usize {
+        1 + match &self.kind {
+            Kind::Null | Kind::Text(_) => 0,
+            Kind::List(items) => items.iter().map(Node::size).sum(),
+            Kind::Map(entries) => entries.iter().map(|(_, node)| node.size()).sum(),
+        }
     }
 
     /// A number.
@@ -356,6 +389,8 @@ pub(crate) fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> String
         let (before, from) = rest.split_at(open);
         out.push_str(before);
         let found = from[1..].find(['{', '}']).filter(|end| from.as_bytes()[1 + end] == b'}');
+        // What stands behind a dollar is the shell's.
+        let found = found.filter(|_| !before.ends_with('$'));
         let known = found.and_then(|end| Some((end, value(&from[1..=end])?)));
         match known {
             Some((end, value)) => {
@@ -395,7 +430,9 @@ impl<'a> Fields<'a> {
 
     /// Whether nothing unknown is left.
     pub(crate) fn end(self) -> Result<(), Wrong> {
-        let Some((key, _)) = self.left.first() else { return Ok(()) };
+        // What begins with x- is for anchors and for other tools.
+        let unknown = self.left.iter().find(|(key, _)| !key.name.starts_with("x-"));
+        let Some((key, _)) = unknown else { return Ok(()) };
         let wrong = key.place.wrong(format!("unknown key {:?}", key.name));
         Err(match nearest(&key.name, self.known.iter().copied()) {
             Some(near) => wrong.help(format!("did you mean {near:?}?")),
@@ -453,6 +490,15 @@ mod tests {
     }
 
     #[test]
+    fn tags_are_refused_instead_of_lost() {
+        for text in ["a: != 0", "a: !~ x", "a: [!= 0]", "a: {b: !x y}", "!a b", "a: !!str 1"] {
+            assert!(wrong(text).contains("to YAML a word that begins with !"), "{text}");
+        }
+        assert_eq!(read("a: \"!= 0\"").entries().unwrap()[0].1.text().unwrap(), "!= 0");
+        assert_eq!(read("a: x!").entries().unwrap()[0].1.text().unwrap(), "x!");
+    }
+
+    #[test]
     fn hostile_files_are_refused_quickly() {
         assert!(wrong(&"[".repeat(100_000)).starts_with("x.yaml:1:"));
         let mut bomb = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
@@ -471,5 +517,6 @@ mod tests {
         assert_eq!(fill("curl http://{web}/{x} {", values), "curl http://127.0.0.1:80/{x} {");
         assert_eq!(fill("awk '{print $1}' {{web}}", values), "awk '{print $1}' {127.0.0.1:80}");
         assert_eq!(fill("{é}{web", values), "{é}{web");
+        assert_eq!(fill("${web} {web}", values), "${web} 127.0.0.1:80");
     }
 }
