@@ -156,6 +156,11 @@ impl Rule {
         [&self.name, &self.draw].map(|name| run.rule(connection.number, direction, name))
     }
 
+    /// Makes it apply to connections up to this number only, where it does not select any itself.
+    pub(crate) fn limit(&mut self, last: u64) {
+        self.selectors.limit(last);
+    }
+
     /// Makes it one part of an exclusive draw that it shares with the other parts of a mix.
     fn share(&mut self, draw: &Arc<str>, chance: Range<f64>) {
         self.draw = Arc::clone(draw);

@@ -191,7 +191,7 @@ fn a_failure_is_shrunk_to_its_rule_and_connection() {
     let (_, result) = said.split_once("it still fails with\n").expect(&said);
     assert_eq!(
         result,
-        "  phase 1: web: limit:bytes=3:every=1:connections=..1\non connection 1 (and none before it alone)\n"
+        "  phase 1: web: limit:bytes=3:every=1 (connections ..1)\non connection 1 (and none before it alone)\n"
     );
 }
 
@@ -246,4 +246,30 @@ fn run_puts_a_proxy_around_a_command_and_ends_as_it_does() {
     assert_eq!(ended.status.code(), Some(1), "{}", text(&ended.stderr));
     let missing = around(&["--", "/no/such/program"]);
     assert_eq!(missing.status.code(), Some(3));
+}
+
+#[test]
+fn shrink_finds_the_first_connection_of_a_mix_behind_earlier_traffic() {
+    let (folder, file) = greeting(
+        "phases:\n  - load: {connections: 4}\n  \
+         - rules: [\"20:limit:bytes=3,5:delay:sleep=0s\", {throttle: {rate: 1GB/s}}]\n    \
+           ramp: {rule: throttle, option: rate, from: 1GB/s, to: 2GB/s, over: 100ms}\n    \
+           load: {connections: 20, verify: \"~ hello\"}\n    expect: {load.ok: 20}\n    idle: yes\n",
+    );
+    let journal = folder.path("journal").display().to_string();
+    let run = scenario(&["run", &file, "--seed", "9", "--journal", &journal]);
+    assert_eq!(run.status.code(), Some(1), "{}", text(&run.stderr));
+    let lines = std::fs::read_to_string(&journal).unwrap();
+    let first = lines
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .filter(|line| line["rule"] == "limit")
+        .map(|line| line["connection"].as_u64().unwrap())
+        .min()
+        .expect("a fault");
+    let output = scenario(&["shrink", &file, "--seed", "9"]);
+    let said = text(&output.stdout);
+    assert!(said.contains("without throttle rate=1GB/s: still fails\n"), "{said}");
+    assert!(said.contains(&format!("on connection {first} (and none before it alone)")), "{said}");
+    assert_eq!(output.status.code(), Some(1));
 }

@@ -112,6 +112,13 @@ impl Selectors {
         })
     }
 
+    /// Leaves out connections behind this number, where none are selected yet.
+    pub(super) fn limit(&mut self, last: u64) {
+        if self.connections == Connections::Range(1..u64::MAX) {
+            self.connections = Connections::Range(1..last.saturating_add(1));
+        }
+    }
+
     /// Whether a rule can apply to this connection at all.
     pub(crate) fn connection(&self, connection: &Connection) -> bool {
         let source = connection.source.map(|address| address.ip());

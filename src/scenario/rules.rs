@@ -32,8 +32,8 @@ impl fmt::Debug for Protocol {
 /// A rule as it was written, which has been checked.
 #[derive(Clone, Debug)]
 pub enum RuleText {
-    /// One line, which may be a mix of several.
-    Line(String, Registry),
+    /// One line, which may be a mix of several; and the last connection it applies to.
+    Line(String, Registry, Option<u64>),
     /// A behavior with options and selectors.
     Options(BehaviorEntry, Vec<(String, String)>),
 }
@@ -59,19 +59,8 @@ impl RuleText {
     /// Makes it apply to connections up to this number only, where it does not select any itself.
     pub(crate) fn limit(&mut self, last: u64) {
         match self {
-            RuleText::Line(line, _) => {
-                // A mix has several rules, each of which may select connections itself.
-                let mix = line.starts_with(|first: char| first.is_ascii_digit());
-                let parts = if mix { notation::pieces(line, ',') } else { Ok(vec![line.as_str()]) };
-                let limited = parts.unwrap_or_default().into_iter().map(|part| {
-                    if part.contains("connections=") {
-                        part.to_owned()
-                    } else {
-                        format!("{part}:connections=..{last}")
-                    }
-                });
-                *line = limited.collect::<Vec<_>>().join(",");
-            }
+            // Not in its text: that decides the draws of a mix.
+            RuleText::Line(.., most) => *most = Some(last),
             RuleText::Options(_, given) if given.iter().all(|(name, _)| name != "connections") => {
                 given.push(("connections".to_owned(), format!("..{last}")));
             }
@@ -83,7 +72,8 @@ impl RuleText {
 impl fmt::Display for RuleText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            RuleText::Line(line, _) => f.write_str(line),
+            RuleText::Line(line, _, None) => f.write_str(line),
+            RuleText::Line(line, _, Some(last)) => write!(f, "{line} (connections ..{last})"),
             RuleText::Options(entry, given) => {
                 f.write_str(entry.name)?;
                 given.iter().try_for_each(|(name, value)| write!(f, " {name}={value}"))
@@ -101,8 +91,12 @@ pub(super) fn build(texts: &[RuleText]) -> Result<Rules, RuleError> {
     let mut rules = Vec::new();
     for text in texts {
         match text {
-            RuleText::Line(line, registry) => {
-                rules.extend(Rule::parse(line, registry, &Defaults::new())?);
+            RuleText::Line(line, registry, last) => {
+                let mut parts = Rule::parse(line, registry, &Defaults::new())?;
+                if let Some(last) = last {
+                    parts.iter_mut().for_each(|rule| rule.limit(*last));
+                }
+                rules.extend(parts);
             }
             RuleText::Options(entry, given) => {
                 let given = given.iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -230,7 +224,7 @@ fn rule(node: &Node, cx: &Context<'_>) -> Result<RuleText, Wrong> {
         let line = node.text()?.to_owned();
         let read = Rule::parse(&line, cx.registry, &Defaults::new());
         read.map_err(|error| node.place.wrong(error.to_string()))?;
-        return Ok(RuleText::Line(line, cx.registry.clone()));
+        return Ok(RuleText::Line(line, cx.registry.clone(), None));
     };
     let [(key, options)] = entries.as_slice() else {
         return Err(node.place.wrong("expected one behavior, as in {delay: {sleep: 2s}}"));
