@@ -1,6 +1,6 @@
 //! Listening sockets.
 
-use super::{Host, Listen, Peer, Stream, in_words};
+use super::{At, Host, Listen, Peer, Stream, in_words};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::fmt;
 use std::io;
@@ -71,9 +71,10 @@ impl Listener {
     ///
     /// The address is in use, not ours or not allowed.
     pub(crate) fn bind(address: &Listen) -> io::Result<Self> {
-        let bound = match address {
-            Listen::Unix(path) => Self::unix(path),
-            Listen::Tcp { host, port } => Self::host(host.as_ref(), *port),
+        let bound = match &address.at {
+            At::Unix(path) => Self::unix(path),
+            At::Tcp { host, port } => Self::host(host.as_ref(), *port),
+            _ => Err(io::ErrorKind::Unsupported.into()),
         };
         bound.map_err(|error| in_words(format_args!("cannot listen on {address}"), &error))
     }

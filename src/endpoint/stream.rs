@@ -1,6 +1,6 @@
 //! The one stream type that the pump knows: a connected socket of any family.
 
-use super::{Connect, Host, in_words, socket};
+use super::{Connect, Host, To, in_words, socket};
 use bytes::BufMut;
 use socket2::{SockRef, TcpKeepalive};
 use std::future::Future;
@@ -57,12 +57,13 @@ impl Stream {
     }
 
     async fn dial(to: &Connect) -> io::Result<Peer> {
-        let (host, port) = match to {
-            Connect::Unix(path) => {
+        let (host, port) = match &to.to {
+            To::Unix(path) => {
                 let stream = Self::Unix(Arc::new(UnixStream::connect(path).await?));
                 return Ok(Peer { stream, address: None });
             }
-            Connect::Tcp { host, port } => (host, *port),
+            To::Tcp { host, port } => (host, *port),
+            _ => return Err(io::ErrorKind::Unsupported.into()),
         };
         let name = match host {
             Host::Address(address) => return Self::dial_one((*address, port).into()).await,

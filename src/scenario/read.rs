@@ -8,10 +8,9 @@ use super::rules::{self, Protocol, Ramp};
 use super::subjects::{Subjects, expectations};
 use super::traffic;
 use super::yaml::{self, Key, Kind, Node, Wrong};
-use crate::endpoint::{Host, Listen};
+use crate::endpoint::{At, Listen};
 use chenapan_core::{Form, Pattern, Registry, Value, nearest};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,8 +25,7 @@ pub(super) struct Context<'a> {
 }
 
 /// Where a proxy listens that does not say so: a port from the system.
-const LOOPBACK: Listen =
-    Listen::Tcp { host: Some(Host::Address(IpAddr::V4(Ipv4Addr::LOCALHOST))), port: 0 };
+const LOOPBACK: Listen = Listen::loopback(0);
 
 /// How many files may be included, and how many phases there may be.
 const MOST_FILES: usize = 32;
@@ -151,7 +149,7 @@ fn parts(root: &Node, scenario: &mut Scenario, cx: &mut Context<'_>) -> Result<(
     for (key, node) in fields.take("proxies").map_or(Ok(&[][..]), Node::entries)? {
         own_name(key, cx)?;
         let part = proxy(key, node, cx)?;
-        let tcp = matches!(part.listen.first(), Some(Listen::Tcp { .. }));
+        let tcp = matches!(part.listen.first(), Some(Listen { at: At::Tcp { .. }, .. }));
         cx.speaks.push((part.protocol.clone(), tcp));
         scenario.proxies.push(part);
         cx.proxies.push(key.name.clone());

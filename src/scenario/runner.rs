@@ -8,7 +8,7 @@ use super::process::Process;
 use super::watch::{Progress, Watcher};
 use super::yaml::fill;
 use crate::control::Control;
-use crate::endpoint::{Connect, plain};
+use crate::endpoint::{Connect, To, plain};
 use crate::proxy::{Config, Limits, Proxy};
 use crate::rule::Rules;
 use std::collections::BTreeMap;
@@ -419,11 +419,10 @@ fn exit(status: ExitStatus) -> Option<i32> {
 
 async fn listens(address: &Connect) -> bool {
     let connected = async {
-        match address {
-            Connect::Tcp { .. } => {
-                tokio::net::TcpStream::connect(address.to_string()).await.is_ok()
-            }
-            Connect::Unix(path) => tokio::net::UnixStream::connect(path).await.is_ok(),
+        match &address.to {
+            To::Tcp { .. } => tokio::net::TcpStream::connect(address.to_string()).await.is_ok(),
+            To::Unix(path) => tokio::net::UnixStream::connect(path).await.is_ok(),
+            _ => false,
         }
     };
     tokio::time::timeout(ANSWER, connected).await.unwrap_or(false)
