@@ -1,9 +1,11 @@
 //! Addresses: where to listen, and which backend to connect to.
 
 mod address;
+mod canonical;
+mod error;
 pub mod kind;
 mod listener;
-mod read;
+pub(crate) mod read;
 mod socket;
 mod stream;
 
@@ -13,10 +15,11 @@ use std::io;
 pub use address::{
     At, Auth, Connect, Family, Header, Host, Inherited, Listen, Options, Setting, Socks, To, Via,
 };
+pub use error::EndpointError;
 pub use kind::Kinds;
 pub(crate) use listener::Listener;
 pub use listener::Local;
-pub use read::EndpointError;
+pub use read::{Tokens, quote, tokens};
 pub(crate) use stream::{Peer, Stream};
 
 /// Puts what was to be done before an error of the system.
