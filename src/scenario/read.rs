@@ -217,8 +217,13 @@ fn address<T>(
         let place = match &node.kind {
             Kind::Text(text) => node.place.inside(text, error.place()),
             _ => {
-                let found = error.path().iter().try_fold(node, |node, key| node.field(key));
-                found.unwrap_or(node).place.clone()
+                let (mut node, mut place) = (node, &node.place);
+                for name in error.path() {
+                    let Some((key, value)) = node.entry(name) else { break };
+                    let strange = error.code() == "unknown-option";
+                    (node, place) = (value, if strange { &key.place } else { &value.place });
+                }
+                place.clone()
             }
         };
         place.wrong(error.message())

@@ -333,10 +333,10 @@ impl Node {
         Ok(Fields { place: &self.place, left, known: Vec::new() })
     }
 
-    /// The value of a key.
-    pub(crate) fn field(&self, name: &str) -> Option<&Node> {
+    /// The entry of a map with this key.
+    pub(crate) fn entry(&self, name: &str) -> Option<&(Key, Node)> {
         let Kind::Map(entries) = &self.kind else { return None };
-        entries.iter().find(|(key, _)| key.name == name).map(|(_, node)| node)
+        entries.iter().find(|(key, _)| key.name == name)
     }
 
     /// The same as JSON; scalars are texts.

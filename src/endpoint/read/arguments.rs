@@ -93,7 +93,7 @@ impl Arguments {
     pub(super) fn fill(&mut self, parts: Vec<Part>) -> Result<(), Fault> {
         // One empty part is what stands behind a lone colon.
         let alone = parts.len() == 1;
-        let mut place = 0;
+        let mut place = usize::from(self.host_is_named(&parts));
         let mut behind = None;
         for part in parts {
             if let Some((key, at)) = part.key {
@@ -238,6 +238,17 @@ impl Arguments {
         let message =
             format!("{} takes {takes}; {} is one too many{meant}", self.kind, quoted(value));
         Fault::new(Code::TooMany, place, message)
+    }
+
+    /// Whether the host has its key, so that the only number without one is the port.
+    fn host_is_named(&self, parts: &[Part]) -> bool {
+        let named =
+            |part: &Part| part.key.as_ref().is_some_and(|(key, _)| plain_key(key) == "host");
+        let mut bare = parts.iter().filter(|part| part.key.is_none());
+        self.positionals == ["host", "port"]
+            && parts.iter().any(named)
+            && bare.next().is_some_and(|part| number(&part.value))
+            && bare.next().is_none()
     }
 
     fn ports_first(&self) -> bool {

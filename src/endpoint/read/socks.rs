@@ -67,7 +67,7 @@ pub(super) fn proxy(protocol: Socks, url: &Url<'_>) -> Result<Via, Fault> {
     let port = values::port(&port, true, place)?;
     let auth = match url.user()? {
         None => Auth::None,
-        Some((user, password, place)) => auth(protocol, user, password, place)?,
+        Some(user) => auth(protocol, user.name, user.password, user.place)?,
     };
     Ok(Via { protocol, host, port, auth })
 }

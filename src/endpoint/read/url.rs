@@ -7,6 +7,13 @@ use std::ops::Range;
 /// A text out of a URL, decoded, with the place where it stands.
 type Decoded = (String, Range<usize>);
 
+/// Who is named before a host.
+pub(super) struct User {
+    pub(super) name: String,
+    pub(super) password: Option<String>,
+    pub(super) place: Range<usize>,
+}
+
 /// A URL, cut into its parts; nothing is decoded yet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Url<'a> {
@@ -46,13 +53,14 @@ impl<'a> Url<'a> {
     }
 
     /// The user and the password, where there is a user.
-    pub(super) fn user(&self) -> Result<Option<(String, Option<String>, Range<usize>)>, Fault> {
+    pub(super) fn user(&self) -> Result<Option<User>, Fault> {
         let Some(at) = self.authority.text.rfind('@') else { return Ok(None) };
         let user = self.authority.part(0..at);
-        Ok(Some(match user.split(':') {
-            Some((name, password)) => (decode(name)?, Some(decode(password)?), user.place()),
-            None => (decode(user)?, None, user.place()),
-        }))
+        let (name, password) = match user.split(':') {
+            Some((name, password)) => (name, Some(decode(password)?)),
+            None => (user, None),
+        };
+        Ok(Some(User { name: decode(name)?, password, place: user.place() }))
     }
 
     /// The host (none where it is empty) and the port, decoded.
