@@ -132,7 +132,7 @@ fn mistakes_in_scenarios_are_told_with_line_and_column() {
         ("{backend: {host: h, prot: 80}}", "x.yaml:2:28: tcp has no field \"prot\"", "^^"),
         (
             "{backend: {host: h, port: 80, options: {timout: 1}}}",
-            "x.yaml:2:47: tcp (connect) has",
+            "x.yaml:2:48: tcp (connect) has",
             "^",
         ),
         ("{backend: {host: h}}", "x.yaml:2:18: \"h\" has no port", "^"),

@@ -39,10 +39,38 @@ pub(crate) fn scenario_schema(registry: &Registry) -> Value {
             "additionalProperties": false
         })
     };
+    let address = json!({
+        "description": "An address: text, or an object such as chenapan endpoint prints.",
+        "anyOf": [
+            { "type": ["string", "integer"] },
+            {
+                "type": "object",
+                "properties": {
+                    "kind": text("tcp, unix, stdio, fd, exec or one that the program brings along."),
+                    "host": text("The address or name; * is every address to listen at."),
+                    "port": any("The port."),
+                    "path": text("The path of a UNIX socket."),
+                    "fd": any("The number of an inherited socket."),
+                    "index": any("Its place among those that systemd passes."),
+                    "name": text("Its name among those that systemd passes."),
+                    "command": strings("A command line, or its words."),
+                    "tls": any("Whether TLS is spoken."),
+                    "family": any("4 or 6."),
+                    "options": { "type": "object", "description": "Options by name." },
+                    "proxy_protocol": { "enum": ["require", "v1", "v2"] },
+                    "via": { "type": ["string", "object"], "description": "The SOCKS proxy on the way." }
+                },
+                "additionalProperties": false
+            }
+        ]
+    });
     let proxy = closed(
         json!({
-            "listen": strings("Where to listen; 127.0.0.1 and a free port if not given."),
-            "backend": text("Where to connect to: host:port or unix:PATH."),
+            "listen": {
+                "description": "Where to listen; 127.0.0.1 and a free port if not given.",
+                "anyOf": [address, { "type": "array", "items": address }]
+            },
+            "backend": address,
             "protocol": protocol,
             "buffer": time("The most bytes that a direction of a connection holds.")
         }),
