@@ -1,11 +1,19 @@
 //! Addresses: where to listen, and which backend to connect to.
 
 mod address;
+mod child;
+mod dial;
+mod greet;
+mod header;
+mod inherited;
 pub mod kind;
 mod listener;
 mod read;
 mod socket;
+mod socks;
+mod stdio;
 mod stream;
+mod tls;
 
 use std::fmt;
 use std::io;
@@ -13,9 +21,12 @@ use std::io;
 pub use address::{
     At, Auth, Connect, Family, Header, Host, Inherited, Listen, Options, Setting, Socks, To, Via,
 };
+pub(crate) use child::GRACE;
+pub(crate) use dial::Dialer;
+pub(crate) use greet::Greeting;
 pub use kind::Kinds;
-pub(crate) use listener::Listener;
 pub use listener::Local;
+pub(crate) use listener::{Arrival, Listener};
 pub use read::EndpointError;
 pub(crate) use stream::{Peer, Stream};
 
