@@ -2,12 +2,20 @@
 
 mod address;
 mod canonical;
+mod child;
+mod dial;
 mod error;
+mod greet;
+mod header;
+mod inherited;
 pub mod kind;
 mod listener;
 pub(crate) mod read;
 mod socket;
+mod socks;
+mod stdio;
 mod stream;
+mod tls;
 
 use std::fmt;
 use std::io;
@@ -15,10 +23,13 @@ use std::io;
 pub use address::{
     At, Auth, Connect, Family, Header, Host, Inherited, Listen, Options, Setting, Socks, To, Via,
 };
+pub(crate) use child::GRACE;
+pub(crate) use dial::Dialer;
 pub use error::EndpointError;
+pub(crate) use greet::Greeting;
 pub use kind::Kinds;
-pub(crate) use listener::Listener;
 pub use listener::Local;
+pub(crate) use listener::{Arrival, Listener};
 pub use read::{Tokens, quote, tokens};
 pub(crate) use stream::{Peer, Stream};
 

@@ -2,7 +2,10 @@
 //!
 //! It accepts and spawns; it never looks at bytes.
 
-use crate::endpoint::{Connect, EndpointError, Listen, Listener, Local, Peer, plain};
+use crate::endpoint::{
+    Arrival, Connect, Dialer, EndpointError, GRACE, Greeting, Listen, Listener, Local, Peer,
+    Stream, plain,
+};
 use crate::journal::Entry;
 use crate::pump::{Ending, Order, Outside, PATIENCE, Pump};
 use crate::rule::Rules;
@@ -17,6 +20,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -107,6 +111,7 @@ pub struct Proxy {
 /// What the connections of a proxy share.
 pub(crate) struct Shared {
     config: Config,
+    dialer: Dialer,
     settings: Settings,
     clock: Clock,
     journal: Option<mpsc::Sender<Vec<Entry>>>,
@@ -118,6 +123,8 @@ pub(crate) struct Shared {
     /// Told when a connection has ended: descriptors are free again.
     left: Notify,
     accepting: CancellationToken,
+    /// The connection on standard input and output has ended.
+    finished: CancellationToken,
     tasks: TaskTracker,
     warned: AtomicBool,
 }
@@ -139,7 +146,8 @@ impl Proxy {
     ) -> io::Result<Self> {
         let listeners: Vec<_> =
             config.listen.iter().map(Listener::bind).collect::<Result<_, _>>()?;
-        let locals = listeners.iter().map(Listener::local).collect::<Result<_, _>>()?;
+        let locals = listeners.iter().map(Listener::local).cloned().collect();
+        let dialer = Dialer::new(&config.backend)?;
         let most = config.limits.max_connections.map(|most| Arc::new(Semaphore::new(most)));
         let shared = Arc::new(Shared {
             rules: watch::Sender::new(Arc::new(config.rules.clone())),
@@ -150,6 +158,7 @@ impl Proxy {
                 ..settings
             },
             config,
+            dialer,
             clock,
             journal,
             stats: Stats::default(),
@@ -158,6 +167,7 @@ impl Proxy {
             live: Mutex::default(),
             left: Notify::new(),
             accepting: CancellationToken::new(),
+            finished: CancellationToken::new(),
             tasks: TaskTracker::new(),
             warned: AtomicBool::new(false),
         });
@@ -239,8 +249,14 @@ impl Proxy {
         for entrant in self.shared.live().values() {
             entrant.outside.order(Order::Close);
         }
-        // Closing in order is itself bounded.
-        let _ = tokio::time::timeout(2 * PATIENCE, self.shared.tasks.wait()).await;
+        // Closing in order is itself bounded, and so is the end of a program.
+        let _ = tokio::time::timeout(2 * PATIENCE + 2 * GRACE, self.shared.tasks.wait()).await;
+    }
+
+    /// Completes when the connection on standard input and output has ended and all of it was
+    /// written; without such a listener never.
+    pub async fn finished(&self) {
+        self.shared.finished.cancelled().await;
     }
 
     fn order(&self, number: u64, order: Order) -> bool {
@@ -250,8 +266,8 @@ impl Proxy {
 }
 
 impl Shared {
-    pub(crate) fn backend(&self) -> Connect {
-        self.config.backend.clone()
+    pub(crate) fn dialer(&self) -> Dialer {
+        self.dialer.clone()
     }
 
     pub(crate) fn rules(&self) -> watch::Receiver<Arc<Rules>> {
@@ -302,7 +318,7 @@ impl fmt::Debug for Shared {
 async fn accept(shared: Arc<Shared>, listener: Listener, most: Option<Arc<Semaphore>>) {
     // Its token stays known to the tracker until the socket is closed.
     let _open = shared.tasks.token();
-    let local = listener.local().ok().and_then(|local| local.tcp());
+    let local = listener.local().tcp();
     let local = local.filter(|address| !address.ip().is_unspecified());
     let warn = |error: &io::Error| {
         tracing::warn!(
@@ -320,46 +336,113 @@ async fn accept(shared: Arc<Shared>, listener: Listener, most: Option<Arc<Semaph
             };
             (permit, listener.next(&shared.left, warn).await)
         };
-        let (permit, source) = tokio::select! {
+        let (permit, arrival) = tokio::select! {
             () = shared.accepting.cancelled() => return,
             place = place => place,
         };
-        begin(&shared, source, local, permit);
+        begin(&shared, arrival, local, permit);
     }
 }
 
 /// Starts the task of one connection.
 fn begin(
     shared: &Arc<Shared>,
-    source: Peer,
+    arrival: Arrival,
     local: Option<SocketAddr>,
     permit: Option<OwnedSemaphorePermit>,
 ) {
+    let Arrival { peer, greeting, written } = arrival;
     let since = Instant::now();
     let mut connection = Connection::new(shared.numbers.fetch_add(1, Ordering::Relaxed) + 1);
     connection.accepted = since - shared.started;
-    connection.source = source.address;
+    connection.source = peer.address;
     // Where the listener has an address of its own, that is the one.
-    connection.local = local.or_else(|| source.stream.local());
+    connection.local = local.or_else(|| peer.stream.local());
     let outside = Arc::new(Outside::default());
     let entrant = Entrant { connection: connection.clone(), since, outside: Arc::clone(&outside) };
     shared.live().insert(connection.number, entrant);
     shared.stats.accepted.add(1);
     let number = connection.number;
     tracing::debug!(connection = number, source = ?connection.source, "accepted");
-    let mut rules = shared.rules();
-    let snapshot = Arc::clone(&rules.borrow_and_update());
-    let protocol = shared.config.protocol.instance();
-    let session = Session::new(connection, protocol, snapshot, shared.settings);
-    let mut pump = Pump::new(session, source.stream, rules, Arc::clone(shared), (outside, since));
     let guard = Guard { shared: Arc::clone(shared), number, _permit: permit };
-    // Everything is built out here, so that the task holds it once.
-    shared.tasks.spawn(async move {
+    if greeting.is_none() && written.is_none() {
+        let pump = shared.pump(connection, peer.stream, (outside, since));
+        shared.tasks.spawn(converse(pump, guard));
+        return;
+    }
+    let shared = Arc::clone(shared);
+    shared.clone().tasks.spawn(async move {
+        let heard = match greeting {
+            Some(greeting) => hear(&greeting, peer, &outside, shared.connect_timeout()).await,
+            None => Ok(peer),
+        };
+        match heard {
+            Ok(peer) => {
+                connection.source = peer.address;
+                connection.local = peer.local.or(connection.local);
+                if let Some(entrant) = shared.live().get_mut(&number) {
+                    entrant.connection = connection.clone();
+                }
+                let pump = shared.pump(connection, peer.stream, (outside, since));
+                converse(pump, guard).await;
+            }
+            Err(ending) => {
+                shared.count(number, &ending, [0, 0]);
+                drop(guard);
+            }
+        }
+        if let Some(written) = written {
+            // Its sender is gone when its thread is.
+            let _ = written.await;
+            shared.finished.cancel();
+        }
+    });
+}
+
+/// The task of one connection. Everything is built before, so that it is held once.
+fn converse(mut pump: Pump, guard: Guard) -> impl Future<Output = ()> + Send {
+    async move {
         pump.begin();
         let ending = std::future::poll_fn(|cx| pump.poll(cx)).await;
         pump.finish(&ending).await;
-        guard.shared.count(number, &ending, pump.sent());
+        guard.shared.count(guard.number, &ending, pump.sent());
+    }
+}
+
+/// Waits for what a source has to say first, for a time, and heeds orders meanwhile.
+async fn hear(
+    greeting: &Greeting,
+    peer: Peer,
+    outside: &Outside,
+    within: Duration,
+) -> Result<Peer, Ending> {
+    let ordered = std::future::poll_fn(|cx| {
+        outside.register(cx);
+        outside.ordered().map_or(Poll::Pending, Poll::Ready)
     });
+    tokio::select! {
+        ending = ordered => Err(ending),
+        heard = tokio::time::timeout(within, greeting.hear(peer)) => {
+            let late = || io::Error::new(io::ErrorKind::TimedOut, format!("nothing within {within:?}"));
+            heard.map_err(|_| late()).flatten().map_err(Ending::Ungreeted)
+        }
+    }
+}
+
+impl Shared {
+    /// A connection at work, with the rules of now.
+    fn pump(
+        self: &Arc<Self>,
+        connection: Connection,
+        source: Stream,
+        live: (Arc<Outside>, Instant),
+    ) -> Pump {
+        let mut rules = self.rules();
+        let snapshot = Arc::clone(&rules.borrow_and_update());
+        let protocol = self.config.protocol.instance();
+        let session = Session::new(connection, protocol, snapshot, self.settings);
+        Pump::new(session, source, rules, Arc::clone(self), live)
+    }
 }
 
 /// Takes a connection off the books, also when a plug-in has panicked.
@@ -393,6 +476,14 @@ impl Shared {
             Ending::Lost(Direction::Upstream) => (&stats.reset_by_source, "reset by the source"),
             Ending::Lost(Direction::Downstream) => {
                 (&stats.reset_by_backend, "reset by the backend")
+            }
+            Ending::Ungreeted(error) => {
+                tracing::warn!(
+                    connection,
+                    error = plain(error),
+                    "the source has to say more first"
+                );
+                (&stats.ungreeted, "not let in")
             }
             Ending::Unreachable(error) => {
                 tracing::warn!(connection, error = plain(error), "the backend cannot be reached");

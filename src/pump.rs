@@ -5,7 +5,7 @@
 mod ending;
 mod way;
 
-use crate::endpoint::{Connect, Peer, Stream};
+use crate::endpoint::{Peer, Stream};
 use crate::proxy::Shared;
 use crate::rule::Rules;
 use crate::session::{Output, Session};
@@ -21,6 +21,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::watch;
 use way::Way;
 
+use ending::Takes;
 pub(crate) use ending::{Ending, Order, Outside, PATIENCE};
 
 /// How little room in a read buffer makes a new one worth its while, and the size of that one.
@@ -41,7 +42,6 @@ pub(crate) struct Pump {
     source: Stream,
     backend: Option<Stream>,
     dial: Option<Task<io::Result<Peer>>>,
-    to: Connect,
     ways: [Way; 2],
     shared: Arc<Shared>,
     outside: Arc<Outside>,
@@ -76,7 +76,6 @@ impl Pump {
             source,
             backend: None,
             dial: None,
-            to: shared.backend(),
             ways: Default::default(),
             rules,
             timer: shared.clock().timer(),
@@ -137,19 +136,26 @@ impl Pump {
             waiting.await;
             self.note();
         }
-        let streams: Vec<_> = self.backend.iter().chain([&self.source]).collect();
+        let takes = |sender| match ending {
+            // It is gone already, and would never take anything.
+            Ending::Lost(gone) if *gone == sender => Takes::Nothing,
+            _ => Takes::More,
+        };
+        let backend = self.backend.as_mut().map(|backend| (backend, takes(Direction::Downstream)));
+        let source = (&mut self.source, takes(Direction::Upstream));
+        let mut streams: Vec<_> = backend.into_iter().chain([source]).collect();
         match ending {
             Ending::Done(_) => {}
-            Ending::Lost(direction) => {
-                // The other one is gone already, and would never take anything.
-                let receiver = self.receiver(*direction);
-                ending::abort(receiver.as_slice(), &streams).await;
-            }
-            Ending::Reset => ending::abort(&streams, &streams).await,
+            Ending::Lost(_) | Ending::Reset => ending::abort(&mut streams).await,
             Ending::Unreachable(_) if self.shared.resets_refused() => {
-                ending::abort(&streams, &streams).await;
+                ending::abort(&mut streams).await;
             }
-            Ending::Close | Ending::Unreachable(_) => ending::linger(&streams).await,
+            Ending::Close | Ending::Unreachable(_) | Ending::Ungreeted(_) => {
+                ending::linger(&mut streams).await;
+            }
+        }
+        if let Some(backend) = self.backend.take() {
+            backend.close().await;
         }
     }
 
@@ -185,7 +191,7 @@ impl Pump {
         };
         self.dial = None;
         match result {
-            Ok(Peer { stream, address }) => {
+            Ok(Peer { stream, address, .. }) => {
                 self.session.open(address, self.now());
                 self.backend = Some(stream);
             }
@@ -210,14 +216,11 @@ impl Pump {
             }
             match self.session.poll(direction, self.now) {
                 Output::Write(bytes) => self.ways[direction as usize].give(bytes),
-                Output::Finish => {
-                    if let Some(stream) = self.receiver(direction) {
-                        stream.shutdown();
-                    }
-                }
+                Output::Finish => self.ways[direction as usize].end(),
                 Output::Dial => {
-                    let (to, within) = (self.to.clone(), self.shared.connect_timeout());
-                    self.dial = Some(Box::pin(async move { Stream::connect(&to, within).await }));
+                    let (to, within) = (self.shared.dialer(), self.shared.connect_timeout());
+                    let connection = self.session.connection().clone();
+                    self.dial = Some(Box::pin(async move { to.dial(&connection, within).await }));
                 }
                 Output::Close => self.end(Ending::Close),
                 Output::Reset => self.end(Ending::Reset),
@@ -234,15 +237,15 @@ impl Pump {
     /// Writes all that waits in a direction; whether there was anything.
     fn flush(&mut self, direction: Direction, cx: &mut Context<'_>) -> Poll<bool> {
         let receiver = match direction {
-            Direction::Upstream => self.backend.as_ref(),
-            Direction::Downstream => Some(&self.source),
+            Direction::Upstream => self.backend.as_mut(),
+            Direction::Downstream => Some(&mut self.source),
         };
         let way = &mut self.ways[direction as usize];
         let some = !way.is_idle();
+        let Some(receiver) = receiver else {
+            return if some { Poll::Pending } else { Poll::Ready(false) };
+        };
         while !way.is_idle() {
-            let Some(receiver) = receiver else {
-                return Poll::Pending;
-            };
             match ready!(way.poll_write(receiver, cx)) {
                 Ok(written) => {
                     count_sent(&self.shared, &self.outside, direction, written);
@@ -286,6 +289,7 @@ impl Pump {
             Poll::Ready(Ok(0)) => {
                 self.ways[direction as usize].ended = true;
                 self.first_end.get_or_insert(direction);
+                self.note_end(direction);
                 if self.lost == Some(direction) {
                     // The error was told when writing to it; this is the end of what it had said.
                     self.session.reset(direction, self.now());
@@ -315,8 +319,8 @@ impl Pump {
         }
         let spare = (input.capacity() - input.len()).min(room);
         let sender = match direction {
-            Direction::Upstream => Some(&self.source),
-            Direction::Downstream => self.backend.as_ref(),
+            Direction::Upstream => Some(&mut self.source),
+            Direction::Downstream => self.backend.as_mut(),
         };
         let Some(sender) = sender else {
             return Poll::Pending;
@@ -332,9 +336,9 @@ impl Pump {
     /// Moves bytes that nobody has to see, until there are no more, they do not all fit, or it is
     /// time to look up again.
     fn read_past(&mut self, direction: Direction, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let (sender, receiver) = match (direction, &self.backend) {
-            (Direction::Upstream, Some(backend)) => (&self.source, backend),
-            (Direction::Downstream, Some(backend)) => (backend, &self.source),
+        let (sender, receiver) = match (direction, &mut self.backend) {
+            (Direction::Upstream, Some(backend)) => (&mut self.source, backend),
+            (Direction::Downstream, Some(backend)) => (backend, &mut self.source),
             (_, None) => return Poll::Pending,
         };
         let way = &mut self.ways[direction as usize];
@@ -374,13 +378,49 @@ impl Pump {
                 None => return false,
             },
         };
-        let failure =
-            self.ways[direction as usize].failure.get_or_insert_with(|| Box::pin(sender.failed()));
+        let failure = self.ways[direction as usize].failure.get_or_insert_with(|| sender.failed());
         if failure.as_mut().poll(cx).is_pending() {
             return false;
         }
+        if sender.is_child() {
+            // What it has said before it ended is still to be read.
+            *failure = Box::pin(std::future::pending());
+            let read = self.ways[direction as usize].ended;
+            if read {
+                self.depart();
+            }
+            return read;
+        }
         self.lose(direction, &io::ErrorKind::ConnectionReset.into());
         true
+    }
+
+    /// Looks at how the stream of a sender has ended.
+    fn note_end(&mut self, direction: Direction) {
+        let sender = match direction {
+            Direction::Upstream => &self.source,
+            Direction::Downstream => match &self.backend {
+                Some(backend) => backend,
+                None => return,
+            },
+        };
+        if sender.was_truncated() {
+            self.shared.stats().truncated.add(1);
+            tracing::warn!(
+                connection = self.session.connection().number,
+                %direction,
+                "TLS has ended without close_notify: somebody may have cut the stream"
+            );
+        }
+        if sender.is_gone() {
+            self.depart();
+        }
+    }
+
+    /// The program that was the backend has ended: what is on its way to it has nowhere to go.
+    fn depart(&mut self) {
+        self.stop_way(Direction::Upstream);
+        self.session.abandon(Direction::Upstream);
     }
 
     /// The sender of a direction is gone without an end of its stream.
@@ -517,13 +557,6 @@ impl Pump {
 
     fn now(&self) -> Duration {
         self.started.elapsed()
-    }
-
-    fn receiver(&self, direction: Direction) -> Option<&Stream> {
-        match direction {
-            Direction::Upstream => self.backend.as_ref(),
-            Direction::Downstream => Some(&self.source),
-        }
     }
 }
 

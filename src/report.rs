@@ -73,7 +73,9 @@ pub(crate) fn summary(proxy: &Proxy, seed: u64) -> String {
         ("reset by the source", &stats.reset_by_source),
         ("reset by the backend", &stats.reset_by_backend),
         ("reset by a rule", &stats.reset_by_proxy),
+        ("handshake or header refused", &stats.ungreeted),
         ("backend not reached", &stats.unreachable),
+        ("TLS streams cut short", &stats.truncated),
     ];
     let mut ways = Direction::BOTH.map(way).into_iter();
     let mut row = |name: &str, count: u64| {

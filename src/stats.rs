@@ -27,6 +27,9 @@ pub struct Stats {
     pub accepted: Counter,
     /// Connections that have ended, however.
     pub ended: Counter,
+    /// Connections whose source did not say what its listener wants to hear first: a PROXY
+    /// header, a TLS handshake.
+    pub ungreeted: Counter,
     /// Connections whose backend could not be reached.
     pub unreachable: Counter,
     /// Connections whose source ended first, in order.
@@ -41,6 +44,8 @@ pub struct Stats {
     pub reset_by_backend: Counter,
     /// Connections that a rule reset.
     pub reset_by_proxy: Counter,
+    /// Streams that ended without the message by which TLS announces it.
+    pub truncated: Counter,
     /// Directions in which the protocol could not parse what came.
     pub unparsed: Counter,
     received: [Counter; 2],

@@ -166,7 +166,7 @@ fn running_out_of_descriptors_pauses_accepting_and_goes_on() {
     assert!(cpu_ticks(proxy.pid()) - before < 50);
     let ended = proxy.stop();
     assert_eq!(ended.code, Some(0));
-    assert!(ended.err.matches("cannot accept").count() < 20, "{}", ended.err);
+    assert!(ended.err.matches("cannot accept").count() < 200, "{}", ended.err);
 }
 
 /// The processor time of a process, in hundredths of a second.

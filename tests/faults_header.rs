@@ -201,7 +201,7 @@ fn a_truncated_header_is_the_last_thing_that_comes() {
 
 #[test]
 fn a_split_header_comes_in_pieces_and_the_payload_does_not() {
-    let mut wire = wire("proxy-v1", &["split:at=fields:gap=30ms:only=header"]);
+    let mut wire = wire("proxy-v1", &["split:at=fields:gap=150ms:only=header"]);
     wire.client.write_all(&[LINE, PAYLOAD].concat()).unwrap();
     // The gap keeps the pieces apart on their way.
     for piece in ["PROXY", " ", "TCP4", " ", "203.0.113.7"] {

@@ -7,7 +7,7 @@ use super::arguments::{LogFormat, time};
 use super::decode::{Choices, Receiver, Verdict, Version, least};
 use super::serve::{Signals, raise_descriptor_limit, runtime};
 use super::terminal::{self, Line};
-use crate::endpoint::{Listen, Listener, Peer, Stream, plain};
+use crate::endpoint::{Arrival, Listen, Listener, Peer, Stream, plain};
 use bytes::{Buf, BufMut, BytesMut};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::ready;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -91,7 +92,7 @@ async fn run(args: &Echo, server: &Arc<Server>) -> Result<(), Failure> {
     let listeners: Result<Vec<_>, _> = args.listen.iter().map(Listener::bind).collect();
     let listeners = listeners.map_err(|error| Failure::run(format!("--listen: {error}")))?;
     for listener in listeners {
-        let local = listener.local().map_err(Failure::run)?;
+        let local = listener.local().clone();
         let protocol = args.protocol.to_possible_value();
         let protocol = protocol.as_ref().map_or("", |value| value.get_name());
         anstream::eprintln!("listening on {local}, echo, {protocol}");
@@ -139,28 +140,47 @@ impl Server {
             tracing::warn!(error = plain(error), "cannot accept; waiting until a connection ends");
         };
         loop {
-            let peer = tokio::select! {
+            let arrival = tokio::select! {
                 () = self.stopping.cancelled() => return,
-                peer = listener.next(&self.left, warn) => peer,
+                arrival = listener.next(&self.left, warn) => arrival,
             };
             let number = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
             let server = Arc::clone(&self);
             self.tasks.spawn(async move {
                 // The client may go away at any time: then there is nobody to tell.
-                let _ = server.converse(number, peer).await;
+                let _ = server.greet(number, arrival).await;
                 server.left.notify_waiters();
             });
         }
     }
 
-    async fn converse(&self, connection: u64, Peer { stream, address }: Peer) -> io::Result<()> {
+    /// Lets a client in, which may have to say something first.
+    async fn greet(&self, connection: u64, arrival: Arrival) -> io::Result<()> {
+        let Some(greeting) = arrival.greeting else {
+            return self.converse(connection, arrival.peer).await;
+        };
+        match tokio::time::timeout(self.deadline, greeting.hear(arrival.peer)).await {
+            Ok(Ok(peer)) => self.converse(connection, peer).await,
+            Ok(Err(error)) => {
+                tracing::warn!(connection, error = plain(&error), "not let in");
+                Ok(())
+            }
+            Err(_) => {
+                tracing::warn!(connection, "not let in: nothing within {:?}", self.deadline);
+                Ok(())
+            }
+        }
+    }
+
+    async fn converse(&self, connection: u64, peer: Peer) -> io::Result<()> {
+        let Peer { mut stream, address, .. } = peer;
         let mut heard = Heard { connection, peer: address, verdict: None, message: None };
         let mut bytes = BytesMut::new();
         let Some(receiver) = &self.receiver else {
             heard.print()?;
-            return send_back(&stream, bytes).await;
+            return send_back(&mut stream, bytes).await;
         };
-        let received = receive(receiver, &stream, &mut bytes);
+        let received = receive(receiver, &mut stream, &mut bytes);
         heard.message = match tokio::time::timeout(self.deadline, received).await {
             Ok(Ok(Received::Decided)) => None,
             Ok(Ok(Received::End)) => Some("the stream ended within the header".to_owned()),
@@ -173,8 +193,8 @@ impl Server {
         // Section 2.1: "the receiver should abort the connection".
         let Ok((_, consumed)) = unpacked else { return Ok(()) };
         bytes.advance(consumed);
-        write(&stream, &line).await?;
-        send_back(&stream, bytes).await
+        stream.write_all(&line).await?;
+        send_back(&mut stream, bytes).await
     }
 }
 
@@ -198,7 +218,7 @@ enum Received {
 /// Reads until all is decided about the header.
 async fn receive(
     receiver: &Receiver,
-    stream: &Stream,
+    stream: &mut Stream,
     bytes: &mut BytesMut,
 ) -> io::Result<Received> {
     loop {
@@ -213,19 +233,19 @@ async fn receive(
 }
 
 /// Sends back these bytes and all that come, to the end of the stream.
-async fn send_back(stream: &Stream, mut bytes: BytesMut) -> io::Result<()> {
+async fn send_back(stream: &mut Stream, mut bytes: BytesMut) -> io::Result<()> {
     loop {
-        write(stream, &bytes).await?;
+        stream.write_all(&bytes).await?;
+        stream.flush().await?;
         bytes.clear();
         if read(stream, &mut bytes).await? == 0 {
-            stream.shutdown();
-            return Ok(());
+            return stream.shutdown().await;
         }
     }
 }
 
 /// Appends what comes next, one piece at most; 0 is the end of stream.
-async fn read(stream: &Stream, bytes: &mut BytesMut) -> io::Result<usize> {
+async fn read(stream: &mut Stream, bytes: &mut BytesMut) -> io::Result<usize> {
     poll_fn(|cx| {
         // A silent client takes no memory.
         ready!(stream.poll_readable(cx))?;
@@ -233,15 +253,4 @@ async fn read(stream: &Stream, bytes: &mut BytesMut) -> io::Result<usize> {
         stream.poll_read(cx, &mut (&mut *bytes).limit(PIECE))
     })
     .await
-}
-
-async fn write(stream: &Stream, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        let written = poll_fn(|cx| stream.poll_write(cx, bytes)).await?;
-        if written == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
-        }
-        bytes = &bytes[written..];
-    }
-    Ok(())
 }

@@ -4,10 +4,13 @@ use super::arguments::{OnRefused, Serve};
 use super::terminal::{self, Line};
 use super::{Failure, print};
 use crate::control::Control;
+use crate::endpoint::Local;
 use crate::proxy::{Config, Limits, Proxy};
 use crate::report;
 use chenapan_core::Registry;
 use clap::ArgMatches;
+use sd_notify::NotifyState;
+use std::io::Write;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -50,12 +53,24 @@ pub(super) fn serve(
         let listen = config.listen.clone();
         let proxy =
             control.add(config).map_err(|error| Failure::run(format!("--listen: {error}")))?;
-        print(&report::start(&proxy, speaking.name, seed))?;
+        // Standard output may be a client's.
+        let says = match proxy.locals().contains(&Local::Stdio) {
+            true => |text: &str| warn(text),
+            false => |text: &str| print(text),
+        };
+        says(&report::start(&proxy, speaking.name, seed))?;
+        // A service manager that waits for it is told; one that does not has not asked.
+        let _ = sd_notify::notify(&[NotifyState::Ready]);
         for address in listen.iter().filter(|address| !address.is_local()) {
             tracing::warn!(%address, "listens beyond this machine: others can connect too");
         }
         until_stopped(control, signals, &line, args.grace).await?;
-        print(&report::summary(&proxy, seed))
+        says(&report::summary(&proxy, seed))?;
+        match proxy.locals().contains(&Local::Stdio) && proxy.stats().unreachable.value() > 0 {
+            // What went wrong was said.
+            true => Err(Failure::run(format!("--backend {}: not reached", proxy.backend()))),
+            false => Ok(()),
+        }
     })
 }
 
@@ -67,11 +82,16 @@ async fn until_stopped(
     grace: Duration,
 ) -> Result<(), Failure> {
     let proxies: Vec<Proxy> = control.proxies().to_vec();
+    let mut finished = tokio::task::JoinSet::new();
+    for proxy in proxies.clone() {
+        finished.spawn(async move { proxy.finished().await });
+    }
     let mut ticks = tokio::time::interval(terminal::TICK);
     loop {
         tokio::select! {
             _ = ticks.tick() => line.draw(&proxies),
             () = signals.next() => break,
+            _ = finished.join_next() => break,
         }
     }
     let active: u64 = proxies.iter().map(|proxy| proxy.stats().active()).sum();
@@ -89,6 +109,13 @@ async fn until_stopped(
     };
     line.clear();
     stopped.map_err(|error| Failure::run(format!("--journal: {}", crate::endpoint::plain(&error))))
+}
+
+/// Says it where a client on standard output does not hear it.
+fn warn(text: &str) -> Result<(), Failure> {
+    // Nobody may be listening there.
+    let _ = anstream::stderr().lock().write_all(text.as_bytes());
+    Ok(())
 }
 
 pub(super) struct Signals {

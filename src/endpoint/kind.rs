@@ -12,29 +12,33 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 /// A stream of bytes each way. `poll_shutdown` ends what is written and leaves reading as it is,
 /// where that is possible.
-pub trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
+pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Bytes for T {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
 
 /// What a kind promises: a value, or what went wrong.
 pub type Promise<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;
 
-/// A kind to connect to. Write `type Promise` as `Box::pin(async move { ... })`.
+/// A kind to connect to. A promise is written as `Box::pin(async move { ... })`.
 pub trait Dials: Send + Sync {
     /// Connects once more; `connection` says for whom.
-    fn dial<'a>(&'a self, connection: &'a Connection) -> Promise<'a, Box<dyn Bytes>>;
+    fn dial<'a>(&'a self, connection: &'a Connection) -> Promise<'a, Box<dyn ByteStream>>;
 }
 
 /// A kind to listen at.
 pub trait Accepts: Send + Sync {
     /// Starts to listen.
-    fn listen(&self) -> Promise<'_, Box<dyn Arrivals>>;
+    ///
+    /// # Errors
+    ///
+    /// It cannot, and why.
+    fn listen(&self) -> io::Result<Box<dyn Arrivals>>;
 }
 
 /// What listens.
 pub trait Arrivals: Send + Sync {
     /// Waits for the next connection.
-    fn accept(&self) -> Promise<'_, Box<dyn Bytes>>;
+    fn accept(&self) -> Promise<'_, Box<dyn ByteStream>>;
 }
 
 /// A kind as it was written in an address, with its options.

@@ -1,16 +1,18 @@
-//! Listening sockets.
+//! Places where connections come in.
 
-use super::{At, Host, Listen, Peer, Stream, in_words};
+use super::greet::Greeting;
+use super::kind::Arrivals;
+use super::{At, Family, Host, Listen, Peer, Stream, dial, in_words, inherited, stdio};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::Notify;
+use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::sync::{Notify, oneshot};
 
 /// The most connections that wait for us; the system cuts it to its own limit.
 const BACKLOG: i32 = 4_096;
@@ -18,12 +20,26 @@ const BACKLOG: i32 = 4_096;
 /// How long accepting pauses when descriptors have run out and none comes back.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// A listening socket.
+/// A place where connections come in.
 #[derive(Debug)]
-pub(crate) enum Listener {
-    Tcp(TcpListener),
-    Unix(UnixListener, PathGuard),
+pub(crate) struct Listener {
+    place: Place,
+    local: Local,
+    nodelay: bool,
+    greeting: Option<Greeting>,
+    _guard: Option<PathGuard>,
 }
+
+enum Place {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+    /// Until the one connection is taken.
+    Stdio(Mutex<Option<Stdio>>),
+    Own(Box<dyn Arrivals>),
+}
+
+/// The one connection on standard input and output, and what tells when all of it was written.
+type Stdio = (UnixStream, oneshot::Receiver<()>);
 
 /// Where a listener really listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +49,19 @@ pub enum Local {
     Tcp(SocketAddr),
     /// A UNIX socket.
     Unix(PathBuf),
+    /// Standard input and output.
+    Stdio,
+    /// A place of a kind that a user of this library has brought along, as it was written.
+    Own(String),
+}
+
+/// A connection that has come in.
+pub(crate) struct Arrival {
+    pub(crate) peer: Peer,
+    /// What comes before its first byte.
+    pub(crate) greeting: Option<Greeting>,
+    /// For standard input and output: told when everything was written.
+    pub(crate) written: Option<oneshot::Receiver<()>>,
 }
 
 impl Local {
@@ -40,7 +69,7 @@ impl Local {
     pub fn tcp(&self) -> Option<SocketAddr> {
         match self {
             Local::Tcp(address) => Some(*address),
-            Local::Unix(_) => None,
+            _ => None,
         }
     }
 }
@@ -50,13 +79,15 @@ impl fmt::Display for Local {
         match self {
             Local::Tcp(address) => write!(f, "{address}"),
             Local::Unix(path) => write!(f, "unix:{}", path.display()),
+            Local::Stdio => f.write_str("stdio:"),
+            Local::Own(text) => f.write_str(text),
         }
     }
 }
 
 /// Takes the socket's file away when the listener goes.
 #[derive(Debug)]
-pub(crate) struct PathGuard(PathBuf);
+struct PathGuard(PathBuf);
 
 impl Drop for PathGuard {
     fn drop(&mut self) {
@@ -69,72 +100,47 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// The address is in use, not ours or not allowed.
+    /// The address is in use, not ours or not allowed; or a file cannot be used, with its path.
     pub(crate) fn bind(address: &Listen) -> io::Result<Self> {
-        let bound = match &address.at {
-            At::Unix(path) => Self::unix(path),
-            At::Tcp { host, port } => Self::host(host.as_ref(), *port),
-            _ => Err(io::ErrorKind::Unsupported.into()),
-        };
+        let bound = Self::bound(address);
         bound.map_err(|error| in_words(format_args!("cannot listen on {address}"), &error))
     }
 
-    fn host(host: Option<&Host>, port: u16) -> io::Result<Self> {
-        let name = match host {
-            None => {
-                // Both families on one socket; without IPv6 the other one alone.
-                let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
-                return Self::tcp(any).or_else(|error| match error.kind() {
-                    io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied => Err(error),
-                    _ => Self::tcp(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))),
-                });
+    fn bound(address: &Listen) -> io::Result<Self> {
+        let greeting = Greeting::new(address)?;
+        let mut guard = None;
+        let (place, local) = match &address.at {
+            At::Unix(path) => {
+                let socket;
+                (socket, guard) = unix(path, address)?;
+                listening(socket)?
             }
-            Some(Host::Address(address)) => return Self::tcp(SocketAddr::from((*address, port))),
-            Some(Host::Name(name)) => name,
+            At::Tcp { host, port } => listening(host_socket(host.as_ref(), *port, address)?)?,
+            At::Inherited(which) => listening(inherited::adopt(which, address)?)?,
+            At::Stdio => {
+                let (stream, written) = stdio::open()?;
+                stream.set_nonblocking(true)?;
+                let stream = UnixStream::from_std(stream)?;
+                (Place::Stdio(Mutex::new(Some((stream, written)))), Local::Stdio)
+            }
+            At::Own(own) => (Place::Own(own.kind().listen()?), Local::Own(own.to_string())),
         };
-        let mut addresses: Vec<_> = (name.as_str(), port).to_socket_addrs()?.collect();
-        addresses.sort_by_key(SocketAddr::is_ipv6);
-        let first = addresses.first().ok_or(io::ErrorKind::NotFound)?;
-        Self::tcp(*first)
-    }
-
-    fn tcp(address: SocketAddr) -> io::Result<Self> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        if address.ip() == Ipv6Addr::UNSPECIFIED {
-            socket.set_only_v6(false)?;
-        }
-        socket.set_reuse_address(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
-        socket.set_nonblocking(true)?;
-        Ok(Self::Tcp(TcpListener::from_std(socket.into())?))
-    }
-
-    fn unix(path: &Path) -> io::Result<Self> {
-        let is_socket =
-            std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
-        if is_socket && stale(path)? {
-            std::fs::remove_file(path)?;
-        }
-        let listener = UnixListener::bind(path)?;
-        Ok(Self::Unix(listener, PathGuard(path.to_owned())))
+        let nodelay = address.options.flag("nodelay").unwrap_or(true);
+        Ok(Self { place, local, nodelay, greeting, _guard: guard })
     }
 
     /// Where it really listens.
-    pub(crate) fn local(&self) -> io::Result<Local> {
-        Ok(match self {
-            Listener::Tcp(listener) => Local::Tcp(listener.local_addr()?),
-            Listener::Unix(_, path) => Local::Unix(path.0.clone()),
-        })
+    pub(crate) fn local(&self) -> &Local {
+        &self.local
     }
 
     /// Takes the next connection, however long that takes. When descriptors have run out it calls
     /// `exhausted`, and tries again when a connection has `left`.
-    pub(crate) async fn next(&self, left: &Notify, exhausted: impl FnOnce(&io::Error)) -> Peer {
+    pub(crate) async fn next(&self, left: &Notify, exhausted: impl FnOnce(&io::Error)) -> Arrival {
         let mut exhausted = Some(exhausted);
         loop {
             let error = match self.accept().await {
-                Ok(peer) => return peer,
+                Ok(arrival) => return arrival,
                 Err(error) if is_passing(&error) => continue,
                 Err(error) => error,
             };
@@ -146,17 +152,116 @@ impl Listener {
         }
     }
 
-    async fn accept(&self) -> io::Result<Peer> {
-        match self {
-            Listener::Tcp(listener) => {
+    async fn accept(&self) -> io::Result<Arrival> {
+        let mut written = None;
+        let peer = match &self.place {
+            Place::Tcp(listener) => {
                 let (socket, address) = listener.accept().await?;
-                Ok(Peer { stream: Stream::tcp(socket)?, address: Some(address) })
+                Peer::new(Stream::tcp(socket, self.nodelay)?, Some(address))
             }
-            Listener::Unix(listener, _) => {
-                let stream = Stream::Unix(Arc::new(listener.accept().await?.0));
-                Ok(Peer { stream, address: None })
+            Place::Unix(listener) => Peer::new(Stream::unix(listener.accept().await?.0), None),
+            Place::Stdio(only) => {
+                let taken = only.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let Some((stream, told)) = taken else { return std::future::pending().await };
+                written = Some(told);
+                Peer::new(Stream::unix(stream), None)
             }
+            Place::Own(arrivals) => Peer::new(Stream::own(arrivals.accept().await?), None),
+        };
+        Ok(Arrival { peer, greeting: self.greeting.clone(), written })
+    }
+}
+
+/// A listening socket as a place.
+fn listening(socket: Socket) -> io::Result<(Place, Local)> {
+    socket.set_nonblocking(true)?;
+    let local = inherited::local(&socket)?;
+    let place = match local {
+        Local::Tcp(_) => Place::Tcp(TcpListener::from_std(socket.into())?),
+        _ => Place::Unix(UnixListener::from_std(socket.into())?),
+    };
+    Ok((place, local))
+}
+
+fn host_socket(host: Option<&Host>, port: u16, address: &Listen) -> io::Result<Socket> {
+    let name = match host {
+        None if address.family == Some(Family::V4) => {
+            return tcp((Ipv4Addr::UNSPECIFIED, port).into(), address);
         }
+        None => {
+            // Both families on one socket; without IPv6 the other one alone.
+            let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
+            return tcp(any, address).or_else(|error| match error.kind() {
+                io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied => Err(error),
+                _ if address.family == Some(Family::V6) => Err(error),
+                _ => tcp((Ipv4Addr::UNSPECIFIED, port).into(), address),
+            });
+        }
+        Some(Host::Address(host)) => return tcp((*host, port).into(), address),
+        Some(Host::Name(name)) => name,
+    };
+    let found = (name.as_str(), port).to_socket_addrs()?;
+    let mut addresses: Vec<_> =
+        found.filter(|found| address.family.is_none_or(|family| family.has(found))).collect();
+    addresses.sort_by_key(SocketAddr::is_ipv6);
+    let none = || io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    tcp(*addresses.first().ok_or_else(none)?, address)
+}
+
+fn tcp(at: SocketAddr, address: &Listen) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(at), Type::STREAM, Some(Protocol::TCP))?;
+    if at.ip() == Ipv6Addr::UNSPECIFIED {
+        socket.set_only_v6(address.family == Some(Family::V6))?;
+    }
+    socket.set_reuse_address(true)?;
+    if address.options.flag("reuse_port") == Some(true) {
+        socket.set_reuse_port(true)?;
+    }
+    socket.bind(&at.into())?;
+    socket.listen(backlog(address))?;
+    Ok(socket)
+}
+
+fn backlog(address: &Listen) -> i32 {
+    let given = address.options.number("backlog");
+    given.and_then(|given| i32::try_from(given).ok()).unwrap_or(BACKLOG)
+}
+
+fn unix(path: &Path, address: &Listen) -> io::Result<(Socket, Option<PathGuard>)> {
+    let name = dial::named(path);
+    let is_file = name == path;
+    if is_file && takes_over(path, address)? {
+        std::fs::remove_file(path)?;
+    }
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.bind(&SockAddr::unix(&name)?)?;
+    let guard = is_file.then(|| PathGuard(path.to_owned()));
+    if let Some(mode) = address.options.mode("mode").filter(|_| is_file) {
+        // Before it listens: nobody gets in who may not.
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+    }
+    socket.listen(backlog(address))?;
+    Ok((socket, guard))
+}
+
+/// Whether a file that is in the way is to go.
+fn takes_over(path: &Path, address: &Listen) -> io::Result<bool> {
+    let is_socket =
+        std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
+    match address.options.text("unlink") {
+        Some("never") => Ok(false),
+        // Anything else than a socket is somebody's file.
+        Some("always") => Ok(is_socket),
+        _ => Ok(is_socket && stale(path)?),
+    }
+}
+
+/// Whether a socket's file was left behind by a program that is gone.
+fn stale(path: &Path) -> io::Result<bool> {
+    let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    match probe.connect(&SockAddr::unix(path)?) {
+        Err(error) => Ok(error.kind() == io::ErrorKind::ConnectionRefused),
+        Ok(()) => Ok(false),
     }
 }
 
@@ -167,11 +272,13 @@ fn is_passing(error: &io::Error) -> bool {
         || error.kind() == io::ErrorKind::InvalidInput
 }
 
-/// Whether a socket's file was left behind by a program that is gone.
-fn stale(path: &Path) -> io::Result<bool> {
-    let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    match probe.connect(&SockAddr::unix(path)?) {
-        Err(error) => Ok(error.kind() == io::ErrorKind::ConnectionRefused),
-        Ok(()) => Ok(false),
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Tcp(listener) => listener.fmt(f),
+            Place::Unix(listener) => listener.fmt(f),
+            Place::Stdio(_) => f.write_str("Stdio"),
+            Place::Own(_) => f.write_str("Own"),
+        }
     }
 }

@@ -1,7 +1,7 @@
-//! What the pump needs to know and set on sockets beyond reading and writing.
+//! What there is no safe call for: the state of a socket's queue, and descriptors by number.
 
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 
 /// How many written bytes the receiver's system has not acknowledged yet.
 #[cfg(target_os = "linux")]
@@ -19,4 +19,15 @@ pub(super) fn unsent(socket: BorrowedFd<'_>) -> io::Result<usize> {
 #[cfg(not(target_os = "linux"))]
 pub(super) fn unsent(_: BorrowedFd<'_>) -> io::Result<usize> {
     Ok(0)
+}
+
+/// A descriptor of our own for what this number stands for.
+#[allow(unsafe_code)]
+pub(super) fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
+    if number < 0 {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    // SAFETY: it is borrowed for this one call, which takes any number and fails for those that
+    // are not open; nothing is done with the descriptor itself.
+    unsafe { BorrowedFd::borrow_raw(number) }.try_clone_to_owned()
 }

@@ -1,98 +1,122 @@
-//! The one stream type that the pump knows: a connected socket of any family.
+//! The one stream type that the pump knows: a socket, or something with layers on it.
 
-use super::{Connect, Host, To, in_words, socket};
+use super::child::Child;
+use super::kind::ByteStream;
+use super::socket;
 use bytes::BufMut;
 use socket2::{SockRef, TcpKeepalive};
 use std::future::Future;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
+#[cfg(target_os = "linux")]
+use std::os::fd::BorrowedFd;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::Interest;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_util::io::poll_read_buf;
 
 /// When the system asks a silent peer that nobody reads from, and how often again.
 const ASK_AFTER: Duration = Duration::from_secs(30);
 const ASK_AGAIN: Duration = Duration::from_secs(10);
 
-/// A connected socket.
-#[derive(Clone, Debug)]
+/// A stream of bytes each way.
+#[derive(Debug)]
 pub(crate) enum Stream {
     Tcp(Arc<TcpStream>),
     Unix(Arc<UnixStream>),
+    /// Whatever is no socket that the kernel could move bytes from.
+    Layered(Box<Layered>),
 }
 
-/// A connected socket, and who is at the other end where that has an address.
+/// A stream on top of a socket (TLS), on none (a program), or of a user's kind.
+pub(crate) struct Layered {
+    bytes: Box<dyn ByteStream>,
+    /// The socket at the bottom, if there is one.
+    socket: Option<Stream>,
+    /// The program whose standard input and output it is.
+    child: Option<Child>,
+    /// The end of such a stream is a message of its own; without it, it was cut (RFC 8446, 6.1).
+    announces_end: bool,
+    truncated: bool,
+}
+
+/// A connected stream, and who is at its ends where those have addresses.
 pub(crate) struct Peer {
     pub(crate) stream: Stream,
+    /// The other end.
     pub(crate) address: Option<SocketAddr>,
+    /// This end, where it is not what the socket says.
+    pub(crate) local: Option<SocketAddr>,
+}
+
+impl Peer {
+    /// A peer of which all is known from its stream.
+    pub(crate) fn new(stream: Stream, address: Option<SocketAddr>) -> Self {
+        Self { stream, address, local: None }
+    }
 }
 
 macro_rules! each {
-    ($stream:expr, $socket:ident => $use:expr) => {
+    ($stream:expr, $socket:ident => $use:expr, $layered:ident => $other:expr) => {
         match $stream {
             Stream::Tcp($socket) => $use,
             Stream::Unix($socket) => $use,
+            Stream::Layered($layered) => $other,
         }
     };
 }
 
 impl Stream {
-    /// Connects to a backend; names are resolved now, and all their addresses tried in order.
-    /// Returns its address too, where it has one.
-    ///
-    /// # Errors
-    ///
-    /// What went wrong with the last address, or that the time was up.
-    pub(crate) async fn connect(to: &Connect, within: Duration) -> io::Result<Peer> {
-        match tokio::time::timeout(within, Self::dial(to)).await {
-            Ok(result) => result.map_err(|error| in_words(format_args!("backend {to}"), &error)),
-            Err(_) => Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                format!("backend {to}: no answer within {within:?} (--connect-timeout)"),
-            )),
-        }
-    }
-
-    async fn dial(to: &Connect) -> io::Result<Peer> {
-        let (host, port) = match &to.to {
-            To::Unix(path) => {
-                let stream = Self::Unix(Arc::new(UnixStream::connect(path).await?));
-                return Ok(Peer { stream, address: None });
-            }
-            To::Tcp { host, port } => (host, *port),
-            _ => return Err(io::ErrorKind::Unsupported.into()),
-        };
-        let name = match host {
-            Host::Address(address) => return Self::dial_one((*address, port).into()).await,
-            Host::Name(name) => name,
-        };
-        let mut addresses: Vec<_> = tokio::net::lookup_host((name.as_str(), port)).await?.collect();
-        if name == "localhost" {
-            // Servers on localhost often listen on 127.0.0.1 only.
-            addresses.sort_by_key(SocketAddr::is_ipv6);
-        }
-        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        for address in addresses {
-            match Self::dial_one(address).await {
-                Ok(peer) => return Ok(peer),
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
-    }
-
-    async fn dial_one(address: SocketAddr) -> io::Result<Peer> {
-        let stream = Self::tcp(TcpStream::connect(address).await?)?;
-        Ok(Peer { stream, address: Some(address) })
-    }
-
     /// A TCP socket, made ready for a proxy: nothing is held back to fill a segment.
-    pub(crate) fn tcp(socket: TcpStream) -> io::Result<Self> {
-        socket.set_nodelay(true)?;
+    pub(crate) fn tcp(socket: TcpStream, nodelay: bool) -> io::Result<Self> {
+        socket.set_nodelay(nodelay)?;
         Ok(Self::Tcp(Arc::new(socket)))
+    }
+
+    /// A UNIX socket.
+    pub(crate) fn unix(socket: UnixStream) -> Self {
+        Self::Unix(Arc::new(socket))
+    }
+
+    /// TLS, on a socket where one is known.
+    pub(crate) fn tls(bytes: Box<dyn ByteStream>, socket: Option<Stream>) -> Self {
+        let announces_end = true;
+        Self::layered(Layered { bytes, socket, child: None, announces_end, truncated: false })
+    }
+
+    /// A program's standard input and output.
+    pub(super) fn child(bytes: Box<dyn ByteStream>, child: Child) -> Self {
+        let child = Some(child);
+        let announces_end = false;
+        Self::layered(Layered { bytes, socket: None, child, announces_end, truncated: false })
+    }
+
+    /// A stream of a user's kind.
+    pub(super) fn own(bytes: Box<dyn ByteStream>) -> Self {
+        let announces_end = false;
+        Self::layered(Layered { bytes, socket: None, child: None, announces_end, truncated: false })
+    }
+
+    fn layered(layered: Layered) -> Self {
+        Self::Layered(Box::new(layered))
+    }
+
+    /// Another handle on the socket at the bottom.
+    pub(super) fn socket(&self) -> Option<Stream> {
+        match self {
+            Stream::Tcp(socket) => Some(Stream::Tcp(Arc::clone(socket))),
+            Stream::Unix(socket) => Some(Stream::Unix(Arc::clone(socket))),
+            Stream::Layered(layered) => layered.socket.as_ref().and_then(Stream::socket),
+        }
+    }
+
+    /// Whether the kernel can move bytes from and to it.
+    pub(crate) fn is_socket(&self) -> bool {
+        !matches!(self, Stream::Layered(_))
     }
 
     /// The address of this end, where it has one.
@@ -100,91 +124,203 @@ impl Stream {
         match self {
             Stream::Tcp(socket) => socket.local_addr().ok(),
             Stream::Unix(_) => None,
+            Stream::Layered(layered) => layered.socket.as_ref().and_then(Stream::local),
         }
     }
 
     /// Reads into `buffer`; 0 is the end of stream.
     pub(crate) fn poll_read(
-        &self,
+        &mut self,
         cx: &mut Context<'_>,
         buffer: &mut impl BufMut,
     ) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.poll_readable(cx))?;
-            match each!(self, socket => read(&**socket, buffer)) {
+            match each!(self, socket => read(&**socket, buffer), layered => return layered.poll_read(cx, buffer))
+            {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return Poll::Ready(result),
             }
         }
     }
 
-    /// Writes what the system takes.
-    pub(crate) fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    /// Writes what is taken; some streams keep it until [`poll_flush`](Self::poll_flush).
+    pub(crate) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.poll_writable(cx))?;
-            match each!(self, socket => socket.try_write(bytes)) {
+            match each!(self, socket => socket.try_write(bytes), layered => {
+                return Pin::new(&mut layered.bytes).poll_write(cx, bytes);
+            }) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return Poll::Ready(result),
             }
         }
+    }
+
+    /// Hands on what was written.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Stream::Layered(layered) => Pin::new(&mut layered.bytes).poll_flush(cx),
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Tells the other end that nothing more will come.
+    pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, socket => {
+            // It fails where the other end is gone already, and then there is nobody to tell.
+            let _ = SockRef::from(&**socket).shutdown(Shutdown::Write);
+            Poll::Ready(Ok(()))
+        }, layered => Pin::new(&mut layered.bytes).poll_shutdown(cx))
     }
 
     /// Waits until reading is worth a try.
     pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(self, socket => socket.poll_read_ready(cx))
+        each!(self, socket => socket.poll_read_ready(cx), _layered => Poll::Ready(Ok(())))
     }
 
     /// Waits until writing is worth a try.
     pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(self, socket => socket.poll_write_ready(cx))
+        each!(self, socket => socket.poll_write_ready(cx), _layered => Poll::Ready(Ok(())))
     }
 
-    /// Does IO of its own on the socket: `WouldBlock` means that it has to be waited for again.
+    /// Does IO of its own on a socket: `WouldBlock` means that it has to be waited for again.
     #[cfg(target_os = "linux")]
     pub(crate) fn try_io<T>(
         &self,
         interest: Interest,
         io: impl FnOnce(BorrowedFd<'_>) -> io::Result<T>,
     ) -> io::Result<T> {
-        each!(self, socket => socket.try_io(interest, || io(socket.as_fd())))
+        each!(self, socket => socket.try_io(interest, || io(socket.as_fd())), _layered => {
+            Err(io::ErrorKind::Unsupported.into())
+        })
     }
 
-    /// Completes when the connection has failed, even while nobody reads or writes.
+    /// Completes when the connection has failed, even while nobody reads or writes; or when the
+    /// program at the other end has ended.
     ///
     /// A peer that closed in order while nobody reads is noticed too, some minutes later: from now
     /// on the system asks whether it is still there.
-    pub(crate) fn failed(&self) -> impl Future<Output = ()> + Send + 'static {
-        let stream = self.clone();
-        if let Stream::Tcp(socket) = self {
+    pub(crate) fn failed(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        if let Stream::Layered(layered) = self
+            && let Some(child) = &layered.child
+        {
+            return Box::pin(child.exited());
+        }
+        let Some(socket) = self.socket() else { return Box::pin(std::future::pending()) };
+        if let Stream::Tcp(socket) = &socket {
             let often = TcpKeepalive::new().with_time(ASK_AFTER).with_interval(ASK_AGAIN);
             // Without it such a connection lasts until the other side ends it.
             let _ = SockRef::from(&**socket).set_tcp_keepalive(&often);
         }
-        async move {
+        Box::pin(async move {
             // An error of `ready` itself means that the runtime is shutting down.
-            let _ = each!(&stream, socket => socket.ready(Interest::ERROR).await);
+            let _ = each!(&socket, socket => socket.ready(Interest::ERROR).await.map(drop), _layered => Ok(()));
+        })
+    }
+
+    /// Whether the program at the other end has ended: nobody will read what is written.
+    pub(crate) fn is_gone(&self) -> bool {
+        match self {
+            Stream::Layered(layered) => layered.child.as_ref().is_some_and(Child::has_exited),
+            _ => false,
         }
     }
 
-    /// Tells the other end that nothing more will come.
-    pub(crate) fn shutdown(&self) {
-        // It fails where the other end is gone already, and then there is nobody to tell.
-        let _ = each!(self, socket => SockRef::from(&**socket).shutdown(Shutdown::Write));
+    /// Whether [`failed`](Self::failed) waits for the end of a program.
+    pub(crate) fn is_child(&self) -> bool {
+        matches!(self, Stream::Layered(layered) if layered.child.is_some())
     }
 
-    /// Makes the end of this socket a reset: what was not sent is thrown away.
-    pub(crate) fn abort(&self) {
-        if let Stream::Tcp(socket) = self {
-            let _ = SockRef::from(&**socket).set_linger(Some(Duration::ZERO));
+    /// Whether its end was not announced as its layer demands: somebody may have cut it.
+    pub(crate) fn was_truncated(&self) -> bool {
+        matches!(self, Stream::Layered(layered) if layered.truncated)
+    }
+
+    /// Makes the end of this stream a reset: what was not sent is thrown away.
+    pub(crate) fn abort(&mut self) {
+        if let Some(Stream::Tcp(socket)) = self.socket() {
+            let _ = SockRef::from(&*socket).set_linger(Some(Duration::ZERO));
+        }
+        if let Stream::Layered(layered) = self
+            && let Some(child) = &layered.child
+        {
+            child.kill();
         }
     }
 
     /// How many written bytes have not reached the other end's system yet.
     pub(crate) fn unsent(&self) -> usize {
-        match self {
-            Stream::Tcp(socket) => socket::unsent(socket.as_fd()).unwrap_or(0),
-            Stream::Unix(_) => 0,
+        match self.socket() {
+            Some(Stream::Tcp(socket)) => socket::unsent(socket.as_fd()).unwrap_or(0),
+            _ => 0,
         }
+    }
+
+    /// Closes it, and waits until the program behind it has ended: it is given time for that, then
+    /// SIGTERM and at last SIGKILL.
+    pub(crate) async fn close(self) {
+        if let Stream::Layered(layered) = self
+            && let Layered { bytes, child: Some(child), .. } = *layered
+        {
+            drop(bytes);
+            child.end().await;
+        }
+    }
+}
+
+impl Layered {
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut impl BufMut,
+    ) -> Poll<io::Result<usize>> {
+        match ready!(poll_read_buf(Pin::new(&mut self.bytes), cx, buffer)) {
+            Err(error) if self.announces_end && error.kind() == io::ErrorKind::UnexpectedEof => {
+                self.truncated = true;
+                Poll::Ready(Ok(0))
+            }
+            result => Poll::Ready(result),
+        }
+    }
+}
+
+impl std::fmt::Debug for Layered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Layered").field("socket", &self.socket).finish_non_exhaustive()
+    }
+}
+
+/// What layers are put on.
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Stream::poll_read(&mut self, cx, buffer).map_ok(drop)
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Stream::poll_write(&mut self, cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Stream::poll_flush(&mut self, cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_end(cx)
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) enum Ending {
     Lost(Direction),
     /// The backend could not be reached.
     Unreachable(io::Error),
+    /// The source did not say what its listener wants to hear first.
+    Ungreeted(io::Error),
 }
 
 /// What others may know of a running connection and ask of it.
@@ -77,7 +79,7 @@ impl Outside {
         self.sent[direction as usize].fetch_add(bytes, Ordering::Relaxed);
     }
 
-    pub(super) fn ordered(&self) -> Option<Ending> {
+    pub(crate) fn ordered(&self) -> Option<Ending> {
         match self.order.load(Ordering::Relaxed) {
             0 => None,
             order if order == Order::Reset as u8 => Some(Ending::Reset),
@@ -85,29 +87,40 @@ impl Outside {
         }
     }
 
-    pub(super) fn register(&self, cx: &Context<'_>) {
+    pub(crate) fn register(&self, cx: &Context<'_>) {
         *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(cx.waker().clone());
     }
 }
 
 /// Resets streams once what was written has reached those of them that take it.
-pub(super) async fn abort(taking: &[&Stream], streams: &[&Stream]) {
-    let unsent = || taking.iter().any(|stream| stream.unsent() > 0);
+pub(super) async fn abort(streams: &mut [(&mut Stream, Takes)]) {
+    let unsent = |streams: &[(&mut Stream, Takes)]| {
+        streams.iter().any(|(stream, takes)| *takes == Takes::More && stream.unsent() > 0)
+    };
     let end = Instant::now() + PATIENCE;
     // The kernel throws away what it has not sent when a socket is reset, and tells nobody when
     // it has sent all: it must be asked.
-    while unsent() && Instant::now() < end {
+    while unsent(streams) && Instant::now() < end {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    streams.iter().for_each(|stream| stream.abort());
+    streams.iter_mut().for_each(|(stream, _)| stream.abort());
+}
+
+/// Whether the other end of a stream is still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Takes {
+    More,
+    Nothing,
 }
 
 /// Ends both sides in order: a socket that is closed with unread bytes in it would be reset.
-pub(super) async fn linger(streams: &[&Stream]) {
-    streams.iter().for_each(|stream| stream.shutdown());
-    let mut open: Vec<_> = streams.to_vec();
+pub(super) async fn linger(streams: &mut [(&mut Stream, Takes)]) {
+    let mut open: Vec<_> = streams.iter_mut().map(|(stream, _)| (stream, false)).collect();
     let drained = std::future::poll_fn(|cx| {
-        open.retain(|stream| way::poll_drain(stream, cx).is_pending());
+        open.retain_mut(|(stream, told)| {
+            *told = *told || stream.poll_end(cx).is_ready();
+            way::poll_drain(stream, cx).is_pending() || !*told
+        });
         if open.is_empty() { Poll::Ready(()) } else { Poll::Pending }
     });
     // One that goes on sending is closed on nonetheless.

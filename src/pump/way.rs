@@ -36,6 +36,10 @@ pub(super) struct Way {
     pub(super) failure: Option<Task>,
     /// Handed out by the session, or read past it, and not written yet.
     pending: BytesMut,
+    /// The receiver may keep what it took until it is told to hand it on.
+    unflushed: bool,
+    /// The receiver has to be told that nothing more will come.
+    ending: bool,
     /// Whether bytes come in bulk, so that the kernel moves them.
     #[cfg(target_os = "linux")]
     bulk: bool,
@@ -60,19 +64,24 @@ impl Way {
         self.pending = bytes;
     }
 
+    /// Tells the receiver, behind everything else, that nothing more will come.
+    pub(super) fn end(&mut self) {
+        self.ending = true;
+    }
+
     /// Whether nothing waits to be written.
     pub(super) fn is_idle(&self) -> bool {
         #[cfg(target_os = "linux")]
         if self.pipe.is_some() {
             return false;
         }
-        self.pending.is_empty()
+        self.pending.is_empty() && !self.unflushed && !self.ending
     }
 
     /// Writes some of what waits; the pipe comes first, it was filled earlier.
     pub(super) fn poll_write(
         &mut self,
-        receiver: &Stream,
+        receiver: &mut Stream,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         #[cfg(target_os = "linux")]
@@ -81,7 +90,11 @@ impl Way {
             self.pipe.take_if(|pipe| pipe.filled() == 0);
             return Poll::Ready(Ok(written));
         }
+        if self.pending.is_empty() {
+            return self.poll_settle(receiver, cx);
+        }
         let written = ready!(receiver.poll_write(cx, &self.pending))?;
+        self.unflushed = !receiver.is_socket();
         self.pending.advance(written);
         if self.pending.is_empty() {
             self.pending = BytesMut::new();
@@ -89,12 +102,29 @@ impl Way {
         Poll::Ready(Ok(written))
     }
 
+    /// Has the receiver hand on what it took, and tells it the end.
+    fn poll_settle(
+        &mut self,
+        receiver: &mut Stream,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if self.unflushed {
+            ready!(receiver.poll_flush(cx))?;
+            self.unflushed = false;
+        } else if self.ending {
+            // It fails where the other end is gone already, and then there is nobody to tell.
+            let _ = ready!(receiver.poll_end(cx));
+            self.ending = false;
+        }
+        Poll::Ready(Ok(0))
+    }
+
     /// Moves bytes that nobody has to see: in the kernel when there are many, through a buffer of
     /// the thread when there are few. Nothing may wait to be written.
     pub(super) fn poll_move(
         &mut self,
-        sender: &Stream,
-        receiver: &Stream,
+        sender: &mut Stream,
+        receiver: &mut Stream,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<Moved>> {
         #[cfg(target_os = "linux")]
@@ -118,9 +148,10 @@ impl Way {
             if let Ok(written) = written {
                 self.pending.extend_from_slice(&buffer[written..read]);
             }
+            self.unflushed = !receiver.is_socket();
             #[cfg(target_os = "linux")]
             {
-                self.bulk = read == SCRATCH;
+                self.bulk = read == SCRATCH && sender.is_socket() && receiver.is_socket();
             }
             Poll::Ready(Ok(Moved { read, written }))
         })
@@ -151,7 +182,7 @@ impl Way {
 }
 
 /// Reads to the end of a stream (or its failure) and throws all of it away.
-pub(super) fn poll_drain(stream: &Stream, cx: &mut Context<'_>) -> Poll<()> {
+pub(super) fn poll_drain(stream: &mut Stream, cx: &mut Context<'_>) -> Poll<()> {
     BUFFER.with_borrow_mut(|buffer| {
         while ready!(stream.poll_read(cx, &mut &mut buffer[..])).is_ok_and(|read| read > 0) {}
         Poll::Ready(())

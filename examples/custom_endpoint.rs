@@ -1,0 +1,79 @@
+//! A program that is chenapan with two kinds of endpoints more: a backend that answers from a file, and a
+//! listener that calls out for its clients, for a place that nobody can connect to.
+//!
+//! ```sh
+//! printf 'HTTP/1.0 200 OK\r\n\r\nhello\n' >answer
+//! cargo run --example custom_endpoint -- --listen 8000 --backend canned:answer
+//! curl http://127.0.0.1:8000/
+//! ```
+
+use chenapan::endpoint::kind::{Accepts, Arrivals, ByteStream, Dials, Promise};
+use chenapan_core::{Connection, plugin};
+use std::io;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::Mutex;
+
+plugin! {
+    /// A backend that hears nothing and says what is in a file.
+    pub struct Canned = "canned" {
+        /// The file.
+        path: String = like "answer",
+    }
+}
+
+impl Dials for Canned {
+    fn dial<'a>(&'a self, _: &'a Connection) -> Promise<'a, Box<dyn ByteStream>> {
+        Box::pin(async move {
+            let file = io::Cursor::new(std::fs::read(&self.path)?);
+            let stream: Box<dyn ByteStream> = Box::new(tokio::io::join(file, tokio::io::sink()));
+            Ok(stream)
+        })
+    }
+}
+
+plugin! {
+    /// A listener that connects to a place itself, and again when that connection was taken.
+    pub struct Calling = "calling" {
+        /// Whom to call.
+        address: String = like "127.0.0.1:9000",
+        /// How long to wait between calls that nobody answers.
+        pause: Duration = "1s",
+    }
+}
+
+/// Calls one after the other.
+struct Calls {
+    calling: Calling,
+    one: Mutex<()>,
+}
+
+impl Accepts for Calling {
+    fn listen(&self) -> io::Result<Box<dyn Arrivals>> {
+        Ok(Box::new(Calls { calling: self.clone(), one: Mutex::default() }))
+    }
+}
+
+impl Arrivals for Calls {
+    fn accept(&self) -> Promise<'_, Box<dyn ByteStream>> {
+        Box::pin(async move {
+            let _one = self.one.lock().await;
+            loop {
+                match TcpStream::connect(&self.calling.address).await {
+                    Ok(stream) => {
+                        // Who answered may hang up at once: only a client that says something is one.
+                        stream.readable().await?;
+                        return Ok(Box::new(stream) as Box<dyn ByteStream>);
+                    }
+                    Err(_) => tokio::time::sleep(self.calling.pause).await,
+                }
+            }
+        })
+    }
+}
+
+fn main() -> ExitCode {
+    let kinds = chenapan::endpoint::Kinds::new().backend::<Canned>().listener::<Calling>();
+    chenapan::cli::main_with(chenapan::registry(), kinds)
+}

@@ -1,0 +1,159 @@
+//! The header of the PROXY protocol around an endpoint: taken off where we listen, sent first
+//! where we connect.
+//!
+//! Rules do not see these headers; the protocols `proxy-v1` and `proxy-v2` are for that.
+
+use super::{Header, Stream};
+use bytes::BytesMut;
+use chenapan_core::Connection;
+use chenapan_protocols::proxy::{self, Addresses, Mixed, Profile, Transport, Unpack, Want, v1, v2};
+use std::io;
+use std::net::SocketAddr;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// Who talks to whom, as a header says.
+pub(super) type Ends = Option<(SocketAddr, SocketAddr)>;
+
+/// Reads a header, and not a byte beyond it.
+///
+/// # Errors
+///
+/// It is wrong, or the stream has ended.
+pub(super) async fn take(stream: &mut Stream) -> io::Result<Ends> {
+    let profile = Profile::default();
+    let mut bytes = BytesMut::new();
+    loop {
+        let least = match proxy::unpack(&bytes, &profile) {
+            Ok((header, _)) => {
+                let addresses = header.addresses();
+                let source = addresses.and_then(Addresses::source);
+                return Ok(source.zip(addresses.and_then(Addresses::destination)));
+            }
+            Err(Unpack::Incomplete(Want::Bytes(more))) => more,
+            // A line may end with the next byte: what is behind it is not ours.
+            Err(Unpack::Incomplete(_)) => 1,
+            Err(error) => {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, error.to_string()));
+            }
+        };
+        let mut have = bytes.len();
+        bytes.resize(have + least.max(1), 0);
+        while have < bytes.len() {
+            match stream.read(&mut bytes[have..]).await? {
+                0 => {
+                    let text = "the stream ended before a whole header had come";
+                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
+                }
+                read => have += read,
+            }
+        }
+    }
+}
+
+/// Sends a header that says whose connection this is.
+///
+/// # Errors
+///
+/// The stream takes no more.
+pub(super) async fn announce(
+    version: Header,
+    connection: &Connection,
+    stream: &mut Stream,
+) -> io::Result<()> {
+    let mut bytes = BytesMut::new();
+    proxy::pack(&header(version, connection), &mut bytes)
+        .map_err(|error| io::Error::other(error.to_string()))?;
+    stream.write_all(&bytes).await?;
+    stream.flush().await
+}
+
+/// A source without an address of its own has version 1 say UNKNOWN, and version 2 LOCAL.
+fn header(version: Header, connection: &Connection) -> proxy::Header {
+    let ends = connection.source.zip(connection.local);
+    // Both families on one socket: IPv4 addresses are mapped there, and plain here.
+    let plain = |end: SocketAddr| SocketAddr::new(end.ip().to_canonical(), end.port());
+    let between =
+        |(source, local)| Addresses::between(plain(source), plain(local), Mixed::Map).ok();
+    let addresses = ends.and_then(between).flatten();
+    match (version, addresses) {
+        (Header::V1, addresses) => {
+            let line = addresses.and_then(|addresses| v1::Header::new(addresses).ok());
+            line.unwrap_or_else(v1::Header::unknown).into()
+        }
+        (Header::V2, addresses @ Some(_)) => {
+            let built = v2::Header::proxy(addresses, Transport::Stream).build();
+            built.map_or_else(|_| local(), Into::into)
+        }
+        (Header::V2, None) => local(),
+    }
+}
+
+fn local() -> proxy::Header {
+    match v2::Header::local().build() {
+        Ok(header) => header.into(),
+        Err(_) => v1::Header::unknown().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(version: Header, ends: Option<(&str, &str)>) -> Vec<u8> {
+        let mut connection = Connection::new(1);
+        if let Some((source, local)) = ends {
+            connection.source = Some(source.parse().unwrap());
+            connection.local = Some(local.parse().unwrap());
+        }
+        let mut bytes = BytesMut::new();
+        proxy::pack(&header(version, &connection), &mut bytes).unwrap();
+        bytes.to_vec()
+    }
+
+    #[test]
+    fn headers_tell_whose_connection_it_is() {
+        let line = bytes(Header::V1, Some(("10.0.0.1:4000", "10.0.0.2:80")));
+        assert_eq!(line, b"PROXY TCP4 10.0.0.1 10.0.0.2 4000 80\r\n");
+        assert_eq!(bytes(Header::V1, None), b"PROXY UNKNOWN\r\n");
+        let binary = bytes(Header::V2, Some(("10.0.0.1:4000", "10.0.0.2:80")));
+        assert_eq!(
+            binary,
+            b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x0a\0\0\x01\x0a\0\0\x02\x0f\xa0\0\x50"
+        );
+        assert_eq!(bytes(Header::V2, None), b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0");
+    }
+
+    #[tokio::test]
+    async fn nothing_behind_a_header_is_taken() {
+        for header in [
+            bytes(Header::V1, Some(("10.0.0.1:4000", "10.0.0.2:80"))),
+            bytes(Header::V2, Some(("10.0.0.1:4000", "10.0.0.2:80"))),
+        ] {
+            let (mut client, server) = tokio::net::UnixStream::pair().unwrap();
+            client.write_all(&[&header[..], b"rest"].concat()).await.unwrap();
+            drop(client);
+            let mut server = Stream::unix(server);
+            let ends = take(&mut server).await.unwrap().unwrap();
+            assert_eq!(ends.0, "10.0.0.1:4000".parse().unwrap());
+            assert_eq!(ends.1, "10.0.0.2:80".parse().unwrap());
+            let mut rest = Vec::new();
+            server.read_to_end(&mut rest).await.unwrap();
+            assert_eq!(rest, b"rest");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_header_is_refused() {
+        for (bytes, part) in [
+            (&b"GET / HTTP/1.1\r\n\r\n"[..], "neither version"),
+            (b"PROXY TCP4 10.0", "ended before a whole header"),
+            (b"", "ended before a whole header"),
+        ] {
+            let (mut client, server) = tokio::net::UnixStream::pair().unwrap();
+            client.write_all(bytes).await.unwrap();
+            drop(client);
+            let error = take(&mut Stream::unix(server)).await.unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}

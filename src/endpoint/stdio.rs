@@ -1,0 +1,48 @@
+//! Standard input and output as a stream: two threads between them and a socket.
+//!
+//! They may be pipes, files or terminals, and other processes may share them: so nothing about
+//! them is changed, and waiting for them is left to threads.
+
+use super::in_words;
+use rustix::stdio::{dup2_stdout, stdin, stdout};
+use std::fs::File;
+use std::io;
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use tokio::sync::oneshot;
+
+/// There is one of each.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Standard input and output as one stream, and what tells when all was written.
+///
+/// # Errors
+///
+/// They are taken or closed, or the system has no threads or descriptors to give.
+pub(super) fn open() -> io::Result<(UnixStream, oneshot::Receiver<()>)> {
+    if TAKEN.swap(true, Ordering::Relaxed) {
+        return Err(io::Error::other("standard input and output are taken already"));
+    }
+    let (ours, theirs) = UnixStream::pair()?;
+    let closed = |error: rustix::io::Errno| in_words("standard input or output", &error.into());
+    let input = File::from(rustix::io::dup(stdin()).map_err(closed)?);
+    let output = File::from(rustix::io::dup(stdout()).map_err(closed)?);
+    let (mut to, mut from) = (theirs.try_clone()?, theirs);
+    thread::Builder::new().name("stdin".to_owned()).spawn(move || {
+        // An input that fails has ended; a stream that takes no more needs none.
+        let _ = io::copy(&mut &input, &mut to);
+        let _ = to.shutdown(Shutdown::Write);
+    })?;
+    let (tell, written) = oneshot::channel();
+    thread::Builder::new().name("stdout".to_owned()).spawn(move || {
+        let _ = io::copy(&mut from, &mut &output);
+        // Nobody reads any more, or nothing more will come: either is to be known at the other end.
+        let _ = from.shutdown(Shutdown::Read);
+        drop(output);
+        let _ = File::options().write(true).open("/dev/null").map(dup2_stdout);
+        let _ = tell.send(());
+    })?;
+    Ok((ours, written))
+}
