@@ -2,7 +2,7 @@
 
 mod support;
 
-use chenapan::endpoint::kind::{Accepts, Arrivals, Bytes, Dials, Promise};
+use chenapan::endpoint::kind::{Accepts, Arrivals, ByteStream, Dials, Promise};
 use chenapan::endpoint::{Connect, EndpointError, Kinds, Listen, quote, tokens};
 use chenapan::scenario::Scenario;
 use chenapan_core::{Connection, plugin};
@@ -163,14 +163,14 @@ plugin! {
 }
 
 impl Dials for Nowhere {
-    fn dial<'a>(&'a self, _: &'a Connection) -> Promise<'a, Box<dyn Bytes>> {
+    fn dial<'a>(&'a self, _: &'a Connection) -> Promise<'a, Box<dyn ByteStream>> {
         Box::pin(async { Err(std::io::ErrorKind::ConnectionRefused.into()) })
     }
 }
 
 impl Accepts for Never {
-    fn listen(&self) -> Promise<'_, Box<dyn Arrivals>> {
-        Box::pin(async { Err(std::io::ErrorKind::Unsupported.into()) })
+    fn listen(&self) -> std::io::Result<Box<dyn Arrivals>> {
+        Err(std::io::ErrorKind::Unsupported.into())
     }
 }
 
