@@ -1,7 +1,7 @@
 //! Kinds of endpoints that a user of this library brings along.
 //!
 //! A kind is a name, a role, a table of options and a way to a stream of bytes. The ones that
-//! chenapan has itself are in [`read`](super::read).
+//! chenapan has itself are in the table of the grammar.
 
 use chenapan_core::{Connection, OptionError, OptionSpec, Plugin, Values};
 use std::fmt;
