@@ -38,12 +38,15 @@ pub(crate) fn in_words(what: impl fmt::Display, error: &io::Error) -> io::Error 
     io::Error::new(error.kind(), format!("{what}: {}", plain(error)))
 }
 
-/// An error of the system without its number, lower case.
+/// An error of the system without its number, lower case (but for names such as TLS).
 pub(crate) fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut characters = text.chars();
-    characters
-        .next()
-        .map_or_else(String::new, |first| first.to_lowercase().chain(characters).collect())
+    match (characters.next(), characters.clone().next()) {
+        (Some(first), Some(second)) if !second.is_uppercase() => {
+            first.to_lowercase().chain(characters).collect()
+        }
+        _ => text.to_owned(),
+    }
 }

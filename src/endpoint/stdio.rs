@@ -6,12 +6,15 @@
 use super::in_words;
 use rustix::stdio::{dup2_stdout, stdin, stdout};
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use tokio::sync::oneshot;
+
+/// How much is copied at once.
+const PIECE: usize = 64 * 1024;
 
 /// There is one of each.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -29,15 +32,15 @@ pub(super) fn open() -> io::Result<(UnixStream, oneshot::Receiver<()>)> {
     let closed = |error: rustix::io::Errno| in_words("standard input or output", &error.into());
     let input = File::from(rustix::io::dup(stdin()).map_err(closed)?);
     let output = File::from(rustix::io::dup(stdout()).map_err(closed)?);
-    let (mut to, mut from) = (theirs.try_clone()?, theirs);
+    let (to, from) = (theirs.try_clone()?, theirs);
     thread::Builder::new().name("stdin".to_owned()).spawn(move || {
         // An input that fails has ended; a stream that takes no more needs none.
-        let _ = io::copy(&mut &input, &mut to);
+        let _ = copy(&input, &to);
         let _ = to.shutdown(Shutdown::Write);
     })?;
     let (tell, written) = oneshot::channel();
     thread::Builder::new().name("stdout".to_owned()).spawn(move || {
-        let _ = io::copy(&mut from, &mut &output);
+        let _ = copy(&from, &output);
         // Nobody reads any more, or nothing more will come: either is to be known at the other end.
         let _ = from.shutdown(Shutdown::Read);
         drop(output);
@@ -45,4 +48,18 @@ pub(super) fn open() -> io::Result<(UnixStream, oneshot::Receiver<()>)> {
         let _ = tell.send(());
     })?;
     Ok((ours, written))
+}
+
+/// Copies to the end. `std::io::copy` has the kernel do it, which keeps what came until more of it
+/// does.
+fn copy(mut from: impl Read, mut to: impl Write) -> io::Result<()> {
+    let mut buffer = vec![0; PIECE];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(read) => to.write_all(&buffer[..read])?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }

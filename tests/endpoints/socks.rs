@@ -116,7 +116,7 @@ fn versions_4_and_4a_work_and_version_4_has_limits() {
     for backend in [
         format!("socks4://{through}/{at}"),
         format!("socks4://someone@{through}/{at}"),
-        format!("socks4a://{through}/localhost:{}", via_localhost(at)),
+        format!("socks4a://{through}/{at}"),
         format!("socks5://{through}/{at}"),
         format!("socks://{through}/{at}"),
     ] {

@@ -112,7 +112,7 @@ fn a_fault_works_between_two_sides_of_tls() {
     let Some(nginx) = secure(&certificates, "") else { return };
     let (ca, at) = (certificates.file("ca.pem"), nginx.address);
     let backend = format!("tls:{}:{}:ca={ca}:sni=localhost", at.ip(), at.port());
-    let rules = ["--behavior", "delay:sleep=150ms:direction=upstream:times=1", "--seed", "1"];
+    let rules = ["--behavior", "delay:sleep=150ms:direction=upstream:first=1", "--seed", "1"];
     let delayed = proxy(&certificates.listen(""), &backend, &rules);
     let start = Instant::now();
     assert_eq!(curl(&certificates, delayed.address, &[]).unwrap(), page().as_bytes());
@@ -135,7 +135,7 @@ fn certificates_that_prove_nothing_are_refused() {
     let (host, port) = (nginx.address.ip(), nginx.address.port());
     let (ca, strange) = (certificates.file("ca.pem"), other.file("ca.pem"));
     for (backend, reason) in [
-        (format!("tls:{host}:{port}:ca={strange}:sni=localhost"), "UnknownIssuer"),
+        (format!("tls:{host}:{port}:ca={strange}:sni=localhost"), "invalid peer certificate"),
         (format!("tls:{host}:{port}:ca={ca}:sni=elsewhere"), "not valid for name"),
         (format!("tls:{host}:{port}:sni=localhost"), "TLS handshake"),
     ] {
@@ -163,7 +163,7 @@ fn clients_show_certificates_where_they_have_to() {
     let both = certificates.file("client-both.pem");
     for (more, right) in [
         (format!(":cert={cert}:key={key}"), true),
-        (format!(":certKey={both}"), true),
+        (format!(":privateKey={both}"), true),
         (String::new(), false),
     ] {
         let backend = format!("tls:{host}:{port}:ca={ca}:sni=localhost{more}");
@@ -204,7 +204,8 @@ fn openssl_agrees_on_a_protocol_and_a_version() {
     let said = ask(&["-alpn", "echo"]);
     assert!(said.contains("ALPN protocol: echo"), "{said}");
     assert!(said.contains("Verify return code: 0") && said.contains("TLSv1.3"), "{said}");
-    assert!(!ask(&["-tls1_2"]).contains("Verify return code: 0 (ok)\n    Extended"));
+    let said = ask(&["-tls1_2"]);
+    assert!(said.contains("Cipher is (NONE)"), "{said}");
     proxy.wait_for_event("TLS handshake");
     proxy.stop();
 }
