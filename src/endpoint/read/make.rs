@@ -5,7 +5,7 @@
 use super::arguments::{Argument, Arguments};
 use super::table::{Kind, Parameter, Sort};
 use super::{socks, tokens::Piece, values};
-use crate::endpoint::error::{Code, Fault, quoted};
+use crate::endpoint::error::{Code, Fault, quoted, repeated};
 use crate::endpoint::{
     At, Connect, Family, Host, Inherited, Kinds, Listen, Options, Setting, To, Via,
 };
@@ -106,7 +106,7 @@ fn tcp_connect(given: &mut Arguments, via: Option<Via>) -> Result<Connect, Fault
     let end = given.end.clone();
     let host = match (host, &port) {
         (None, _) => {
-            let port = port.as_ref().map_or("8080", |port| port.value.as_str());
+            let port = port.as_ref().map_or("8080".to_owned(), |port| repeated(&port.value));
             let message = format!("{kind} has no host; write {kind}:localhost:{port}");
             return Err(Fault::new(Code::MissingHost, end, message));
         }

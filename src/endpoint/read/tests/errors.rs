@@ -282,5 +282,14 @@ fn sentences_are_one_line_and_short_whatever_was_written() {
     for text in [&format!("tcp://h:80?{long}"), &format!("h:{long}"), &format!("proxy-v1:{long}")] {
         assert!(to_connect(text).to_string().len() < 2_000);
     }
+    for text in ["tcp://a\u{1b}b\0", "tcp:port=\u{1b}", "tcp:h:80:bind=\u{1b}:1", "tcp:h:80:7\ns"] {
+        assert!(!to_connect(text).message().contains(char::is_control), "{text:?}");
+    }
+    for text in
+        ["tcp://LONG", "tcp:port=LONG", "tcp:h:80:bind=LONG:1", "LONG", "LONG:x", "tcp:LONG"]
+    {
+        let error = to_connect(&text.replace("LONG", &"a1".repeat(10_000)));
+        assert!(error.message().len() < 500, "{error}");
+    }
     assert!(to_connect(&format!("h:{}", "9".repeat(100_000))).message().len() < 200);
 }
