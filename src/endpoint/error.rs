@@ -64,13 +64,15 @@ impl Fault {
 
     /// With the text in which it stands.
     pub(super) fn of(self, text: &str) -> EndpointError {
-        let Fault { code, message, place } = self;
-        EndpointError { code, message, text: text.to_owned(), place, path: Vec::new() }
+        self.of_object(text.to_owned(), Vec::new())
     }
 
     /// With the object in which it stands, as one line, and the keys that lead there.
     pub(super) fn of_object(self, text: String, path: Vec<String>) -> EndpointError {
-        let Fault { code, message, place } = self;
+        let Fault { code, message: said, place } = self;
+        // Kinds that were brought along may repeat what was written as it is.
+        let mut message = String::with_capacity(said.len());
+        show(&mut message, &said);
         EndpointError { code, message, text, place, path }
     }
 }
@@ -171,6 +173,12 @@ pub(super) fn quoted(text: &str) -> String {
         (false, text) => format!("{text:?}"),
         (true, start) => format!("{:?}", format!("{start}...")),
     }
+}
+
+/// A text as a hint repeats it, without quotes.
+pub(super) fn repeated(text: &str) -> String {
+    let said = quoted(text);
+    said.strip_prefix('"').and_then(|said| said.strip_suffix('"')).unwrap_or(&said).to_owned()
 }
 
 /// The first characters of a text, and whether there are more.

@@ -4,7 +4,7 @@
 
 use super::table::{Kind, Parameter, Role, Side, TLS_CONNECT, TLS_LISTEN};
 use super::tokens::{Part, plain_key};
-use crate::endpoint::error::{Code, Fault, quoted};
+use crate::endpoint::error::{Code, Fault, quoted, repeated};
 use chenapan_core::{OptionSpec, nearest};
 use std::ops::Range;
 
@@ -227,10 +227,10 @@ impl Arguments {
         let bound = self.given.iter().find(|given| given.name == "bind");
         let meant = match (bound, self.surplus) {
             (Some(bound), _) if behind == Some("bind") && number(value) => {
-                format!(". Did you mean bind=[{}:{value}]?", bound.value)
+                format!(". Did you mean bind=[{}:{}]?", repeated(&bound.value), repeated(value))
             }
             (_, Some(other)) if other.shape.setting(value).is_ok() => {
-                format!(". Did you mean {}={value}?", other.name)
+                format!(". Did you mean {}={}?", other.name, repeated(value))
             }
             _ if self.positionals == ["path"] => r"; a colon in a path is written \:".to_owned(),
             _ => String::new(),

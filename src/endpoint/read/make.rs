@@ -5,7 +5,7 @@
 use super::arguments::{Argument, Arguments};
 use super::table::{Kind, Parameter, Sort};
 use super::{socks, tokens::Piece, values};
-use crate::endpoint::error::{Code, Fault, quoted};
+use crate::endpoint::error::{Code, Fault, quoted, repeated};
 use crate::endpoint::{
     At, Connect, Family, Host, Inherited, Kinds, Listen, Options, Setting, To, Via,
 };
@@ -32,12 +32,10 @@ pub(super) fn listen(kind: &Kind, mut given: Arguments) -> Result<Listen, Fault>
 pub(super) fn finished_listen(mut listen: Listen, mut given: Arguments) -> Result<Listen, Fault> {
     options(&mut listen.options, &mut given)?;
     listen.tls = given.tls;
-    if listen.tls && listen.options.text("key").is_none() {
-        let (what, write) = match listen.options.text("cert") {
-            Some(_) => ("the certificate needs its key", "add key=FILE"),
-            None => ("tls (listen) needs a key and a certificate", "add key=FILE:cert=FILE"),
-        };
-        let message = format!("{what}; {write} (a file of both is key=FILE alone)");
+    let shown = ["key", "cert"].iter().any(|name| listen.options.text(name).is_some());
+    if listen.tls && !shown {
+        let message = "tls (listen) needs a key and a certificate; add key=FILE:cert=FILE (a file of \
+                       both is key=FILE alone)";
         return Err(Fault::new(Code::MissingOption, given.end, message));
     }
     Ok(listen)
@@ -98,11 +96,6 @@ pub(super) fn finished_connect(
 ) -> Result<Connect, Fault> {
     options(&mut connect.options, &mut given)?;
     connect.tls = given.tls;
-    if connect.options.text("cert").is_some() && connect.options.text("key").is_none() {
-        let message =
-            "the certificate needs its key; add key=FILE (a file of both is key=FILE alone)";
-        return Err(Fault::new(Code::MissingOption, given.end, message));
-    }
     Ok(connect)
 }
 
@@ -113,7 +106,7 @@ fn tcp_connect(given: &mut Arguments, via: Option<Via>) -> Result<Connect, Fault
     let end = given.end.clone();
     let host = match (host, &port) {
         (None, _) => {
-            let port = port.as_ref().map_or("8080", |port| port.value.as_str());
+            let port = port.as_ref().map_or("8080".to_owned(), |port| repeated(&port.value));
             let message = format!("{kind} has no host; write {kind}:localhost:{port}");
             return Err(Fault::new(Code::MissingHost, end, message));
         }

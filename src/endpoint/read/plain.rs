@@ -3,7 +3,7 @@
 use super::table::{Role, near};
 use super::tokens::Piece;
 use super::{known, values};
-use crate::endpoint::error::{Code, Fault, quoted};
+use crate::endpoint::error::{Code, Fault, quoted, repeated};
 use crate::endpoint::{Host, Kinds};
 use std::net::Ipv4Addr;
 
@@ -103,18 +103,12 @@ fn no_port(piece: Piece<'_>, role: Role, kinds: &Kinds) -> Fault {
     let said = quoted(text);
     let hint = match near_kind(text, kinds, role) {
         _ if text.starts_with(['/', '.', '~']) && text.contains('/') => {
-            format!("for a UNIX socket write unix:{}", plain(text))
+            format!("for a UNIX socket write unix:{}", repeated(text))
         }
-        Some(near) => format!("did you mean {near}:? Or write {}:8080", plain(text)),
-        None => format!("write {}:8080", plain(text)),
+        Some(near) => format!("did you mean {near}:? Or write {}:8080", repeated(text)),
+        None => format!("write {}:8080", repeated(text)),
     };
     Fault::new(Code::MissingPort, piece.end(), format!("{said} has no port; {hint}"))
-}
-
-/// A text as a hint repeats it.
-fn plain(text: &str) -> String {
-    let said = quoted(text);
-    said.trim_matches('"').to_owned()
 }
 
 /// What to say where a kind may have been meant by what stands before a colon.

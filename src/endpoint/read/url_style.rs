@@ -7,7 +7,7 @@ use super::tokens::Piece;
 use super::typed::{knows, own_kind};
 use super::url::{self, Url};
 use super::{make, own, socks};
-use crate::endpoint::error::{Code, Fault, quoted};
+use crate::endpoint::error::{Code, Fault, quoted, repeated};
 use crate::endpoint::{At, Connect, Kinds, Listen, To};
 
 /// Schemes of protocols that run over TCP: their ports, and whether they run over TLS.
@@ -149,7 +149,7 @@ fn place(
             // The sentence about what is missing is made where it is missed.
             return Ok(());
         };
-        let message = format!("{} has no port; write {host}:8080", quoted(&host));
+        let message = format!("{} has no port; write {}:8080", quoted(&host), repeated(&host));
         return Err(Fault::new(Code::MissingPort, piece.end(), message));
     };
     given.add("port", port, port_place)?;
