@@ -399,7 +399,9 @@ fn begin(
     });
 }
 
-/// The task of one connection. Everything is built before, so that it is held once.
+/// The task of one connection. Everything is built before, so that it is held once: the arguments
+/// of an `async fn` would be held twice.
+#[allow(clippy::manual_async_fn)]
 fn converse(mut pump: Pump, guard: Guard) -> impl Future<Output = ()> + Send {
     async move {
         pump.begin();
