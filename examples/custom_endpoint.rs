@@ -7,6 +7,7 @@
 //! curl http://127.0.0.1:8000/
 //! ```
 
+use chenapan::endpoint::Kinds;
 use chenapan::endpoint::kind::{Accepts, Arrivals, ByteStream, Dials, Promise};
 use chenapan_core::{Connection, plugin};
 use std::io;
@@ -73,7 +74,43 @@ impl Arrivals for Calls {
     }
 }
 
+fn kinds() -> Kinds {
+    Kinds::new().backend::<Canned>().listener::<Calling>()
+}
+
 fn main() -> ExitCode {
-    let kinds = chenapan::endpoint::Kinds::new().backend::<Canned>().listener::<Calling>();
-    chenapan::cli::main_with(chenapan::registry(), kinds)
+    chenapan::cli::main_with(chenapan::registry(), kinds())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chenapan::{control::Control, proxy::Config};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn who_is_called_gets_what_is_in_the_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "hello\n").unwrap();
+        let called = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = called.local_addr().unwrap();
+
+        let mut control = Control::new(1, false).unwrap();
+        let mut config = Config::new("0", "1").unwrap();
+        let quoted = chenapan::endpoint::quote(&address.to_string());
+        config.listen = vec![kinds().listen(&format!("calling:{quoted}")).unwrap()];
+        config.backend =
+            kinds().connect(&format!("canned:path={}", file.path().display())).unwrap();
+        let proxy = control.add(config).unwrap();
+
+        let (mut client, _) = called.accept().await.unwrap();
+        client.write_all(b"anybody there?").await.unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        assert_eq!(answer, "hello\n");
+        drop((client, called));
+        assert_eq!(proxy.stats().accepted.value(), 1);
+        control.stop(Duration::from_secs(1)).await.unwrap();
+    }
 }

@@ -7,7 +7,7 @@ use super::arguments::{LogFormat, time};
 use super::decode::{Choices, Receiver, Verdict, Version, least};
 use super::serve::{Signals, raise_descriptor_limit, runtime};
 use super::terminal::{self, Line};
-use crate::endpoint::{Arrival, Listen, Listener, Peer, Stream, plain};
+use crate::endpoint::{Arrival, At, Listen, Listener, Peer, Stream, plain};
 use bytes::{Buf, BufMut, BytesMut};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -89,6 +89,9 @@ pub(super) fn echo(args: &Echo) -> Result<(), Failure> {
 async fn run(args: &Echo, server: &Arc<Server>) -> Result<(), Failure> {
     // Before anybody can know that we are there: a signal is then never the end at once.
     let mut signals = Signals::new()?;
+    if args.listen.iter().any(|address| address.at == At::Stdio) {
+        return Err(Failure::usage("--listen stdio: standard output is for what echo has to say"));
+    }
     let listeners: Result<Vec<_>, _> = args.listen.iter().map(Listener::bind).collect();
     let listeners = listeners.map_err(|error| Failure::run(format!("--listen: {error}")))?;
     for listener in listeners {

@@ -52,6 +52,8 @@ impl Counts {
             ("reset-by-backend", &stats.reset_by_backend),
             ("reset-by-proxy", &stats.reset_by_proxy),
             ("unreachable", &stats.unreachable),
+            ("ungreeted", &stats.ungreeted),
+            ("truncated", &stats.truncated),
             ("unparsed", &stats.unparsed),
             ("connections", &stats.ended),
         ];

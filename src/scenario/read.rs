@@ -152,7 +152,11 @@ fn parts(root: &Node, scenario: &mut Scenario, cx: &mut Context<'_>) -> Result<(
     for (key, node) in fields.take("proxies").map_or(Ok(&[][..]), Node::entries)? {
         own_name(key, cx)?;
         let part = proxy(key, node, cx)?;
-        let tcp = matches!(part.listen.first(), Some(Listen { at: At::Tcp { .. }, .. }));
+        // What a load can talk to without shaking hands first.
+        let tcp = matches!(
+            part.listen.first(),
+            Some(Listen { at: At::Tcp { .. }, tls: false, header: false, .. })
+        );
         cx.speaks.push((part.protocol.clone(), tcp));
         scenario.proxies.push(part);
         cx.proxies.push(key.name.clone());
@@ -188,6 +192,10 @@ fn proxy(key: &Key, node: &Node, cx: &Context<'_>) -> Result<ProxyPart, Wrong> {
     let listen = fields.take("listen").map_or(&[][..], Node::items);
     let listen = listen.iter().map(|node| address(node, |value| cx.kinds.listen_object(value)));
     let listen = listen.collect::<Result<Vec<Listen>, _>>()?;
+    if listen.iter().any(|address| address.at == At::Stdio) {
+        let wrong = key.place.wrong("a scenario has no client on standard input and output");
+        return Err(wrong.help("stdio: is for chenapan without a command"));
+    }
     let part = ProxyPart {
         name: key.name.clone(),
         listen: match listen.is_empty() {

@@ -8,9 +8,10 @@ use super::process::Process;
 use super::watch::{Progress, Watcher};
 use super::yaml::fill;
 use crate::control::Control;
-use crate::endpoint::{Connect, To, plain};
+use crate::endpoint::{Connect, Dialer, plain};
 use crate::proxy::{Config, Limits, Proxy};
 use crate::rule::Rules;
+use chenapan_core::Connection;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::os::unix::process::ExitStatusExt;
@@ -418,12 +419,6 @@ fn exit(status: ExitStatus) -> Option<i32> {
 }
 
 async fn listens(address: &Connect) -> bool {
-    let connected = async {
-        match &address.to {
-            To::Tcp { .. } => tokio::net::TcpStream::connect(address.to_string()).await.is_ok(),
-            To::Unix(path) => tokio::net::UnixStream::connect(path).await.is_ok(),
-            _ => false,
-        }
-    };
-    tokio::time::timeout(ANSWER, connected).await.unwrap_or(false)
+    let Ok(dialer) = Dialer::new(address) else { return false };
+    dialer.dial(&Connection::new(0), ANSWER).await.is_ok()
 }

@@ -17,7 +17,7 @@ pub(super) struct Subjects<'a> {
 }
 
 /// The counters of a proxy that have a name of their own.
-const COUNTERS: [&str; 16] = [
+const COUNTERS: [&str; 18] = [
     "accepted",
     "connections",
     "open",
@@ -28,6 +28,8 @@ const COUNTERS: [&str; 16] = [
     "reset-by-backend",
     "reset-by-proxy",
     "unreachable",
+    "ungreeted",
+    "truncated",
     "unparsed",
     "bytes-upstream",
     "bytes-downstream",
