@@ -3,19 +3,32 @@
 //! A framer never reads what is in a frame, never changes a byte, and never says anything that
 //! depends on how the bytes happened to arrive.
 
+mod auto;
+mod bitcoin;
+mod chunks;
 mod content_length;
 mod framing;
+mod head;
+mod http;
 mod json;
 mod newline;
+mod sse;
+mod stream;
+mod websocket;
 mod whole;
 
 use std::fmt;
 use std::ops::Range;
 
+pub use auto::Auto;
+pub use bitcoin::Bitcoin;
 pub use content_length::ContentLength;
 pub use framing::Framing;
+pub use http::{Http, asked};
 pub use json::Json;
 pub use newline::Newline;
+pub use sse::Sse;
+pub use websocket::Websocket;
 pub use whole::Whole;
 
 /// The most bytes in a frame, unless somebody says otherwise.

@@ -1,6 +1,6 @@
 //! The framings by name.
 
-use super::{ContentLength, Framer, Json, Newline, Whole};
+use super::{Auto, Bitcoin, ContentLength, Framer, Http, Json, Newline, Sse, Websocket, Whole};
 use std::fmt;
 use std::str::FromStr;
 
@@ -15,14 +15,34 @@ pub enum Framing {
     Json,
     /// By headers that tell the length.
     ContentLength,
+    /// As the bodies of requests of HTTP.
+    HttpRequest,
+    /// As the bodies of replies of HTTP.
+    HttpResponse,
+    /// As server-sent events.
+    Sse,
+    /// As messages of WebSocket, after its handshake.
+    Websocket,
+    /// As messages of the Bitcoin network.
+    Bitcoin,
     /// Not at all: the stream is one frame.
     Whole,
 }
 
 impl Framing {
     /// All of them, in documentation order.
-    pub const ALL: [Framing; 5] =
-        [Framing::Auto, Framing::Newline, Framing::Json, Framing::ContentLength, Framing::Whole];
+    pub const ALL: [Framing; 10] = [
+        Framing::Auto,
+        Framing::Newline,
+        Framing::Json,
+        Framing::ContentLength,
+        Framing::HttpRequest,
+        Framing::HttpResponse,
+        Framing::Sse,
+        Framing::Websocket,
+        Framing::Bitcoin,
+        Framing::Whole,
+    ];
 
     /// The word for it in options.
     pub fn name(self) -> &'static str {
@@ -31,6 +51,11 @@ impl Framing {
             Framing::Newline => "newline",
             Framing::Json => "json",
             Framing::ContentLength => "content-length",
+            Framing::HttpRequest => "http-request",
+            Framing::HttpResponse => "http-response",
+            Framing::Sse => "sse",
+            Framing::Websocket => "websocket",
+            Framing::Bitcoin => "bitcoin",
             Framing::Whole => "whole",
         }
     }
@@ -40,8 +65,14 @@ impl Framing {
     pub fn framer(self, max_size: Option<usize>) -> Box<dyn Framer> {
         match self {
             Framing::Newline => Box::new(Newline::new(max_size)),
-            Framing::Auto | Framing::Json => Box::new(Json::new(max_size)),
+            Framing::Auto => Box::new(Auto::new(max_size)),
+            Framing::Json => Box::new(Json::new(max_size)),
             Framing::ContentLength => Box::new(ContentLength::new(max_size)),
+            Framing::HttpRequest => Box::new(Http::requests(max_size)),
+            Framing::HttpResponse => Box::new(Http::replies(max_size)),
+            Framing::Sse => Box::new(Sse::new(max_size)),
+            Framing::Websocket => Box::new(Websocket::new(max_size)),
+            Framing::Bitcoin => Box::new(Bitcoin::new(max_size)),
             Framing::Whole => Box::new(Whole::new(max_size)),
         }
     }
