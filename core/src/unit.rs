@@ -57,12 +57,24 @@ pub enum Kind {
     Notification,
     /// An answer that reports a failure.
     Error,
+    /// Several messages in one.
+    Batch,
+    /// What stands where a message should, and is none.
+    Invalid,
 }
 
 impl Kind {
     /// All kinds, in documentation order.
-    pub const ALL: [Kind; 6] =
-        [Kind::Data, Kind::Header, Kind::Request, Kind::Response, Kind::Notification, Kind::Error];
+    pub const ALL: [Kind; 8] = [
+        Kind::Data,
+        Kind::Header,
+        Kind::Request,
+        Kind::Response,
+        Kind::Notification,
+        Kind::Error,
+        Kind::Batch,
+        Kind::Invalid,
+    ];
 
     /// The word for it in the selector `only` and in the journal.
     pub fn name(self) -> &'static str {
@@ -73,6 +85,8 @@ impl Kind {
             Kind::Response => "response",
             Kind::Notification => "notification",
             Kind::Error => "error",
+            Kind::Batch => "batch",
+            Kind::Invalid => "invalid",
         }
     }
 }

@@ -85,7 +85,7 @@ impl Lane {
     pub(super) fn rebuild(
         &mut self,
         rules: &Rules,
-        facts: &Facts,
+        facts: &mut Facts,
         record: &mut Record,
         now: Duration,
     ) {
@@ -160,7 +160,7 @@ impl Lane {
         unit: Unit,
         from: usize,
         at: Duration,
-        facts: &Facts,
+        facts: &mut Facts,
         record: &mut Record,
     ) {
         self.judge_rest(unit, (from, &[]), at, facts, record);
@@ -171,7 +171,7 @@ impl Lane {
         mut unit: Unit,
         (from, passed): (usize, &[u64]),
         mut at: Duration,
-        facts: &Facts,
+        facts: &mut Facts,
         record: &mut Record,
     ) {
         let needed = self.needed(&unit);
@@ -186,7 +186,7 @@ impl Lane {
             }
             if !link.meets(&unit, needed, at) {
                 at = at.max(link.last);
-                if link.holds() {
+                if link.holds() && !link.yields() {
                     // What is held came before.
                     for held in link.release() {
                         self.judge(held, index + 1, at, facts, record);
@@ -221,10 +221,13 @@ impl Lane {
         if self.hang.is_some() {
             return self.park(Parcel::Unit(unit), at, (self.chain.len(), passed));
         }
+        if facts.follows {
+            facts.protocol.delivered(self.direction, &unit, at.max(self.queue.latest()));
+        }
         self.push_bytes(unit.bytes, at, whole);
     }
 
-    fn judge_eof(&mut self, passed: &[u64], mut at: Duration, facts: &Facts, record: &mut Record) {
+    fn judge_eof(&mut self, passed: &[u64], mut at: Duration, facts: &mut Facts, record: &mut Record) {
         for index in 0..self.chain.len() {
             let link = &mut self.chain[index];
             if passed.contains(&link.id) || !link.attends_eof(at) {
@@ -389,11 +392,16 @@ impl Lane {
     }
 
     /// How many more bytes may be read.
-    pub(super) fn room(&self, buffer: usize) -> usize {
+    pub(super) fn room(&self, buffer: usize, longest: usize) -> usize {
         if self.ended || self.stopped() {
             return 0;
         }
-        buffer.saturating_sub(self.input.len() + self.queue.held())
+        let room = buffer.saturating_sub(self.input.len() + self.queue.held());
+        match self.opaque || self.queue.held() > 0 {
+            true => room,
+            // A unit that its protocol will wait for has to come in whole.
+            false => room.max(longest.saturating_sub(self.input.len())),
+        }
     }
 
     /// Whether opaque bytes that come at this age may go by unseen.
@@ -432,7 +440,11 @@ impl Lane {
                 return None;
             }
             let before = self.input.len();
-            let handled = facts.protocol.handle(self.direction, &mut self.input);
+            facts.protocol.at(now);
+            let mut handled = facts.protocol.handle(self.direction, &mut self.input);
+            if self.ended && matches!(handled, Ok(Handled::Incomplete(_))) {
+                handled = facts.protocol.end(self.direction, &mut self.input);
+            }
             let start = self.offset;
             let consumed = before.saturating_sub(self.input.len());
             self.offset += consumed as u64;
@@ -447,9 +459,7 @@ impl Lane {
                 Ok(Handled::Incomplete(_)) => {
                     let what = match () {
                         () if self.ended => "end of stream inside a unit",
-                        () if self.input.len() >= facts.settings.buffer => {
-                            "unit larger than the buffer"
-                        }
+                        () if self.input.len() >= facts.most() => "unit larger than the buffer",
                         () => return None,
                     };
                     let remedy = facts.protocol.give_up(self.direction);
@@ -471,7 +481,7 @@ impl Lane {
         Some(unit)
     }
 
-    fn malformed(&mut self, error: &Malformed, facts: &Facts, record: &mut Record, now: Duration) {
+    fn malformed(&mut self, error: &Malformed, facts: &mut Facts, record: &mut Record, now: Duration) {
         let what = format!("malformed at byte {}: {}", error.offset, error.message);
         let remedy = if facts.settings.strict { Remedy::Close } else { error.remedy };
         self.give_up(what.into(), remedy, facts, record, now);
@@ -482,7 +492,7 @@ impl Lane {
         &mut self,
         what: Cow<'static, str>,
         remedy: Remedy,
-        facts: &Facts,
+        facts: &mut Facts,
         record: &mut Record,
         now: Duration,
     ) {
@@ -511,7 +521,7 @@ impl Lane {
         verdict: Verdict,
         index: usize,
         at: Duration,
-        facts: &Facts,
+        facts: &mut Facts,
         record: &mut Record,
     ) {
         match verdict {
@@ -532,7 +542,7 @@ impl Lane {
         steps: Vec<Step>,
         index: usize,
         mut at: Duration,
-        facts: &Facts,
+        facts: &mut Facts,
         record: &mut Record,
     ) -> Duration {
         for step in steps {
@@ -577,7 +587,7 @@ impl Lane {
         }
     }
 
-    fn resume(&mut self, hung: Option<Hang>, facts: &Facts, record: &mut Record, now: Duration) {
+    fn resume(&mut self, hung: Option<Hang>, facts: &mut Facts, record: &mut Record, now: Duration) {
         for Parked { what, at, passed } in hung.into_iter().flat_map(|hang| hang.parked) {
             let at = at.max(now);
             match what {

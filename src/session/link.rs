@@ -124,6 +124,11 @@ impl Link {
         self.behavior.holds()
     }
 
+    /// Whether units that are not its business may overtake those.
+    pub(super) fn yields(&self) -> bool {
+        self.behavior.yields()
+    }
+
     /// The next place after `offset` where opaque data must be cut for this rule.
     pub(super) fn border(&self, offset: u64) -> Option<u64> {
         let bytes = &self.rule.selectors().bytes;
