@@ -224,7 +224,7 @@ fn members<M: SerializeMap>(message: &Message<'_>, map: &mut M) -> Result<(), M:
         (_, None) => {}
         // An integer is a JSON text, whatever its size.
         (_, Some(code)) => {
-            map.serialize_entry("code", &serde_json::from_str::<&RawValue>(code).ok())?
+            map.serialize_entry("code", &serde_json::from_str::<&RawValue>(code).ok())?;
         }
     }
     match message.kind {
