@@ -1,7 +1,9 @@
 //! Any bytes: nothing panics, cuts never matter, and what is JSON is what others take for it.
 
 use crate::stream::told;
-use chenapan_protocols::json_rpc::{Dialect, Forgery, Framing, Kind, Reader, Scan, Scanner};
+use chenapan_protocols::json_rpc::{
+    Dialect, Forgery, Framing, Kind, Reader, Reason, Scan, Scanner,
+};
 use proptest::prelude::*;
 use serde_json::value::RawValue;
 
@@ -111,7 +113,7 @@ proptest! {
     ]) {
         prop_assert_eq!(is_json(&text), serde_json::from_slice::<&RawValue>(&text).is_ok());
         let message = Reader::new(Dialect::V2).read(&text);
-        let says = !matches!(message.reason().map(|reason| reason.name()), Some("json" | "utf8"));
+        let says = !matches!(message.reason().map(Reason::name), Some("json" | "utf8"));
         prop_assert_eq!(says && message.kind != Kind::Blank, is_json(&text));
     }
 
@@ -126,7 +128,7 @@ proptest! {
             (_, serde_json::Value::Array(_) | serde_json::Value::Object(_)) => "",
             _ => "bad-params",
         };
-        prop_assert_eq!(message.reason().map_or("", |reason| reason.name()), expected);
+        prop_assert_eq!(message.reason().map_or("", Reason::name), expected);
         prop_assert_eq!(message.id().unwrap().raw(), id);
         if expected.is_empty() {
             prop_assert_eq!(&*message.method().unwrap(), &method);
