@@ -236,7 +236,8 @@ pub(super) fn trouble(text: &str, span: Range<usize>) -> Option<Trouble> {
 }
 
 fn name(key: &str, names: &[&str]) -> Option<usize> {
-    names.iter().position(|name| text::equals(key, name))
+    let key = text::bytes(key);
+    names.iter().position(|name| *key == *name.as_bytes())
 }
 
 /// Where a value that is no object ends.

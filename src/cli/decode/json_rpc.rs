@@ -16,13 +16,14 @@ use std::io::{self, Read, Write};
 pub(super) const HELP: &str = "\
 JSON, one object for each frame, as soon as it is complete:
   kind      request, notification, response, error, batch, blank or invalid
-  id        the id as it is written, in a string: \"1\", \"1.0\", \"\\\"abc\\\"\"; absent where there is none
+  id        the id as it is written, in a string: \"1\", \"1.0\", \"\\\"abc\\\"\"; absent where there is
+            none
   method    a string; U+FFFD stands for half of a surrogate pair
   params    absent, array or object
   code      a number with all its digits: of an error (null where no integer can be told), and of
             what is invalid the one that a strict server answers
-  reason    of what is invalid: utf8, json, not-object, empty-batch, missing-id, bad-id, bad-version,
-            bad-params, bad-method, need-both, both, bad-error or neither
+  reason    of what is invalid: utf8, json, not-object, empty-batch, missing-id, bad-id,
+            bad-version, bad-params, bad-method, need-both, both, bad-error or neither
   reply_id  the id that the answer to it bears, as it is written
   flow      of a batch: request, response or mixed
   items     its messages
@@ -223,7 +224,7 @@ fn members<M: SerializeMap>(message: &Message<'_>, map: &mut M) -> Result<(), M:
         (_, None) => {}
         // An integer is a JSON text, whatever its size.
         (_, Some(code)) => {
-            map.serialize_entry("code", &serde_json::from_str::<&RawValue>(code).ok())?
+            map.serialize_entry("code", &serde_json::from_str::<&RawValue>(code).ok())?;
         }
     }
     match message.kind {

@@ -243,7 +243,9 @@ impl Http {
                 self.place = Place::Head;
                 return if passed == 0 { self.cut(input) } else { Cut::Pass(passed) };
             }
-            Found::Wrong => return self.bad(),
+            Found::Wrong if passed == 0 => return self.bad(),
+            // What was right passes first: where it goes wrong must not depend on what has come.
+            Found::Wrong => return Cut::Pass(passed),
             Found::Data(size) => {
                 let size = size.min((input.len() - passed) as u64) as usize;
                 chunks.take(size);
