@@ -8,6 +8,7 @@ mod decode;
 mod demo;
 mod echo;
 mod encode;
+mod endpoint;
 mod help;
 mod run;
 mod scenario;
@@ -15,6 +16,7 @@ mod send;
 mod serve;
 mod terminal;
 
+use crate::endpoint::Kinds;
 use arguments::{Cli, Command, DocWhat, ListWhat};
 use chenapan_core::Registry;
 use clap::FromArgMatches;
@@ -47,7 +49,12 @@ impl Failure {
 ///
 /// Exit codes: 0 well, 1 a verdict is negative, 2 usage or configuration, 3 could not run.
 pub fn main(registry: Registry) -> ExitCode {
-    let matches = match arguments::command(&registry).try_get_matches() {
+    main_with(registry, Kinds::new())
+}
+
+/// As [`main`], with more kinds of addresses to listen at and to connect to.
+pub fn main_with(registry: Registry, kinds: Kinds) -> ExitCode {
+    let matches = match arguments::command(&registry, &kinds).try_get_matches() {
         Ok(matches) => matches,
         Err(error) => {
             // Help and version go to stdout and are no failure.
@@ -76,18 +83,22 @@ pub fn main(registry: Registry) -> ExitCode {
                     Err(failure) => Err(failure),
                 }
             }
-            Some(Command::Scenario(command)) => scenario::scenario(&command, &registry),
+            Some(Command::Scenario(command)) => scenario::scenario(&command, &registry, &kinds),
             Some(Command::Encode) => {
                 let matches = matches.subcommand_matches("encode").unwrap_or(&matches);
                 encode::encode(&registry, matches)
             }
             Some(Command::Decode(decode)) => decode::decode(&decode),
             Some(Command::Echo(echo)) => echo::echo(&echo),
-            Some(Command::List { what }) => print(&help::list(&registry, what)),
+            Some(Command::Endpoint(command)) => match endpoint::endpoint(&command, &kinds) {
+                Ok(code) => return code,
+                Err(failure) => Err(failure),
+            },
+            Some(Command::List { what }) => print(&help::list(&registry, &kinds, what)),
             Some(Command::Help { topic }) => {
-                help::topic(&registry, topic.as_deref()).and_then(|text| print(&text))
+                help::topic(&registry, &kinds, topic.as_deref()).and_then(|text| print(&text))
             }
-            Some(Command::Doc { what }) => document(&registry, &what),
+            Some(Command::Doc { what }) => document(&registry, &kinds, &what),
         },
     };
     match result {
@@ -99,8 +110,8 @@ pub fn main(registry: Registry) -> ExitCode {
     }
 }
 
-fn document(registry: &Registry, what: &DocWhat) -> Result<(), Failure> {
-    let command = || arguments::command(registry);
+fn document(registry: &Registry, kinds: &Kinds, what: &DocWhat) -> Result<(), Failure> {
+    let command = || arguments::command(registry, kinds);
     match what {
         DocWhat::Markdown { page: ListWhat::Behaviors } => {
             print(&crate::doc::behaviors_page(registry))
@@ -108,6 +119,7 @@ fn document(registry: &Registry, what: &DocWhat) -> Result<(), Failure> {
         DocWhat::Markdown { page: ListWhat::Protocols } => {
             print(&crate::doc::protocols_page(registry))
         }
+        DocWhat::Markdown { page: ListWhat::Kinds } => print(&crate::doc::kinds_page(kinds)),
         DocWhat::Man => {
             let mut page = Vec::new();
             let rendered = clap_mangen::Man::new(command()).render(&mut page);

@@ -1,5 +1,6 @@
 //! Documentation made from the options tables: pages and a schema. It uses no engine.
 
+mod kinds;
 mod scenario;
 
 use crate::rule::SELECTORS;
@@ -7,6 +8,7 @@ use chenapan_core::{Form, OptionSpec, Registry};
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 
+pub(crate) use kinds::{kinds_page, shown as shown_kinds};
 pub(crate) use scenario::scenario_schema;
 
 /// docs/behaviors.md

@@ -1,14 +1,16 @@
 //! Addresses: where to listen, and which backend to connect to.
 
 mod address;
+mod canonical;
 mod child;
 mod dial;
+mod error;
 mod greet;
 mod header;
 mod inherited;
 pub mod kind;
 mod listener;
-mod read;
+pub(crate) mod read;
 mod socket;
 mod socks;
 mod stdio;
@@ -23,11 +25,12 @@ pub use address::{
 };
 pub(crate) use child::GRACE;
 pub(crate) use dial::Dialer;
+pub use error::EndpointError;
 pub(crate) use greet::Greeting;
 pub use kind::Kinds;
 pub use listener::Local;
 pub(crate) use listener::{Arrival, Listener};
-pub use read::EndpointError;
+pub use read::{Tokens, quote, tokens};
 pub(crate) use stream::{Peer, Stream};
 
 /// Puts what was to be done before an error of the system.

@@ -16,6 +16,7 @@ mod traffic;
 mod watch;
 mod yaml;
 
+use crate::endpoint::Kinds;
 use chenapan_core::Registry;
 use std::path::Path;
 
@@ -40,7 +41,21 @@ impl Scenario {
         registry: &Registry,
         set: &[(String, String)],
     ) -> Result<Self, String> {
+        Self::read_with(path, registry, &Kinds::new(), set)
+    }
+
+    /// Reads a file whose addresses may be of these kinds, too.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, with file, line and column, and the line itself.
+    pub fn read_with(
+        path: &Path,
+        registry: &Registry,
+        kinds: &Kinds,
+        set: &[(String, String)],
+    ) -> Result<Self, String> {
         let text = yaml::load(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        read::read(path, text, registry, set)
+        read::read(path, text, registry, kinds, set)
     }
 }

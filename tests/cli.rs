@@ -195,8 +195,20 @@ fn list_and_help_tell_of_everything() {
             assert!(page.contains(&format!("\n  {} (", spec.name)), "{name}: {}", spec.name);
         }
     }
-    let commands =
-        ["demo", "scenario", "run", "send", "apply", "encode", "decode", "echo", "list", "doc"];
+    let commands = [
+        "endpoints",
+        "demo",
+        "scenario",
+        "run",
+        "send",
+        "apply",
+        "encode",
+        "decode",
+        "echo",
+        "endpoint",
+        "list",
+        "doc",
+    ];
     for topic in commands.into_iter().chain(["tcp", "rules"]) {
         assert!(!out(&["help", topic]).is_empty());
     }

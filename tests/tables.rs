@@ -63,7 +63,7 @@ fn page(sort: &str) -> String {
 
 #[test]
 fn generated_pages_are_current() {
-    for sort in ["behaviors", "protocols"] {
+    for sort in ["behaviors", "protocols", "kinds"] {
         let path = format!("{}/docs/{sort}.md", env!("CARGO_MANIFEST_DIR"));
         let found = std::fs::read_to_string(&path).unwrap();
         assert!(
@@ -127,8 +127,20 @@ fn every_selector_is_documented_with_an_example_that_parses() {
 fn plug_in_names_are_unique_over_both_sorts_and_no_commands() {
     let registry = chenapan::registry();
     let mut seen = BTreeSet::from([
-        "rules", "demo", "scenario", "run", "send", "apply", "encode", "decode", "echo", "list",
-        "help", "doc",
+        "rules",
+        "endpoints",
+        "demo",
+        "scenario",
+        "run",
+        "send",
+        "apply",
+        "encode",
+        "decode",
+        "echo",
+        "endpoint",
+        "list",
+        "help",
+        "doc",
     ]);
     for name in registry.behaviors().iter().map(|entry| entry.name) {
         assert!(seen.insert(name), "{name}");

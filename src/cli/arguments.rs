@@ -1,7 +1,7 @@
 //! The arguments: those written here, and those that come from the options tables.
 
 use crate::cli::Failure;
-use crate::endpoint::{Connect, Listen};
+use crate::endpoint::{Connect, Kinds, Listen};
 use crate::rule::{Defaults, Rule, Rules};
 use chenapan_core::{Direction, Form, Instances, OptionSpec, Protocol, Registry, Size, Value};
 use clap::builder::PossibleValuesParser;
@@ -72,12 +72,16 @@ pub(super) enum Command {
     Decode(super::decode::Decode),
     /// Listen, and send back what comes; with a protocol, first say what its header meant
     Echo(super::echo::Echo),
-    /// List protocols and behaviors
+    /// Read an address as --listen and --backend do, and say what it means
+    #[command(subcommand)]
+    Endpoint(super::endpoint::Command),
+    /// List protocols, behaviors and kinds of addresses
     List {
         /// Only these
         what: Option<ListWhat>,
     },
-    /// Explain a behavior, a protocol, the selectors of rules (help rules) or a command
+    /// Explain a behavior, a protocol, the selectors of rules (help rules), addresses (help endpoints)
+    /// or a command
     Help {
         /// What to explain
         topic: Option<String>,
@@ -91,7 +95,7 @@ pub(super) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum DocWhat {
-    /// A page of all behaviors or all protocols
+    /// A page of all behaviors, all protocols or all kinds of addresses
     Markdown {
         /// Which page
         page: ListWhat,
@@ -111,6 +115,8 @@ pub(super) enum DocWhat {
 pub(super) enum ListWhat {
     Protocols,
     Behaviors,
+    #[value(alias = "endpoints")]
+    Kinds,
 }
 
 /// What breaks what.
@@ -139,11 +145,15 @@ pub(super) struct Breaking {
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
-    /// Where to listen: host:port, :port (every address), port (127.0.0.1) or unix:PATH; may be
-    /// repeated
+    /// Where to listen: host:port, :port (every address), port (127.0.0.1), unix:PATH, tls:PORT:key=FILE,
+    /// stdio: ...; may be repeated
+    ///
+    /// `chenapan help endpoints` explains all kinds of addresses.
     #[arg(long, visible_alias = "proxy", value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
     pub(super) listen: Vec<Listen>,
-    /// Where to connect to: host:port or unix:PATH
+    /// Where to connect to: host:port, unix:PATH, tls:HOST:PORT, exec:COMMAND ...
+    ///
+    /// `chenapan help endpoints` explains all kinds of addresses.
     #[arg(long, value_name = "ADDRESS", required = true)]
     pub(super) backend: Option<Connect>,
     #[command(flatten)]
@@ -230,13 +240,19 @@ pub(super) enum Output {
 }
 
 /// All arguments, with a flag for every option of every plug-in.
-pub(super) fn command(registry: &Registry) -> clap::Command {
+pub(super) fn command(registry: &Registry, kinds: &Kinds) -> clap::Command {
     let generated = flags(registry);
     let with = |command: clap::Command| command.args(generated.iter().cloned());
+    let (listeners, backends) = (kinds.clone(), kinds.clone());
+    let listen = |arg: Arg| arg.value_parser(move |text: &str| listeners.listen(text));
+    let backend = |arg: Arg| arg.value_parser(move |text: &str| backends.connect(text));
     with(Cli::command())
+        .mut_arg("listen", listen.clone())
+        .mut_arg("backend", backend.clone())
         .mut_subcommand("apply", with)
-        .mut_subcommand("send", with)
-        .mut_subcommand("run", with)
+        .mut_subcommand("send", |command| with(command).mut_arg("backend", backend))
+        .mut_subcommand("run", |command| super::run::with_kinds(with(command), kinds))
+        .mut_subcommand("echo", |command| command.mut_arg("listen", listen))
         .mut_subcommand("encode", |command| super::encode::with_protocols(command, registry))
 }
 

@@ -38,8 +38,8 @@ missing, the client gets nothing but the end; message then says how an incomplet
 #[derive(Debug, Args)]
 #[command(after_long_help = HELP)]
 pub(super) struct Echo {
-    /// Where to listen: host:port, :port (every address), port (127.0.0.1; 0 for any) or unix:PATH;
-    /// may be repeated
+    /// Where to listen: host:port, :port (every address), port (127.0.0.1; 0 for any), unix:PATH ...;
+    /// may be repeated; see help endpoints
     #[arg(long, value_name = "ADDRESS", required = true)]
     listen: Vec<Listen>,
     /// What comes first: nothing (tcp), or a header of the PROXY protocol

@@ -2,12 +2,13 @@
 
 use super::Failure;
 use super::arguments::{self, ListWhat};
+use crate::endpoint::Kinds;
 use crate::rule::SELECTORS;
 use chenapan_core::{Form, OptionSpec, Registry, nearest};
 use std::fmt::Write;
 
 /// Names and summaries.
-pub(super) fn list(registry: &Registry, what: Option<ListWhat>) -> String {
+pub(super) fn list(registry: &Registry, kinds: &Kinds, what: Option<ListWhat>) -> String {
     let protocols: Vec<_> =
         registry.protocols().iter().map(|entry| (entry.name, entry.summary())).collect();
     let behaviors: Vec<_> =
@@ -15,22 +16,31 @@ pub(super) fn list(registry: &Registry, what: Option<ListWhat>) -> String {
     match what {
         Some(ListWhat::Protocols) => columns("", &protocols),
         Some(ListWhat::Behaviors) => columns("", &behaviors),
+        Some(ListWhat::Kinds) => super::endpoint::list(kinds),
         None => format!(
-            "Protocols:\n{}\nBehaviors:\n{}\nchenapan help NAME explains one of them.\n",
+            "Protocols:\n{}\nBehaviors:\n{}\nchenapan help NAME explains one of them; chenapan list kinds \
+             lists kinds of addresses.\n",
             columns("  ", &protocols),
             columns("  ", &behaviors)
         ),
     }
 }
 
-/// The page of a topic: a plug-in, `rules`, or a command.
-pub(super) fn topic(registry: &Registry, topic: Option<&str>) -> Result<String, Failure> {
-    let mut command = arguments::command(registry);
+/// The page of a topic: a plug-in, `rules`, `endpoints`, or a command.
+pub(super) fn topic(
+    registry: &Registry,
+    kinds: &Kinds,
+    topic: Option<&str>,
+) -> Result<String, Failure> {
+    let mut command = arguments::command(registry, kinds);
     let Some(topic) = topic else {
         return Ok(command.render_long_help().ansi().to_string());
     };
     if topic == "rules" {
         return Ok(rules());
+    }
+    if topic == "endpoints" {
+        return Ok(super::endpoint::page(kinds));
     }
     if let Some(entry) = registry.behaviors().iter().find(|entry| entry.name == topic) {
         let direction =
@@ -64,7 +74,18 @@ pub(super) fn topic(registry: &Registry, topic: Option<&str>) -> Result<String, 
     let behaviors = registry.behaviors().iter().map(|entry| entry.name);
     let protocols = registry.protocols().iter().map(|entry| entry.name);
     let others = [
-        "rules", "demo", "scenario", "run", "send", "apply", "encode", "decode", "echo", "list",
+        "rules",
+        "endpoints",
+        "demo",
+        "scenario",
+        "run",
+        "send",
+        "apply",
+        "encode",
+        "decode",
+        "echo",
+        "endpoint",
+        "list",
         "doc",
     ];
     let near = nearest(topic, behaviors.chain(protocols).chain(others));
@@ -134,7 +155,7 @@ fn example(name: &str, options: &[OptionSpec]) -> String {
     shown.map_or(name.to_owned(), |spec| format!("{name}:{}={}", spec.name, spec.example))
 }
 
-fn columns(indent: &str, rows: &[(impl AsRef<str>, String)]) -> String {
+pub(super) fn columns(indent: &str, rows: &[(impl AsRef<str>, String)]) -> String {
     let width = rows.iter().map(|(name, _)| name.as_ref().chars().count()).max().unwrap_or(0);
     rows.iter().fold(String::new(), |mut out, (name, text)| {
         let _ = writeln!(out, "{indent}{:width$}  {text}", name.as_ref());
@@ -142,7 +163,7 @@ fn columns(indent: &str, rows: &[(impl AsRef<str>, String)]) -> String {
     })
 }
 
-fn wrap(text: &str, indent: &str) -> String {
+pub(super) fn wrap(text: &str, indent: &str) -> String {
     let mut out = String::new();
     let mut line = String::new();
     for word in text.split_whitespace() {

@@ -4,7 +4,7 @@ use super::arguments::Breaking;
 use super::serve::{Signals, raise_descriptor_limit, runtime};
 use super::{Failure, print};
 use crate::control::Control;
-use crate::endpoint::{Connect, Listen, plain};
+use crate::endpoint::{Connect, EndpointError, Kinds, Listen, plain};
 use crate::proxy::{Config, Limits, Proxy};
 use crate::report;
 use chenapan_core::Registry;
@@ -21,7 +21,7 @@ pub(super) struct Run {
     ///
     /// The command finds the proxy as {proxy} (or {NAME}) in its arguments, and in the environment
     /// as CHENAPAN_PROXY, CHENAPAN_PROXY_HOST and CHENAPAN_PROXY_PORT (or CHENAPAN_NAME ...).
-    #[arg(long, value_name = "ADDRESS", required = true, value_parser = named)]
+    #[arg(long, value_name = "ADDRESS", required = true, value_parser = backend)]
     backend: Vec<(String, Connect)>,
     #[command(flatten)]
     breaking: Breaking,
@@ -33,18 +33,32 @@ pub(super) struct Run {
     command: Vec<String>,
 }
 
-fn named(text: &str) -> Result<(String, Connect), String> {
-    let (name, address) = match text.split_once('=') {
+/// Reads backends with these kinds.
+pub(super) fn with_kinds(command: clap::Command, kinds: &Kinds) -> clap::Command {
+    let kinds = kinds.clone();
+    let named = move |text: &str| {
+        let (name, address) = named(text);
+        Ok::<_, EndpointError>((name.to_owned(), kinds.connect(address)?))
+    };
+    command.mut_arg("backend", |arg| arg.value_parser(named))
+}
+
+/// The name before an address, where there is one.
+fn named(text: &str) -> (&str, &str) {
+    match text.split_once('=') {
         Some((name, address))
             if !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') =>
         {
             (name, address)
         }
         _ => ("proxy", text),
-    };
-    let address =
-        address.parse().map_err(|error: crate::endpoint::EndpointError| error.to_string());
-    Ok((name.to_owned(), address?))
+    }
+}
+
+/// Reads a backend before the kinds are known.
+fn backend(text: &str) -> Result<(String, Connect), EndpointError> {
+    let (name, address) = named(text);
+    Ok((name.to_owned(), address.parse()?))
 }
 
 pub(super) fn run(

@@ -8,7 +8,7 @@ mod starter;
 use super::arguments::random_seed;
 use super::serve::{Signals, raise_descriptor_limit, runtime};
 use super::{Failure, print};
-use crate::endpoint::plain;
+use crate::endpoint::{Kinds, plain};
 use crate::report::{
     self,
     console::{Console, Detail},
@@ -103,12 +103,16 @@ pub(super) struct Run {
     verbose: bool,
 }
 
-pub(super) fn scenario(command: &Command, registry: &Registry) -> Result<(), Failure> {
+pub(super) fn scenario(
+    command: &Command,
+    registry: &Registry,
+    kinds: &Kinds,
+) -> Result<(), Failure> {
     match command {
-        Command::Run(args) => run_files(args, registry),
+        Command::Run(args) => run_files(args, registry, kinds),
         Command::Check { files, set } => {
             for file in files {
-                let scenario = read(file, registry, set)?;
+                let scenario = read(file, registry, kinds, set)?;
                 print(&format!("{}: {}\n", file.display(), contents(&scenario)))?;
             }
             Ok(())
@@ -122,27 +126,32 @@ pub(super) fn scenario(command: &Command, registry: &Registry) -> Result<(), Fai
         }
         Command::Init { file } => starter::write(file.as_deref()),
         Command::Replay { journal, file, set } => {
-            shrink::replay(journal, &read(file, registry, set)?)
+            shrink::replay(journal, &read(file, registry, kinds, set)?)
         }
         Command::Shrink { file, seed, set } => {
-            let scenario = read(file, registry, set)?;
+            let scenario = read(file, registry, kinds, set)?;
             let seed = seed.or(scenario.seed).unwrap_or_else(random_seed);
             shrink::shrink(scenario, seed)
         }
     }
 }
 
-fn read(file: &Path, registry: &Registry, set: &[(String, String)]) -> Result<Scenario, Failure> {
-    Scenario::read(file, registry, set).map_err(Failure::Usage)
+fn read(
+    file: &Path,
+    registry: &Registry,
+    kinds: &Kinds,
+    set: &[(String, String)],
+) -> Result<Scenario, Failure> {
+    Scenario::read_with(file, registry, kinds, set).map_err(Failure::Usage)
 }
 
-fn run_files(args: &Run, registry: &Registry) -> Result<(), Failure> {
+fn run_files(args: &Run, registry: &Registry, kinds: &Kinds) -> Result<(), Failure> {
     let forms = ["junit", "json", "html", "markdown"];
     if let Some((form, _)) = args.report.iter().find(|(form, _)| !forms.contains(&form.as_str())) {
         let known = forms.join(", ");
         return Err(Failure::usage(format!("--report {form}: expected one of {known}")));
     }
-    let read = |file: &PathBuf| read(file, registry, &args.set);
+    let read = |file: &PathBuf| read(file, registry, kinds, &args.set);
     let scenarios = args.files.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     let phases = || scenarios.iter().flat_map(|scenario| &scenario.phases);
     let known = |name: &String| phases().any(|phase| phase.name.contains(name));

@@ -26,7 +26,7 @@ const GRACE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 pub(super) struct Send {
-    /// Where to connect to: host:port or unix:PATH
+    /// Where to connect to: host:port, unix:PATH, tls:HOST:PORT, exec:COMMAND ...; see help endpoints
     #[arg(long, value_name = "ADDRESS")]
     backend: Connect,
     /// What to send: text in which \r \n \t \0 \\ \xHH are escapes, or hex behind 0x; standard

@@ -8,7 +8,7 @@ use super::rules::{self, Protocol, Ramp};
 use super::subjects::{Subjects, expectations};
 use super::traffic;
 use super::yaml::{self, Key, Kind, Node, Wrong};
-use crate::endpoint::{At, Listen};
+use crate::endpoint::{At, EndpointError, Kinds, Listen};
 use chenapan_core::{Form, Pattern, Registry, Value, nearest};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,7 @@ use std::time::Duration;
 /// Everything that reading needs.
 pub(super) struct Context<'a> {
     pub(super) registry: &'a Registry,
+    kinds: &'a Kinds,
     pub(super) values: BTreeMap<String, String>,
     pub(super) proxies: Vec<String>,
     /// What each proxy speaks, and whether it listens on TCP.
@@ -40,6 +41,7 @@ pub(super) fn read(
     path: &Path,
     text: String,
     registry: &Registry,
+    kinds: &Kinds,
     set: &[(String, String)],
 ) -> Result<Scenario, String> {
     let mut files = Vec::new();
@@ -47,6 +49,7 @@ pub(super) fn read(
     let shown = |wrong: Wrong| wrong.to_string();
     let mut cx = Context {
         registry,
+        kinds,
         values: BTreeMap::new(),
         proxies: Vec::new(),
         speaks: Vec::new(),
@@ -156,7 +159,7 @@ fn parts(root: &Node, scenario: &mut Scenario, cx: &mut Context<'_>) -> Result<(
     }
     for (key, node) in fields.take("services").map_or(Ok(&[][..]), Node::entries)? {
         own_name(key, cx)?;
-        scenario.services.push(service(key, node)?);
+        scenario.services.push(service(key, node, cx)?);
         cx.services.push(key.name.clone());
     }
     fields.end()
@@ -183,14 +186,15 @@ fn own_name(key: &Key, cx: &Context<'_>) -> Result<(), Wrong> {
 fn proxy(key: &Key, node: &Node, cx: &Context<'_>) -> Result<ProxyPart, Wrong> {
     let mut fields = node.fields()?;
     let listen = fields.take("listen").map_or(&[][..], Node::items);
-    let listen = listen.iter().map(address).collect::<Result<Vec<Listen>, _>>()?;
+    let listen = listen.iter().map(|node| address(node, |value| cx.kinds.listen_object(value)));
+    let listen = listen.collect::<Result<Vec<Listen>, _>>()?;
     let part = ProxyPart {
         name: key.name.clone(),
         listen: match listen.is_empty() {
             true => vec![LOOPBACK],
             false => listen,
         },
-        backend: address(fields.need("backend")?)?,
+        backend: address(fields.need("backend")?, |value| cx.kinds.connect_object(value))?,
         protocol: match fields.take("protocol") {
             Some(node) => rules::protocol(node, cx)?,
             None => Protocol::default(),
@@ -204,11 +208,24 @@ fn proxy(key: &Key, node: &Node, cx: &Context<'_>) -> Result<ProxyPart, Wrong> {
     Ok(part)
 }
 
-fn address<T: std::str::FromStr<Err: std::fmt::Display>>(node: &Node) -> Result<T, Wrong> {
-    node.text()?.parse().map_err(|error: T::Err| node.place.wrong(error.to_string()))
+/// Reads an address, as text or as an object; what is wrong is told with its place in the file.
+fn address<T>(
+    node: &Node,
+    read: impl FnOnce(&serde_json::Value) -> Result<T, EndpointError>,
+) -> Result<T, Wrong> {
+    read(&node.value()).map_err(|error| {
+        let place = match &node.kind {
+            Kind::Text(text) => node.place.inside(text, error.place()),
+            _ => {
+                let found = error.path().iter().try_fold(node, |node, key| node.field(key));
+                found.unwrap_or(node).place.clone()
+            }
+        };
+        place.wrong(error.message())
+    })
 }
 
-fn service(key: &Key, node: &Node) -> Result<Service, Wrong> {
+fn service(key: &Key, node: &Node, cx: &Context<'_>) -> Result<Service, Wrong> {
     let mut fields = node.fields()?;
     let run = fields.need("run")?.text()?.to_owned();
     let env = env(fields.take("env"))?;
@@ -216,7 +233,7 @@ fn service(key: &Key, node: &Node) -> Result<Service, Wrong> {
     if let Some(node) = fields.take("ready") {
         let mut fields = node.fields()?;
         if let Some(tcp) = fields.take("tcp") {
-            ready = Ready::Tcp(address(tcp)?);
+            ready = Ready::Tcp(address(tcp, |value| cx.kinds.connect_object(value))?);
         }
         if let Some(output) = fields.take("output") {
             ready = Ready::Output(pattern(output)?);

@@ -98,6 +98,20 @@ impl Place {
     pub(crate) fn wrong(&self, message: impl Into<String>) -> Wrong {
         Wrong { place: self.clone(), message: message.into(), help: None }
     }
+
+    /// A part of a text that stands here, by its bytes; the whole place where the file has it in
+    /// other words.
+    pub(crate) fn inside(&self, text: &str, part: Range<usize>) -> Self {
+        let here = self.source.text.get(self.bytes.clone()).unwrap_or_default();
+        let Some(at) = here.find(text).filter(|_| !text.is_empty()) else { return self.clone() };
+        // What is missing at the end of a line is marked at its last character.
+        let start = (at + part.start).min(here.len().saturating_sub(1));
+        let Some(before) = here.get(..start) else { return self.clone() };
+        let end = (at + part.end).max(start + 1);
+        let column = self.column + before.chars().count() as u64;
+        let bytes = self.bytes.start + start..self.bytes.start + end;
+        Self { column, bytes, ..self.clone() }
+    }
 }
 
 /// The text of a file, which must not be larger than any scenario is.
@@ -317,6 +331,24 @@ impl Node {
     pub(crate) fn fields(&self) -> Result<Fields<'_>, Wrong> {
         let left = self.entries()?.iter().map(|(key, node)| (key, node)).collect();
         Ok(Fields { place: &self.place, left, known: Vec::new() })
+    }
+
+    /// The value of a key.
+    pub(crate) fn field(&self, name: &str) -> Option<&Node> {
+        let Kind::Map(entries) = &self.kind else { return None };
+        entries.iter().find(|(key, _)| key.name == name).map(|(_, node)| node)
+    }
+
+    /// The same as JSON; scalars are texts.
+    pub(crate) fn value(&self) -> serde_json::Value {
+        match &self.kind {
+            Kind::Null => serde_json::Value::Null,
+            Kind::Text(text) => text.as_str().into(),
+            Kind::List(items) => items.iter().map(Node::value).collect(),
+            Kind::Map(entries) => {
+                entries.iter().map(|(key, node)| (key.name.clone(), node.value())).collect()
+            }
+        }
     }
 
     /// How many nodes it has, itself included.

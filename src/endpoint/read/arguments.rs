@@ -1,0 +1,284 @@
+//! What was given to a kind, by the names of its table.
+//!
+//! It never reads a value; it knows which parameter it is for.
+
+use super::table::{Kind, Parameter, Role, Side, TLS_CONNECT, TLS_LISTEN};
+use super::tokens::{Part, plain_key};
+use crate::endpoint::error::{Code, Fault, quoted};
+use chenapan_core::{OptionSpec, nearest};
+use std::ops::Range;
+
+/// A value for a parameter, and where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Argument {
+    pub(super) name: &'static str,
+    pub(super) value: String,
+    pub(super) place: Range<usize>,
+}
+
+/// What was given to a kind in a role.
+#[derive(Debug)]
+pub(super) struct Arguments {
+    /// The kind as it was written.
+    pub(super) kind: &'static str,
+    pub(super) role: Role,
+    /// Where what is missing should stand.
+    pub(super) end: Range<usize>,
+    /// Whether the parameters of TLS are among them.
+    pub(super) tls: bool,
+    slots: Vec<Slot>,
+    positionals: Vec<&'static str>,
+    surplus: Option<&'static Parameter>,
+    given: Vec<Argument>,
+}
+
+/// A parameter, of a kind here or of one that was brought along.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    name: &'static str,
+    aliases: &'static [&'static str],
+    repeated: bool,
+    parameter: Option<&'static Parameter>,
+}
+
+impl Arguments {
+    /// None yet, for a kind of the table.
+    pub(super) fn new(name: &'static str, role: Role, side: &Side, end: Range<usize>) -> Self {
+        let slots = side.all().map(Slot::of).collect();
+        let surplus = side.surplus.and_then(|name| side.all().find(|known| known.name == name));
+        let positionals = side.positionals.to_vec();
+        let tls = matches!(name, "tls" | "ssl");
+        Self { kind: name, role, end, tls, slots, positionals, surplus, given: Vec::new() }
+    }
+
+    /// None at all.
+    pub(super) fn none() -> Self {
+        Self::own("", Role::Connect, &[], 0..0)
+    }
+
+    /// None yet, for a kind that was brought along.
+    pub(super) fn own(
+        name: &'static str,
+        role: Role,
+        table: &'static [OptionSpec],
+        end: Range<usize>,
+    ) -> Self {
+        let slot = |spec: &OptionSpec| Slot {
+            name: spec.name,
+            aliases: &[],
+            repeated: spec.repeated,
+            parameter: None,
+        };
+        let positionals = table.iter().map(|spec| spec.name).collect();
+        let (slots, surplus, given) = (table.iter().map(slot).collect(), None, Vec::new());
+        Self { kind: name, role, end, tls: false, slots, positionals, surplus, given }
+    }
+
+    /// Takes the parameters of TLS, too.
+    pub(super) fn and_tls(&mut self) {
+        let table = match self.role {
+            Role::Listen => TLS_LISTEN,
+            Role::Connect => TLS_CONNECT,
+        };
+        self.tls = true;
+        self.slots.extend(table.iter().map(Slot::of));
+    }
+
+    /// Whether the kind was brought along.
+    pub(super) fn is_own(&self) -> bool {
+        Kind::find(self.kind).is_none()
+    }
+
+    /// Adds parts as they were cut: those without a name are for the parameters in their order.
+    pub(super) fn fill(&mut self, parts: Vec<Part>) -> Result<(), Fault> {
+        // One empty part is what stands behind a lone colon.
+        let alone = parts.len() == 1;
+        let mut place = 0;
+        let mut behind = None;
+        for part in parts {
+            if let Some((key, at)) = part.key {
+                behind = Some(self.set(&key, at, part.value, part.place)?);
+                continue;
+            }
+            if part.value.is_empty() {
+                if alone {
+                    return Ok(());
+                }
+                let message =
+                    r"an argument is empty; an IPv6 address in a typed string needs [ ] or \:";
+                return Err(Fault::new(Code::EmptyArgument, part.place, message));
+            }
+            if place == 0 && self.ports_first() && !number(&part.value) {
+                // host:port, as people say it.
+                self.positionals.swap(0, 1);
+            }
+            let Some(name) = self.positionals.get(place).copied() else {
+                return Err(self.one_too_many(&part.value, part.place, behind));
+            };
+            place += 1;
+            self.add(name, part.value, part.place)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a value by a name that somebody wrote; returns its real name.
+    pub(super) fn set(
+        &mut self,
+        key: &str,
+        key_place: Range<usize>,
+        value: String,
+        place: Range<usize>,
+    ) -> Result<&'static str, Fault> {
+        let Some(name) = self.name(key) else {
+            return Err(self.unknown(key, key_place));
+        };
+        self.add(name, value, key_place.start..place.end)?;
+        // A value is wrong where it stands, without its key.
+        if let Some(last) = self.given.last_mut() {
+            last.place = place;
+        }
+        Ok(name)
+    }
+
+    /// Adds a value by its real name.
+    pub(super) fn add(
+        &mut self,
+        name: &'static str,
+        value: String,
+        place: Range<usize>,
+    ) -> Result<(), Fault> {
+        let once = self.slots.iter().any(|slot| slot.name == name && !slot.repeated);
+        if once && self.given.iter().any(|given| given.name == name) {
+            let message = format!("{name} is given twice");
+            return Err(Fault::new(Code::DuplicateOption, place, message));
+        }
+        self.given.push(Argument { name, value, place });
+        Ok(())
+    }
+
+    /// Takes a value out.
+    pub(super) fn take(&mut self, name: &str) -> Option<Argument> {
+        let at = self.given.iter().position(|given| given.name == name)?;
+        Some(self.given.remove(at))
+    }
+
+    /// Adds a value for the first parameter.
+    pub(super) fn first(&mut self, value: String, place: Range<usize>) -> Result<(), Fault> {
+        match self.positionals.first().copied() {
+            Some(name) => self.add(name, value, place),
+            None => Err(self.one_too_many(&value, place, None)),
+        }
+    }
+
+    /// Takes out what is for the kind itself, where it was brought along.
+    pub(super) fn take_own(&mut self) -> Vec<Argument> {
+        let own =
+            |name| self.slots.iter().any(|slot| slot.name == name && slot.parameter.is_none());
+        let given = std::mem::take(&mut self.given);
+        let (own, rest) = given.into_iter().partition(|given| own(given.name));
+        self.given = rest;
+        own
+    }
+
+    /// The values that are left, with their parameters.
+    pub(super) fn rest(&mut self) -> Vec<(Argument, Option<&'static Parameter>)> {
+        let given = std::mem::take(&mut self.given);
+        let parameter = |name| self.slots.iter().find(|slot| slot.name == name)?.parameter;
+        given.into_iter().map(|given| (parameter(given.name), given)).map(|(p, g)| (g, p)).collect()
+    }
+
+    /// The real name of a parameter.
+    pub(super) fn name(&self, key: &str) -> Option<&'static str> {
+        if key.len() > 64 {
+            return None;
+        }
+        let key = plain_key(key);
+        let means = |slot: &&Slot| slot.names().any(|name| plain_key(name) == key);
+        self.slots.iter().find(means).map(|slot| slot.name)
+    }
+
+    /// That there is no such parameter; the one that looks most like it comes first.
+    pub(super) fn unknown(&self, key: &str, place: Range<usize>) -> Fault {
+        let near = nearest(key, self.slots.iter().flat_map(Slot::names));
+        let near = near.and_then(|near| self.name(near));
+        // Who writes a name knows of the place and the port.
+        let place_itself = |name: &str| matches!(name, "host" | "interface" | "port" | "path");
+        let listen = self.role == Role::Listen;
+        let others = self.slots.iter().map(|slot| slot.name).filter(|name| {
+            Some(*name) != near && !(place_itself(name) && !(listen && *name == "interface"))
+        });
+        let known: Vec<_> =
+            near.into_iter().chain(others.filter(|name| *name != "lockfile")).collect();
+        let (kind, role, key) = (self.kind, self.role.name(), quoted(key));
+        let known = match known.as_slice() {
+            [] => "it has none".to_owned(),
+            known => format!("it has {}", known.join(", ")),
+        };
+        let message = format!("{kind} ({role}) has no option {key}; {known}");
+        Fault::new(Code::UnknownOption, place, message)
+    }
+
+    fn one_too_many(&self, value: &str, place: Range<usize>, behind: Option<&str>) -> Fault {
+        let takes = match self.positionals.as_slice() {
+            [] => "no arguments".to_owned(),
+            [one] => (*one).to_owned(),
+            [first @ .., last] => format!("{} and {last}", first.join(", ")),
+        };
+        let bound = self.given.iter().find(|given| given.name == "bind");
+        let meant = match (bound, self.surplus) {
+            (Some(bound), _) if behind == Some("bind") && number(value) => {
+                format!(". Did you mean bind=[{}:{value}]?", bound.value)
+            }
+            (_, Some(other)) if other.shape.setting(value).is_ok() => {
+                format!(". Did you mean {}={value}?", other.name)
+            }
+            _ if self.positionals == ["path"] => r"; a colon in a path is written \:".to_owned(),
+            _ => String::new(),
+        };
+        let message =
+            format!("{} takes {takes}; {} is one too many{meant}", self.kind, quoted(value));
+        Fault::new(Code::TooMany, place, message)
+    }
+
+    fn ports_first(&self) -> bool {
+        self.positionals.starts_with(&["port", "interface"])
+    }
+}
+
+impl Slot {
+    fn of(parameter: &'static Parameter) -> Self {
+        let Parameter { name, aliases, .. } = *parameter;
+        Self { name, aliases, repeated: false, parameter: Some(parameter) }
+    }
+
+    fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.aliases.iter().copied().chain([self.name])
+    }
+}
+
+/// Whether a text is, or was meant as, a number.
+fn number(text: &str) -> bool {
+    super::values::numeric(text)
+}
+
+/// The parameters of a kind here, in a role.
+pub(super) fn arguments(
+    (kind, name): (&'static Kind, &'static str),
+    role: Role,
+    place: &Range<usize>,
+) -> Result<Arguments, Fault> {
+    match kind.side(role) {
+        Some(side) => Ok(Arguments::new(name, role, side, place.end..place.end)),
+        None => Err(wrong_role(name, role, kind.instead, place.clone())),
+    }
+}
+
+/// That a kind cannot do that.
+pub(super) fn wrong_role(name: &str, role: Role, instead: &str, place: Range<usize>) -> Fault {
+    let only = match role {
+        Role::Listen => "can only be a backend",
+        Role::Connect => "can only listen",
+    };
+    let instead = if instead.is_empty() { String::new() } else { format!("; {instead}") };
+    Fault::new(Code::WrongRole, place, format!("{name}: {only}{instead}"))
+}

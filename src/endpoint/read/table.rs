@@ -1,0 +1,465 @@
+//! The kinds of endpoints that chenapan has itself, with their parameters.
+//!
+//! It only lists them; what a value must look like is up to its [`Shape`].
+
+use super::values::Shape;
+use chenapan_core::nearest;
+
+/// A kind of endpoint.
+#[derive(Debug)]
+pub(crate) struct Kind {
+    /// Its names; the first is the one to use.
+    pub(crate) names: &'static [&'static str],
+    /// What it is.
+    pub(crate) sort: Sort,
+    /// What it means to listen, where it can.
+    pub(crate) listen: Option<Side>,
+    /// What it means to connect, where it can.
+    pub(crate) connect: Option<Side>,
+    /// What to use instead where it cannot be used.
+    pub(crate) instead: &'static str,
+}
+
+/// What the name of a kind stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sort {
+    Tcp,
+    Tls,
+    Unix,
+    Stdio,
+    Fd,
+    Systemd,
+    Exec,
+    /// It stands before another endpoint.
+    Wrapper,
+    /// It is written as a URL, before a target.
+    Socks,
+}
+
+/// A kind in one role.
+#[derive(Debug)]
+pub(crate) struct Side {
+    /// What it does, in one sentence.
+    pub(crate) about: &'static str,
+    /// An example.
+    pub(crate) example: &'static str,
+    /// The parameters that arguments without a name are taken for.
+    pub(crate) positionals: &'static [&'static str],
+    /// All of its parameters.
+    pub(crate) parameters: &'static [&'static [Parameter]],
+    /// Where one argument too many may have been meant for.
+    pub(crate) surplus: Option<&'static str>,
+}
+
+/// A parameter of a kind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parameter {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// Other spellings that are taken for it.
+    pub(crate) aliases: &'static [&'static str],
+    /// What its value must look like.
+    pub(crate) shape: Shape,
+    /// What it means.
+    pub(crate) help: &'static str,
+    /// A value as one would write it.
+    pub(crate) example: &'static str,
+}
+
+/// Which end an address is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Listen,
+    Connect,
+}
+
+impl Role {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Role::Listen => "listen",
+            Role::Connect => "connect",
+        }
+    }
+}
+
+impl Kind {
+    /// The kind of this name, in lower case.
+    pub(crate) fn find(name: &str) -> Option<(&'static Self, &'static str)> {
+        KINDS.iter().find_map(|kind| {
+            let known = kind.names.iter().find(|known| **known == name)?;
+            Some((kind, *known))
+        })
+    }
+
+    pub(crate) fn side(&self, role: Role) -> Option<&Side> {
+        match role {
+            Role::Listen => self.listen.as_ref(),
+            Role::Connect => self.connect.as_ref(),
+        }
+    }
+}
+
+impl Side {
+    /// All parameters, in the order of the table.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &'static Parameter> {
+        self.parameters.iter().copied().flatten()
+    }
+}
+
+/// The names of all kinds that know a role.
+pub(crate) fn names(role: Role) -> impl Iterator<Item = &'static str> {
+    let kinds = KINDS.iter().filter(move |kind| kind.side(role).is_some());
+    kinds.flat_map(|kind| kind.names).copied()
+}
+
+/// The name that looks most like this one, whatever its role.
+pub(crate) fn near(name: &str) -> Option<&'static str> {
+    let names = KINDS.iter().flat_map(|kind| kind.names).copied();
+    nearest(name, names.filter(|name| *name != "-"))
+}
+
+const fn row(
+    name: &'static str,
+    aliases: &'static [&'static str],
+    shape: Shape,
+    example: &'static str,
+    help: &'static str,
+) -> Parameter {
+    Parameter { name, aliases, shape, help, example }
+}
+
+const FAMILY: Parameter =
+    row("family", &[], Shape::Family, "6", "The only family of addresses that will do.");
+const NODELAY: Parameter =
+    row("nodelay", &[], Shape::Flag, "yes", "Whether small writes are sent at once (TCP_NODELAY).");
+const BACKLOG: Parameter =
+    row("backlog", &[], Shape::Backlog, "128", "How many connections may wait to be accepted.");
+const TIMEOUT: Parameter =
+    row("timeout", &[], Shape::Time, "5s", "How long an attempt to connect may take.");
+const LOCKFILE: Parameter = row(
+    "lockfile",
+    &[],
+    Shape::Ignored,
+    "1",
+    "Taken for the sake of Twisted's strings; it means nothing here.",
+);
+
+const TCP_LISTEN: &[Parameter] = &[
+    row("port", &[], Shape::Port, "8080", "The port; 0 is any that is free."),
+    row("interface", &["host"], Shape::Host, "127.0.0.1", "The address; every one if not given."),
+    BACKLOG,
+    FAMILY,
+    row(
+        "reuse_port",
+        &[],
+        Shape::Flag,
+        "yes",
+        "Whether other programs may listen on the same port, too (SO_REUSEPORT).",
+    ),
+    NODELAY,
+];
+
+const TCP_CONNECT: &[Parameter] = &[
+    row("host", &[], Shape::Host, "db.example", "The address or name."),
+    row("port", &[], Shape::Port, "5432", "The port."),
+    TIMEOUT,
+    row(
+        "bind",
+        &["bindAddress"],
+        Shape::Bind,
+        "10.0.0.2",
+        "The address to connect from; with a port, [10.0.0.2:5000].",
+    ),
+    FAMILY,
+    row(
+        "attempt_delay",
+        &[],
+        Shape::Time,
+        "250ms",
+        "How long an address of a name may take before the next one is tried, too.",
+    ),
+    NODELAY,
+];
+
+const SOCKS: &[Parameter] = &[
+    row(
+        "auth",
+        &[],
+        Shape::Choice(&["random", "none"]),
+        "random",
+        "random: another user and password for each connection, a Tor circuit each.",
+    ),
+    row(
+        "resolve",
+        &[],
+        Shape::Choice(&["local", "proxy"]),
+        "local",
+        "Who resolves the name: the SOCKS proxy, unless this is local.",
+    ),
+];
+
+const VIA: &[Parameter] = &[row(
+    "via",
+    &[],
+    Shape::Via,
+    "socks5://127.0.0.1:1080",
+    "The SOCKS proxy on the way: socks5://, socks4a://, socks4:// or socks:// to find out.",
+)];
+
+const KEY_AND_CERT: [Parameter; 2] = [
+    row(
+        "key",
+        &["privateKey"],
+        Shape::Path,
+        "key.pem",
+        "The file of the private key, which may hold the certificate, too.",
+    ),
+    row(
+        "cert",
+        &["certKey", "certificate"],
+        Shape::Path,
+        "cert.pem",
+        "The file of the certificate.",
+    ),
+];
+const ALPN: Parameter =
+    row("alpn", &[], Shape::Alpn, "h2,http/1.1", "The protocols to offer inside TLS, with commas.");
+
+pub(super) const TLS_LISTEN: &[Parameter] = &[
+    KEY_AND_CERT[0],
+    KEY_AND_CERT[1],
+    row(
+        "chain",
+        &["extraCertChain"],
+        Shape::Path,
+        "chain.pem",
+        "The file of certificates between ours and the root.",
+    ),
+    row(
+        "client_ca",
+        &[],
+        Shape::Path,
+        "clients.pem",
+        "Who must have signed the certificate that a client then needs.",
+    ),
+    ALPN,
+    row(
+        "min_version",
+        &["sslmethod"],
+        Shape::TlsVersion,
+        "1.3",
+        "The lowest version of TLS, 1.2 or 1.3.",
+    ),
+];
+
+pub(super) const TLS_CONNECT: &[Parameter] = &[
+    row(
+        "sni",
+        &["hostname"],
+        Shape::Name,
+        "db.example",
+        "The name that is asked for and verified; the host if not given.",
+    ),
+    row(
+        "ca",
+        &["caCertsDir", "trustRoots"],
+        Shape::Path,
+        "roots.pem",
+        "Who may have signed the certificate: a file, or a directory of .pem files.",
+    ),
+    KEY_AND_CERT[1],
+    KEY_AND_CERT[0],
+    row("verify", &[], Shape::Flag, "no", "Whether the certificate must be right."),
+    ALPN,
+];
+
+const ENDPOINT: &[Parameter] = &[row(
+    "endpoint",
+    &[],
+    Shape::Endpoint,
+    r"tcp\:10.0.0.7\:443",
+    "Where to dial instead; the host is then the name to verify only.",
+)];
+
+pub(crate) const KINDS: &[Kind] = &[
+    Kind {
+        names: &["tcp", "tcp4", "tcp6"],
+        sort: Sort::Tcp,
+        listen: Some(Side {
+            about: "A TCP port; tcp4 and tcp6 allow one family of addresses only.",
+            example: "tcp:8080:interface=127.0.0.1",
+            positionals: &["port", "interface", "backlog"],
+            parameters: &[TCP_LISTEN],
+            surplus: None,
+        }),
+        connect: Some(Side {
+            about: "A TCP port; a name is resolved for each connection, and all its addresses are tried.",
+            example: "tcp:db.example:5432:timeout=5s",
+            positionals: &["host", "port"],
+            parameters: &[TCP_CONNECT, VIA, SOCKS],
+            surplus: Some("timeout"),
+        }),
+        instead: "",
+    },
+    Kind {
+        names: &["tls", "ssl"],
+        sort: Sort::Tls,
+        listen: Some(Side {
+            about: "A TCP port with TLS, which ends here.",
+            example: "tls:8443:key=key.pem:cert=cert.pem",
+            positionals: &["port", "interface", "backlog"],
+            parameters: &[TCP_LISTEN, TLS_LISTEN],
+            surplus: None,
+        }),
+        connect: Some(Side {
+            about: "A TCP port to which TLS is spoken.",
+            example: "tls:www.example.com:443:ca=roots.pem",
+            positionals: &["host", "port"],
+            parameters: &[TCP_CONNECT, TLS_CONNECT, ENDPOINT, VIA, SOCKS],
+            surplus: Some("timeout"),
+        }),
+        instead: "",
+    },
+    Kind {
+        names: &["unix"],
+        sort: Sort::Unix,
+        listen: Some(Side {
+            about: "A UNIX socket; @name is an abstract one.",
+            example: "unix:/run/a.sock:mode=660",
+            positionals: &["path"],
+            parameters: &[&[
+                row("path", &["address"], Shape::Path, "/run/a.sock", "The path of the socket."),
+                row("mode", &[], Shape::Mode, "660", "Who may connect, as octal permissions."),
+                BACKLOG,
+                row(
+                    "unlink",
+                    &[],
+                    Shape::Choice(&["stale", "never", "always"]),
+                    "stale",
+                    "Which socket that is there already is taken away: one that nobody listens on, \
+                     none, or any.",
+                ),
+                LOCKFILE,
+            ]],
+            surplus: Some("mode"),
+        }),
+        connect: Some(Side {
+            about: "A UNIX socket; @name is an abstract one.",
+            example: "unix:/run/a.sock:timeout=5s",
+            positionals: &["path"],
+            parameters: &[&[
+                row("path", &["address"], Shape::Path, "/run/a.sock", "The path of the socket."),
+                TIMEOUT,
+                LOCKFILE,
+            ]],
+            surplus: Some("timeout"),
+        }),
+        instead: "",
+    },
+    Kind {
+        names: &["stdio", "-"],
+        sort: Sort::Stdio,
+        listen: Some(Side {
+            about: "One connection on standard input and output; the program ends when it ends.",
+            example: "stdio:",
+            positionals: &[],
+            parameters: &[],
+            surplus: None,
+        }),
+        connect: None,
+        instead: "for a backend use exec:COMMAND",
+    },
+    Kind {
+        names: &["exec"],
+        sort: Sort::Exec,
+        listen: None,
+        connect: Some(Side {
+            about: "A program, started for each connection; all behind the colon is its command line.",
+            example: "exec:npx -y some-server",
+            positionals: &["command"],
+            parameters: &[],
+            surplus: None,
+        }),
+        instead: "to listen on standard input and output use stdio:",
+    },
+    Kind {
+        names: &["fd"],
+        sort: Sort::Fd,
+        listen: Some(Side {
+            about: "A listening socket that the program has inherited, by its number or name.",
+            example: "fd:3",
+            positionals: &["number"],
+            parameters: &[&[
+                row("number", &["fd"], Shape::Number, "3", "The number of the descriptor."),
+                row("name", &[], Shape::Text, "web", "Its name, as systemd passes it."),
+            ]],
+            surplus: None,
+        }),
+        connect: None,
+        instead: "a backend is connected to, as in tcp:HOST:PORT or unix:PATH",
+    },
+    Kind {
+        names: &["systemd"],
+        sort: Sort::Systemd,
+        listen: Some(Side {
+            about: "A listening socket that systemd passes (sd_listen_fds), by its place or name.",
+            example: "systemd:domain=INET:index=0",
+            positionals: &["domain"],
+            parameters: &[&[
+                row(
+                    "domain",
+                    &[],
+                    Shape::Domain,
+                    "INET",
+                    "What sort of socket it must be: INET, INET6 or UNIX.",
+                ),
+                row("index", &[], Shape::Number, "0", "Its place, from 0."),
+                row("name", &[], Shape::Text, "web", "Its name (FileDescriptorName=)."),
+            ]],
+            surplus: None,
+        }),
+        connect: None,
+        instead: "a backend is connected to, as in tcp:HOST:PORT or unix:PATH",
+    },
+    Kind {
+        names: &["haproxy"],
+        sort: Sort::Wrapper,
+        listen: Some(Side {
+            about: "Stands before another endpoint: a PROXY header, version 1 or 2, is required and \
+                    taken off.",
+            example: "haproxy:tcp:8080",
+            positionals: &["endpoint"],
+            parameters: &[],
+            surplus: None,
+        }),
+        connect: None,
+        instead: "to send a PROXY header use proxy-v1:ENDPOINT or proxy-v2:ENDPOINT",
+    },
+    Kind {
+        names: &["proxy-v1", "proxy-v2"],
+        sort: Sort::Wrapper,
+        listen: None,
+        connect: Some(Side {
+            about: "Stands before another endpoint: a PROXY header of that version is sent first.",
+            example: "proxy-v2:tcp:127.0.0.1:8080",
+            positionals: &["endpoint"],
+            parameters: &[],
+            surplus: None,
+        }),
+        instead: "to take a PROXY header off use haproxy:ENDPOINT",
+    },
+    Kind {
+        names: &["socks5", "socks4a", "socks4", "socks"],
+        sort: Sort::Socks,
+        listen: None,
+        connect: Some(Side {
+            about: "Through a SOCKS proxy, as a URL: the proxy, then the target; socks finds the \
+                    version out.",
+            example: "socks5://127.0.0.1:9050/db.example:5432?auth=random",
+            positionals: &[],
+            parameters: &[TCP_CONNECT, SOCKS],
+            surplus: None,
+        }),
+        instead: "a SOCKS proxy is on the way to a backend",
+    },
+];
