@@ -27,6 +27,7 @@
 
 mod cursor;
 mod dialect;
+pub mod fault;
 mod forge;
 pub mod frame;
 mod id;
