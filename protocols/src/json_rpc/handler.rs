@@ -168,3 +168,6 @@ impl Protocol for JsonRpc {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
