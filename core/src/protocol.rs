@@ -96,6 +96,12 @@ pub trait Protocol: Send {
         None
     }
 
+    /// Makes a unit fit to be sent anywhere between others, where what sets it apart from them is
+    /// no part of it.
+    fn set_apart(&self, unit: &mut Unit) {
+        let _ = unit;
+    }
+
     /// Whether it wants to know what becomes of its units, by [`Protocol::delivered`].
     fn follows(&self) -> bool {
         false

@@ -25,21 +25,27 @@
 //! assert_eq!(framer.cut(&input[frame.size..]), Cut::Incomplete);
 //! ```
 
+mod counts;
 mod cursor;
 mod dialect;
 pub mod fault;
 mod forge;
 pub mod frame;
+mod handler;
 mod id;
+mod ledger;
 mod message;
+mod parts;
 mod read;
 mod scan;
+mod state;
 mod text;
 
 pub use cursor::{Cursor, Item, Member, NotJson};
 pub use dialect::{Dialect, Reader};
 pub use forge::Forgery;
 pub use frame::{Cut, Event, Frame, Framer, Framing, Payload};
+pub use handler::JsonRpc;
 pub use id::{Id, IdKey, Sort};
 pub use message::{Flow, Items, Kind, Message, Object, Params, Reason, Trouble};
 pub use scan::{Scan, Scanner};

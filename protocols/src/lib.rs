@@ -7,6 +7,7 @@ pub mod proxy;
 mod tcp;
 
 use chenapan_core::{BehaviorEntry, ProtocolEntry};
+use json_rpc::JsonRpc;
 use proxy::fault::{BadChecksum, OversizeTlv, ReorderTlvs, Spoof, SwapVersion};
 use proxy::{Proxy, ProxyV1, ProxyV2};
 
@@ -18,6 +19,7 @@ pub const PROTOCOLS: &[ProtocolEntry] = &[
     ProtocolEntry::of::<ProxyV1>(),
     ProtocolEntry::of::<ProxyV2>(),
     ProtocolEntry::of::<Proxy>(),
+    ProtocolEntry::of::<JsonRpc>(),
 ];
 
 /// The behaviors that need one of the codecs here, in documentation order.

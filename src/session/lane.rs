@@ -227,7 +227,13 @@ impl Lane {
         self.push_bytes(unit.bytes, at, whole);
     }
 
-    fn judge_eof(&mut self, passed: &[u64], mut at: Duration, facts: &mut Facts, record: &mut Record) {
+    fn judge_eof(
+        &mut self,
+        passed: &[u64],
+        mut at: Duration,
+        facts: &mut Facts,
+        record: &mut Record,
+    ) {
         for index in 0..self.chain.len() {
             let link = &mut self.chain[index];
             if passed.contains(&link.id) || !link.attends_eof(at) {
@@ -481,7 +487,13 @@ impl Lane {
         Some(unit)
     }
 
-    fn malformed(&mut self, error: &Malformed, facts: &mut Facts, record: &mut Record, now: Duration) {
+    fn malformed(
+        &mut self,
+        error: &Malformed,
+        facts: &mut Facts,
+        record: &mut Record,
+        now: Duration,
+    ) {
         let what = format!("malformed at byte {}: {}", error.offset, error.message);
         let remedy = if facts.settings.strict { Remedy::Close } else { error.remedy };
         self.give_up(what.into(), remedy, facts, record, now);
@@ -587,7 +599,13 @@ impl Lane {
         }
     }
 
-    fn resume(&mut self, hung: Option<Hang>, facts: &mut Facts, record: &mut Record, now: Duration) {
+    fn resume(
+        &mut self,
+        hung: Option<Hang>,
+        facts: &mut Facts,
+        record: &mut Record,
+        now: Duration,
+    ) {
         for Parked { what, at, passed } in hung.into_iter().flat_map(|hang| hang.parked) {
             let at = at.max(now);
             match what {

@@ -22,7 +22,8 @@ impl Certificates {
         let issuer = Issuer::new(authority, key);
         let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
         write("ca.pem", &certificate.pem());
-        for (name, hosts) in [("server", &["localhost", "127.0.0.1"][..]), ("client", &["tester"])] {
+        for (name, hosts) in [("server", &["localhost", "127.0.0.1"][..]), ("client", &["tester"])]
+        {
             let hosts: Vec<_> = hosts.iter().map(ToString::to_string).collect();
             let key = KeyPair::generate().unwrap();
             let certificate =

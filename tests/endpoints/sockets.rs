@@ -72,8 +72,7 @@ fn what_is_in_the_way_is_moved_as_told() {
     let listen = |unlink: &str| {
         let at = format!("unix:{}{unlink}", path.display());
         let mut command = program(&["--listen", &at, "--backend", "1"]);
-        let mut child =
-            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = [0; 12];
         let listens = child.stdout.as_mut().unwrap().read_exact(&mut line).is_ok();
         let pid = rustix::process::Pid::from_child(&child);
@@ -106,7 +105,11 @@ fn interfaces_families_and_local_addresses_are_as_told() {
     let port = hand.address.port();
     for (listen, backend, from) in [
         ("tcp:0:127.0.0.9:backlog=7", format!("tcp:127.0.0.1:{port}:bind=127.0.0.7"), "127.0.0.7"),
-        ("tcp:0:interface=127.0.0.9", format!("tcp://127.0.0.1:{port}?bind_address=127.0.0.8"), "127.0.0.8"),
+        (
+            "tcp:0:interface=127.0.0.9",
+            format!("tcp://127.0.0.1:{port}?bind_address=127.0.0.8"),
+            "127.0.0.8",
+        ),
         ("tcp4:0:127.0.0.9", format!("tcp:localhost:{port}:family=4:nodelay=no"), "127.0.0.1"),
     ] {
         let proxy = proxy(listen, &backend);
@@ -139,7 +142,8 @@ fn version_6_alone_keeps_version_4_out() {
 
 /// The program with a socket as its descriptor 3, as systemd passes it.
 fn activated(socket: Stdio, listen: &str, backend: &str, env: &str) -> Command {
-    let script = format!("exec 3<&0 0</dev/null; {env} exec \"$0\" --listen \"$1\" --backend \"$2\"");
+    let script =
+        format!("exec 3<&0 0</dev/null; {env} exec \"$0\" --listen \"$1\" --backend \"$2\"");
     let mut command = Command::new("sh");
     command.args(["-c", &script, env!("CARGO_BIN_EXE_chenapan"), listen, backend]).stdin(socket);
     command

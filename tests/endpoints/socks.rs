@@ -47,7 +47,13 @@ fn a_server_is_reached_through_version_5() {
     for backend in [
         format!("socks5://{through}/{at}"),
         format!("socks://{through}/{at}"),
-        format!("tcp:{}:{}:via=socks5\\://{}\\:{}", at.ip(), at.port(), through.ip(), through.port()),
+        format!(
+            "tcp:{}:{}:via=socks5\\://{}\\:{}",
+            at.ip(),
+            at.port(),
+            through.ip(),
+            through.port()
+        ),
         format!("tcp://{at}?via=socks5://{through}"),
         format!("socks5://{through}/localhost:{}?resolve=local&family=4", via_localhost(at)),
     ] {

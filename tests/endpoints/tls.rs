@@ -28,11 +28,21 @@ fn secure(certificates: &Certificates, more: &str) -> Option<Server> {
 }
 
 /// Asks curl for the page over TLS: what it got, or what it says.
-fn curl(certificates: &Certificates, address: SocketAddr, more: &[&str]) -> Result<Vec<u8>, String> {
+fn curl(
+    certificates: &Certificates,
+    address: SocketAddr,
+    more: &[&str],
+) -> Result<Vec<u8>, String> {
     let curl = server("curl").ok_or("no curl")?;
     let url = format!("https://localhost:{}/page.txt", address.port());
     let output = Command::new(curl)
-        .args(["-sS", "-m", "20", "--resolve", &format!("localhost:{}:{}", address.port(), address.ip())])
+        .args([
+            "-sS",
+            "-m",
+            "20",
+            "--resolve",
+            &format!("localhost:{}:{}", address.port(), address.ip()),
+        ])
         .args(["--cacert", &certificates.file("ca.pem")])
         .args(more)
         .arg(url)
@@ -45,7 +55,10 @@ fn curl(certificates: &Certificates, address: SocketAddr, more: &[&str]) -> Resu
 }
 
 /// A client of our own, for what curl does not do.
-fn client(certificates: &Certificates, address: SocketAddr) -> StreamOwned<ClientConnection, TcpStream> {
+fn client(
+    certificates: &Certificates,
+    address: SocketAddr,
+) -> StreamOwned<ClientConnection, TcpStream> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(certificates.path("ca.pem")).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -283,7 +296,11 @@ fn files_are_missed_when_they_are_used_and_with_their_path() {
     let (cert, key) = (certificates.file("server.pem"), certificates.file("server.key"));
     let other = certificates.file("client.key");
     for (listen, backend, parts) in [
-        (format!("tls:0:cert=/no/such.pem:key={key}"), "1", &["cert=/no/such.pem", "no such file"][..]),
+        (
+            format!("tls:0:cert=/no/such.pem:key={key}"),
+            "1",
+            &["cert=/no/such.pem", "no such file"][..],
+        ),
         (format!("tls:0:cert={cert}:key=/no/such.key"), "1", &["key=/no/such.key"]),
         (format!("tls:0:cert={cert}:key={cert}"), "1", &["key=", "no items found"]),
         (format!("tls:0:cert={cert}:key={other}"), "1", &["cert and key"]),

@@ -55,7 +55,8 @@ fn who_the_client_is_goes_from_header_to_header() {
     let Some(nginx) = nginx("proxy_protocol", "") else { return };
     let backend = format!("proxy-v2:tcp:{}:{}", nginx.address.ip(), nginx.address.port());
     let proxy = proxy("haproxy:tcp:0:127.0.0.1", &backend, &[]);
-    let request = b"PROXY TCP4 203.0.113.77 198.51.100.9 51234 80\r\nGET /page.txt HTTP/1.0\r\n\r\n";
+    let request =
+        b"PROXY TCP4 203.0.113.77 198.51.100.9 51234 80\r\nGET /page.txt HTTP/1.0\r\n\r\n";
     assert!(is_page(&say(proxy.address, request)));
     nginx.wait_for_line("access.log", "203.0.113.77 ");
     proxy.stop();

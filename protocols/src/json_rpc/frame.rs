@@ -99,6 +99,18 @@ pub trait Framer: fmt::Debug + Send + Sync {
         let _ = asked;
     }
 
+    /// The name of what it does now; none where it does not know that yet, or there is none.
+    fn framing(&self) -> Option<Framing> {
+        None
+    }
+
+    /// One for a frame of this direction that stands alone, such as these bytes: it remembers
+    /// nothing of what is at hand.
+    fn again(&self, frame: &[u8]) -> Box<dyn Framer> {
+        let _ = frame;
+        self.boxed_clone()
+    }
+
     /// One like it, with all that it remembers.
     fn boxed_clone(&self) -> Box<dyn Framer>;
 }

@@ -1,6 +1,6 @@
 //! The framing that the first bytes of a direction tell.
 
-use super::{Asked, ContentLength, Cut, Frame, Framer, Http, Json};
+use super::{Asked, ContentLength, Cut, Frame, Framer, Framing, Http, Json};
 
 /// Looks at the first bytes, then frames as they tell: `Content-Length` or `Content-Type` in any
 /// case as LSP does, a method of HTTP and a space or `HTTP/` as HTTP does, all else as JSON texts,
@@ -110,6 +110,17 @@ impl Framer for Auto {
             Some(framer) => framer.answers(asked),
             None if self.asked.len() < MOST_ASKED => self.asked.push(asked),
             None => {}
+        }
+    }
+
+    fn framing(&self) -> Option<Framing> {
+        self.found.as_ref()?.framing()
+    }
+
+    fn again(&self, frame: &[u8]) -> Box<dyn Framer> {
+        match &self.found {
+            Some(framer) => framer.again(frame),
+            None => Box::new(Self::new(self.max_size)),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Messages of the Bitcoin network: not JSON, but framed beside it in the same programs.
 
-use super::{Cut, Event, Frame, Framer, Payload};
+use super::{Cut, Event, Frame, Framer, Framing, Payload};
 use sha2::{Digest, Sha256};
 
 /// Magic (4), command (12), length (4, little endian), checksum (4), payload.
@@ -110,6 +110,14 @@ impl Framer for Bitcoin {
         let Payload::Within(_) = frame.payload else { return None };
         let length = u32::try_from(payload.len()).ok()?.to_le_bytes();
         Some([original.get(..16)?, &length, &checksum(payload), payload].concat())
+    }
+
+    fn framing(&self) -> Option<Framing> {
+        Some(Framing::Bitcoin)
+    }
+
+    fn again(&self, _: &[u8]) -> Box<dyn Framer> {
+        Box::new(Self { place: Place::Message, ..self.clone() })
     }
 
     fn boxed_clone(&self) -> Box<dyn Framer> {

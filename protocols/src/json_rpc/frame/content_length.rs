@@ -1,7 +1,7 @@
 //! Frames with headers, as LSP and DAP have them.
 
 use super::head::{is_name, length, lengths};
-use super::{Cut, Event, Frame, Framer, MAX_HEAD, Payload, limit};
+use super::{Cut, Event, Frame, Framer, Framing, MAX_HEAD, Payload, limit};
 use std::ops::Range;
 
 /// A body of as many bytes as `Content-Length` says, after headers that end with CRLF CRLF [LSP
@@ -128,6 +128,14 @@ impl Framer for ContentLength {
     /// Keeps all headers; only the number changes.
     fn reframe(&self, frame: &Frame, original: &[u8], payload: &[u8]) -> Option<Vec<u8>> {
         measured(frame, original, payload)
+    }
+
+    fn framing(&self) -> Option<Framing> {
+        Some(Framing::ContentLength)
+    }
+
+    fn again(&self, _: &[u8]) -> Box<dyn Framer> {
+        Box::new(Self { place: Place::Line, seen: 0, ..self.clone() })
     }
 
     fn boxed_clone(&self) -> Box<dyn Framer> {

@@ -6,7 +6,7 @@ use super::chunks::{self, Chunks, Found};
 use super::content_length::measured;
 use super::stream::{Body, Stream};
 use super::{
-    Asked, Cut, Event, Frame, Framer, MAX_HEAD, Payload, Websocket, head, limit, websocket,
+    Asked, Cut, Event, Frame, Framer, Framing, MAX_HEAD, Payload, Websocket, head, limit, websocket,
 };
 use std::collections::VecDeque;
 
@@ -389,6 +389,27 @@ impl Framer for Http {
         if self.asked.len() < MOST_ASKED {
             self.asked.push_back(asked);
         }
+    }
+
+    fn framing(&self) -> Option<Framing> {
+        Some(match (&self.place, self.side) {
+            (Place::Websocket(_), _) => Framing::Websocket,
+            (Place::Events(_), _) => Framing::Sse,
+            (_, Side::Request) => Framing::HttpRequest,
+            (_, Side::Reply) => Framing::HttpResponse,
+        })
+    }
+
+    fn again(&self, frame: &[u8]) -> Box<dyn Framer> {
+        let mut new = Self::new(self.side, self.max_size);
+        // Events and messages of WebSocket come after the head, and have none.
+        new.place = match &self.place {
+            Place::Events(_) if frame.starts_with(b"HTTP/") => Place::Head,
+            Place::Events(stream) => Place::Events(Box::new(stream.again())),
+            Place::Websocket(framer) => return framer.again(frame),
+            _ => Place::Head,
+        };
+        Box::new(new)
     }
 
     fn boxed_clone(&self) -> Box<dyn Framer> {

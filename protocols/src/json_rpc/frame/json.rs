@@ -4,7 +4,7 @@
 //! a wrong message is still one frame.
 
 use super::newline::{line, skip_line};
-use super::{Cut, Event, Frame, Framer, limit};
+use super::{Cut, Event, Frame, Framer, Framing, limit};
 use crate::json_rpc::cursor::blanks;
 use memchr::memchr2;
 
@@ -138,6 +138,14 @@ impl Framer for Json {
         }
         out.extend_from_slice(payload);
         out.push(b'\n');
+    }
+
+    fn framing(&self) -> Option<Framing> {
+        Some(Framing::Json)
+    }
+
+    fn again(&self, _: &[u8]) -> Box<dyn Framer> {
+        Box::new(Self { place: Place::Between, seen: 0, ..self.clone() })
     }
 
     fn boxed_clone(&self) -> Box<dyn Framer> {

@@ -1,6 +1,6 @@
 //! Frames that end with a line feed.
 
-use super::{Cut, Event, Frame, Framer, limit};
+use super::{Cut, Event, Frame, Framer, Framing, limit};
 use memchr::memchr;
 
 /// Each line is a frame: without its LF, with its CR; an empty line is an empty frame.
@@ -40,6 +40,14 @@ impl Framer for Newline {
     fn encode(&self, payload: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(payload);
         out.push(b'\n');
+    }
+
+    fn framing(&self) -> Option<Framing> {
+        Some(Framing::Newline)
+    }
+
+    fn again(&self, _: &[u8]) -> Box<dyn Framer> {
+        Box::new(Self { seen: 0, skips: false, ..self.clone() })
     }
 
     fn boxed_clone(&self) -> Box<dyn Framer> {

@@ -1,6 +1,6 @@
 //! Server-sent events [HTML, 9.2].
 
-use super::{Cut, Event, Frame, Framer, Payload, limit};
+use super::{Cut, Event, Frame, Framer, Framing, Payload, limit};
 use memchr::{memchr, memchr2};
 use std::ops::Range;
 
@@ -170,6 +170,15 @@ impl Framer for Sse {
     /// Puts the payload in the place of the first data; all other lines stay.
     fn reframe(&self, frame: &Frame, original: &[u8], payload: &[u8]) -> Option<Vec<u8>> {
         Some(rewrite(original.get(..frame.size)?, payload))
+    }
+
+    fn framing(&self) -> Option<Framing> {
+        Some(Framing::Sse)
+    }
+
+    fn again(&self, _: &[u8]) -> Box<dyn Framer> {
+        let (data, start) = (Vec::new(), Start::No);
+        Box::new(Self { most: self.most, line: 0, seen: 0, data, start, skips: false })
     }
 
     fn boxed_clone(&self) -> Box<dyn Framer> {

@@ -64,6 +64,15 @@ impl Stream {
         }
     }
 
+    /// One for an event that stands alone.
+    pub(super) fn again(&self) -> Self {
+        let body = match self.body {
+            Body::Chunked(_) => Body::Chunked(Chunks::new()),
+            Body::Length(_) | Body::ToEnd => Body::ToEnd,
+        };
+        Self::new(body, Some(self.most))
+    }
+
     pub(super) fn encode(&self, payload: &[u8], out: &mut Vec<u8>) {
         let mut event = Vec::new();
         self.sse.encode(payload, &mut event);

@@ -1,6 +1,6 @@
 //! Messages of WebSocket [RFC 6455], once both sides speak it.
 
-use super::{Cut, Event, Frame, Framer, Payload, limit};
+use super::{Cut, Event, Frame, Framer, Framing, Payload, limit};
 use std::ops::Range;
 
 /// Each data message is a frame, its fragments joined and unmasked; control frames pass, or stay
@@ -200,6 +200,16 @@ impl Framer for Websocket {
         }
         write(start, key, payload, &mut out);
         Some(out)
+    }
+
+    fn framing(&self) -> Option<Framing> {
+        Some(Framing::Websocket)
+    }
+
+    fn again(&self, _: &[u8]) -> Box<dyn Framer> {
+        let (place, parts) = (Place::Message, Vec::new());
+        let (most, key) = (self.most, self.key);
+        Box::new(Self { most, place, at: 0, parts, length: 0, total: 0, key })
     }
 
     fn boxed_clone(&self) -> Box<dyn Framer> {
