@@ -8,6 +8,11 @@ mod tcp;
 
 use chenapan_core::{BehaviorEntry, ProtocolEntry};
 use json_rpc::JsonRpc;
+use json_rpc::fault::{
+    RpcBatch, RpcBoth, RpcBulk, RpcEarlyNotify, RpcError, RpcGarble, RpcHttp, RpcId, RpcLength,
+    RpcNeither, RpcNoise, RpcNullError, RpcRestyle, RpcSse, RpcStale, RpcStorm, RpcSwap,
+    RpcUnknown, RpcVersion, RpcWrap,
+};
 use proxy::fault::{BadChecksum, OversizeTlv, ReorderTlvs, Spoof, SwapVersion};
 use proxy::{Proxy, ProxyV1, ProxyV2};
 
@@ -29,4 +34,24 @@ pub const BEHAVIORS: &[BehaviorEntry] = &[
     BehaviorEntry::of::<SwapVersion>(),
     BehaviorEntry::of::<ReorderTlvs>(),
     BehaviorEntry::of::<OversizeTlv>(),
+    BehaviorEntry::of::<RpcError>(),
+    BehaviorEntry::of::<RpcRestyle>(),
+    BehaviorEntry::of::<RpcEarlyNotify>(),
+    BehaviorEntry::of::<RpcStorm>(),
+    BehaviorEntry::of::<RpcUnknown>(),
+    BehaviorEntry::of::<RpcStale>(),
+    BehaviorEntry::of::<RpcSwap>(),
+    BehaviorEntry::of::<RpcId>(),
+    BehaviorEntry::of::<RpcVersion>(),
+    BehaviorEntry::of::<RpcBoth>(),
+    BehaviorEntry::of::<RpcNeither>(),
+    BehaviorEntry::of::<RpcWrap>(),
+    BehaviorEntry::of::<RpcBatch>(),
+    BehaviorEntry::of::<RpcNoise>(),
+    BehaviorEntry::of::<RpcGarble>(),
+    BehaviorEntry::of::<RpcBulk>(),
+    BehaviorEntry::of::<RpcLength>(),
+    BehaviorEntry::of::<RpcNullError>(),
+    BehaviorEntry::of::<RpcHttp>(),
+    BehaviorEntry::of::<RpcSse>(),
 ];

@@ -128,12 +128,28 @@ fn put(
 
 /// A unit for a message of its own behind or before others. HTTP has no place for one: each of its
 /// replies answers a request.
-fn extra(cx: &Context<'_>, direction: Direction, message: &[u8], beside: &Unit) -> Option<Unit> {
-    let unit = cx.protocol.frame(direction, message)?;
+fn extra(cx: &Context<'_>, message: &[u8], beside: &Unit) -> Option<Unit> {
+    let mut unit = cx.protocol.frame(cx.direction, message)?;
     if unit.bytes.starts_with(b"HTTP/") || unit.bytes.starts_with(b"POST ") {
         return None;
     }
-    Some(Unit { offset: beside.offset, ..unit })
+    // What was before has had its line end.
+    if unit.bytes.first() == Some(&b'\n') {
+        unit.split_to(1);
+    }
+    unit.offset = beside.offset;
+    Some(unit)
+}
+
+/// The same for what comes right behind a unit that its own line end may still follow.
+fn extra_behind(cx: &Context<'_>, message: &[u8], before: &Unit) -> Option<Unit> {
+    let mut unit = extra(cx, message, before)?;
+    let text = unit.bytes.first().is_some_and(|first| b"{[".contains(first));
+    if text && unit.bytes.last() == Some(&b'\n') && before.bytes.last() != Some(&b'\n') {
+        unit.insert(0, b"\n");
+        unit.bytes.truncate(unit.bytes.len() - 1);
+    }
+    Some(unit)
 }
 
 /// How messages of a direction are framed, as far as a behavior has to know.
@@ -151,7 +167,7 @@ impl Frames {
     fn of(protocol: &dyn Protocol, direction: Direction) -> Self {
         // How the shortest message is framed tells it.
         match protocol.frame(direction, b"0") {
-            Some(unit) if unit.bytes == b"0\n"[..] => Frames::Lines,
+            Some(unit) if unit.bytes.trim_ascii_start() == b"0\n" => Frames::Lines,
             Some(unit) if unit.bytes.starts_with(b"Content-Length:") => Frames::Headers,
             _ => Frames::Others,
         }

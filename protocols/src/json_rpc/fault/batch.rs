@@ -1,6 +1,8 @@
 //! Answers batches in ways that are allowed, and in ways that are not.
 
-use super::{PAYLOAD, Patch, change_whole, extra, fail, put, read, replies, take, trouble, unknown};
+use super::{
+    PAYLOAD, Patch, change_whole, extra_behind, fail, put, read, replies, take, trouble, unknown,
+};
 use crate::json_rpc::{Flow, Forgery, Id, Kind as Said, Message};
 use chenapan_core::{
     Behavior, Context, Dice, Interest, Kind, OptionError, Step, Unit, Verdict, plugin,
@@ -182,7 +184,7 @@ fn split(unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
     let mut items = message.spans().map(|item| message.raw(item.value));
     let Some(first) = items.next() else { return Verdict::Forward };
     let others: Option<Vec<Unit>> =
-        items.map(|item| extra(cx, cx.direction, item.as_bytes(), unit)).collect();
+        items.map(|item| extra_behind(cx, item.as_bytes(), unit)).collect();
     let Some(others) = others else { return Verdict::Forward };
     if !put(unit, cx, (message.span.start, first.as_bytes()), "batch: split") {
         return Verdict::Forward;
@@ -269,7 +271,7 @@ mod tests {
             let expected: Vec<_> = [A, B, C].map(|item| unit(framing, item).bytes).to_vec();
             assert_eq!(shown(framing, &batch()), expected, "{framing}");
         }
-        assert_eq!(shown("newline", &format!("[{A}]")), [format!("{A}\n")]);
+        assert_eq!(shown("newline", &format!("[{A}]")), [format!("{A}\n").as_bytes()]);
         // Each reply of HTTP answers a request.
         assert_eq!(shown("http-response", &batch()), [unit("http-response", &batch()).bytes]);
     }

@@ -29,7 +29,8 @@ impl Behavior for RpcBoth {
                 return;
             };
             let Some(result) = &object.result else { return };
-            let null = |at: &std::ops::Range<usize>| Sort::of(message.raw(at.clone())) == Sort::Null;
+            let null =
+                |at: &std::ops::Range<usize>| Sort::of(message.raw(at.clone())) == Sort::Null;
             match &object.error {
                 None => patch.insert(object.insertion(), [b",\"error\":", &error[..]].concat()),
                 // With a result that is null it would be an error as it should be.

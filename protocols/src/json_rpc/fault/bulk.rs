@@ -2,9 +2,7 @@
 
 use super::{PAYLOAD, Patch, REPLIES, change_whole, replies};
 use crate::json_rpc::{Kind as Said, Message, Sort};
-use chenapan_core::{
-    Behavior, Context, Interest, Kind, OptionError, Size, Unit, Verdict, plugin,
-};
+use chenapan_core::{Behavior, Context, Interest, Kind, OptionError, Size, Unit, Verdict, plugin};
 
 plugin! {
     /// Makes the result of a reply deep, rich in digits, or very large.
@@ -77,7 +75,10 @@ impl Behavior for RpcBulk {
                 return Err(OptionError::value(name, wrong));
             }
             if !(1..=most).contains(&number) {
-                return Err(OptionError::value(name, format!("expected a number from 1 to {most}")));
+                return Err(OptionError::value(
+                    name,
+                    format!("expected a number from 1 to {most}"),
+                ));
             }
         }
         Ok(())
@@ -137,7 +138,10 @@ mod tests {
 
     #[test]
     fn the_result_grows_and_no_other_byte_changes() {
-        assert_eq!(shown("nest", "3", r#"{"result": 1 ,"id":1}"#), r#"{"result": [[[1]]] ,"id":1}"#);
+        assert_eq!(
+            shown("nest", "3", r#"{"result": 1 ,"id":1}"#),
+            r#"{"result": [[[1]]] ,"id":1}"#
+        );
         assert_eq!(shown("digits", "5", r#"{"result":{},"id":1}"#), r#"{"result":77777,"id":1}"#);
         for (result, becomes) in [
             ("\"a\"", "\"axxxxxxxxxxxx\""),

@@ -37,6 +37,7 @@ impl Behavior for RpcEarlyNotify {
             return Verdict::Forward;
         }
         let until = cx.now.saturating_add(self.hold);
+        cx.protocol.set_apart(unit);
         self.held.push_back((until, take(unit)));
         Verdict::Play(Vec::new())
     }

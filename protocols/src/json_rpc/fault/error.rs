@@ -128,7 +128,8 @@ mod tests {
     fn asked(options: &[(&str, &str)], framing: &str, request: &str) -> Verdict {
         let mut judge = judge(framing);
         judge.direction = Direction::Upstream;
-        let (verdict, after) = judge.unit(&mut configured::<RpcError>(options), unit(framing, request));
+        let (verdict, after) =
+            judge.unit(&mut configured::<RpcError>(options), unit(framing, request));
         if verdict == Verdict::Forward {
             assert_eq!(after, unit(framing, request));
         }
@@ -160,7 +161,9 @@ mod tests {
     #[test]
     fn each_request_of_a_batch_gets_one() {
         let batch = r#"[{"method":"a","id":1},{"method":"b"},{"method":"c","id":"x"}]"#;
-        let Verdict::Reply(bytes) = asked(&[("preset", "busy")], "newline", batch) else { panic!() };
+        let Verdict::Reply(bytes) = asked(&[("preset", "busy")], "newline", batch) else {
+            panic!()
+        };
         let error = r#""error":{"code":-102,"message":"server busy - request timed out"}"#;
         let one = |id: &str| format!(r#"{{"jsonrpc":"2.0",{error},"id":{id}}}"#);
         assert_eq!(bytes, format!("[{},{}]\n", one("1"), one("\"x\"")).as_bytes());
@@ -184,7 +187,10 @@ mod tests {
         ];
         for (reply, becomes) in [
             (r#"{"id": 1, "result" : [1]}"#, format!(r#"{{"id": 1, "error":{error}}}"#)),
-            (r#"{"error":{"code":1,"message":""},"id":1}"#, format!(r#"{{"error":{error},"id":1}}"#)),
+            (
+                r#"{"error":{"code":1,"message":""},"id":1}"#,
+                format!(r#"{{"error":{error},"id":1}}"#),
+            ),
             (
                 r#"{"result":1,"error":null,"id":1}"#,
                 format!(r#"{{"result":null,"error":{error},"id":1}}"#),

@@ -1,7 +1,7 @@
 //! Makes of a message what is no JSON, or not quite.
 
-use super::{PAYLOAD, Patch, REPLIES, change, change_whole, content};
 use super::patch::Tokens;
+use super::{PAYLOAD, Patch, REPLIES, change, change_whole, content};
 use crate::json_rpc::Message;
 use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, plugin};
 use std::ops::Range;
@@ -94,7 +94,10 @@ impl RpcGarble {
     }
 }
 
-fn tokens<'a>(message: &Message<'a>, span: Range<usize>) -> impl Iterator<Item = Range<usize>> + 'a {
+fn tokens<'a>(
+    message: &Message<'a>,
+    span: Range<usize>,
+) -> impl Iterator<Item = Range<usize>> + 'a {
     let start = span.start;
     let text = message.raw(span).as_bytes();
     Tokens::new(text, 0..text.len()).map(move |found| start + found.start..start + found.end)
@@ -137,24 +140,44 @@ mod tests {
 
     #[test]
     fn each_way_is_the_way_it_says() {
-        is("truncate", r#"{"result":1,"id":1}"#, br#"{"result"#);
-        is("truncate", "{\"result\":\"éééééééé\"}", "{\"result\":\"éé".as_bytes());
+        is("truncate", r#"{"result":1,"id":1}"#, br#"{"result""#);
+        is("truncate", "{\"result\":\"éééééééé\"}", "{\"result\":\"é".as_bytes());
         is("trailing", r#"{"result":1,"id":1 }"#, br#"{"result":1,"id":1 ,}"#);
         is("bad-utf8", r#"{"result":"abc","id":1}"#, b"{\"result\":\"\xffabc\",\"id\":1}");
-        is("bad-utf8", r#"{"result":{"a":{"b":"c"}},"id":1}"#, b"{\"result\":{\"a\":{\"b\":\"\xffc\"}},\"id\":1}");
+        is(
+            "bad-utf8",
+            r#"{"result":{"a":{"b":"c"}},"id":1}"#,
+            b"{\"result\":{\"a\":{\"b\":\"\xffc\"}},\"id\":1}",
+        );
         is("bad-utf8", r#"{"result":{"a":1},"id":1}"#, b"{\"result\":{\"\xffa\":1},\"id\":1}");
         is("bad-utf8", r#"{"result":1,"id":1}"#, b"{\"result\":\"\xff\",\"id\":1}");
-        is("bad-utf8", r#"{"result":null,"error":"a","id":1}"#, b"{\"result\":null,\"error\":\"\xffa\",\"id\":1}");
+        is(
+            "bad-utf8",
+            r#"{"result":null,"error":"a","id":1}"#,
+            b"{\"result\":null,\"error\":\"\xffa\",\"id\":1}",
+        );
         is("nan", r#"{"result":["1",-1.5e3,2],"id":1}"#, br#"{"result":["1",NaN,2],"id":1}"#);
-        is("nan", r#"{"result":true,"error":null,"id":1}"#, br#"{"result":NaN,"error":null,"id":1}"#);
+        is(
+            "nan",
+            r#"{"result":true,"error":null,"id":1}"#,
+            br#"{"result":NaN,"error":null,"id":1}"#,
+        );
         is("quotes", r#"{"result":"a\"b","id":1}"#, br#"{'result':'a\"b','id':1}"#);
-        is("duplicate-key", r#"{"result":[1] ,"id":1}"#, br#"{"result":[1],"result":null ,"id":1}"#);
+        is(
+            "duplicate-key",
+            r#"{"result":[1] ,"id":1}"#,
+            br#"{"result":[1],"result":null ,"id":1}"#,
+        );
     }
 
     #[test]
     fn each_reply_of_a_batch_and_nothing_where_there_is_none() {
-        is("nan", r#"[{"result":1,"id":1},{"result":2,"id":2}]"#, br#"[{"result":NaN,"id":1},{"result":NaN,"id":2}]"#);
-        is("truncate", r#"[{"result":1,"id":1}]"#, br#"[{"result":"#);
+        is(
+            "nan",
+            r#"[{"result":1,"id":1},{"result":2,"id":2}]"#,
+            br#"[{"result":NaN,"id":1},{"result":NaN,"id":2}]"#,
+        );
+        is("truncate", r#"[{"result":1,"id":1}]"#, br#"[{"result""#);
         for way in ["truncate", "trailing", "bad-utf8", "nan", "quotes", "duplicate-key"] {
             for stays in ["", "nope", "\u{feff}"] {
                 is(way, stays, stays.as_bytes());

@@ -181,7 +181,7 @@ fn reason(status: u64) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{after_bytes, judge, unit};
+    use super::super::sample::{after_bytes, cut, judge, unit};
     use super::*;
     use chenapan_core::testing::configured;
 
@@ -198,16 +198,14 @@ mod tests {
         let busy = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\n\
             Content-Length: 25\r\n\r\nWork queue depth exceeded";
         assert_eq!(shown(&[]), busy);
-        let error = r#"{"jsonrpc":"2.0","error":{"code":-32603,"message":"Internal error"},"id":7.0}"#;
+        let error =
+            r#"{"jsonrpc":"2.0","error":{"code":-32603,"message":"Internal error"},"id":7.0}"#;
         let expected = format!(
             "HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\n\
              Retry-After: 3\r\nContent-Length: {}\r\n\r\n{error}",
             error.len()
         );
-        assert_eq!(
-            shown(&[("status", "500"), ("body", "json"), ("retry-after", "3")]),
-            expected
-        );
+        assert_eq!(shown(&[("status", "500"), ("body", "json"), ("retry-after", "3")]), expected);
         assert!(shown(&[("status", "200"), ("body", "html")]).ends_with("</html>\n"));
         let null = shown(&[("status", "200"), ("body", "null")]);
         assert!(null.ends_with("Content-Length: 4\r\n\r\nnull"));
@@ -232,11 +230,10 @@ mod tests {
 
     #[test]
     fn other_headers_stay_and_chunks_go() {
-        let mut chunked = unit("http-response", REPLY);
-        chunked.bytes = BytesMut::from(
-            "HTTP/1.1 200 OK\r\nServer: a\r\ntransfer-encoding : chunked\r\nX-Id:  1 \r\n\r\n\
-             4\r\nnull\r\n0\r\n\r\n",
-        );
+        let chunked =
+            b"HTTP/1.1 200 OK\r\nServer: a\r\ntransfer-encoding : chunked\r\nX-Id:  1 \r\n\r\n\
+            4\r\nnull\r\n0\r\n\r\n";
+        let chunked = cut("http-response", chunked).remove(0);
         let options = [("status", "502"), ("body", "empty")];
         let (_, after) = judge("http-response").unit(&mut configured::<RpcHttp>(&options), chunked);
         let expected =

@@ -82,7 +82,8 @@ mod tests {
 
     #[test]
     fn the_id_changes_and_no_other_byte_does() {
-        let reply = |id: &str| format!(r#"{{ "id" : {id} , "result": [1.0, "id"],"jsonrpc":"2.0"}}"#);
+        let reply =
+            |id: &str| format!(r#"{{ "id" : {id} , "result": [1.0, "id"],"jsonrpc":"2.0"}}"#);
         for (how, id, becomes) in [
             ("retype", "1", "\"1\""),
             ("retype", "-0", "\"-0\""),
@@ -133,7 +134,8 @@ mod tests {
     #[test]
     fn each_reply_of_a_batch_and_nothing_else_in_it() {
         let batch = r#"[{"result":1,"id":1}, {"method":"a","id":3},5,{"error":{"id":1},"id":2}]"#;
-        let after = r#"[{"result":1,"id":1.0}, {"method":"a","id":3},5,{"error":{"id":1},"id":2.0}]"#;
+        let after =
+            r#"[{"result":1,"id":1.0}, {"method":"a","id":3},5,{"error":{"id":1},"id":2.0}]"#;
         assert_eq!(to("float", batch), after);
         for text in ["", "{", "nope", "[]", "1", "\u{feff}{}", "{}"] {
             assert_eq!(to("null", text), text);

@@ -47,7 +47,8 @@ impl Behavior for RpcLength {
         if self.twice {
             let more = unit.bytes[line.clone()].to_vec();
             let place = digits.start - line.start..digits.end - line.start;
-            let more = [&more[..place.start], says.to_string().as_bytes(), &more[place.end..]].concat();
+            let more =
+                [&more[..place.start], says.to_string().as_bytes(), &more[place.end..]].concat();
             unit.insert(line.end, &more);
             cx.record(unit.offset + line.end as u64, format!("length: {length} and {says}"));
         } else {

@@ -32,11 +32,16 @@ impl Behavior for RpcNoise {
         if unit.named(PAYLOAD).is_none() {
             return Verdict::Forward;
         }
-        if Frames::of(cx.protocol, cx.direction) == Frames::Others {
+        let frames = Frames::of(cx.protocol, cx.direction);
+        if frames == Frames::Others {
             return Verdict::Forward;
         }
         let mut noise = Unit::data(self.noise(), unit.offset);
         if self.place == "after" {
+            // Where the line end is no part of its message, it comes behind the noise.
+            if frames == Frames::Lines && unit.bytes.last() != Some(&b'\n') && self.kind != "bom" {
+                noise.insert(0, b"\n");
+            }
             noise.offset += unit.bytes.len() as u64;
             return Verdict::Play(vec![Step::Send(take(unit)), Step::Send(noise)]);
         }
@@ -96,7 +101,9 @@ mod tests {
         let line = "[info] server listening, 1 tool loaded\n";
         let reply = format!("{REPLY}\n");
         assert_eq!(pieces(&[], "newline"), [line, &reply]);
-        assert_eq!(pieces(&[], "json"), [line, &reply]);
+        assert_eq!(pieces(&[], "json"), [line, REPLY]);
+        let after = format!("\n{line}");
+        assert_eq!(pieces(&[("where", "after")], "json"), [REPLY, &after]);
         assert_eq!(pieces(&[("where", "after")], "newline"), [&reply, line]);
         assert_eq!(pieces(&[("kind", "blank")], "newline"), ["\n", &reply]);
         assert_eq!(pieces(&[("kind", "bom")], "newline"), ["\u{feff}", &reply]);

@@ -55,8 +55,7 @@ mod tests {
 
     #[test]
     fn the_reply_is_gone_and_an_error_is_there() {
-        let (bytes, told) =
-            after::<RpcNullError>(&[], r#"{"jsonrpc":"2.0","result":1,"id":1}"#);
+        let (bytes, told) = after::<RpcNullError>(&[], r#"{"jsonrpc":"2.0","result":1,"id":1}"#);
         assert_eq!((bytes.as_str(), told), (ERROR, vec!["0 error -32700 with id null".to_owned()]));
         let options = [("code", "-1"), ("message", "no")];
         let (bytes, _) = after::<RpcNullError>(&options, r#"{"result":1,"error":null,"id":1}"#);

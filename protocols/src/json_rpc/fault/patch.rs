@@ -123,8 +123,24 @@ mod tests {
             .map(|span| String::from_utf8(text[span].to_vec()).unwrap())
             .collect();
         let expected = [
-            "{", r#""a\"{""#, ":", "-1.5e3", ",", r#""b""#, ":", "[", "true", ",", "null", ",",
-            "\"\"", ",", "{", "}", "]", "}",
+            "{",
+            r#""a\"{""#,
+            ":",
+            "-1.5e3",
+            ",",
+            r#""b""#,
+            ":",
+            "[",
+            "true",
+            ",",
+            "null",
+            ",",
+            "\"\"",
+            ",",
+            "{",
+            "}",
+            "]",
+            "}",
         ];
         assert_eq!(found, expected);
         assert_eq!(Tokens::new(b"\"abc", 0..99).collect::<Vec<_>>(), [0..4]);

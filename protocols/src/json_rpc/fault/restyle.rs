@@ -147,7 +147,10 @@ mod tests {
     #[test]
     fn each_option_does_what_it_says() {
         assert_eq!(only("keys", REPLY), r#"{"id":1, "result":["é\n",{}],"jsonrpc":"2.0"}"#);
-        assert_eq!(only("space", REPLY), r#"{ "jsonrpc": "2.0",  "result": [ "é\n", { }], "id": 1}"#);
+        assert_eq!(
+            only("space", REPLY),
+            r#"{ "jsonrpc": "2.0",  "result": [ "é\n", { }], "id": 1}"#
+        );
         let escaped = r#"{"\u006asonrpc":"\u0032.0", "\u0072esult":["é\n",{}],"\u0069d":1}"#;
         assert_eq!(only("escapes", REPLY), escaped);
         let more = format!("{},{MEMBER}}}", REPLY.strip_suffix('}').unwrap());

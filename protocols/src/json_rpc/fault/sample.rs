@@ -1,83 +1,61 @@
 //! Messages for tests, and a way to show them.
 
-use crate::json_rpc::{Cut, Frame, Framing};
+use crate::json_rpc::JsonRpc;
 use bytes::BytesMut;
 use chenapan_core::testing::{Judge, configured};
-use chenapan_core::{
-    Behavior, Direction, Field, Handled, Kind, Malformed, Plugin, Protocol, Unit, Verdict,
-};
-use std::borrow::Cow;
+use chenapan_core::{Behavior, Direction, Handled, Plugin, Protocol, Unit, Verdict};
 
-pub(super) struct Framed(Framing);
+const DOWN: Direction = Direction::Downstream;
 
-impl Framed {
-    fn cut(&self, bytes: &[u8]) -> Option<Frame> {
-        match self.0.framer(None).cut(bytes) {
-            Cut::Frame(frame) => Some(frame),
-            _ => None,
-        }
-    }
+/// The framings that tests are made for; two of them are what one protocol reads as HTTP.
+const FRAMINGS: [&str; 7] =
+    ["newline", "json", "content-length", "http-response", "chunked", "sse", "websocket"];
+
+fn protocol(framing: &str) -> JsonRpc {
+    let framing = match framing {
+        "http-response" | "chunked" => "http",
+        framing => framing,
+    };
+    configured::<JsonRpc>(&[("framing", framing)])
 }
 
-impl Protocol for Framed {
-    fn handle(&mut self, _: Direction, _: &mut BytesMut) -> Result<Handled, Malformed> {
-        Ok(Handled::Opaque)
+/// A message as it is sent.
+fn framed(framing: &str, message: &str) -> BytesMut {
+    if framing == "chunked" {
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nServer: a\r\n\r\n";
+        let body = format!("{:x}\r\n{message}\r\n0\r\nX-End: 1\r\n\r\n", message.len());
+        return BytesMut::from(format!("{head}{body}").as_str());
     }
-
-    fn message<'a>(&self, unit: &'a Unit) -> Option<Cow<'a, [u8]>> {
-        Some(Cow::Owned(self.cut(&unit.bytes)?.payload(&unit.bytes).to_vec()))
-    }
-
-    fn put_message(&self, unit: &mut Unit, message: &[u8]) -> bool {
-        let frame = self.cut(&unit.bytes).unwrap();
-        let Some(made) = self.0.framer(None).reframe(&frame, &unit.bytes, message) else {
-            return false;
-        };
-        unit.bytes = BytesMut::from(&made[..]);
-        self.name(unit);
-        true
-    }
-
-    fn frame(&self, _: Direction, message: &[u8]) -> Option<Unit> {
-        let mut out = Vec::new();
-        self.0.framer(None).encode(message, &mut out);
-        Some(Unit::new(Kind::Data, BytesMut::from(&out[..])))
-    }
-}
-
-impl Framed {
-    fn name(&self, unit: &mut Unit) {
-        unit.fields.clear();
-        let Some(frame) = self.cut(&unit.bytes) else { return };
-        if let crate::json_rpc::Payload::Within(range) = frame.payload {
-            unit.fields.push(Field::new("payload", range));
-        }
-        if let Some(length) = frame.length {
-            unit.fields.push(Field::new("length", length));
-        }
-    }
+    protocol(framing).frame(DOWN, message.as_bytes()).expect("a frame").bytes
 }
 
 /// A protocol with a framing, and a judge over it who sees replies.
 pub(super) fn judge(framing: &str) -> Judge {
-    let mut judge = Judge::new(1).with_protocol(Box::new(Framed(framing.parse().unwrap())));
-    judge.direction = Direction::Downstream;
+    let mut judge = Judge::new(1).with_protocol(Box::new(protocol(framing)));
+    judge.direction = DOWN;
     judge
+}
+
+/// The units that some bytes are.
+pub(super) fn cut(framing: &str, bytes: &[u8]) -> Vec<Unit> {
+    let (mut protocol, mut input) = (protocol(framing), BytesMut::from(bytes));
+    let mut units = Vec::new();
+    while let Ok(Handled::Unit(unit)) = protocol.handle(DOWN, &mut input) {
+        units.push(unit);
+    }
+    units
 }
 
 /// A message as a unit.
 pub(super) fn unit(framing: &str, message: &str) -> Unit {
-    let framed = Framed(framing.parse().unwrap());
-    let mut unit = framed.frame(Direction::Downstream, message.as_bytes()).unwrap();
-    framed.name(&mut unit);
-    unit.kind = Kind::Response;
-    unit
+    let units = cut(framing, &framed(framing, message));
+    units.into_iter().next().expect("a unit")
 }
 
 /// The message in a unit.
 pub(super) fn message(framing: &str, unit: &Unit) -> String {
-    let framed = Framed(framing.parse().unwrap());
-    String::from_utf8(framed.message(unit).unwrap().into_owned()).unwrap()
+    let protocol = protocol(framing);
+    String::from_utf8(protocol.message(unit).expect("a message").into_owned()).unwrap()
 }
 
 /// What becomes of a message in a line, and what is recorded.
@@ -100,6 +78,9 @@ pub(super) fn after_bytes<B: Plugin + Behavior>(
     let unit = unit(framing, str::from_utf8(message).unwrap());
     let (verdict, unit) = judge.unit(&mut configured::<B>(options), unit);
     assert_eq!(verdict, Verdict::Forward);
+    for field in &unit.fields {
+        assert!(field.range.end <= unit.bytes.len(), "{field:?}");
+    }
     let told = judge.damage.into_iter().map(|damage| format!("{} {}", damage.offset, damage.what));
     (unit.bytes.to_vec(), told.collect())
 }
@@ -110,10 +91,11 @@ pub(super) fn at_all_framings<B: Plugin + Behavior>(
     message: &str,
     becomes: &str,
 ) {
-    for framing in ["newline", "json", "content-length", "http-response", "sse", "websocket"] {
+    for framing in FRAMINGS {
         let (bytes, told) = after_bytes::<B>(options, framing, message.as_bytes());
         assert_eq!(told.len(), 1, "{framing}");
         let expected = unit(framing, becomes).bytes;
-        assert_eq!(bytes.escape_ascii().to_string(), expected.escape_ascii().to_string(), "{framing}");
+        let shown = |bytes: &[u8]| bytes.escape_ascii().to_string();
+        assert_eq!(shown(&bytes), shown(&expected), "{framing}");
     }
 }

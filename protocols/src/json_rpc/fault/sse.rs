@@ -182,7 +182,7 @@ mod tests {
         for chunks in [chunk(&event), [chunk(one), chunk(two)].concat()] {
             let shown = |mode| texts(shown(mode, "sse", &chunks));
             assert_eq!(shown("cut-before-reply"), ["0\r\n\r\n", "Close"]);
-            assert_eq!(shown("comment"), [&chunk(": keep-alive\n\n"), &chunks]);
+            assert_eq!(shown("comment"), [chunk(": keep-alive\n\n"), chunks.clone()]);
             let cut = chunk(&format!("data: {REPLY}\n"));
             assert_eq!(shown("no-final-blank"), [cut.as_str(), "0\r\n\r\n", "Close"]);
         }

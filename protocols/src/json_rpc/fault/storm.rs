@@ -1,9 +1,7 @@
 //! Sends more notifications than anyone asked for.
 
-use super::{PAYLOAD, REPLIES, dialect, extra, notification, read, take};
-use chenapan_core::{
-    Behavior, Context, Interest, Kind, OptionError, Step, Unit, Verdict, plugin,
-};
+use super::{PAYLOAD, REPLIES, dialect, extra, extra_behind, notification, read, take};
+use chenapan_core::{Behavior, Context, Interest, Kind, OptionError, Step, Unit, Verdict, plugin};
 use std::time::Duration;
 
 plugin! {
@@ -119,17 +117,27 @@ impl RpcStorm {
         self.rate.map(|rate| Duration::from_nanos(1_000_000_000 / rate.max(1)))
     }
 
+    /// A notification that comes right behind a unit, or some time later.
+    fn one(&self, cx: &Context<'_>, message: &[u8], unit: &Unit) -> Option<Unit> {
+        if self.rate.is_none() {
+            return extra_behind(cx, message, unit);
+        }
+        let mut unit = extra(cx, message, unit)?;
+        cx.protocol.set_apart(&mut unit);
+        Some(unit)
+    }
+
     /// One notification of the storm.
     fn drop(&self, unit: &Unit, cx: &Context<'_>) -> Option<Unit> {
         let text = cx.protocol.message(unit)?;
         if self.repeat {
             let known = unit.kind == Kind::Notification;
-            let made = known.then(|| extra(cx, cx.direction, &text, unit))?;
+            let made = known.then(|| self.one(cx, &text, unit))?;
             return made.map(|made| Unit { label: unit.label.clone(), ..made });
         }
         let message = read(&text);
         let dialect = dialect(unit, &message, cx.protocol);
-        extra(cx, cx.direction, &notification(dialect, &self.method), unit)
+        self.one(cx, &notification(dialect, &self.method), unit)
     }
 }
 
@@ -166,9 +174,8 @@ mod tests {
     fn repeated_are_notifications_only() {
         let mut storm = configured::<RpcStorm>(&[("count", "2"), ("repeat", "yes")]);
         let told = unit("newline", r#"{"method":"a", "params":[1]}"#);
-        let told = Unit { kind: Kind::Notification, ..told };
         let pieces = sent(judge("newline").unit(&mut storm, told.clone()));
-        assert_eq!(pieces, [&told.bytes, &told.bytes, &told.bytes]);
+        assert_eq!(pieces, [&told.bytes[..]; 3]);
         assert_eq!(judge("newline").unit(&mut storm, unit("newline", REPLY)).0, Verdict::Forward);
         assert_eq!(storm.kinds(), [Kind::Notification]);
     }
@@ -181,7 +188,10 @@ mod tests {
         for nth in 1..=3 {
             let Some(Verdict::Play(steps)) = judge.wake(&mut storm) else { panic!() };
             let [Step::Send(sent)] = &steps[..] else { panic!("{steps:?}") };
-            assert_eq!((message("newline", sent), judge.now.as_millis()), (DROP.to_owned(), nth * 100));
+            assert_eq!(
+                (message("newline", sent), judge.now.as_millis()),
+                (DROP.to_owned(), nth * 100)
+            );
         }
         assert_eq!(judge.wake(&mut storm), None);
         let _ = judge.unit(&mut storm, unit("newline", REPLY));
@@ -192,16 +202,17 @@ mod tests {
     #[test]
     fn a_storm_is_bounded() {
         let wrong = |options: &[(&str, &str)]| configured::<RpcStorm>(options).check().is_err();
-        assert!(wrong(&[("count", "0")]) && wrong(&[("count", "1000001")]) && wrong(&[("rate", "0")]));
-        let large = format!(r#"{{"method":"{}"}}"#, "a".repeat(20 << 20));
-        let told = Unit { kind: Kind::Notification, ..unit("newline", "1") };
-        let told = Unit { bytes: unit("newline", &large).bytes, ..told };
+        assert!(
+            wrong(&[("count", "0")]) && wrong(&[("count", "1000001")]) && wrong(&[("rate", "0")])
+        );
+        let large = format!(r#"{{"method":"{}"}}"#, "a".repeat(15 << 20));
+        let told = unit("newline", &large);
         let mut storm = configured::<RpcStorm>(&[("repeat", "yes"), ("count", "1000000")]);
-        assert_eq!(sent(judge("newline").unit(&mut storm, told)).len(), 1 + 3);
+        assert_eq!(sent(judge("newline").unit(&mut storm, told)).len(), 1 + 4);
         storm.rate = Some(1_000_000);
         let mut judge = judge("newline");
         judge.now = Duration::MAX;
-        let told = Unit { kind: Kind::Notification, ..unit("newline", r#"{"method":"a"}"#) };
+        let told = unit("newline", r#"{"method":"a"}"#);
         let _ = judge.unit(&mut storm, told);
         let Some(Verdict::Play(steps)) = judge.wake(&mut storm) else { panic!() };
         assert_eq!(steps.len(), BURST);

@@ -2,9 +2,7 @@
 
 use super::{PAYLOAD, Patch, SINGLE_REPLIES, put, read, replies, take};
 use crate::json_rpc::Id;
-use chenapan_core::{
-    Behavior, Context, Interest, Kind, OptionError, Step, Unit, Verdict, plugin,
-};
+use chenapan_core::{Behavior, Context, Interest, Kind, OptionError, Step, Unit, Verdict, plugin};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -42,6 +40,7 @@ impl Behavior for RpcSwap {
         let Some((id, _)) = id(unit, cx) else { return Verdict::Forward };
         let Some(mut held) = self.held.take() else {
             let until = cx.now.saturating_add(self.hold);
+            cx.protocol.set_apart(unit);
             let left = self.window.saturating_sub(1).max(1);
             self.held = Some(Held { unit: take(unit), id, left, until });
             return Verdict::Play(Vec::new());
@@ -161,19 +160,26 @@ mod tests {
         let between = unit("newline", &reply("two", "2"));
         assert_eq!(judge.unit(&mut swap, between.clone()), (Verdict::Forward, between));
         let both = sent(judge.unit(&mut swap, unit("newline", &reply("three", "3"))));
-        assert_eq!(both.concat(), format!("{}\n{}\n", reply("one", "3"), reply("three", "1")).as_bytes());
+        assert_eq!(
+            both.concat(),
+            format!("{}\n{}\n", reply("one", "3"), reply("three", "1")).as_bytes()
+        );
         assert!(configured::<RpcSwap>(&[("window", "1")]).check().is_err());
     }
 
     #[test]
     fn the_same_id_is_no_trade_and_what_has_none_passes() {
         let (mut judge, mut swap) = (judge("newline"), configured::<RpcSwap>(&[]));
-        for other in [reply("a", "null"), "nope".to_owned(), r#"[{"result":1,"id":1}]"#.to_owned()] {
+        for other in [reply("a", "null"), "nope".to_owned(), r#"[{"result":1,"id":1}]"#.to_owned()]
+        {
             assert_eq!(judge.unit(&mut swap, unit("newline", &other)).0, Verdict::Forward);
         }
         let _ = judge.unit(&mut swap, unit("newline", &reply("one", "1")));
         let both = sent(judge.unit(&mut swap, unit("newline", &reply("two", "1.0"))));
-        assert_eq!(both.concat(), format!("{}\n{}\n", reply("one", "1"), reply("two", "1.0")).as_bytes());
+        assert_eq!(
+            both.concat(),
+            format!("{}\n{}\n", reply("one", "1"), reply("two", "1.0")).as_bytes()
+        );
         assert!(judge.damage.is_empty());
     }
 

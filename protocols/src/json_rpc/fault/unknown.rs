@@ -33,7 +33,7 @@ impl Behavior for RpcUnknown {
         let Some(id) = id else { return Verdict::Forward };
         let id = (self.sort == "request").then_some(id);
         let made = call(dialect(unit, &message, cx.protocol), &self.method, id);
-        let Some(made) = extra(cx, cx.direction, &made, unit) else { return Verdict::Forward };
+        let Some(made) = extra(cx, &made, unit) else { return Verdict::Forward };
         drop(text);
         Verdict::Play(vec![Step::Send(made), Step::Send(take(unit))])
     }
@@ -84,7 +84,9 @@ mod tests {
 
     #[test]
     fn where_there_is_no_id_or_no_place_nothing_comes() {
-        for other in [r#"{"result":1,"id":null}"#, r#"{"method":"a","id":1}"#, r#"[{"result":1,"id":1}]"#] {
+        for other in
+            [r#"{"result":1,"id":null}"#, r#"{"method":"a","id":1}"#, r#"[{"result":1,"id":1}]"#]
+        {
             assert_eq!(shown(&[], "newline", other).len(), 1);
         }
         assert_eq!(shown(&[], "http-response", r#"{"result":1,"id":1}"#).len(), 1);

@@ -82,10 +82,6 @@ mod tests {
     #[test]
     fn whatever_frames_it_and_in_batches() {
         let batch = r#"[{"jsonrpc":"2.0","id":1,"result":1},{"jsonrpc":"2.0","id":2,"result":1}]"#;
-        at_all_framings::<RpcVersion>(
-            &[],
-            batch,
-            r#"[{"id":1,"result":1},{"id":2,"result":1}]"#,
-        );
+        at_all_framings::<RpcVersion>(&[], batch, r#"[{"id":1,"result":1},{"id":2,"result":1}]"#);
     }
 }

@@ -47,7 +47,10 @@ mod tests {
     #[test]
     fn a_reply_is_in_an_array_and_a_batch_stays() {
         let (bytes, told) = after::<RpcWrap>(&[], " {\"result\":1,\"id\":1}\r");
-        assert_eq!((bytes.as_str(), told), (" [{\"result\":1,\"id\":1}]\r", vec!["1 wrap".to_owned()]));
+        assert_eq!(
+            (bytes.as_str(), told),
+            (" [{\"result\":1,\"id\":1}]\r", vec!["1 wrap".to_owned()])
+        );
         for stays in [r#"[{"result":1,"id":1}]"#, "", "nope", "1"] {
             assert_eq!(after::<RpcWrap>(&[], stays), (stays.to_owned(), vec![]));
         }
