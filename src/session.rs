@@ -310,7 +310,7 @@ impl Session {
     pub fn wants(&self, direction: Direction) -> usize {
         let buffer = self.facts.settings.buffer;
         // One who asks on without taking the answers has to wait.
-        let replies = self.lanes[direction.opposite() as usize].queued().replies();
+        let replies = self.lanes[direction.opposite() as usize].replies();
         match self.phase {
             Phase::Open if replies <= buffer => {
                 self.lanes[direction as usize].room(buffer, self.facts.protocol.longest())

@@ -51,6 +51,13 @@ pub trait Behavior: Send {
         false
     }
 
+    /// What stood between the unit that it has taken last, and holds, and the next one: it may take
+    /// that, too, so that the two stay together; whether it did.
+    fn trails(&mut self, blank: &mut Unit) -> bool {
+        let _ = blank;
+        false
+    }
+
     /// The kinds of units that it is for, unless its rule says `only`; none is all.
     fn kinds(&self) -> &'static [Kind] {
         &[]

@@ -102,6 +102,12 @@ pub trait Protocol: Send {
         let _ = unit;
     }
 
+    /// Whether bytes may go on before their unit is whole, where no rule could look at that. It must
+    /// hand over every byte then, in order and unchanged.
+    fn streams(&self) -> bool {
+        false
+    }
+
     /// Whether it wants to know what becomes of its units, by [`Protocol::delivered`].
     fn follows(&self) -> bool {
         false

@@ -1,19 +1,15 @@
 //! One direction inside a session: input, chain of rules, queue of what is due.
 
-use super::link::{Link, Question};
+mod cut;
+
+use super::link::{Fate, Link, Question};
 use super::queue::{Item, Queue};
 use super::{Facts, Record};
-use crate::journal::Entry;
 use crate::rule::Rules;
 use bytes::BytesMut;
-use chenapan_core::{Direction, Handled, Interest, Kind, Malformed, Remedy, Step, Unit, Verdict};
-use std::borrow::Cow;
+use chenapan_core::{Direction, Interest, Kind, Step, Unit, Verdict};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Opaque bytes are shown to rules in units of at most this many: what a rule makes of one unit
-/// (a piece per byte, say) then stays small beside the buffer.
-const OPAQUE_UNIT: usize = 16 * 1024;
 
 /// One direction of a connection.
 pub(super) struct Lane {
@@ -38,6 +34,10 @@ pub(super) struct Lane {
     closing: bool,
     eof_judged: bool,
     links: u64,
+    /// How many bytes of the input went on already, before their unit was whole.
+    ahead: usize,
+    /// Replies that wait for the end of that unit.
+    waiting: Vec<(BytesMut, Duration)>,
 }
 
 /// What stopped a lane, and what waits for it to go on.
@@ -78,6 +78,8 @@ impl Lane {
             closing: false,
             eof_judged: false,
             links: 0,
+            ahead: 0,
+            waiting: Vec::new(),
         }
     }
 
@@ -112,15 +114,6 @@ impl Lane {
         }
         let hung = self.hang.take_if(|hang| !self.chain.iter().any(|link| link.id == hang.link));
         self.resume(hung, facts, record, now);
-    }
-
-    /// Asks the protocol whether there is anything to cut in this direction at all.
-    pub(super) fn begin(&mut self, facts: &mut Facts, record: &mut Record, now: Duration) {
-        self.begun = Some(now);
-        match facts.protocol.handle(self.direction, &mut BytesMut::new()) {
-            Ok(handled) => self.opaque = handled == Handled::Opaque,
-            Err(error) => self.malformed(&error, facts, record, now),
-        }
     }
 
     /// Judges what has come in, as far as there is room for it.
@@ -186,6 +179,18 @@ impl Lane {
             }
             if !link.meets(&unit, needed, at) {
                 at = at.max(link.last);
+                if unit.kind == Kind::Blank {
+                    let fate = link.fate;
+                    match fate {
+                        Fate::Gone => return,
+                        Fate::Passed => continue,
+                        Fate::Held => {
+                            if link.trails(&mut unit) {
+                                return;
+                            }
+                        }
+                    }
+                }
                 if link.holds() && !link.yields() {
                     // What is held came before.
                     for held in link.release() {
@@ -355,12 +360,15 @@ impl Lane {
         judged && self.queue.is_empty() && !self.chain.iter().any(Link::holds)
     }
 
-    /// Queues bytes that no rule sees, in order of time.
+    /// Queues bytes that no rule sees, in order of time; but never in the middle of a unit.
     pub(super) fn push_reply(&mut self, bytes: BytesMut, at: Duration) {
         if bytes.is_empty() || self.ending() {
             return;
         }
-        self.queue.push_reply(bytes, at);
+        match self.ahead {
+            0 => self.queue.push_reply(bytes, at),
+            _ => self.waiting.push((bytes, at)),
+        }
     }
 
     /// Queues the end of the connection behind everything else.
@@ -376,6 +384,8 @@ impl Lane {
         self.queue.clear();
         self.input.clear();
         self.chain.clear();
+        self.waiting.clear();
+        self.ahead = 0;
         (self.closing, self.finished, self.hang) = (true, true, None);
     }
 
@@ -390,6 +400,12 @@ impl Lane {
         }
         self.input.clear();
         self.push_end(Item::Reset, now);
+    }
+
+    /// How many bytes of replies wait in it.
+    pub(super) fn replies(&self) -> usize {
+        let waiting: usize = self.waiting.iter().map(|(bytes, _)| bytes.len()).sum();
+        self.queue.replies() + waiting
     }
 
     /// Whether it holds no bytes, so that its buffer can be given back.
@@ -433,99 +449,6 @@ impl Lane {
     fn needed(&self, unit: &Unit) -> Interest {
         let data = self.opaque && unit.kind == Kind::Data;
         if data { Interest::Everything } else { Interest::Units }
-    }
-
-    /// Takes the next unit off the input.
-    fn cut(&mut self, facts: &mut Facts, record: &mut Record, now: Duration) -> Option<Unit> {
-        while !self.opaque {
-            // What waited for the other direction goes nowhere when that is refused.
-            if record.refused {
-                self.input.clear();
-            }
-            if self.input.is_empty() {
-                return None;
-            }
-            let before = self.input.len();
-            facts.protocol.at(now);
-            let mut handled = facts.protocol.handle(self.direction, &mut self.input);
-            if self.ended && matches!(handled, Ok(Handled::Incomplete(_))) {
-                handled = facts.protocol.end(self.direction, &mut self.input);
-            }
-            let start = self.offset;
-            let consumed = before.saturating_sub(self.input.len());
-            self.offset += consumed as u64;
-            match handled {
-                // A unit that takes nothing off the input would come again for ever.
-                Ok(Handled::Unit(mut unit)) if consumed > 0 => {
-                    unit.offset = start;
-                    return Some(unit);
-                }
-                Ok(Handled::Unit(_) | Handled::Opaque) => self.opaque = true,
-                Ok(Handled::Hold) => return None,
-                Ok(Handled::Incomplete(_)) => {
-                    let what = match () {
-                        () if self.ended => "end of stream inside a unit",
-                        () if self.input.len() >= facts.most() => "unit larger than the buffer",
-                        () => return None,
-                    };
-                    let remedy = facts.protocol.give_up(self.direction);
-                    self.give_up(what.into(), remedy, facts, record, now);
-                }
-                Err(error) => self.malformed(&error, facts, record, now),
-            }
-        }
-        if self.input.is_empty() {
-            return None;
-        }
-        let border = self.chain.iter().filter_map(|link| link.border(self.offset)).min();
-        let length = border.map_or(usize::MAX, |border| {
-            usize::try_from(border - self.offset).unwrap_or(usize::MAX)
-        });
-        let length = length.min(OPAQUE_UNIT).min(self.input.len());
-        let unit = Unit::data(self.input.split_to(length), self.offset);
-        self.offset += length as u64;
-        Some(unit)
-    }
-
-    fn malformed(
-        &mut self,
-        error: &Malformed,
-        facts: &mut Facts,
-        record: &mut Record,
-        now: Duration,
-    ) {
-        let what = format!("malformed at byte {}: {}", error.offset, error.message);
-        let remedy = if facts.settings.strict { Remedy::Close } else { error.remedy };
-        self.give_up(what.into(), remedy, facts, record, now);
-    }
-
-    /// What cannot be parsed is not the proxy's business: the rest is opaque, or the end.
-    fn give_up(
-        &mut self,
-        what: Cow<'static, str>,
-        remedy: Remedy,
-        facts: &mut Facts,
-        record: &mut Record,
-        now: Duration,
-    ) {
-        self.opaque = true;
-        record.unparsed += 1;
-        if facts.settings.journal {
-            record.entries.push(Entry {
-                at: now,
-                connection: facts.connection.number,
-                direction: self.direction,
-                offset: self.offset,
-                length: self.input.len() as u64,
-                rule: "protocol".into(),
-                what: if remedy == Remedy::Close { format!("{what}, close").into() } else { what },
-            });
-        }
-        if remedy == Remedy::Close {
-            self.input.clear();
-            self.push_end(Item::Close, now);
-            record.refused = true;
-        }
     }
 
     fn act(

@@ -122,6 +122,10 @@ impl Protocol for JsonRpc {
         self.look(|state| state.set_apart(unit));
     }
 
+    fn streams(&self) -> bool {
+        true
+    }
+
     fn follows(&self) -> bool {
         true
     }
