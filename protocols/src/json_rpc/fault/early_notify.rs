@@ -73,6 +73,12 @@ impl Behavior for RpcEarlyNotify {
         true
     }
 
+    fn trails(&mut self, blank: &mut Unit) -> bool {
+        let Some((_, unit)) = self.held.back_mut() else { return false };
+        unit.bytes.unsplit(take(blank).bytes);
+        true
+    }
+
     fn kinds(&self) -> &'static [Kind] {
         SINGLE_REPLIES
     }

@@ -37,7 +37,12 @@ impl Behavior for RpcSse {
             "no-final-blank" => {
                 let event = body.text(&unit.bytes);
                 let Some(cut) = without_blank(&event) else { return Verdict::Forward };
-                let left = Unit { fields: Vec::new(), bytes: body.piece(cut), ..take(unit) };
+                let left = Unit {
+                    fields: Vec::new(),
+                    marks: Vec::new(),
+                    bytes: body.piece(cut),
+                    ..take(unit)
+                };
                 return ends(body, vec![Step::Send(left)], offset);
             }
             _ => return ends(body, Vec::new(), offset),

@@ -76,6 +76,12 @@ impl Behavior for RpcSwap {
         true
     }
 
+    fn trails(&mut self, blank: &mut Unit) -> bool {
+        let Some(held) = &mut self.held else { return false };
+        held.unit.bytes.unsplit(take(blank).bytes);
+        true
+    }
+
     fn kinds(&self) -> &'static [Kind] {
         SINGLE_REPLIES
     }
