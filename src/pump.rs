@@ -136,6 +136,8 @@ impl Pump {
             waiting.await;
             self.note();
         }
+        self.session.closed();
+        self.count();
         let takes = |sender| match ending {
             // It is gone already, and would never take anything.
             Ending::Lost(gone) if *gone == sender => Takes::Nothing,
@@ -513,6 +515,7 @@ impl Pump {
 
     /// Nothing more can be done now: gives memory back and sets the timer.
     fn rest(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
+        self.count();
         for direction in Direction::BOTH {
             // What waits in the queue shares the buffer: small messages would pin one each.
             if self.session.is_empty(direction) && self.session.input(direction).capacity() > 0 {
@@ -528,6 +531,14 @@ impl Pump {
             None => self.timer.clear(),
         }
         Poll::Pending
+    }
+
+    /// Hands over what the protocol has counted.
+    fn count(&mut self) {
+        let counted = self.session.counted();
+        if !counted.is_empty() {
+            self.shared.stats().add_counted(counted);
+        }
     }
 
     /// Hands what happened to the journal and the counters.

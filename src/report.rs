@@ -14,8 +14,11 @@ mod timeline;
 mod words;
 
 use crate::proxy::Proxy;
+use crate::stats::Total;
 use chenapan_core::{Direction, Directions};
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// One line per listener, then one per rule.
@@ -93,6 +96,15 @@ pub(crate) fn summary(proxy: &Proxy, seed: u64) -> String {
     }
     right(&mut table, &[1, 3, 4]);
     let mut out = format!("\n{table}\n");
+    let counted = self::counted(&stats.counted());
+    if !counted.is_empty() {
+        let mut table = self::table(&["counted", ""]);
+        for row in counted {
+            table.add_row(row);
+        }
+        right(&mut table, &[1]);
+        let _ = writeln!(out, "\n{table}");
+    }
     let rules = proxy.rules();
     if !rules.is_empty() {
         let mut table = self::table(&["rule", "direction", "met", "faults"]);
@@ -113,6 +125,35 @@ pub(crate) fn summary(proxy: &Proxy, seed: u64) -> String {
     }
     let _ = writeln!(out, "\nseed {seed}");
     out
+}
+
+/// How many names behind one dot are shown.
+const MOST_PARTS: usize = 10;
+
+/// What the protocol has counted, the most of each sort first.
+fn counted(totals: &BTreeMap<String, Total>) -> Vec<[String; 2]> {
+    let mut rows = Vec::new();
+    let shown = |name: &str, total: &Total| {
+        let amount = match total {
+            Total::Count(count) => count.to_string(),
+            Total::Longest { ever, .. } => words::time(*ever),
+        };
+        [words::single(name), amount]
+    };
+    let plain = totals.iter().filter(|(name, _)| !name.contains('.'));
+    for (name, total) in plain {
+        rows.push(shown(name, total));
+        let mut parts: Vec<_> = totals.range(format!("{name}.")..format!("{name}/")).collect();
+        parts.sort_by_key(|(_, total)| match total {
+            Total::Count(count) => Reverse(u128::from(*count)),
+            Total::Longest { ever, .. } => Reverse(ever.as_nanos()),
+        });
+        rows.extend(parts.iter().take(MOST_PARTS).map(|(name, total)| shown(name, total)));
+        if parts.len() > MOST_PARTS {
+            rows.push([format!("{name}: {} more", parts.len() - MOST_PARTS), String::new()]);
+        }
+    }
+    rows
 }
 
 /// A table in the house's look: no frame, a line under the head.

@@ -92,12 +92,15 @@ impl Rule {
         written.sort();
         let name = selected.iter().find(|(key, _)| *key == "name").map(|(_, text)| *text);
         let name: Arc<str> = name.unwrap_or(entry.name).into();
+        let instances = entry.configure(options).map_err(within)?;
+        let mut selectors = Selectors::parse(entry.directions, selected).map_err(within)?;
+        selectors.prefer(instances.instance().kinds());
         Ok(Self {
             draw: Arc::clone(&name),
             name,
             behavior: *entry,
-            instances: entry.configure(options).map_err(within)?,
-            selectors: Selectors::parse(entry.directions, selected).map_err(within)?,
+            instances,
+            selectors,
             given: written,
             tally: Tally::default(),
         })

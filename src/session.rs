@@ -12,7 +12,9 @@ mod tests;
 use crate::journal::Entry;
 use crate::rule::Rules;
 use bytes::BytesMut;
-use chenapan_core::{Connection, Damage, Direction, Key, Protocol, Step, Unit, Verdict};
+use chenapan_core::{
+    Connection, Counted, Damage, Direction, Key, Kind, Protocol, Step, Unit, Verdict,
+};
 use lane::Lane;
 use queue::Item;
 use std::net::SocketAddr;
@@ -71,6 +73,15 @@ struct Facts {
     connection: Connection,
     protocol: Box<dyn Protocol>,
     settings: Settings,
+    /// Whether the protocol is told what becomes of its units.
+    follows: bool,
+}
+
+impl Facts {
+    /// The most that one direction may hold of a unit that is not whole.
+    fn most(&self) -> usize {
+        self.settings.buffer.max(self.protocol.longest())
+    }
 }
 
 /// What judging leaves behind for others to pick up.
@@ -117,11 +128,12 @@ impl Session {
         rules: Arc<Rules>,
         settings: Settings,
     ) -> Self {
-        let facts = Facts { connection, protocol, settings };
+        let follows = protocol.follows();
+        let mut facts = Facts { connection, protocol, settings, follows };
         let mut record = Record::default();
         let lanes = Direction::BOTH.map(|direction| {
             let mut lane = Lane::new(direction);
-            lane.rebuild(&rules, &facts, &mut record, Duration::ZERO);
+            lane.rebuild(&rules, &mut facts, &mut record, Duration::ZERO);
             lane
         });
         Self { facts, rules, lanes, phase: Phase::Fresh, record }
@@ -182,7 +194,7 @@ impl Session {
         let first = self.facts.protocol.open(&self.facts.connection);
         let lane = &mut self.lanes[0];
         for (from, unit) in first.map(|unit| (0, unit)).into_iter().chain(early) {
-            lane.judge(unit, from, now, &self.facts, &mut self.record);
+            lane.judge(unit, from, now, &mut self.facts, &mut self.record);
         }
         for lane in &mut self.lanes {
             lane.begin(&mut self.facts, &mut self.record, now);
@@ -236,7 +248,7 @@ impl Session {
     pub fn update(&mut self, rules: Arc<Rules>, now: Duration) {
         self.rules = rules;
         for lane in &mut self.lanes {
-            lane.rebuild(&self.rules, &self.facts, &mut self.record, now);
+            lane.rebuild(&self.rules, &mut self.facts, &mut self.record, now);
         }
         if let Phase::Held { lane, link } = self.phase
             && !self.lanes[lane].has_link(link)
@@ -298,9 +310,11 @@ impl Session {
     pub fn wants(&self, direction: Direction) -> usize {
         let buffer = self.facts.settings.buffer;
         // One who asks on without taking the answers has to wait.
-        let replies = self.lanes[direction.opposite() as usize].queued().replies();
+        let replies = self.lanes[direction.opposite() as usize].replies();
         match self.phase {
-            Phase::Open if replies <= buffer => self.lanes[direction as usize].room(buffer),
+            Phase::Open if replies <= buffer => {
+                self.lanes[direction as usize].room(buffer, self.facts.protocol.longest())
+            }
             _ => 0,
         }
     }
@@ -338,6 +352,16 @@ impl Session {
     /// How often the protocol gave up on a direction since this was asked last.
     pub fn unparsed(&mut self) -> u64 {
         std::mem::take(&mut self.record.unparsed)
+    }
+
+    /// What the protocol has counted since this was asked last.
+    pub fn counted(&mut self) -> Vec<Counted> {
+        self.facts.protocol.counted()
+    }
+
+    /// The connection has ended, however.
+    pub fn closed(&mut self) {
+        self.facts.protocol.ended();
     }
 
     /// The connection's facts.
@@ -390,6 +414,10 @@ impl Session {
             return;
         }
         for (at, direction, bytes) in self.record.replies.drain(..) {
+            if self.facts.follows {
+                let reply = Unit::new(Kind::Data, bytes.clone());
+                self.facts.protocol.delivered(direction.opposite(), &reply, at);
+            }
             self.lanes[direction.opposite() as usize].push_reply(bytes, at);
         }
     }

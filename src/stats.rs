@@ -1,8 +1,10 @@
 //! Counters: of a proxy as a whole, and of each live connection.
 
-use chenapan_core::Direction;
+use chenapan_core::{Amount, Counted, Direction};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// A number that only grows, read and written without a lock.
@@ -50,7 +52,25 @@ pub struct Stats {
     pub unparsed: Counter,
     received: [Counter; 2],
     sent: [Counter; 2],
+    counted: Mutex<BTreeMap<String, Total>>,
 }
+
+/// What the protocol has counted under one name, on all connections together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Total {
+    /// So many.
+    Count(u64),
+    /// A time.
+    Longest {
+        /// The longest of all.
+        ever: Duration,
+        /// The longest since [`Stats::begin`].
+        recent: Duration,
+    },
+}
+
+/// The most names behind one dot; the rest are `other`.
+const MOST_NAMES: usize = 1_000;
 
 impl Stats {
     /// Bytes that were read in a direction.
@@ -61,6 +81,43 @@ impl Stats {
     /// Bytes that were handed to the receiver of a direction.
     pub fn sent(&self, direction: Direction) -> u64 {
         self.sent[direction as usize].value()
+    }
+
+    /// What the protocol has counted, by name.
+    pub fn counted(&self) -> BTreeMap<String, Total> {
+        self.totals().clone()
+    }
+
+    /// Recent times are those from now on.
+    pub fn begin(&self) {
+        for total in self.totals().values_mut() {
+            if let Total::Longest { recent, .. } = total {
+                *recent = Duration::ZERO;
+            }
+        }
+    }
+
+    /// Adds what a connection has counted.
+    pub(crate) fn add_counted(&self, counted: Vec<Counted>) {
+        let mut totals = self.totals();
+        for Counted { name, amount } in counted {
+            if let Some(total) = totals.get_mut(&*name) {
+                total.add(amount);
+                continue;
+            }
+            let name = match name.split_once('.') {
+                Some((front, _)) => {
+                    let known = totals.range(format!("{front}.")..format!("{front}/")).count();
+                    if known < MOST_NAMES { name.into_owned() } else { format!("{front}.other") }
+                }
+                None => name.into_owned(),
+            };
+            totals.entry(name).or_insert(Total::none(amount)).add(amount);
+        }
+    }
+
+    fn totals(&self) -> MutexGuard<'_, BTreeMap<String, Total>> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Connections that are open now.
@@ -74,6 +131,27 @@ impl Stats {
 
     pub(crate) fn add_sent(&self, direction: Direction, bytes: u64) {
         self.sent[direction as usize].add(bytes);
+    }
+}
+
+impl Total {
+    fn none(amount: Amount) -> Self {
+        match amount {
+            Amount::More(_) => Total::Count(0),
+            Amount::Longest(_) => Total::Longest { ever: Duration::ZERO, recent: Duration::ZERO },
+        }
+    }
+
+    fn add(&mut self, amount: Amount) {
+        match (self, amount) {
+            (Total::Count(count), Amount::More(more)) => *count = count.saturating_add(more),
+            (Total::Longest { ever, recent }, Amount::Longest(time)) => {
+                *ever = time.max(*ever);
+                *recent = time.max(*recent);
+            }
+            // A protocol that counts and measures under one name.
+            _ => {}
+        }
     }
 }
 
@@ -91,4 +169,43 @@ pub struct Live {
     pub sent: [u64; 2],
     /// The age at which the next thing is due that a rule holds back.
     pub due: Option<Duration>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counted(name: String, amount: Amount) -> Counted {
+        Counted { name: name.into(), amount }
+    }
+
+    #[test]
+    fn amounts_add_up_and_the_longest_times_stay() {
+        let stats = Stats::default();
+        let time = |millis| Amount::Longest(Duration::from_millis(millis));
+        for (count, millis) in [(2, 30), (3, 20)] {
+            stats.add_counted(vec![
+                counted("requests".into(), Amount::More(count)),
+                counted("slowest".into(), time(millis)),
+            ]);
+        }
+        stats.begin();
+        stats.add_counted(vec![counted("slowest".into(), time(10))]);
+        let (ever, recent) = (Duration::from_millis(30), Duration::from_millis(10));
+        let found = stats.counted();
+        assert_eq!(found["requests"], Total::Count(5));
+        assert_eq!(found["slowest"], Total::Longest { ever, recent });
+    }
+
+    #[test]
+    fn names_behind_a_dot_are_bounded() {
+        let stats = Stats::default();
+        for code in 0..1_200 {
+            stats.add_counted(vec![counted(format!("errors.{code}"), Amount::More(1))]);
+        }
+        stats.add_counted(vec![counted("errors.7".into(), Amount::More(1))]);
+        let found = stats.counted();
+        assert_eq!((found.len(), found["errors.other"]), (1_001, Total::Count(200)));
+        assert_eq!(found["errors.7"], Total::Count(2));
+    }
 }

@@ -36,6 +36,7 @@ impl Behavior for Coalesce {
             let until = cx.now.saturating_add(self.within);
             let held = self.held.insert(Held { unit: take(unit), until });
             held.unit.fields.clear();
+            held.unit.marks.clear();
             return Verdict::Play(Vec::new());
         };
         // Pieces of the same read are joined without a copy.
@@ -60,6 +61,12 @@ impl Behavior for Coalesce {
 
     fn holds(&self) -> bool {
         self.held.is_some()
+    }
+
+    fn trails(&mut self, blank: &mut Unit) -> bool {
+        let Some(held) = &mut self.held else { return false };
+        held.unit.bytes.unsplit(take(blank).bytes);
+        true
     }
 
     fn release(&mut self) -> Vec<Unit> {

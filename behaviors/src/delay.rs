@@ -1,7 +1,7 @@
 //! Holds units for a time that may be drawn.
 
 use crate::take;
-use chenapan_core::{Behavior, Context, Dice, Step, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Dice, OptionError, Step, Unit, Verdict, plugin};
 use std::time::Duration;
 
 plugin! {
@@ -17,6 +17,10 @@ plugin! {
     /// `jitter` on average, mostly small and now and then very long (`pareto` has the longer
     /// tail). No more than a day is added to or taken from `sleep` by the last three.
     ///
+    /// With `overtake` order is not kept: units that the rule does not select pass those that it
+    /// holds, and so do later ones whose time comes earlier. So one chosen reply comes late, and
+    /// others do not. At most 1000 units and 64 MiB are held; the end of the stream releases all.
+    ///
     /// Throughput under a delay is limited to the buffer size divided by the delay, in each
     /// direction.
     pub struct Delay = "delay" {
@@ -29,8 +33,22 @@ plugin! {
         /// Whether to wait before the unit. With `no` it passes at once, and whatever comes after
         /// it waits.
         before: bool = "yes",
+        /// Whether other units may overtake those that wait.
+        overtake: bool = "no",
+        ;
+        held: Vec<Held>,
     }
 }
+
+/// A unit that others may overtake.
+#[derive(Clone, Debug)]
+struct Held {
+    unit: Unit,
+    due: Duration,
+}
+
+const MOST_HELD: usize = 1_000;
+const MOST_BYTES: usize = 64 << 20;
 
 impl Behavior for Delay {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
@@ -38,14 +56,80 @@ impl Behavior for Delay {
         if time.is_zero() {
             return Verdict::Forward;
         }
+        if self.overtake {
+            return self.hold(take(unit), cx.now.saturating_add(time), cx);
+        }
         if self.before {
             return Verdict::Delay(time);
         }
         Verdict::Play(vec![Step::Send(take(unit)), Step::Wait(time)])
     }
+
+    fn on_eof(&mut self, _: &mut Context<'_>) -> Verdict {
+        self.let_go(Duration::MAX)
+    }
+
+    fn wake(&self) -> Option<Duration> {
+        self.held.iter().map(|held| held.due).min()
+    }
+
+    fn on_wake(&mut self, cx: &mut Context<'_>) -> Verdict {
+        self.let_go(cx.now)
+    }
+
+    fn holds(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    fn yields(&self) -> bool {
+        true
+    }
+
+    fn trails(&mut self, blank: &mut Unit) -> bool {
+        let Some(held) = self.held.last_mut() else { return false };
+        held.unit.bytes.unsplit(take(blank).bytes);
+        true
+    }
+
+    fn release(&mut self) -> Vec<Unit> {
+        std::mem::take(&mut self.held).into_iter().map(|held| held.unit).collect()
+    }
+
+    fn check(&self) -> Result<(), OptionError> {
+        if self.overtake && !self.before {
+            let wrong = "has nothing to overtake with before=no: the unit itself does not wait";
+            return Err(OptionError::value("overtake", wrong));
+        }
+        Ok(())
+    }
 }
 
 impl Delay {
+    fn hold(&mut self, mut unit: Unit, due: Duration, cx: &Context<'_>) -> Verdict {
+        cx.protocol.set_apart(&mut unit);
+        self.held.push(Held { unit, due });
+        let mut steps = Vec::new();
+        let mut size: usize = self.held.iter().map(|held| held.unit.bytes.len()).sum();
+        while self.held.len() > MOST_HELD || (size > MOST_BYTES && self.held.len() > 1) {
+            let Held { unit, .. } = self.held.remove(0);
+            size -= unit.bytes.len();
+            steps.push(Step::Send(unit));
+        }
+        Verdict::Play(steps)
+    }
+
+    /// Sends on what is due by a time, in that order.
+    fn let_go(&mut self, by: Duration) -> Verdict {
+        let (mut due, held): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.held).into_iter().partition(|held| held.due <= by);
+        self.held = held;
+        due.sort_by_key(|held| held.due);
+        match due.is_empty() {
+            true => Verdict::Forward,
+            false => Verdict::Play(due.into_iter().map(|held| Step::Send(held.unit)).collect()),
+        }
+    }
+
     fn draw(&self, dice: &mut Dice) -> Duration {
         if self.jitter.is_zero() {
             return self.sleep;
@@ -117,6 +201,49 @@ mod tests {
             let seconds = times.iter().sum::<Duration>().as_secs_f64() / 2_000.0;
             assert!((seconds - mean).abs() < 0.01, "{distribution}: {seconds}");
         }
+    }
+
+    #[test]
+    fn what_waits_can_be_overtaken() {
+        let (mut judge, mut delay) = (Judge::new(1), configured::<Delay>(&[("overtake", "yes")]));
+        let order = |verdict: Verdict| match verdict {
+            Verdict::Play(steps) => steps
+                .into_iter()
+                .map(|step| match step {
+                    Step::Send(unit) => String::from_utf8_lossy(&unit.bytes).into_owned(),
+                    step => panic!("{step:?}"),
+                })
+                .collect::<String>(),
+            _ => String::new(),
+        };
+        assert_eq!(judge.data(&mut delay, b"a").0, Verdict::Play(Vec::new()));
+        judge.now = Duration::from_millis(300);
+        delay.sleep = Duration::from_millis(100);
+        let _ = judge.data(&mut delay, b"b");
+        assert!(delay.holds() && delay.yields());
+        assert_eq!(judge.wake(&mut delay).map(order), Some("b".to_owned()));
+        assert_eq!(
+            (judge.now, delay.wake()),
+            (Duration::from_millis(400), Some(Duration::from_secs(1)))
+        );
+        delay.sleep = Duration::from_millis(50);
+        let _ = judge.data(&mut delay, b"c");
+        assert_eq!(order(judge.eof(&mut delay)), "ca");
+        assert!(delay.check().is_ok() && !delay.holds());
+        delay.before = false;
+        assert!(delay.check().is_err());
+    }
+
+    #[test]
+    fn no_more_than_a_thousand_wait() {
+        let (mut judge, mut delay) = (Judge::new(1), configured::<Delay>(&[("overtake", "yes")]));
+        let sent: usize = (0..1_200)
+            .map(|_| match judge.data(&mut delay, b"x").0 {
+                Verdict::Play(steps) => steps.len(),
+                other => panic!("{other:?}"),
+            })
+            .sum();
+        assert_eq!((sent, delay.release().len()), (200, 1_000));
     }
 
     #[test]

@@ -19,14 +19,16 @@ plugin! {
 const MOST_COPIES: u64 = 1_000;
 
 impl Behavior for Duplicate {
-    fn on_unit(&mut self, unit: &mut Unit, _: &mut Context<'_>) -> Verdict {
+    fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
         let copies = self.times.min(MOST_COPIES);
         if copies == 0 {
             return Verdict::Forward;
         }
+        let mut copy = unit.clone();
+        cx.protocol.set_apart(&mut copy);
         let mut steps = Vec::new();
         for _ in 0..copies {
-            steps.push(Step::Send(unit.clone()));
+            steps.push(Step::Send(copy.clone()));
             if !self.gap.is_zero() {
                 steps.push(Step::Wait(self.gap));
             }

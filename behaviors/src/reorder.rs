@@ -40,6 +40,8 @@ impl Behavior for Reorder {
         };
         held.to_overtake -= 1;
         if held.to_overtake == 0 {
+            cx.protocol.set_apart(unit);
+            cx.protocol.set_apart(&mut held.unit);
             return Verdict::Play(vec![Step::Send(take(unit)), Step::Send(held.unit)]);
         }
         self.held = Some(held);
@@ -60,6 +62,12 @@ impl Behavior for Reorder {
 
     fn holds(&self) -> bool {
         self.held.is_some()
+    }
+
+    fn trails(&mut self, blank: &mut Unit) -> bool {
+        let Some(held) = &mut self.held else { return false };
+        held.unit.bytes.unsplit(take(blank).bytes);
+        true
     }
 
     fn release(&mut self) -> Vec<Unit> {

@@ -2,6 +2,7 @@
 
 use crate::take;
 use chenapan_core::{Behavior, Context, Dice, Interest, Size, Step, Unit, Verdict, plugin};
+use std::ops::Range;
 use std::time::Duration;
 
 plugin! {
@@ -12,9 +13,15 @@ plugin! {
     /// write of its own; without a `gap` the systems between here and the receiver may still join
     /// them. With `at=fields` a unit is cut where its named fields start and end instead, and one
     /// without fields is left whole.
+    ///
+    /// Messages with a field `payload`, such as those of `json-rpc`, can be cut in two where readers
+    /// fail: with `at=utf8` inside of the first character of the payload that has several bytes,
+    /// with `at=header` between the head and the payload, with `at=middle` in the middle of the
+    /// payload. Of a unit without that field all is payload, and one that has no such place is left
+    /// whole.
     pub struct Split = "split" {
-        /// Where to cut: by size, or at the borders of fields.
-        at: String = "size" in &["size", "fields"],
+        /// Where to cut: by size, at the borders of fields, or in two at one place.
+        at: String = "size" in &["size", "fields", "utf8", "header", "middle"],
         /// How long a piece is, at least a byte.
         size: Size = "64B",
         /// How much longer or shorter each piece may be, drawn evenly.
@@ -29,6 +36,12 @@ impl Behavior for Split {
         let length = unit.bytes.len();
         let cuts = match self.at.as_str() {
             "fields" => borders(unit),
+            "utf8" => character(unit).into_iter().collect(),
+            "header" => vec![payload(unit).start],
+            "middle" => {
+                let payload = payload(unit);
+                vec![payload.start + payload.len() / 2]
+            }
             _ => {
                 let mut at = 0;
                 let next = || {
@@ -54,7 +67,11 @@ impl Behavior for Split {
     }
 
     fn interest(&self) -> Interest {
-        if self.at == "fields" { Interest::Units } else { Interest::Everything }
+        if matches!(self.at.as_str(), "fields" | "header") {
+            Interest::Units
+        } else {
+            Interest::Everything
+        }
     }
 }
 
@@ -64,6 +81,21 @@ fn borders(unit: &Unit) -> Vec<usize> {
     let mut borders: Vec<_> = ends.collect();
     borders.sort_unstable();
     borders
+}
+
+/// Where the payload lies.
+fn payload(unit: &Unit) -> Range<usize> {
+    let size = unit.bytes.len();
+    let named = unit.named("payload").map(|field| field.range.clone());
+    named.filter(|range| range.start <= range.end && range.end <= size).unwrap_or(0..size)
+}
+
+/// The place behind the first byte of the first character that has several.
+fn character(unit: &Unit) -> Option<usize> {
+    let payload = payload(unit);
+    let bytes = &unit.bytes[payload.clone()];
+    let starts = |pair: &[u8]| pair[0] >= 0xc0 && pair[1] & 0xc0 == 0x80;
+    Some(payload.start + bytes.windows(2).position(starts)? + 1)
 }
 
 impl Split {
@@ -82,6 +114,8 @@ impl Split {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::BytesMut;
+    use chenapan_core::Field;
     use chenapan_core::testing::{Judge, configured, judge, sent};
 
     fn pieces(options: &[(&str, &str)], bytes: &[u8]) -> Vec<Vec<u8>> {
@@ -128,6 +162,37 @@ mod tests {
         assert_eq!(pieces, [&b"Alice"[..], b"\x21", b"\xff", b"!", b"\r\n"]);
         assert_eq!(judge(&mut split, b"abcdefgh"), (Verdict::Forward, b"abcdefgh".to_vec()));
         assert_eq!(split.interest(), Interest::Units);
+    }
+
+    fn message(head: &str, payload: &str) -> Unit {
+        let mut unit = Unit::data(BytesMut::from([head, payload, "\n"].concat().as_str()), 0);
+        unit.fields.push(Field::new("payload", head.len()..head.len() + payload.len()));
+        unit
+    }
+
+    #[test]
+    fn messages_are_cut_where_readers_fail() {
+        let at = |at: &str, unit: Unit| {
+            let pieces = sent(Judge::new(1).unit(&mut configured::<Split>(&[("at", at)]), unit));
+            pieces.iter().map(|piece| piece.escape_ascii().to_string()).collect::<Vec<_>>()
+        };
+        let unit = || message("\u{e9}: 9\n\n", "\"a\u{e9}\u{1f600}\"");
+        assert_eq!(
+            at("utf8", unit()),
+            [r#"\xc3\xa9: 9\n\n\"a\xc3"#, r#"\xa9\xf0\x9f\x98\x80\"\n"#]
+        );
+        assert_eq!(at("header", unit())[0], r"\xc3\xa9: 9\n\n");
+        assert_eq!(at("middle", message("12", "abcdef")), ["12abc", r"def\n"]);
+        assert_eq!(at("utf8", message("\u{e9}", "abc")).len(), 1);
+        assert_eq!(at("header", message("", "abc")).len(), 1);
+        let plain = |text: &str| Unit::data(BytesMut::from(text), 0);
+        assert_eq!(at("utf8", plain("\u{e9}")), [r"\xc3", r"\xa9"]);
+        assert_eq!(at("middle", plain("abcd")), ["ab", "cd"]);
+        assert_eq!(at("middle", plain("a")).len(), 1);
+        assert_eq!((at("utf8", plain("")).len(), at("utf8", plain("a")).len()), (1, 1));
+        let mut ruin = message("12", "abc");
+        ruin.bytes.truncate(3);
+        assert_eq!(at("middle", ruin), ["1", "2a"]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! How a behavior is asked: one unit (or event) in, one verdict out.
 
-use crate::{Connection, Dice, Direction, Key, OptionError, Protocol, Unit, Verdict};
+use crate::{Connection, Dice, Direction, Key, Kind, OptionError, Protocol, Unit, Verdict};
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -44,6 +44,23 @@ pub trait Behavior: Send {
     /// Whether it holds units that are to go on later. While it does, nothing may pass it by.
     fn holds(&self) -> bool {
         false
+    }
+
+    /// Whether units that are not its rule's business may overtake those that it holds.
+    fn yields(&self) -> bool {
+        false
+    }
+
+    /// What stood between the unit that it has taken last, and holds, and the next one: it may take
+    /// that, too, so that the two stay together; whether it did.
+    fn trails(&mut self, blank: &mut Unit) -> bool {
+        let _ = blank;
+        false
+    }
+
+    /// The kinds of units that it is for, unless its rule says `only`; none is all.
+    fn kinds(&self) -> &'static [Kind] {
+        &[]
     }
 
     /// Whether, while it holds units, it has to see every later one, whatever the selectors of its

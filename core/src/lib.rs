@@ -76,7 +76,9 @@ pub use dice::{Dice, Key};
 pub use network::{Network, Networks};
 pub use options::{Fault, OptionError, OptionSpec, Values, nearest};
 pub use plugin::{Directions, FromValue, Plugin, Written};
-pub use protocol::{Connection, Handled, Malformed, Protocol, Refusal, Remedy, Want};
+pub use protocol::{
+    Amount, Connection, Counted, Handled, Malformed, Protocol, Refusal, Remedy, Want,
+};
 pub use registry::{BehaviorEntry, Instances, ProtocolEntry, Registry, UnknownName};
 pub use unit::{Direction, Field, Kind, Unit};
 pub use value::{Chance, FieldName, Form, OwnForm, Pattern, Rate, Size, Value};

@@ -2,6 +2,7 @@
 
 use crate::{Direction, OptionError, Unit};
 use bytes::BytesMut;
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -51,6 +52,85 @@ pub trait Protocol: Send {
     /// [`Malformed`] when the bytes cannot become a unit of this protocol. The engine then calls
     /// the direction opaque and passes its bytes on, or closes the connection.
     fn handle(&mut self, direction: Direction, input: &mut BytesMut) -> Result<Handled, Malformed>;
+
+    /// The same at the end of the stream, where nothing more will come: what is left may be a unit
+    /// after all.
+    ///
+    /// # Errors
+    ///
+    /// As [`Protocol::handle`].
+    fn end(&mut self, direction: Direction, input: &mut BytesMut) -> Result<Handled, Malformed> {
+        let _ = (direction, input);
+        Ok(Handled::Incomplete(Want::Bytes(1)))
+    }
+
+    /// The time, as an age of the connection; told before each [`Protocol::handle`].
+    fn at(&mut self, now: Duration) {
+        let _ = now;
+    }
+
+    /// The largest unit that it will wait for, in bytes; what the engine holds of one direction
+    /// grows up to that where its buffer is smaller.
+    fn longest(&self) -> usize {
+        0
+    }
+
+    /// The message inside a unit, without what frames it; none where the unit carries none, or
+    /// cannot be told any more.
+    fn message<'a>(&self, unit: &'a Unit) -> Option<Cow<'a, [u8]>> {
+        let _ = unit;
+        None
+    }
+
+    /// Puts another message into a unit, framed as the one before, and names its fields; whether
+    /// that could be done.
+    fn put_message(&self, unit: &mut Unit, message: &[u8]) -> bool {
+        let _ = (unit, message);
+        false
+    }
+
+    /// A unit for a new message in a direction, framed as its others are; none where nothing can
+    /// be put between them.
+    fn frame(&self, direction: Direction, message: &[u8]) -> Option<Unit> {
+        let _ = (direction, message);
+        None
+    }
+
+    /// Makes a unit fit to be sent anywhere between others, where what sets it apart from them is
+    /// no part of it.
+    fn set_apart(&self, unit: &mut Unit) {
+        let _ = unit;
+    }
+
+    /// Whether bytes may go on before their unit is whole, where no rule could look at that. It must
+    /// hand over every byte then, in order and unchanged.
+    fn streams(&self) -> bool {
+        false
+    }
+
+    /// Whether it wants to know what becomes of its units, by [`Protocol::delivered`].
+    fn follows(&self) -> bool {
+        false
+    }
+
+    /// A unit (as it then was) or a reply has got past all rules, and leaves at this age of the
+    /// connection.
+    fn delivered(&mut self, direction: Direction, unit: &Unit, at: Duration) {
+        let _ = (direction, unit, at);
+    }
+
+    /// The connection has ended: what is to be counted only then.
+    fn ended(&mut self) {}
+
+    /// What it has counted since it was asked last, for reports and expectations.
+    fn counted(&mut self) -> Vec<Counted> {
+        Vec::new()
+    }
+
+    /// The names of what it counts. One that ends in `.*` stands for all that begin so.
+    fn counters(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// What this protocol answers to a unit it cannot serve: an error reply in its own words.
     fn refuse(&self, unit: &Unit, refusal: &Refusal) -> Option<BytesMut> {
@@ -103,6 +183,24 @@ pub trait Protocol: Send {
     fn check(&self) -> Result<(), OptionError> {
         Ok(())
     }
+}
+
+/// Something that a protocol has counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// Its name, as in [`Protocol::counters`].
+    pub name: Cow<'static, str>,
+    /// How much of it there is.
+    pub amount: Amount,
+}
+
+/// How much of something there is, and how more of it adds up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amount {
+    /// So many more.
+    More(u64),
+    /// A time, of which the longest counts.
+    Longest(Duration),
 }
 
 /// What [`Protocol::handle`] found at the front of its input.

@@ -57,12 +57,28 @@ pub enum Kind {
     Notification,
     /// An answer that reports a failure.
     Error,
+    /// Several messages in one.
+    Batch,
+    /// What stands where a message should, and is none.
+    Invalid,
+    /// What stands between messages and says nothing: it shares the fate of what was before it,
+    /// and is a rule's business only where that names it.
+    Blank,
 }
 
 impl Kind {
     /// All kinds, in documentation order.
-    pub const ALL: [Kind; 6] =
-        [Kind::Data, Kind::Header, Kind::Request, Kind::Response, Kind::Notification, Kind::Error];
+    pub const ALL: [Kind; 9] = [
+        Kind::Data,
+        Kind::Header,
+        Kind::Request,
+        Kind::Response,
+        Kind::Notification,
+        Kind::Error,
+        Kind::Batch,
+        Kind::Invalid,
+        Kind::Blank,
+    ];
 
     /// The word for it in the selector `only` and in the journal.
     pub fn name(self) -> &'static str {
@@ -73,6 +89,9 @@ impl Kind {
             Kind::Response => "response",
             Kind::Notification => "notification",
             Kind::Error => "error",
+            Kind::Batch => "batch",
+            Kind::Invalid => "invalid",
+            Kind::Blank => "blank",
         }
     }
 }
@@ -118,12 +137,18 @@ pub struct Unit {
     pub label: Option<Box<str>>,
     /// Its named ranges, in wire order.
     pub fields: Vec<Field>,
+    /// What its protocol knows of the whole of it, whatever its bytes have become: told of its
+    /// last piece only, where it was cut.
+    pub marks: Vec<(&'static str, Box<str>)>,
+    /// Which way it travels, where its protocol has to know.
+    pub direction: Option<Direction>,
 }
 
 impl Unit {
     /// A unit without label and fields.
     pub fn new(kind: Kind, bytes: BytesMut) -> Self {
-        Self { kind, bytes, offset: 0, label: None, fields: Vec::new() }
+        let (fields, marks) = (Vec::new(), Vec::new());
+        Self { kind, bytes, offset: 0, label: None, fields, marks, direction: None }
     }
 
     /// Plain bytes that start at `offset` of their direction.
@@ -153,7 +178,10 @@ impl Unit {
         for field in &mut self.fields {
             field.range = field.range.start - at..field.range.end - at;
         }
+        let all = at == self.bytes.len();
         let piece = Unit {
+            marks: if all { std::mem::take(&mut self.marks) } else { Vec::new() },
+            direction: self.direction,
             kind: self.kind,
             bytes: self.bytes.split_to(at),
             offset: self.offset,
@@ -243,6 +271,11 @@ impl Unit {
     /// The first field called `name`.
     pub fn named(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// The text of the first mark called `name`.
+    pub fn mark(&self, name: &str) -> Option<&str> {
+        self.marks.iter().find(|(known, _)| *known == name).map(|(_, text)| &**text)
     }
 
     fn range(&self, name: &str) -> Option<Range<usize>> {

@@ -2,4 +2,5 @@
 //!
 //! Nothing here knows right bytes from wrong ones: that is for the tests of the codecs.
 
+pub mod json_rpc;
 pub mod proxy;

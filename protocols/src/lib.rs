@@ -2,10 +2,17 @@
 //!
 //! Nothing here does IO, reads a clock or knows that behaviors exist.
 
+pub mod json_rpc;
 pub mod proxy;
 mod tcp;
 
 use chenapan_core::{BehaviorEntry, ProtocolEntry};
+use json_rpc::JsonRpc;
+use json_rpc::fault::{
+    RpcBatch, RpcBoth, RpcBulk, RpcEarlyNotify, RpcError, RpcGarble, RpcHttp, RpcId, RpcLength,
+    RpcNeither, RpcNoise, RpcNullError, RpcRestyle, RpcSse, RpcStale, RpcStorm, RpcSwap,
+    RpcUnknown, RpcVersion, RpcWrap,
+};
 use proxy::fault::{BadChecksum, OversizeTlv, ReorderTlvs, Spoof, SwapVersion};
 use proxy::{Proxy, ProxyV1, ProxyV2};
 
@@ -17,6 +24,7 @@ pub const PROTOCOLS: &[ProtocolEntry] = &[
     ProtocolEntry::of::<ProxyV1>(),
     ProtocolEntry::of::<ProxyV2>(),
     ProtocolEntry::of::<Proxy>(),
+    ProtocolEntry::of::<JsonRpc>(),
 ];
 
 /// The behaviors that need one of the codecs here, in documentation order.
@@ -26,4 +34,24 @@ pub const BEHAVIORS: &[BehaviorEntry] = &[
     BehaviorEntry::of::<SwapVersion>(),
     BehaviorEntry::of::<ReorderTlvs>(),
     BehaviorEntry::of::<OversizeTlv>(),
+    BehaviorEntry::of::<RpcError>(),
+    BehaviorEntry::of::<RpcRestyle>(),
+    BehaviorEntry::of::<RpcEarlyNotify>(),
+    BehaviorEntry::of::<RpcStorm>(),
+    BehaviorEntry::of::<RpcUnknown>(),
+    BehaviorEntry::of::<RpcStale>(),
+    BehaviorEntry::of::<RpcSwap>(),
+    BehaviorEntry::of::<RpcId>(),
+    BehaviorEntry::of::<RpcVersion>(),
+    BehaviorEntry::of::<RpcBoth>(),
+    BehaviorEntry::of::<RpcNeither>(),
+    BehaviorEntry::of::<RpcWrap>(),
+    BehaviorEntry::of::<RpcBatch>(),
+    BehaviorEntry::of::<RpcNoise>(),
+    BehaviorEntry::of::<RpcGarble>(),
+    BehaviorEntry::of::<RpcBulk>(),
+    BehaviorEntry::of::<RpcLength>(),
+    BehaviorEntry::of::<RpcNullError>(),
+    BehaviorEntry::of::<RpcHttp>(),
+    BehaviorEntry::of::<RpcSse>(),
 ];

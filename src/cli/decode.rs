@@ -5,6 +5,7 @@
 mod dump;
 mod hex;
 mod json;
+mod json_rpc;
 mod receiver;
 
 use super::Failure;
@@ -60,6 +61,12 @@ enum Codec {
     /// The same as proxy --version v2
     #[command(after_long_help = PROXY_HELP)]
     ProxyV2(How),
+    /// A stream of JSON-RPC messages, of any version and framing
+    ///
+    /// It says what a strict peer would make of each message, and never changes one: ids and codes
+    /// are shown as they are written.
+    #[command(after_long_help = json_rpc::HELP)]
+    JsonRpc(json_rpc::JsonRpc),
 }
 
 #[derive(Debug, Args)]
@@ -91,6 +98,7 @@ pub(super) fn decode(args: &Decode) -> Result<(), Failure> {
         Codec::Proxy { version, how } => (*version, how),
         Codec::ProxyV1(how) => (Version::V1, how),
         Codec::ProxyV2(how) => (Version::V2, how),
+        Codec::JsonRpc(args) => return messages(args),
     };
     let form = match how.output {
         _ if how.json => Form::Json,
@@ -118,6 +126,18 @@ pub(super) fn decode(args: &Decode) -> Result<(), Failure> {
         }
         Ok(()) if run.refused => Err(Failure::Verdict),
         Ok(()) => Ok(()),
+    }
+}
+
+/// Decodes a stream of messages, which knows neither hex nor text.
+fn messages(args: &json_rpc::JsonRpc) -> Result<(), Failure> {
+    let mut out = BufWriter::with_capacity(64 * 1024, io::stdout().lock());
+    let decoded = json_rpc::decode(args, &mut out);
+    match decoded.and_then(|well| out.flush().map(|()| well)) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Failure::run(plain(&error))),
+        Ok(false) => Err(Failure::Verdict),
+        Ok(true) => Ok(()),
     }
 }
 

@@ -24,7 +24,11 @@ pub const SELECTORS: &[OptionSpec] = &[
         ..text("per", " Whether chance is drawn per unit or once per connection.", "connection")
     },
     text("only", " Only units of these kinds, with commas between them.", "header"),
+    text("on", " The same as only; `any` is all kinds.", "request"),
     text("label", " Only units whose label this glob fits (* and ?).", "get*"),
+    text("method", " The same as label: a reply bears the method of its request.", "eth_*"),
+    text("id", " Only messages whose id this glob fits, with or without its quotes.", "1*"),
+    text("code", " Only errors whose code this glob fits.", "-320*"),
     row("first", " Only the first so many units that everything else selects.", Form::Count, "3"),
     row("skip", " Not the first so many of them.", Form::Count, "2"),
     row("every", " Only every so many-th of them.", Form::Count, "3"),
@@ -60,8 +64,11 @@ pub(crate) struct Selectors {
     /// The draws, from 0 to 1, that make it apply.
     pub(crate) chance: Range<f64>,
     pub(crate) per_connection: bool,
-    only: Vec<Kind>,
+    /// The kinds that are meant; none where that was not said, and empty for all.
+    only: Option<Vec<Kind>>,
     label: Option<Pattern>,
+    id: Option<Pattern>,
+    code: Option<Pattern>,
     first: Option<u64>,
     skip: u64,
     every: u64,
@@ -87,7 +94,17 @@ impl Selectors {
             None => directions,
         };
         let chance = values.get::<Option<Chance>>("chance").unwrap_or(Chance(1.0));
-        let label = text("label").map(|glob| Pattern::glob(&glob));
+        let glob = |name: &'static str| {
+            let pattern = text(name).map(|glob| Pattern::glob(&glob)).transpose();
+            pattern.map_err(|wrong| OptionError::value(name, wrong))
+        };
+        let either = |one: &str, other: &'static str| {
+            let both = text(one).is_some() && text(other).is_some();
+            let wrong = || OptionError::value(other, format!("is the same as {one}: give one"));
+            if both { Err(wrong()) } else { Ok(()) }
+        };
+        either("only", "on")?;
+        either("label", "method")?;
         let every = values.get::<Option<u64>>("every").unwrap_or(1);
         if every == 0 {
             return Err(OptionError::value("every", "expected 1 or more"));
@@ -96,8 +113,14 @@ impl Selectors {
             directions,
             chance: 0.0..chance.0,
             per_connection: text("per").as_deref() == Some("connection"),
-            only: read("only", text("only"), kinds)?.unwrap_or_default(),
-            label: label.transpose().map_err(|wrong| OptionError::value("label", wrong))?,
+            only: match text("on").as_deref().map(str::trim) {
+                Some("any") => Some(Vec::new()),
+                Some(_) => read("on", text("on"), kinds)?,
+                None => read("only", text("only"), kinds)?,
+            },
+            label: glob("label")?.or(glob("method")?),
+            id: glob("id")?,
+            code: glob("code")?,
             first: values.get("first"),
             skip: values.get::<Option<u64>>("skip").unwrap_or(0),
             every,
@@ -110,6 +133,13 @@ impl Selectors {
                 .unwrap_or(0..u64::MAX),
             matching: values.get("matching"),
         })
+    }
+
+    /// The kinds that are meant where that was not said.
+    pub(super) fn prefer(&mut self, kinds: &[Kind]) {
+        if self.only.is_none() && !kinds.is_empty() {
+            self.only = Some(kinds.to_vec());
+        }
     }
 
     /// Leaves out connections behind this number, where none are selected yet.
@@ -134,11 +164,26 @@ impl Selectors {
     pub(crate) fn unit(&self, unit: &Unit, now: Duration) -> bool {
         self.window.contains(&now)
             && self.bytes.contains(&unit.offset)
-            && (self.only.is_empty() || self.only.contains(&unit.kind))
+            && self.kind(unit.kind)
             && self.label.as_ref().is_none_or(|label| {
                 unit.label.as_deref().is_some_and(|text| label.is_match(text.as_bytes()))
             })
+            && self.id.as_ref().is_none_or(|id| {
+                told(unit, "id").is_some_and(|raw| id.is_match(raw) || id.is_match(unquoted(raw)))
+            })
+            && self
+                .code
+                .as_ref()
+                .is_none_or(|code| told(unit, "code").is_some_and(|raw| code.is_match(raw)))
             && self.matching.as_ref().is_none_or(|pattern| pattern.is_match(&unit.bytes))
+    }
+
+    /// What stands between messages is meant only where that is said.
+    fn kind(&self, kind: Kind) -> bool {
+        match self.only.as_deref() {
+            None | Some([]) => kind != Kind::Blank,
+            Some(kinds) => kinds.contains(&kind),
+        }
     }
 
     /// Whether the `count`-th unit (from 1) that everything else selects is meant.
@@ -159,8 +204,19 @@ impl Selectors {
         self.window.contains(&now)
             && offset < self.bytes.end
             && self.label.is_none()
-            && (self.only.is_empty() || self.only.contains(&Kind::Data))
+            && self.id.is_none()
+            && self.code.is_none()
+            && self.kind(Kind::Data)
     }
+}
+
+/// What a unit says of itself under a name: by its field, or else by its mark.
+fn told<'a>(unit: &'a Unit, name: &str) -> Option<&'a [u8]> {
+    unit.field(name).or_else(|| unit.mark(name).map(str::as_bytes))
+}
+
+fn unquoted(raw: &[u8]) -> &[u8] {
+    raw.strip_prefix(b"\"").and_then(|raw| raw.strip_suffix(b"\"")).unwrap_or(raw)
 }
 
 fn read<T>(
@@ -253,6 +309,7 @@ fn span(text: &str, form: Form) -> Result<Range<u64>, String> {
 mod tests {
     use super::*;
     use bytes::BytesMut;
+    use chenapan_core::Field;
 
     fn of(given: &[(&str, &str)]) -> Selectors {
         Selectors::parse(Directions::Both, given.iter().copied()).unwrap()
@@ -340,6 +397,51 @@ mod tests {
         assert!(of(&[("window", "2s..")]).unit(&get, now));
         assert!(!of(&[("window", "..3s")]).unit(&get, now));
         assert!(!of(&[("chance", "0")]).connection(&Connection::new(1)));
+    }
+
+    #[test]
+    fn messages_by_method_id_and_code() {
+        let mut error = data(r#"{"id": "a1", "code": -32000}"#, 0);
+        error.kind = Kind::Error;
+        error.label = Some("eth_call".into());
+        error.fields.push(Field::new("id", 7..11));
+        error.marks.push(("code", "-32000".into()));
+        let now = Duration::ZERO;
+        for (given, meant) in [
+            (("method", "eth_*"), true),
+            (("method", "net_*"), false),
+            (("id", "a?"), true),
+            (("id", "\"a*"), true),
+            (("id", "1"), false),
+            (("code", "-320*"), true),
+            (("code", "-1"), false),
+            (("on", "error, response"), true),
+            (("on", "request"), false),
+            (("on", "any"), true),
+        ] {
+            assert_eq!(of(&[given]).unit(&error, now), meant, "{given:?}");
+        }
+        for (name, text) in [("id", "*"), ("code", "*")] {
+            assert!(!of(&[(name, text)]).unit(&data("", 0), now));
+            assert!(!of(&[(name, text)]).data(now, 0));
+        }
+        for given in [[("on", "request"), ("only", "request")], [("method", "a"), ("label", "a")]] {
+            let wrong = Selectors::parse(Directions::Both, given).unwrap_err().to_string();
+            assert!(wrong.contains("is the same as"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn blanks_are_meant_only_where_that_is_said() {
+        let blank = Unit::new(Kind::Blank, BytesMut::from("\n"));
+        let meant = |given: &[(&str, &str)]| of(given).unit(&blank, Duration::ZERO);
+        assert!(!meant(&[]) && !meant(&[("on", "any")]) && meant(&[("only", "blank")]));
+        let mut rule = of(&[]);
+        rule.prefer(&[Kind::Response]);
+        assert!(!rule.unit(&data("x", 0), Duration::ZERO));
+        let mut rule = of(&[("on", "any")]);
+        rule.prefer(&[Kind::Response]);
+        assert!(rule.unit(&data("x", 0), Duration::ZERO));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::process::Output;
 use super::rules::{self, RuleText};
 use super::runner::{Run, RunError, TICK, ending};
 use crate::rule::{Rule, Rules};
-use crate::stats::Stats;
+use crate::stats::{Stats, Total};
 use chenapan_core::Direction;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ pub(super) struct Facts<'a> {
 
 /// A proxy's counters at one moment, as the model names them.
 #[derive(Clone, Debug, Default)]
-struct Counts(BTreeMap<&'static str, u64>);
+struct Counts(BTreeMap<&'static str, u64>, BTreeMap<String, Total>);
 
 impl Counts {
     fn of(stats: &Stats) -> Self {
@@ -63,17 +63,29 @@ impl Counts {
         counts.insert("bytes-downstream", stats.sent(Direction::Downstream));
         counts.insert("received-upstream", stats.received(Direction::Upstream));
         counts.insert("received-downstream", stats.received(Direction::Downstream));
-        Self(counts)
+        Self(counts, stats.counted())
     }
 
     fn since(&self, before: &Self, name: &str) -> u64 {
-        let value = |counts: &Self| counts.0.get(name).copied().unwrap_or(0);
+        let value = |counts: &Self| match (counts.0.get(name), counts.1.get(name)) {
+            (Some(count), _) | (None, Some(Total::Count(count))) => *count,
+            _ => 0,
+        };
         value(self).saturating_sub(value(before))
+    }
+
+    /// The longest time of a name since the phase began, where it is one of times.
+    fn longest(&self, name: &str) -> Option<Duration> {
+        match self.1.get(name)? {
+            Total::Longest { recent, .. } => Some(*recent),
+            Total::Count(_) => None,
+        }
     }
 }
 
 impl<'a> Facts<'a> {
     pub(super) fn new(run: &'a Run<'a>, began: Instant) -> Self {
+        run.proxies.iter().for_each(|proxy| proxy.stats().begin());
         Self {
             run,
             began,
@@ -166,7 +178,13 @@ impl<'a> Facts<'a> {
             _ => match (name.strip_prefix("faults."), name.strip_prefix("met.")) {
                 (Some(rule), _) => self.faults(Some(at), Some(rule)),
                 (_, Some(rule)) => self.tally(Some(at), Some(rule)).0,
-                _ => Counts::of(stats).since(&self.before[at], name),
+                _ => {
+                    let counts = Counts::of(stats);
+                    if let Some(time) = counts.longest(name) {
+                        return Some(Found::Seconds(time.as_secs_f64()));
+                    }
+                    counts.since(&self.before[at], name)
+                }
             },
         }))
     }

@@ -360,8 +360,15 @@ fn phase(node: &Node, number: usize, suffix: &str, cx: &Context<'_>) -> Result<P
     }
     let run = fields.take("run").map(|node| node.text().map(str::to_owned)).transpose()?;
     let load = fields.take("load").map(|node| traffic::load(node, proxies, cx)).transpose()?;
-    let subjects =
-        Subjects { proxies, services: &cx.services, run: run.is_some(), load: load.is_some() };
+    let counters = cx.speaks.iter().map(|(protocol, _)| protocol.instances.instance().counters());
+    let counters: Vec<_> = counters.collect();
+    let subjects = Subjects {
+        proxies,
+        counters: &counters,
+        services: &cx.services,
+        run: run.is_some(),
+        load: load.is_some(),
+    };
     let until = fields.take("until").map(|node| until(node, &subjects)).transpose()?;
     let mut names = vec![Vec::new(); proxies.len()];
     for rules in schedule.iter().map(|(_, rules)| rules).chain([&rules]) {

@@ -9,6 +9,8 @@ use chenapan_core::nearest;
 /// What expectations may be about.
 pub(super) struct Subjects<'a> {
     pub(super) proxies: &'a [String],
+    /// What the protocol of each proxy counts.
+    pub(super) counters: &'a [&'static [&'static str]],
     pub(super) services: &'a [String],
     /// Whether there is a command.
     pub(super) run: bool,
@@ -100,7 +102,7 @@ impl Subjects<'_> {
         if self.services.iter().any(|known| known == owner) {
             return self.one_of(key, rest, &["output", "errors"]).map(|()| true);
         }
-        if !self.proxies.iter().any(|known| known == owner) {
+        let Some(at) = self.proxies.iter().position(|known| known == owner) else {
             let wrong = key.place.wrong(format!("{name:?} is nothing that can be expected"));
             let plain = ["exit", "time", "output", "errors", "connections", "faults"];
             let owners = self.proxies.iter().chain(self.services).map(String::as_str);
@@ -115,7 +117,7 @@ impl Subjects<'_> {
                     wrong.help(format!("such as {}{proxies}", known.join(", ")))
                 }
             });
-        }
+        };
         if rest
             .strip_prefix("faults.")
             .or(rest.strip_prefix("met."))
@@ -123,7 +125,18 @@ impl Subjects<'_> {
         {
             return Ok(false);
         }
-        self.one_of(key, rest, &COUNTERS).map(|()| false)
+        let counters = self.counters.get(at).copied().unwrap_or_default();
+        let sort = |name: &&str| {
+            name.strip_suffix('*').is_some_and(|front| {
+                rest.strip_prefix(front).is_some_and(|behind| !behind.is_empty())
+            })
+        };
+        if counters.iter().any(sort) {
+            return Ok(false);
+        }
+        let plain = counters.iter().filter(|name| !name.ends_with('*'));
+        let known: Vec<_> = COUNTERS.iter().chain(plain).copied().collect();
+        self.one_of(key, rest, &known).map(|()| false)
     }
 
     fn one_of(&self, key: &Key, name: &str, known: &[&'static str]) -> Result<(), Wrong> {

@@ -1,19 +1,15 @@
 //! One direction inside a session: input, chain of rules, queue of what is due.
 
-use super::link::{Link, Question};
+mod cut;
+
+use super::link::{Fate, Link, Question};
 use super::queue::{Item, Queue};
 use super::{Facts, Record};
-use crate::journal::Entry;
 use crate::rule::Rules;
 use bytes::BytesMut;
-use chenapan_core::{Direction, Handled, Interest, Kind, Malformed, Remedy, Step, Unit, Verdict};
-use std::borrow::Cow;
+use chenapan_core::{Direction, Interest, Kind, Step, Unit, Verdict};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Opaque bytes are shown to rules in units of at most this many: what a rule makes of one unit
-/// (a piece per byte, say) then stays small beside the buffer.
-const OPAQUE_UNIT: usize = 16 * 1024;
 
 /// One direction of a connection.
 pub(super) struct Lane {
@@ -38,6 +34,10 @@ pub(super) struct Lane {
     closing: bool,
     eof_judged: bool,
     links: u64,
+    /// How many bytes of the input went on already, before their unit was whole.
+    ahead: usize,
+    /// Replies that wait for the end of that unit.
+    waiting: Vec<(BytesMut, Duration)>,
 }
 
 /// What stopped a lane, and what waits for it to go on.
@@ -78,6 +78,8 @@ impl Lane {
             closing: false,
             eof_judged: false,
             links: 0,
+            ahead: 0,
+            waiting: Vec::new(),
         }
     }
 
@@ -85,7 +87,7 @@ impl Lane {
     pub(super) fn rebuild(
         &mut self,
         rules: &Rules,
-        facts: &Facts,
+        facts: &mut Facts,
         record: &mut Record,
         now: Duration,
     ) {
@@ -112,15 +114,6 @@ impl Lane {
         }
         let hung = self.hang.take_if(|hang| !self.chain.iter().any(|link| link.id == hang.link));
         self.resume(hung, facts, record, now);
-    }
-
-    /// Asks the protocol whether there is anything to cut in this direction at all.
-    pub(super) fn begin(&mut self, facts: &mut Facts, record: &mut Record, now: Duration) {
-        self.begun = Some(now);
-        match facts.protocol.handle(self.direction, &mut BytesMut::new()) {
-            Ok(handled) => self.opaque = handled == Handled::Opaque,
-            Err(error) => self.malformed(&error, facts, record, now),
-        }
     }
 
     /// Judges what has come in, as far as there is room for it.
@@ -160,7 +153,7 @@ impl Lane {
         unit: Unit,
         from: usize,
         at: Duration,
-        facts: &Facts,
+        facts: &mut Facts,
         record: &mut Record,
     ) {
         self.judge_rest(unit, (from, &[]), at, facts, record);
@@ -171,7 +164,7 @@ impl Lane {
         mut unit: Unit,
         (from, passed): (usize, &[u64]),
         mut at: Duration,
-        facts: &Facts,
+        facts: &mut Facts,
         record: &mut Record,
     ) {
         let needed = self.needed(&unit);
@@ -186,7 +179,19 @@ impl Lane {
             }
             if !link.meets(&unit, needed, at) {
                 at = at.max(link.last);
-                if link.holds() {
+                if unit.kind == Kind::Blank {
+                    let fate = link.fate;
+                    match fate {
+                        Fate::Gone => return,
+                        Fate::Passed => continue,
+                        Fate::Held => {
+                            if link.trails(&mut unit) {
+                                return;
+                            }
+                        }
+                    }
+                }
+                if link.holds() && !link.yields() {
                     // What is held came before.
                     for held in link.release() {
                         self.judge(held, index + 1, at, facts, record);
@@ -221,10 +226,19 @@ impl Lane {
         if self.hang.is_some() {
             return self.park(Parcel::Unit(unit), at, (self.chain.len(), passed));
         }
+        if facts.follows {
+            facts.protocol.delivered(self.direction, &unit, at.max(self.queue.latest()));
+        }
         self.push_bytes(unit.bytes, at, whole);
     }
 
-    fn judge_eof(&mut self, passed: &[u64], mut at: Duration, facts: &Facts, record: &mut Record) {
+    fn judge_eof(
+        &mut self,
+        passed: &[u64],
+        mut at: Duration,
+        facts: &mut Facts,
+        record: &mut Record,
+    ) {
         for index in 0..self.chain.len() {
             let link = &mut self.chain[index];
             if passed.contains(&link.id) || !link.attends_eof(at) {
@@ -346,12 +360,15 @@ impl Lane {
         judged && self.queue.is_empty() && !self.chain.iter().any(Link::holds)
     }
 
-    /// Queues bytes that no rule sees, in order of time.
+    /// Queues bytes that no rule sees, in order of time; but never in the middle of a unit.
     pub(super) fn push_reply(&mut self, bytes: BytesMut, at: Duration) {
         if bytes.is_empty() || self.ending() {
             return;
         }
-        self.queue.push_reply(bytes, at);
+        match self.ahead {
+            0 => self.queue.push_reply(bytes, at),
+            _ => self.waiting.push((bytes, at)),
+        }
     }
 
     /// Queues the end of the connection behind everything else.
@@ -367,6 +384,8 @@ impl Lane {
         self.queue.clear();
         self.input.clear();
         self.chain.clear();
+        self.waiting.clear();
+        self.ahead = 0;
         (self.closing, self.finished, self.hang) = (true, true, None);
     }
 
@@ -383,17 +402,28 @@ impl Lane {
         self.push_end(Item::Reset, now);
     }
 
+    /// How many bytes of replies wait in it.
+    pub(super) fn replies(&self) -> usize {
+        let waiting: usize = self.waiting.iter().map(|(bytes, _)| bytes.len()).sum();
+        self.queue.replies() + waiting
+    }
+
     /// Whether it holds no bytes, so that its buffer can be given back.
     pub(super) fn is_empty(&self) -> bool {
         self.input.is_empty() && self.queue.is_empty() && self.hang.is_none()
     }
 
     /// How many more bytes may be read.
-    pub(super) fn room(&self, buffer: usize) -> usize {
+    pub(super) fn room(&self, buffer: usize, longest: usize) -> usize {
         if self.ended || self.stopped() {
             return 0;
         }
-        buffer.saturating_sub(self.input.len() + self.queue.held())
+        let room = buffer.saturating_sub(self.input.len() + self.queue.held());
+        match self.opaque || self.queue.held() > 0 {
+            true => room,
+            // A unit that its protocol will wait for has to come in whole.
+            false => room.max(longest.saturating_sub(self.input.len())),
+        }
     }
 
     /// Whether opaque bytes that come at this age may go by unseen.
@@ -421,97 +451,12 @@ impl Lane {
         if data { Interest::Everything } else { Interest::Units }
     }
 
-    /// Takes the next unit off the input.
-    fn cut(&mut self, facts: &mut Facts, record: &mut Record, now: Duration) -> Option<Unit> {
-        while !self.opaque {
-            // What waited for the other direction goes nowhere when that is refused.
-            if record.refused {
-                self.input.clear();
-            }
-            if self.input.is_empty() {
-                return None;
-            }
-            let before = self.input.len();
-            let handled = facts.protocol.handle(self.direction, &mut self.input);
-            let start = self.offset;
-            let consumed = before.saturating_sub(self.input.len());
-            self.offset += consumed as u64;
-            match handled {
-                // A unit that takes nothing off the input would come again for ever.
-                Ok(Handled::Unit(mut unit)) if consumed > 0 => {
-                    unit.offset = start;
-                    return Some(unit);
-                }
-                Ok(Handled::Unit(_) | Handled::Opaque) => self.opaque = true,
-                Ok(Handled::Hold) => return None,
-                Ok(Handled::Incomplete(_)) => {
-                    let what = match () {
-                        () if self.ended => "end of stream inside a unit",
-                        () if self.input.len() >= facts.settings.buffer => {
-                            "unit larger than the buffer"
-                        }
-                        () => return None,
-                    };
-                    let remedy = facts.protocol.give_up(self.direction);
-                    self.give_up(what.into(), remedy, facts, record, now);
-                }
-                Err(error) => self.malformed(&error, facts, record, now),
-            }
-        }
-        if self.input.is_empty() {
-            return None;
-        }
-        let border = self.chain.iter().filter_map(|link| link.border(self.offset)).min();
-        let length = border.map_or(usize::MAX, |border| {
-            usize::try_from(border - self.offset).unwrap_or(usize::MAX)
-        });
-        let length = length.min(OPAQUE_UNIT).min(self.input.len());
-        let unit = Unit::data(self.input.split_to(length), self.offset);
-        self.offset += length as u64;
-        Some(unit)
-    }
-
-    fn malformed(&mut self, error: &Malformed, facts: &Facts, record: &mut Record, now: Duration) {
-        let what = format!("malformed at byte {}: {}", error.offset, error.message);
-        let remedy = if facts.settings.strict { Remedy::Close } else { error.remedy };
-        self.give_up(what.into(), remedy, facts, record, now);
-    }
-
-    /// What cannot be parsed is not the proxy's business: the rest is opaque, or the end.
-    fn give_up(
-        &mut self,
-        what: Cow<'static, str>,
-        remedy: Remedy,
-        facts: &Facts,
-        record: &mut Record,
-        now: Duration,
-    ) {
-        self.opaque = true;
-        record.unparsed += 1;
-        if facts.settings.journal {
-            record.entries.push(Entry {
-                at: now,
-                connection: facts.connection.number,
-                direction: self.direction,
-                offset: self.offset,
-                length: self.input.len() as u64,
-                rule: "protocol".into(),
-                what: if remedy == Remedy::Close { format!("{what}, close").into() } else { what },
-            });
-        }
-        if remedy == Remedy::Close {
-            self.input.clear();
-            self.push_end(Item::Close, now);
-            record.refused = true;
-        }
-    }
-
     fn act(
         &mut self,
         verdict: Verdict,
         index: usize,
         at: Duration,
-        facts: &Facts,
+        facts: &mut Facts,
         record: &mut Record,
     ) {
         match verdict {
@@ -532,7 +477,7 @@ impl Lane {
         steps: Vec<Step>,
         index: usize,
         mut at: Duration,
-        facts: &Facts,
+        facts: &mut Facts,
         record: &mut Record,
     ) -> Duration {
         for step in steps {
@@ -577,7 +522,13 @@ impl Lane {
         }
     }
 
-    fn resume(&mut self, hung: Option<Hang>, facts: &Facts, record: &mut Record, now: Duration) {
+    fn resume(
+        &mut self,
+        hung: Option<Hang>,
+        facts: &mut Facts,
+        record: &mut Record,
+        now: Duration,
+    ) {
         for Parked { what, at, passed } in hung.into_iter().flat_map(|hang| hang.parked) {
             let at = at.max(now);
             match what {

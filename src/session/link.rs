@@ -3,7 +3,7 @@
 use super::{Facts, Record};
 use crate::journal::{Entry, describe};
 use crate::rule::Rule;
-use chenapan_core::{Behavior, Context, Direction, Interest, Key, Unit, Verdict};
+use chenapan_core::{Behavior, Context, Direction, Interest, Key, Kind, Step, Unit, Verdict};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ pub(super) struct Link {
     pub(super) id: u64,
     /// Nothing leaves it before this time.
     pub(super) last: Duration,
+    pub(super) fate: Fate,
     rule: Arc<Rule>,
     behavior: Box<dyn Behavior>,
     key: Key,
@@ -26,6 +27,16 @@ pub(super) struct Link {
     place: Option<(u64, u64)>,
     /// The wake-up that it was given and did not move.
     stuck: Option<Duration>,
+}
+
+/// What became of the last unit that was the rule's business: what stands behind it shares that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Passed,
+    /// It goes nowhere.
+    Gone,
+    /// The behavior has it.
+    Held,
 }
 
 /// What a link is asked about.
@@ -56,6 +67,7 @@ impl Link {
         Some(Self {
             id,
             last: Duration::ZERO,
+            fate: Fate::Passed,
             rule: Arc::clone(rule),
             behavior: rule.instance(),
             key,
@@ -83,6 +95,9 @@ impl Link {
         self.place = Some((unit.offset, repeat));
         if self.behavior.holds() && self.behavior.follows() {
             return true;
+        }
+        if unit.kind != Kind::Blank {
+            self.fate = Fate::Passed;
         }
         let selectors = self.rule.selectors();
         if self.behavior.interest() < needed
@@ -122,6 +137,22 @@ impl Link {
     /// Whether it holds units that are to go on later.
     pub(super) fn holds(&self) -> bool {
         self.behavior.holds()
+    }
+
+    /// Whether it could be shown a unit from now on.
+    pub(super) fn looks(&self) -> bool {
+        self.behavior.interest() >= Interest::Units
+            && !self.rule.selectors().exhausted(self.selected)
+    }
+
+    /// Gives it what stands behind the unit that it holds; whether it took that.
+    pub(super) fn trails(&mut self, blank: &mut Unit) -> bool {
+        self.behavior.trails(blank)
+    }
+
+    /// Whether units that are not its business may overtake those.
+    pub(super) fn yields(&self) -> bool {
+        self.behavior.yields()
     }
 
     /// The next place after `offset` where opaque data must be cut for this rule.
@@ -181,6 +212,16 @@ impl Link {
                 verdict
             }
         };
+        if unit.is_some() {
+            let sends = |step: &Step| matches!(step, Step::Send(_));
+            self.fate = match &verdict {
+                Verdict::Drop | Verdict::Reply(_) | Verdict::Close | Verdict::Reset => Fate::Gone,
+                Verdict::Play(steps) if steps.iter().any(sends) => Fate::Passed,
+                Verdict::Play(_) if self.behavior.holds() => Fate::Held,
+                Verdict::Play(_) => Fate::Gone,
+                Verdict::Forward | Verdict::Delay(_) | Verdict::Hang => Fate::Passed,
+            };
+        }
         let faults = u64::from(verdict != Verdict::Forward) + record.damage.len() as u64;
         // An event that was only looked at is no traffic.
         self.rule.tally().add(u64::from(unit.is_some() || faults > 0), faults);

@@ -122,6 +122,11 @@ impl Queue {
         Some(entry.item)
     }
 
+    /// The time before which nothing more of the stream is due.
+    pub(super) fn latest(&self) -> Duration {
+        self.last
+    }
+
     /// When the next entry is due.
     pub(super) fn next_due(&self) -> Option<Duration> {
         self.entries.front().map(|next| next.due)

@@ -1,6 +1,7 @@
 //! Sessions in virtual time.
 
 mod header;
+mod messages;
 
 use super::{Output, Session, Settings};
 use crate::rule::{Defaults, Rule, Rules};

@@ -1,0 +1,152 @@
+//! The dialects, and which of them a connection speaks.
+//!
+//! It never goes back: what has settled a connection settles it for good.
+
+use super::message::{Kind, Message, Reason};
+use super::read;
+use std::fmt;
+use std::str::FromStr;
+
+/// Which rules a message is read by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// Whatever the first frame that is JSON speaks.
+    #[default]
+    Auto,
+    /// JSON-RPC 1.0 (2005), strictly.
+    V1,
+    /// JSON-RPC 2.0, strictly.
+    V2,
+    /// Either of them, and what is between.
+    Loose,
+}
+
+impl Dialect {
+    /// All of them, in documentation order.
+    pub const ALL: [Dialect; 4] = [Dialect::Auto, Dialect::V1, Dialect::V2, Dialect::Loose];
+
+    /// The word for it in options and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Dialect::Auto => "auto",
+            Dialect::V1 => "v1",
+            Dialect::V2 => "v2",
+            Dialect::Loose => "loose",
+        }
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Dialect {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let found = Dialect::ALL.into_iter().find(|dialect| dialect.name() == name);
+        found.ok_or_else(|| "expected auto, v1, v2 or loose".to_owned())
+    }
+}
+
+/// Reads the frames of one connection, of both directions.
+///
+/// ```
+/// use chenapan_protocols::json_rpc::{Dialect, Kind, Reader};
+///
+/// let mut reader = Reader::new(Dialect::Auto);
+/// let frame = br#"{"jsonrpc": "2.0", "method": "add", "params": [1, 2], "id": 007}"#;
+/// assert_eq!(reader.read(frame).reason().unwrap().name(), "json");
+/// let frame = br#"{"jsonrpc": "2.0", "method": "add", "params": [1, 2], "id": 7.0}"#;
+/// let message = reader.read(frame);
+/// assert_eq!(message.kind, Kind::Request);
+/// assert_eq!(message.method().unwrap(), "add");
+/// assert_eq!(message.id().unwrap().raw(), "7.0");
+/// assert_eq!(reader.dialect(), Dialect::V2);
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reader {
+    dialect: Dialect,
+}
+
+impl Reader {
+    /// A reader of one dialect, or one that settles on one.
+    pub fn new(dialect: Dialect) -> Self {
+        Self { dialect }
+    }
+
+    /// The dialect in force; [`Dialect::Auto`] as long as no frame has settled it.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Reads a frame. With [`Dialect::Auto`], the first one that is JSON settles the dialect.
+    pub fn read<'a>(&mut self, frame: &'a [u8]) -> Message<'a> {
+        let message = read::read(frame, self.dialect);
+        let settles =
+            !matches!(message.kind, Kind::Blank | Kind::Invalid(Reason::Utf8 | Reason::Json));
+        if settles {
+            self.dialect = message.dialect;
+        }
+        message
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settled(frames: &[&str]) -> &'static str {
+        let mut reader = Reader::new(Dialect::Auto);
+        for frame in frames {
+            reader.read(frame.as_bytes());
+        }
+        reader.dialect().name()
+    }
+
+    #[test]
+    fn the_first_frame_that_is_json_settles_the_dialect_for_good() {
+        let cases = [
+            (r#"{"jsonrpc":"2.0"}"#, "v2"),
+            (r#"{"jsonrpc":"\u0032.0","result":1,"error":null}"#, "v2"),
+            (r#"{"jsonrpc":"1.0"}"#, "v1"),
+            (r#"{"jsonrpc":"1.0","jsonrpc":"2.0"}"#, "v2"),
+            (r#"{"jsonrpc":2.0}"#, "loose"),
+            (r#"{"result":1,"error":null}"#, "v1"),
+            (r#"{"jsonrpc":"3.0","result":1,"error":null}"#, "v1"),
+            (r#"{"result":1}"#, "loose"),
+            (r#"{"method":"a"}"#, "loose"),
+            ("1", "loose"),
+            ("[]", "loose"),
+            (r#"[{"jsonrpc":"2.0"},{"jsonrpc":"2.0"}]"#, "v2"),
+            (r#"[{"jsonrpc":"1.0"},{"result":1,"error":2}]"#, "v1"),
+            (r#"[{"jsonrpc":"1.0"},{"jsonrpc":"2.0"},1]"#, "v2"),
+            (r#"[{},{"jsonrpc":"1.0"}]"#, "v1"),
+            (r#"[{},1]"#, "loose"),
+        ];
+        for (frame, dialect) in cases {
+            assert_eq!(settled(&[frame]), dialect, "{frame}");
+            assert_eq!(settled(&["", " \r\n", "{", "\u{feff}{}", frame]), dialect, "{frame}");
+            assert_eq!(settled(&[frame, r#"{"jsonrpc":"1.0"}"#, r#"{"jsonrpc":"2.0"}"#]), dialect);
+        }
+        assert_eq!(settled(&["", "{", "nope"]), "auto");
+        assert_eq!(Reader::new(Dialect::Auto).read(b"\"\xff\"").dialect, Dialect::Auto);
+    }
+
+    #[test]
+    fn a_dialect_that_was_chosen_stays() {
+        let mut reader = Reader::new(Dialect::Loose);
+        reader.read(br#"{"jsonrpc":"2.0"}"#);
+        assert_eq!(reader.dialect(), Dialect::Loose);
+    }
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for dialect in Dialect::ALL {
+            assert_eq!(dialect.name().parse(), Ok(dialect));
+        }
+        assert_eq!("2.0".parse::<Dialect>(), Err("expected auto, v1, v2 or loose".to_owned()));
+    }
+}

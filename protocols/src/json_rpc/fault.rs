@@ -1,0 +1,319 @@
+//! Behaviors that only mean something to messages of JSON-RPC.
+//!
+//! They know messages, not framings: the protocol takes a message out of its unit and puts another
+//! one in. They never touch what they cannot read, and change no byte beside what they are for.
+
+mod batch;
+mod both;
+mod bulk;
+mod early_notify;
+mod error;
+mod garble;
+mod http;
+mod id;
+mod length;
+mod neither;
+mod noise;
+mod null_error;
+mod patch;
+mod restyle;
+mod sse;
+mod stale;
+mod storm;
+mod swap;
+mod unknown;
+mod version;
+mod wrap;
+
+use super::{Dialect, Id, Kind as Said, Member, Message, Reader, Sort, text};
+use bytes::BytesMut;
+use chenapan_core::{Context, Dice, Direction, Kind, Pattern, Protocol, Refusal, Unit, Written};
+use patch::Patch;
+use std::borrow::Cow;
+
+pub use batch::RpcBatch;
+pub use both::RpcBoth;
+pub use bulk::RpcBulk;
+pub use early_notify::RpcEarlyNotify;
+pub use error::RpcError;
+pub use garble::RpcGarble;
+pub use http::RpcHttp;
+pub use id::RpcId;
+pub use length::RpcLength;
+pub use neither::RpcNeither;
+pub use noise::RpcNoise;
+pub use null_error::RpcNullError;
+pub use restyle::RpcRestyle;
+pub use sse::RpcSse;
+pub use stale::RpcStale;
+pub use storm::RpcStorm;
+pub use swap::RpcSwap;
+pub use unknown::RpcUnknown;
+pub use version::RpcVersion;
+pub use wrap::RpcWrap;
+
+/// Replies, and batches of them.
+const REPLIES: &[Kind] = &[Kind::Response, Kind::Error, Kind::Batch];
+
+/// Replies that are alone.
+const SINGLE_REPLIES: &[Kind] = &[Kind::Response, Kind::Error];
+
+/// The field that every message has, whatever frames it.
+const PAYLOAD: &str = "payload";
+
+fn read(text: &[u8]) -> Message<'_> {
+    Reader::new(Dialect::Auto).read(text)
+}
+
+/// Whether a message is a reply, right or wrong.
+fn replies(message: &Message<'_>) -> bool {
+    message.object.as_ref().is_some_and(super::Object::replies)
+}
+
+/// Shows a message, or each reply in a batch.
+fn each(message: &Message<'_>, mut show: impl FnMut(&Message<'_>)) {
+    match message.kind {
+        Said::Batch(_) => message.items().filter(replies).for_each(|item| show(&item)),
+        _ if message.object.is_some() => show(message),
+        _ => {}
+    }
+}
+
+/// Changes the message in a unit, or each reply of a batch; whether anything changed.
+fn change(
+    unit: &mut Unit,
+    cx: &mut Context<'_>,
+    what: impl Into<Cow<'static, str>>,
+    mut edit: impl FnMut(&Message<'_>, &mut Patch, &mut Dice),
+) -> bool {
+    change_whole(unit, cx, what, |message, patch, dice| {
+        each(message, |message| edit(message, patch, dice));
+    })
+}
+
+/// The same, where a batch is shown as one.
+fn change_whole(
+    unit: &mut Unit,
+    cx: &mut Context<'_>,
+    what: impl Into<Cow<'static, str>>,
+    edit: impl FnOnce(&Message<'_>, &mut Patch, &mut Dice),
+) -> bool {
+    let Some(text) = cx.protocol.message(unit) else { return false };
+    let mut patch = Patch::default();
+    edit(&read(&text), &mut patch, &mut cx.dice);
+    let Some(at) = patch.first() else { return false };
+    let changed = patch.apply(&text);
+    if changed == *text {
+        return false;
+    }
+    put(unit, cx, (at, &changed), what)
+}
+
+/// Puts another message into a unit, of which the first byte that differs is known, and records it;
+/// whether that could be done.
+fn put(
+    unit: &mut Unit,
+    cx: &mut Context<'_>,
+    (at, message): (usize, &[u8]),
+    what: impl Into<Cow<'static, str>>,
+) -> bool {
+    // Where the message lies in pieces there is no field, and the unit's start has to do.
+    let place = unit.named(PAYLOAD).map_or(0, |payload| payload.range.start + at);
+    if !cx.protocol.put_message(unit, message) {
+        return false;
+    }
+    cx.record(unit.offset + place as u64, what);
+    true
+}
+
+/// A unit for a message of its own behind or before others. HTTP has no place for one: each of its
+/// replies answers a request.
+fn extra(cx: &Context<'_>, message: &[u8], beside: &Unit) -> Option<Unit> {
+    let mut unit = cx.protocol.frame(cx.direction, message)?;
+    if unit.bytes.starts_with(b"HTTP/") || unit.bytes.starts_with(b"POST ") {
+        return None;
+    }
+    // What was before has had its line end.
+    if unit.bytes.first() == Some(&b'\n') {
+        unit.split_to(1);
+    }
+    unit.offset = beside.offset;
+    Some(unit)
+}
+
+/// The same for what comes right behind a unit that its own line end may still follow.
+fn extra_behind(cx: &Context<'_>, message: &[u8], before: &Unit) -> Option<Unit> {
+    let mut unit = extra(cx, message, before)?;
+    let text = unit.bytes.first().is_some_and(|first| b"{[".contains(first));
+    if text && unit.bytes.last() == Some(&b'\n') && before.bytes.last() != Some(&b'\n') {
+        unit.insert(0, b"\n");
+        unit.bytes.truncate(unit.bytes.len() - 1);
+    }
+    Some(unit)
+}
+
+/// How messages of a direction are framed, as far as a behavior has to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Frames {
+    /// They end with a line, or with themselves.
+    Lines,
+    /// They have a head that tells their length.
+    Headers,
+    /// In another way.
+    Others,
+}
+
+impl Frames {
+    fn of(protocol: &dyn Protocol, direction: Direction) -> Self {
+        // How the shortest message is framed tells it.
+        match protocol.frame(direction, b"0") {
+            Some(unit) if unit.bytes.trim_ascii_start() == b"0\n" => Frames::Lines,
+            Some(unit) if unit.bytes.starts_with(b"Content-Length:") => Frames::Headers,
+            _ => Frames::Others,
+        }
+    }
+}
+
+/// The dialect of a request. Where it does not say so itself, the protocol knows: it answers in
+/// the dialect of the connection.
+fn dialect(unit: &Unit, message: &Message<'_>, protocol: &dyn Protocol) -> Dialect {
+    if matches!(message.dialect, Dialect::V1 | Dialect::V2) {
+        return message.dialect;
+    }
+    let refusal = Refusal { code: Some(0), message: "-".to_owned() };
+    let refused = protocol.refuse(unit, &refusal).unwrap_or_default();
+    let old = memchr::memmem::find(&refused, b"{\"result\":null,\"error\":{\"code\":0,").is_some();
+    if old { Dialect::V1 } else { message.dialect }
+}
+
+/// The value of an `error`.
+fn trouble(code: i64, message: &str, data: Option<&str>) -> Vec<u8> {
+    let mut out = format!("{{\"code\":{code},\"message\":").into_bytes();
+    text::quote(message, &mut out);
+    if let Some(data) = data {
+        out.extend_from_slice(b",\"data\":");
+        out.extend_from_slice(data.as_bytes());
+    }
+    out.push(b'}');
+    out
+}
+
+/// Makes an error of a reply, in the place of its result or of its error.
+fn fail(message: &Message<'_>, trouble: &[u8], patch: &mut Patch) {
+    let Some(object) = message.object.as_ref().filter(|object| object.replies()) else { return };
+    match (&object.result, &object.error) {
+        (Some(result), Some(error)) => {
+            patch.put(result.value.clone(), "null");
+            patch.put(error.value.clone(), trouble);
+        }
+        (Some(result), None) => {
+            patch.put(result.span(), [b"\"error\":", trouble].concat());
+        }
+        (None, Some(error)) => patch.put(error.value.clone(), trouble),
+        (None, None) => {}
+    }
+}
+
+/// The member that says what a message has to say: its result, error or params.
+fn content<'a>(message: &'a Message<'_>) -> Option<&'a Member> {
+    let object = message.object.as_ref()?;
+    let null = |member: &Member| Sort::of(message.raw(member.value.clone())) == Sort::Null;
+    let result = object.result.as_ref();
+    let error = object.error.as_ref().filter(|error| result.is_none() || !null(error));
+    error.or(result).or(object.params.as_ref())
+}
+
+/// A notification in a dialect.
+fn notification(dialect: Dialect, method: &str) -> Vec<u8> {
+    call(dialect, method, None)
+}
+
+/// A request with this raw id, or a notification.
+fn call(dialect: Dialect, method: &str, id: Option<&str>) -> Vec<u8> {
+    let mut out = Vec::new();
+    if dialect != Dialect::V1 {
+        out.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"method\":");
+        text::quote(method, &mut out);
+    } else {
+        out.extend_from_slice(b"{\"method\":");
+        text::quote(method, &mut out);
+        out.extend_from_slice(b",\"params\":[]");
+    }
+    if let Some(id) = id.or((dialect == Dialect::V1).then_some("null")) {
+        out.extend_from_slice(b",\"id\":");
+        out.extend_from_slice(id.as_bytes());
+    }
+    out.push(b'}');
+    out
+}
+
+/// `-?(0|[1-9][0-9]*)`
+fn integer(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    !digits.is_empty()
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+        && (digits.len() == 1 || !digits.starts_with('0'))
+}
+
+/// An id of the same type that nobody has asked for; none for null and what no id can be.
+fn unknown(id: Id<'_>, dice: &mut Dice) -> Option<String> {
+    loop {
+        let made = match id.sort() {
+            // In the upper half of what 32 bits can hold, which is all that some peers read.
+            Sort::Number => (0x4000_0000 + dice.below(0x4000_0000)).to_string(),
+            Sort::Text => format!("\"{:016x}\"", dice.bits()),
+            _ => return None,
+        };
+        if !Id::new(&made).matches(id) {
+            return Some(made);
+        }
+    }
+}
+
+/// The method of requests whose replies are meant, as a glob.
+#[derive(Clone, Debug)]
+pub struct Methods(Pattern);
+
+impl Methods {
+    fn fits(&self, unit: &Unit) -> bool {
+        unit.label.as_deref().is_some_and(|label| self.0.is_match(label.as_bytes()))
+    }
+}
+
+impl Written for Methods {
+    const NAME: &'static str = "glob";
+
+    fn read(text: &str) -> Result<Self, String> {
+        Pattern::glob(text).map(Methods)
+    }
+}
+
+/// A JSON text, in one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Json(String);
+
+impl Written for Json {
+    const NAME: &'static str = "json";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let mut scanner = super::Scanner::new();
+        let rest = match scanner.scan(text.as_bytes()) {
+            super::Scan::End(end) => text.get(end..).unwrap_or_default(),
+            super::Scan::More if scanner.finish() => "",
+            _ => return Err("expected a JSON text such as {\"retry\":true}".to_owned()),
+        };
+        if !rest.trim_matches([' ', '\t', '\r', '\n']).is_empty() {
+            return Err("expected one JSON text and nothing behind it".to_owned());
+        }
+        // Strings have no line feeds, so all of them are blanks.
+        Ok(Json(text.trim().replace(['\r', '\n'], " ")))
+    }
+}
+
+/// Takes a unit out of its place.
+fn take(unit: &mut Unit) -> Unit {
+    std::mem::replace(unit, Unit::new(unit.kind, BytesMut::new()))
+}
+
+#[cfg(test)]
+mod sample;

@@ -1,0 +1,193 @@
+//! Makes of a message what is no JSON, or not quite.
+
+use super::patch::Tokens;
+use super::{PAYLOAD, Patch, REPLIES, change, change_whole, content};
+use crate::json_rpc::Message;
+use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, plugin};
+use std::ops::Range;
+
+plugin! {
+    /// Damages the JSON text of a message, inside of a frame that stays right.
+    ///
+    /// `truncate`: the text ends in its middle, between two characters. `trailing`: a comma before the
+    /// last bracket. `bad-utf8`: a byte that UTF-8 never has at the start of a string of the result (of
+    /// the error, of the params). `nan`: the first number in there becomes NaN. `quotes`: all strings have
+    /// single quotes. `duplicate-key`: behind the result comes another one, which is null. Where there is
+    /// no string, or no number, all of the result becomes one. In a batch each reply is damaged, and
+    /// `truncate` cuts the whole.
+    ///
+    /// A healthy peer fails the call, or all that are pending, and serves later ones; none may take wrong
+    /// text for right. RFC 8259, sections 2, 4, 6, 7 and 8.1.
+    pub struct RpcGarble = "rpc-garble", Downstream {
+        /// In which way it is damaged.
+        how: String = "truncate" in &[
+            "truncate", "trailing", "bad-utf8", "nan", "quotes", "duplicate-key"
+        ],
+    }
+}
+
+impl Behavior for RpcGarble {
+    fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
+        let what = format!("garble: {}", self.how);
+        if self.how == "truncate" {
+            change_whole(unit, cx, what, |message, patch, _| {
+                let span = message.span.clone();
+                let mut at = span.start + span.len() / 2;
+                // What cannot be cut here can be cut before.
+                while at > span.start && message.raw(at..span.end).is_empty() {
+                    at -= 1;
+                }
+                patch.remove(at..span.end);
+            });
+        } else {
+            change(unit, cx, what, |message, patch, _| self.edit(message, patch));
+        }
+        Verdict::Forward
+    }
+
+    fn kinds(&self) -> &'static [Kind] {
+        REPLIES
+    }
+
+    fn needs(&self) -> Option<&str> {
+        Some(PAYLOAD)
+    }
+
+    fn interest(&self) -> Interest {
+        Interest::Units
+    }
+}
+
+impl RpcGarble {
+    fn edit(&self, message: &Message<'_>, patch: &mut Patch) {
+        match self.how.as_str() {
+            "trailing" => patch.insert(message.span.end.saturating_sub(1), ","),
+            "quotes" => {
+                let strings = tokens(message, message.span.clone());
+                for span in strings.filter(|span| message.raw(span.clone()).starts_with('"')) {
+                    patch.put(span.start..span.start + 1, "'");
+                    patch.put(span.end - 1..span.end, "'");
+                }
+            }
+            how => {
+                let Some(member) = content(message) else { return };
+                let value = member.value.clone();
+                match how {
+                    "bad-utf8" => match string(message, value.clone()) {
+                        Some(at) => patch.insert(at + 1, [0xff]),
+                        None => patch.put(value, b"\"\xff\""),
+                    },
+                    "nan" => {
+                        let digit = |byte: u8| byte == b'-' || byte.is_ascii_digit();
+                        let number = tokens(message, value.clone()).find(|span| {
+                            message.raw(span.clone()).bytes().next().is_some_and(digit)
+                        });
+                        patch.put(number.unwrap_or(value), "NaN");
+                    }
+                    _ => {
+                        let key = message.raw(member.key.clone());
+                        patch.insert(value.end, format!(",{key}:null"));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn tokens<'a>(
+    message: &Message<'a>,
+    span: Range<usize>,
+) -> impl Iterator<Item = Range<usize>> + 'a {
+    let start = span.start;
+    let text = message.raw(span).as_bytes();
+    Tokens::new(text, 0..text.len()).map(move |found| start + found.start..start + found.end)
+}
+
+/// Where the first string starts; a value rather than a name.
+fn string(message: &Message<'_>, span: Range<usize>) -> Option<usize> {
+    let mut name = None;
+    let mut before: Option<usize> = None;
+    for token in tokens(message, span) {
+        let raw = message.raw(token.clone());
+        match before.take() {
+            Some(start) if raw == ":" => name = name.or(Some(start)),
+            Some(start) => return Some(start),
+            None => {}
+        }
+        if raw.starts_with('"') {
+            before = Some(token.start);
+        }
+    }
+    before.or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{after_bytes, at_all_framings, unit};
+    use super::*;
+
+    fn how(how: &str, message: &str) -> Vec<u8> {
+        let (bytes, told) =
+            after_bytes::<RpcGarble>(&[("how", how)], "newline", message.as_bytes());
+        assert_eq!(told.len(), usize::from(bytes != unit("newline", message).bytes), "{message}");
+        bytes.strip_suffix(b"\n").unwrap().to_vec()
+    }
+
+    fn is(way: &str, message: &str, becomes: &[u8]) {
+        let found = how(way, message);
+        assert_eq!(found.escape_ascii().to_string(), becomes.escape_ascii().to_string());
+    }
+
+    #[test]
+    fn each_way_is_the_way_it_says() {
+        is("truncate", r#"{"result":1,"id":1}"#, br#"{"result""#);
+        is("truncate", "{\"result\":\"éééééééé\"}", "{\"result\":\"é".as_bytes());
+        is("trailing", r#"{"result":1,"id":1 }"#, br#"{"result":1,"id":1 ,}"#);
+        is("bad-utf8", r#"{"result":"abc","id":1}"#, b"{\"result\":\"\xffabc\",\"id\":1}");
+        is(
+            "bad-utf8",
+            r#"{"result":{"a":{"b":"c"}},"id":1}"#,
+            b"{\"result\":{\"a\":{\"b\":\"\xffc\"}},\"id\":1}",
+        );
+        is("bad-utf8", r#"{"result":{"a":1},"id":1}"#, b"{\"result\":{\"\xffa\":1},\"id\":1}");
+        is("bad-utf8", r#"{"result":1,"id":1}"#, b"{\"result\":\"\xff\",\"id\":1}");
+        is(
+            "bad-utf8",
+            r#"{"result":null,"error":"a","id":1}"#,
+            b"{\"result\":null,\"error\":\"\xffa\",\"id\":1}",
+        );
+        is("nan", r#"{"result":["1",-1.5e3,2],"id":1}"#, br#"{"result":["1",NaN,2],"id":1}"#);
+        is(
+            "nan",
+            r#"{"result":true,"error":null,"id":1}"#,
+            br#"{"result":NaN,"error":null,"id":1}"#,
+        );
+        is("quotes", r#"{"result":"a\"b","id":1}"#, br#"{'result':'a\"b','id':1}"#);
+        is(
+            "duplicate-key",
+            r#"{"result":[1] ,"id":1}"#,
+            br#"{"result":[1],"result":null ,"id":1}"#,
+        );
+    }
+
+    #[test]
+    fn each_reply_of_a_batch_and_nothing_where_there_is_none() {
+        is(
+            "nan",
+            r#"[{"result":1,"id":1},{"result":2,"id":2}]"#,
+            br#"[{"result":NaN,"id":1},{"result":NaN,"id":2}]"#,
+        );
+        is("truncate", r#"[{"result":1,"id":1}]"#, br#"[{"result""#);
+        for way in ["truncate", "trailing", "bad-utf8", "nan", "quotes", "duplicate-key"] {
+            for stays in ["", "nope", "\u{feff}"] {
+                is(way, stays, stays.as_bytes());
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_frames_it() {
+        let options = [("how", "trailing")];
+        at_all_framings::<RpcGarble>(&options, r#"{"result":"é"}"#, r#"{"result":"é",}"#);
+    }
+}

@@ -1,0 +1,125 @@
+//! Puts between messages what is none.
+
+use super::{Frames, PAYLOAD, REPLIES, take};
+use bytes::{Bytes, BytesMut};
+use chenapan_core::{Behavior, Context, Interest, Kind, Step, Unit, Verdict, plugin};
+
+plugin! {
+    /// Writes something that is no message into the stream, before or after a message.
+    ///
+    /// `log-line`: a line as a program logs it on its standard output. `blank`: an empty line. `html`:
+    /// a page about an error. `bom`: a byte order mark. All lines end with LF. The message itself stays
+    /// as it is; where messages have headers that tell their length, the noise lies outside of what the
+    /// length counts. In HTTP, events and WebSocket nothing can lie between messages: they stay as they
+    /// are.
+    ///
+    /// A healthy peer skips the noise, and takes the message behind it. It is what happens most to
+    /// servers that speak on their standard output; Model Context Protocol, transports, stdio: "The
+    /// server MUST NOT write anything to its stdout that is not a valid MCP message."
+    pub struct RpcNoise = "rpc-noise", Downstream {
+        /// What is written.
+        kind: String = "log-line" in &["log-line", "blank", "html", "bom"],
+        /// What is written instead of that, with escapes such as \n; a line of its own unless it
+        /// ends with one.
+        text: Option<Bytes> = "none",
+        /// On which side of the message.
+        place as "where": String = "before" in &["before", "after"],
+    }
+}
+
+impl Behavior for RpcNoise {
+    fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
+        if unit.named(PAYLOAD).is_none() {
+            return Verdict::Forward;
+        }
+        let frames = Frames::of(cx.protocol, cx.direction);
+        if frames == Frames::Others {
+            return Verdict::Forward;
+        }
+        let mut noise = Unit::data(self.noise(), unit.offset);
+        if self.place == "after" {
+            // Where the line end is no part of its message, it comes behind the noise.
+            if frames == Frames::Lines && unit.bytes.last() != Some(&b'\n') && self.kind != "bom" {
+                noise.insert(0, b"\n");
+            }
+            noise.offset += unit.bytes.len() as u64;
+            return Verdict::Play(vec![Step::Send(take(unit)), Step::Send(noise)]);
+        }
+        Verdict::Play(vec![Step::Send(noise), Step::Send(take(unit))])
+    }
+
+    fn kinds(&self) -> &'static [Kind] {
+        REPLIES
+    }
+
+    fn needs(&self) -> Option<&str> {
+        Some(PAYLOAD)
+    }
+
+    fn interest(&self) -> Interest {
+        Interest::Units
+    }
+}
+
+impl RpcNoise {
+    fn noise(&self) -> BytesMut {
+        if let Some(text) = &self.text {
+            let mut noise = BytesMut::from(&text[..]);
+            if !noise.ends_with(b"\n") {
+                noise.extend_from_slice(b"\n");
+            }
+            return noise;
+        }
+        BytesMut::from(match self.kind.as_str() {
+            "blank" => "\n",
+            "html" => {
+                "<html><head><title>502 Bad Gateway</title></head>\
+                 <body><h1>502 Bad Gateway</h1></body></html>\n"
+            }
+            "bom" => "\u{feff}",
+            _ => "[info] server listening, 1 tool loaded\n",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{judge, unit};
+    use super::*;
+    use chenapan_core::testing::{configured, sent};
+
+    const REPLY: &str = r#"{"result":1,"id":1}"#;
+
+    fn pieces(options: &[(&str, &str)], framing: &str) -> Vec<String> {
+        let mut noise = configured::<RpcNoise>(options);
+        let sent = sent(judge(framing).unit(&mut noise, unit(framing, REPLY)));
+        sent.into_iter().map(|piece| String::from_utf8(piece).unwrap()).collect()
+    }
+
+    #[test]
+    fn it_lies_beside_the_message() {
+        let line = "[info] server listening, 1 tool loaded\n";
+        let reply = format!("{REPLY}\n");
+        assert_eq!(pieces(&[], "newline"), [line, &reply]);
+        assert_eq!(pieces(&[], "json"), [line, REPLY]);
+        let after = format!("\n{line}");
+        assert_eq!(pieces(&[("where", "after")], "json"), [REPLY, &after]);
+        assert_eq!(pieces(&[("where", "after")], "newline"), [&reply, line]);
+        assert_eq!(pieces(&[("kind", "blank")], "newline"), ["\n", &reply]);
+        assert_eq!(pieces(&[("kind", "bom")], "newline"), ["\u{feff}", &reply]);
+        assert!(pieces(&[("kind", "html")], "newline")[0].starts_with("<html>"));
+        assert_eq!(pieces(&[("text", "a")], "newline"), ["a\n", &reply]);
+        assert_eq!(pieces(&[("text", r"a\n\n")], "newline"), ["a\n\n", &reply]);
+        let framed = format!("Content-Length: {}\r\n\r\n{REPLY}", REPLY.len());
+        assert_eq!(pieces(&[], "content-length"), [line, &framed]);
+    }
+
+    #[test]
+    fn where_nothing_can_lie_between_nothing_does() {
+        for framing in ["http-response", "sse", "websocket", "bitcoin"] {
+            let mut noise = configured::<RpcNoise>(&[]);
+            let verdict = judge(framing).unit(&mut noise, unit(framing, REPLY)).0;
+            assert_eq!(verdict, Verdict::Forward, "{framing}");
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Sends more notifications than anyone asked for.
+
+use super::{PAYLOAD, REPLIES, dialect, extra, extra_behind, notification, read, take};
+use chenapan_core::{Behavior, Context, Interest, Kind, OptionError, Step, Unit, Verdict, plugin};
+use std::time::Duration;
+
+plugin! {
+    /// Sends a storm of notifications behind a message.
+    ///
+    /// By default a storm follows each reply, of notifications of a method that no peer knows, without
+    /// params. With `repeat` it is notifications that are followed, by copies of themselves. With `rate`
+    /// they come one after the other, and other messages pass between them; what is left at the end of
+    /// the stream is not sent. Where a storm is still going on, the next one makes it longer. A storm is
+    /// never more than 64 MiB. HTTP has no place for notifications between replies: it stays as it is.
+    ///
+    /// A healthy peer drops what it does not know, and serves its calls. JSON-RPC 2.0, section 4.1: a
+    /// notification is not answered, whatever it says.
+    pub struct RpcStorm = "rpc-storm", Downstream {
+        /// How many notifications, at most a million.
+        count: u64 = "100",
+        /// How many a second; all at once unless given.
+        rate: Option<u64> = "none",
+        /// Their method.
+        method: String = "chenapan.storm",
+        /// Whether notifications are repeated, instead of replies followed.
+        repeat: bool = "no",
+        ;
+        storm: Option<Storm>,
+    }
+}
+
+/// What is still to be sent.
+#[derive(Clone, Debug)]
+struct Storm {
+    unit: Unit,
+    left: u64,
+    next: Duration,
+}
+
+const MOST: u64 = 1_000_000;
+const MOST_BYTES: u64 = 64 << 20;
+/// What a notification costs beside its bytes, at least.
+const LEAST: u64 = 64;
+
+impl Behavior for RpcStorm {
+    fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
+        let Some(drop) = self.drop(unit, cx) else { return Verdict::Forward };
+        let most = MOST_BYTES / (drop.bytes.len() as u64).max(LEAST);
+        let count = self.count.min(MOST).min(most);
+        let Some(gap) = self.gap() else {
+            let mut steps = vec![Step::Send(take(unit))];
+            steps.extend((0..count).map(|_| Step::Send(drop.clone())));
+            return Verdict::Play(steps);
+        };
+        let going_on = self.storm.take();
+        let next = going_on.as_ref().map_or(cx.now.saturating_add(gap), |storm| storm.next);
+        let left = count.saturating_add(going_on.map_or(0, |storm| storm.left)).min(MOST);
+        self.storm = Some(Storm { unit: drop, left, next }).filter(|storm| storm.left > 0);
+        Verdict::Forward
+    }
+
+    fn on_eof(&mut self, _: &mut Context<'_>) -> Verdict {
+        self.storm = None;
+        Verdict::Forward
+    }
+
+    fn wake(&self) -> Option<Duration> {
+        self.storm.as_ref().map(|storm| storm.next)
+    }
+
+    fn on_wake(&mut self, cx: &mut Context<'_>) -> Verdict {
+        let (Some(gap), Some(mut storm)) = (self.gap(), self.storm.take()) else {
+            return Verdict::Forward;
+        };
+        let mut steps = Vec::new();
+        while storm.left > 0 && storm.next <= cx.now && steps.len() < BURST {
+            steps.push(Step::Send(storm.unit.clone()));
+            storm.left -= 1;
+            storm.next = storm.next.saturating_add(gap);
+        }
+        // Whoever was late does not make up for it without an end.
+        storm.next = storm.next.max(cx.now.saturating_add(Duration::from_nanos(1)));
+        self.storm = Some(storm).filter(|storm| storm.left > 0);
+        if steps.is_empty() { Verdict::Forward } else { Verdict::Play(steps) }
+    }
+
+    fn kinds(&self) -> &'static [Kind] {
+        if self.repeat { &[Kind::Notification] } else { REPLIES }
+    }
+
+    fn needs(&self) -> Option<&str> {
+        Some(PAYLOAD)
+    }
+
+    fn interest(&self) -> Interest {
+        Interest::Units
+    }
+
+    fn check(&self) -> Result<(), OptionError> {
+        if !(1..=MOST).contains(&self.count) {
+            return Err(OptionError::value("count", format!("expected a number from 1 to {MOST}")));
+        }
+        match self.rate {
+            Some(rate) if !(1..=MOST).contains(&rate) => {
+                Err(OptionError::value("rate", format!("expected a number from 1 to {MOST}")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How many notifications one waking sends at most.
+const BURST: usize = 1_000;
+
+impl RpcStorm {
+    fn gap(&self) -> Option<Duration> {
+        self.rate.map(|rate| Duration::from_nanos(1_000_000_000 / rate.max(1)))
+    }
+
+    /// A notification that comes right behind a unit, or some time later.
+    fn one(&self, cx: &Context<'_>, message: &[u8], unit: &Unit) -> Option<Unit> {
+        if self.rate.is_none() {
+            return extra_behind(cx, message, unit);
+        }
+        let mut unit = extra(cx, message, unit)?;
+        cx.protocol.set_apart(&mut unit);
+        Some(unit)
+    }
+
+    /// One notification of the storm.
+    fn drop(&self, unit: &Unit, cx: &Context<'_>) -> Option<Unit> {
+        let text = cx.protocol.message(unit)?;
+        if self.repeat {
+            let known = unit.kind == Kind::Notification;
+            let made = known.then(|| self.one(cx, &text, unit))?;
+            return made.map(|made| Unit { label: unit.label.clone(), ..made });
+        }
+        let message = read(&text);
+        let dialect = dialect(unit, &message, cx.protocol);
+        self.one(cx, &notification(dialect, &self.method), unit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{judge, message, unit};
+    use super::*;
+    use chenapan_core::testing::{configured, sent};
+
+    const REPLY: &str = r#"{"jsonrpc":"2.0","result":1,"id":1}"#;
+    const DROP: &str = r#"{"jsonrpc":"2.0","method":"chenapan.storm"}"#;
+
+    #[test]
+    fn a_storm_follows_the_reply() {
+        for framing in ["newline", "content-length", "websocket"] {
+            let mut storm = configured::<RpcStorm>(&[("count", "3")]);
+            let sent = sent(judge(framing).unit(&mut storm, unit(framing, REPLY)));
+            assert_eq!(sent, [REPLY, DROP, DROP, DROP].map(|text| unit(framing, text).bytes));
+        }
+        let mut storm = configured::<RpcStorm>(&[]);
+        let shown = unit("http-response", REPLY);
+        assert_eq!(judge("http-response").unit(&mut storm, shown).0, Verdict::Forward);
+    }
+
+    #[test]
+    fn the_old_version_has_its_shape() {
+        let mut storm = configured::<RpcStorm>(&[("count", "1"), ("method", "a\"b")]);
+        let old = unit("newline", r#"{"result":1,"error":null,"id":1}"#);
+        let sent = sent(judge("newline").unit(&mut storm, old));
+        assert_eq!(sent[1], b"{\"method\":\"a\\\"b\",\"params\":[],\"id\":null}\n");
+    }
+
+    #[test]
+    fn repeated_are_notifications_only() {
+        let mut storm = configured::<RpcStorm>(&[("count", "2"), ("repeat", "yes")]);
+        let told = unit("newline", r#"{"method":"a", "params":[1]}"#);
+        let pieces = sent(judge("newline").unit(&mut storm, told.clone()));
+        assert_eq!(pieces, [&told.bytes[..]; 3]);
+        assert_eq!(judge("newline").unit(&mut storm, unit("newline", REPLY)).0, Verdict::Forward);
+        assert_eq!(storm.kinds(), [Kind::Notification]);
+    }
+
+    #[test]
+    fn with_a_rate_they_come_one_by_one() {
+        let mut judge = judge("newline");
+        let mut storm = configured::<RpcStorm>(&[("count", "3"), ("rate", "10")]);
+        assert_eq!(judge.unit(&mut storm, unit("newline", REPLY)).0, Verdict::Forward);
+        for nth in 1..=3 {
+            let Some(Verdict::Play(steps)) = judge.wake(&mut storm) else { panic!() };
+            let [Step::Send(sent)] = &steps[..] else { panic!("{steps:?}") };
+            assert_eq!(
+                (message("newline", sent), judge.now.as_millis()),
+                (DROP.to_owned(), nth * 100)
+            );
+        }
+        assert_eq!(judge.wake(&mut storm), None);
+        let _ = judge.unit(&mut storm, unit("newline", REPLY));
+        let _ = judge.eof(&mut storm);
+        assert_eq!(storm.wake(), None);
+    }
+
+    #[test]
+    fn a_storm_is_bounded() {
+        let wrong = |options: &[(&str, &str)]| configured::<RpcStorm>(options).check().is_err();
+        assert!(
+            wrong(&[("count", "0")]) && wrong(&[("count", "1000001")]) && wrong(&[("rate", "0")])
+        );
+        let large = format!(r#"{{"method":"{}"}}"#, "a".repeat(15 << 20));
+        let told = unit("newline", &large);
+        let mut storm = configured::<RpcStorm>(&[("repeat", "yes"), ("count", "1000000")]);
+        assert_eq!(sent(judge("newline").unit(&mut storm, told)).len(), 1 + 4);
+        storm.rate = Some(1_000_000);
+        let mut judge = judge("newline");
+        judge.now = Duration::MAX;
+        let told = unit("newline", r#"{"method":"a"}"#);
+        let _ = judge.unit(&mut storm, told);
+        let Some(Verdict::Play(steps)) = judge.wake(&mut storm) else { panic!() };
+        assert_eq!(steps.len(), BURST);
+    }
+}

@@ -1,0 +1,236 @@
+//! Where frames begin and end in one direction of a connection.
+//!
+//! A framer never reads what is in a frame, never changes a byte, and never says anything that
+//! depends on how the bytes happened to arrive.
+
+mod auto;
+mod bitcoin;
+mod chunks;
+mod content_length;
+mod framing;
+mod head;
+mod http;
+mod json;
+mod newline;
+mod sse;
+mod stream;
+mod websocket;
+mod whole;
+
+use std::fmt;
+use std::ops::Range;
+
+pub use auto::Auto;
+pub use bitcoin::Bitcoin;
+pub use content_length::ContentLength;
+pub use framing::Framing;
+pub use http::{Http, asked};
+pub use json::Json;
+pub use newline::Newline;
+pub use sse::Sse;
+pub use websocket::Websocket;
+pub use whole::Whole;
+
+/// The most bytes in a frame, unless somebody says otherwise.
+pub const MAX_SIZE: usize = 16 << 20;
+
+/// The most bytes in the headers before a body, and in a line of a chunk.
+pub const MAX_HEAD: usize = 64 << 10;
+
+/// Finds the frames of one direction, and frames what is to be sent that way.
+///
+/// Whoever calls [`Framer::cut`] holds the bytes that came and are not dealt with, oldest first.
+/// It takes [`Cut::size`] bytes off the front after each answer, appends what comes, and asks
+/// again: after [`Cut::Incomplete`] only when there is more, after [`Cut::Raw`] never. At the
+/// end of the stream it asks [`Framer::end`] in the same way until that says [`Cut::Incomplete`].
+///
+/// The frames and events, and the places in the stream where they lie, are the same however the
+/// bytes arrive; only [`Cut::Pass`] comes in pieces.
+///
+/// ```
+/// use chenapan_protocols::json_rpc::{Cut, Frame, Framer};
+///
+/// /// Frames of three bytes.
+/// #[derive(Clone, Debug)]
+/// struct Three;
+///
+/// impl Framer for Three {
+///     fn cut(&mut self, input: &[u8]) -> Cut {
+///         if input.len() < 3 { Cut::Incomplete } else { Cut::Frame(Frame::new(3, 0..3)) }
+///     }
+///
+///     fn encode(&self, payload: &[u8], out: &mut Vec<u8>) {
+///         out.extend_from_slice(payload);
+///     }
+///
+///     fn boxed_clone(&self) -> Box<dyn Framer> {
+///         Box::new(self.clone())
+///     }
+/// }
+/// ```
+pub trait Framer: fmt::Debug + Send + Sync {
+    /// What the front of the input is.
+    fn cut(&mut self, input: &[u8]) -> Cut;
+
+    /// The same at the end of the stream, where nothing more will come.
+    fn end(&mut self, input: &[u8]) -> Cut {
+        match input.len() {
+            0 => Cut::Incomplete,
+            held => Cut::Event(Event::Partial(held), held),
+        }
+    }
+
+    /// Appends a new frame around a payload, to be sent between two frames of this direction.
+    fn encode(&self, payload: &[u8], out: &mut Vec<u8>);
+
+    /// The bytes of a frame with another payload in it: lengths and checksums are made right,
+    /// and all else stays as it was. None where the framing has no room for another payload.
+    ///
+    /// `original` is what the frame was cut from: its first [`Frame::size`] bytes.
+    fn reframe(&self, frame: &Frame, original: &[u8], payload: &[u8]) -> Option<Vec<u8>> {
+        let Payload::Within(range) = &frame.payload else { return None };
+        let (front, back) = (original.get(..range.start)?, original.get(range.end..frame.size)?);
+        Some([front, payload, back].concat())
+    }
+
+    /// Says of the next reply that has none said of it yet what it answers. A reply of HTTP
+    /// cannot be framed without, where it answers HEAD or CONNECT.
+    fn answers(&mut self, asked: Asked) {
+        let _ = asked;
+    }
+
+    /// The name of what it does now; none where it does not know that yet, or there is none.
+    fn framing(&self) -> Option<Framing> {
+        None
+    }
+
+    /// One for a frame of this direction that stands alone, such as these bytes: it remembers
+    /// nothing of what is at hand.
+    fn again(&self, frame: &[u8]) -> Box<dyn Framer> {
+        let _ = frame;
+        self.boxed_clone()
+    }
+
+    /// One like it, with all that it remembers.
+    fn boxed_clone(&self) -> Box<dyn Framer>;
+}
+
+impl Clone for Box<dyn Framer> {
+    fn clone(&self) -> Self {
+        (**self).boxed_clone()
+    }
+}
+
+/// What [`Framer::cut`] found at the front of its input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// A frame.
+    Frame(Frame),
+    /// Something to report; the first bytes, as many as it says, belong to no frame.
+    Event(Event, usize),
+    /// The first bytes, as many as it says, belong to no frame: a delimiter, blanks, headers, what
+    /// is left of a frame that was too large.
+    Pass(usize),
+    /// Nothing can be said before more bytes are there.
+    Incomplete,
+    /// From here on nothing is framed.
+    Raw,
+}
+
+impl Cut {
+    /// How many bytes it takes off the front.
+    pub fn size(&self) -> usize {
+        match self {
+            Cut::Frame(frame) => frame.size,
+            Cut::Event(_, size) | Cut::Pass(size) => *size,
+            Cut::Incomplete | Cut::Raw => 0,
+        }
+    }
+}
+
+/// A frame at the front of the input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// How many bytes it takes, with everything that is around its payload.
+    pub size: usize,
+    /// What it carries.
+    pub payload: Payload,
+    /// How many of its bytes are headers, up to where the body begins.
+    pub head: usize,
+    /// Where the number stands that says how long the payload is.
+    pub length: Option<Range<usize>>,
+    /// Whether it is what stood between two frames.
+    pub junk: bool,
+}
+
+/// What a frame carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// These bytes of the input.
+    Within(Range<usize>),
+    /// Bytes that were put together, or unmasked.
+    Apart(Vec<u8>),
+}
+
+impl Frame {
+    /// A frame of so many bytes, with its payload inside.
+    pub fn new(size: usize, payload: Range<usize>) -> Self {
+        Self { size, payload: Payload::Within(payload), head: 0, length: None, junk: false }
+    }
+
+    /// Its payload; `input` is what it was cut from.
+    pub fn payload<'a>(&'a self, input: &'a [u8]) -> &'a [u8] {
+        match &self.payload {
+            Payload::Within(range) => input.get(range.clone()).unwrap_or_default(),
+            Payload::Apart(bytes) => bytes,
+        }
+    }
+}
+
+/// Something about the framing that is worth telling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// A frame is larger than it may be; its bytes pass.
+    Oversize,
+    /// The stream ended, and so many bytes of an unfinished frame were held.
+    Partial(usize),
+    /// Headers cannot be read; the rest of the direction is raw.
+    BadHeader,
+    /// A message does not start as the others; the rest of the direction is raw.
+    BadMagic,
+    /// A message does not have the checksum that it says; it passes unframed.
+    BadChecksum,
+}
+
+impl Event {
+    /// The word for it in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Event::Oversize => "oversize",
+            Event::Partial(_) => "partial",
+            Event::BadHeader => "bad-header",
+            Event::BadMagic => "bad-magic",
+            Event::BadChecksum => "bad-checksum",
+        }
+    }
+}
+
+/// What a reply answers, as far as its framing depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// A request like any other.
+    Plain,
+    /// HEAD: the reply has headers only.
+    Head,
+    /// CONNECT: a reply that agrees has no body, and nothing after it is HTTP.
+    Connect,
+}
+
+/// The most bytes of a frame; 0 is no limit.
+fn limit(max_size: Option<usize>) -> usize {
+    match max_size {
+        None => MAX_SIZE,
+        Some(0) => usize::MAX,
+        Some(size) => size,
+    }
+}

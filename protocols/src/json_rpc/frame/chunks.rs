@@ -1,0 +1,163 @@
+//! The chunks of a body whose length nobody knew [RFC 9112, 7.1].
+//!
+//! It never holds a byte: it says which of them are data.
+
+use super::MAX_HEAD;
+
+/// How far the chunks of a body have come.
+#[derive(Clone, Debug)]
+pub(super) struct Chunks {
+    place: Place,
+    /// How many bytes between data were passed; they are bounded.
+    passed: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// A size, and how many digits it has so far.
+    Size(u64, usize),
+    Extension(u64),
+    /// Behind the CR of a size.
+    Return(u64),
+    Data(u64),
+    After,
+    AfterReturn,
+    /// Whether the trailer line at hand is empty so far.
+    Trailer(bool),
+    Done,
+    Wrong,
+}
+
+/// What comes behind the bytes that are no data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    More,
+    /// So many bytes of data.
+    Data(u64),
+    Done,
+    Wrong,
+}
+
+impl Chunks {
+    pub(super) fn new() -> Self {
+        Self { place: Place::Size(0, 0), passed: 0 }
+    }
+
+    /// Passes over what is no data; how many bytes that took, and what comes then.
+    pub(super) fn step(&mut self, input: &[u8]) -> (usize, Found) {
+        for (at, &byte) in input.iter().enumerate() {
+            match self.place {
+                Place::Data(size) => return (at, Found::Data(size)),
+                Place::Done => return (at, Found::Done),
+                Place::Wrong => return (at, Found::Wrong),
+                place => self.place = next(place, byte),
+            }
+            self.passed += 1;
+            if self.passed > MAX_HEAD {
+                self.place = Place::Wrong;
+            }
+        }
+        let found = match self.place {
+            Place::Data(size) => Found::Data(size),
+            Place::Done => Found::Done,
+            Place::Wrong => Found::Wrong,
+            _ => Found::More,
+        };
+        (input.len(), found)
+    }
+
+    /// Takes so many bytes of data.
+    pub(super) fn take(&mut self, size: usize) {
+        if let Place::Data(left) = self.place {
+            self.passed = 0;
+            self.place = match left.saturating_sub(size as u64) {
+                0 => Place::After,
+                left => Place::Data(left),
+            };
+        }
+    }
+
+    /// Whether a chunk starts here, or the last one has ended.
+    pub(super) fn between(&self) -> bool {
+        matches!(self.place, Place::Size(_, 0) | Place::Done)
+    }
+
+    /// Whether the data of a chunk has ended, but not its line.
+    pub(super) fn behind_data(&self) -> bool {
+        matches!(self.place, Place::After | Place::AfterReturn)
+    }
+}
+
+/// Bare LFs are read as line ends, too.
+fn next(place: Place, byte: u8) -> Place {
+    let begin = |size| if size == 0 { Place::Trailer(true) } else { Place::Data(size) };
+    match (place, byte) {
+        (Place::Size(size, digits), byte) if byte.is_ascii_hexdigit() => {
+            let digit = u64::from((byte as char).to_digit(16).unwrap_or(0));
+            if size >> 60 != 0 { Place::Wrong } else { Place::Size(size << 4 | digit, digits + 1) }
+        }
+        (Place::Size(size, 1..), b';' | b' ' | b'\t') => Place::Extension(size),
+        (Place::Size(size, 1..), b'\r') => Place::Return(size),
+        (Place::Size(size, 1..) | Place::Extension(size) | Place::Return(size), b'\n') => {
+            begin(size)
+        }
+        (Place::Extension(size), _) => Place::Extension(size),
+        (Place::After, b'\r') => Place::AfterReturn,
+        (Place::After | Place::AfterReturn, b'\n') => Place::Size(0, 0),
+        (Place::Trailer(true), b'\n') => Place::Done,
+        (Place::Trailer(false), b'\n') => Place::Trailer(true),
+        (Place::Trailer(empty), b'\r') => Place::Trailer(empty),
+        (Place::Trailer(_), _) => Place::Trailer(false),
+        _ => Place::Wrong,
+    }
+}
+
+/// A body without its chunks.
+pub(super) fn joined(body: &[u8]) -> Vec<u8> {
+    let (mut chunks, mut at, mut out) = (Chunks::new(), 0, Vec::new());
+    while let Some(rest) = body.get(at..).filter(|rest| !rest.is_empty()) {
+        let (passed, found) = chunks.step(rest);
+        at += passed;
+        let Found::Data(size) = found else { break };
+        let data = body.get(at..).unwrap_or_default();
+        let size = size.min(data.len() as u64) as usize;
+        out.extend_from_slice(&data[..size]);
+        chunks.take(size);
+        at += size;
+    }
+    out
+}
+
+/// Where the last chunk begins, which has no data.
+pub(super) fn last(body: &[u8]) -> Option<usize> {
+    let (mut chunks, mut at) = (Chunks::new(), 0);
+    while at <= body.len() {
+        if chunks.behind_data() {
+            // Up to the end of the line, so that a size starts here.
+            at += body.get(at..)?.iter().position(|&byte| byte == b'\n')? + 1;
+            chunks = Chunks::new();
+        }
+        let start = at;
+        let (passed, found) = chunks.step(body.get(at..)?);
+        at += passed;
+        match found {
+            Found::Done => return Some(start),
+            Found::Data(size) => {
+                let size = usize::try_from(size).ok()?;
+                chunks.take(size);
+                at = at.checked_add(size)?;
+            }
+            Found::More | Found::Wrong => return None,
+        }
+    }
+    None
+}
+
+/// Appends data as one chunk; nothing for no data, which would be the last chunk.
+pub(super) fn write(data: &[u8], out: &mut Vec<u8>) {
+    if !data.is_empty() {
+        out.extend_from_slice(format!("{:x}\r\n", data.len()).as_bytes());
+        out.extend_from_slice(data);
+        out.extend_from_slice(b"\r\n");
+    }
+}

@@ -1,0 +1,162 @@
+//! Frames with headers, as LSP and DAP have them.
+
+use super::head::{is_name, length, lengths};
+use super::{Cut, Event, Frame, Framer, Framing, MAX_HEAD, Payload, limit};
+use std::ops::Range;
+
+/// A body of as many bytes as `Content-Length` says, after headers that end with CRLF CRLF [LSP
+/// 3.17, base protocol].
+///
+/// Names may be in any case and order, with blanks around a value; several lengths must agree.
+/// What cannot be the start of such headers is told at its first byte, so that nothing is held
+/// that will never be a frame.
+#[derive(Clone, Debug)]
+pub struct ContentLength {
+    most: usize,
+    place: Place,
+    /// How many bytes of the headers were looked at.
+    seen: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    Line,
+    Name,
+    /// Blanks behind a name.
+    Named,
+    Value,
+    Return,
+    /// The CR of the empty line.
+    LastReturn,
+    Body {
+        head: usize,
+        length: u64,
+        digits: Range<usize>,
+    },
+    Skip(u64),
+    Raw,
+}
+
+impl ContentLength {
+    /// With the most bytes of a body; 16 MiB by default, 0 is no limit.
+    pub fn new(max_size: Option<usize>) -> Self {
+        Self { most: limit(max_size), place: Place::Line, seen: 0 }
+    }
+
+    fn head(&mut self, input: &[u8]) -> Cut {
+        while let Some(&byte) = input.get(self.seen) {
+            self.place = match (&self.place, byte) {
+                _ if self.seen == MAX_HEAD => return self.bad(),
+                (Place::Line, b'\r') => Place::LastReturn,
+                (Place::Line | Place::Name, byte) if is_name(byte) => Place::Name,
+                (Place::Name | Place::Named, b':') => Place::Value,
+                (Place::Name | Place::Named, b' ' | b'\t') => Place::Named,
+                (Place::Value, b'\r') => Place::Return,
+                (Place::Value, b'\n') => return self.bad(),
+                (Place::Value, _) => Place::Value,
+                (Place::Return, b'\n') => Place::Line,
+                (Place::LastReturn, b'\n') => {
+                    let head = self.seen + 1;
+                    return match length(&input[..head]) {
+                        Some((length, digits)) => self.measured(input, head, length, digits),
+                        None => self.bad(),
+                    };
+                }
+                _ => return self.bad(),
+            };
+            self.seen += 1;
+        }
+        Cut::Incomplete
+    }
+
+    fn measured(&mut self, input: &[u8], head: usize, length: u64, digits: Range<usize>) -> Cut {
+        self.seen = 0;
+        if length > self.most as u64 {
+            self.place = Place::Skip(length);
+            return Cut::Event(Event::Oversize, head);
+        }
+        self.place = Place::Body { head, length, digits };
+        self.cut(input)
+    }
+
+    fn bad(&mut self) -> Cut {
+        self.place = Place::Raw;
+        Cut::Event(Event::BadHeader, 0)
+    }
+}
+
+impl Framer for ContentLength {
+    fn cut(&mut self, input: &[u8]) -> Cut {
+        match &self.place {
+            Place::Body { head, length, digits } => {
+                let size = (*head as u64).saturating_add(*length);
+                if (input.len() as u64) < size {
+                    return Cut::Incomplete;
+                }
+                let (head, size) = (*head, size as usize);
+                let length = Some(digits.clone());
+                self.place = Place::Line;
+                Cut::Frame(Frame { head, length, ..Frame::new(size, head..size) })
+            }
+            Place::Skip(0) => {
+                self.place = Place::Line;
+                self.cut(input)
+            }
+            Place::Skip(_) if input.is_empty() => Cut::Incomplete,
+            Place::Skip(left) => {
+                let size = (input.len() as u64).min(*left);
+                self.place = Place::Skip(left - size);
+                Cut::Pass(size as usize)
+            }
+            Place::Raw => Cut::Raw,
+            _ => self.head(input),
+        }
+    }
+
+    fn end(&mut self, input: &[u8]) -> Cut {
+        match (&self.place, input.len()) {
+            (Place::Raw, _) | (_, 0) => Cut::Incomplete,
+            (_, held) => Cut::Event(Event::Partial(held), held),
+        }
+    }
+
+    fn encode(&self, payload: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(format!("Content-Length: {}\r\n\r\n", payload.len()).as_bytes());
+        out.extend_from_slice(payload);
+    }
+
+    /// Keeps all headers; only the number changes.
+    fn reframe(&self, frame: &Frame, original: &[u8], payload: &[u8]) -> Option<Vec<u8>> {
+        measured(frame, original, payload)
+    }
+
+    fn framing(&self) -> Option<Framing> {
+        Some(Framing::ContentLength)
+    }
+
+    fn again(&self, _: &[u8]) -> Box<dyn Framer> {
+        Box::new(Self { place: Place::Line, seen: 0, ..self.clone() })
+    }
+
+    fn boxed_clone(&self) -> Box<dyn Framer> {
+        Box::new(self.clone())
+    }
+}
+
+/// A frame with another payload and another length; several lengths all change.
+pub(super) fn measured(frame: &Frame, original: &[u8], payload: &[u8]) -> Option<Vec<u8>> {
+    let Payload::Within(range) = &frame.payload else { return None };
+    let (head, back) = (original.get(..range.start)?, original.get(range.end..frame.size)?);
+    let number = payload.len().to_string();
+    let mut out = Vec::with_capacity(original.len() + payload.len());
+    let mut from = 0;
+    for (_, digits) in lengths(head) {
+        out.extend_from_slice(head.get(from..digits.start)?);
+        out.extend_from_slice(number.as_bytes());
+        from = digits.end;
+    }
+    out.extend_from_slice(head.get(from..)?);
+    out.extend_from_slice(payload);
+    out.extend_from_slice(back);
+    Some(out)
+}

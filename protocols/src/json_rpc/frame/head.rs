@@ -1,0 +1,84 @@
+//! Headers before a body: names and values, and where a length stands.
+//!
+//! It never decides what a header means for the frame.
+
+use std::ops::Range;
+
+/// What the headers say, and where the first one stands that says it; none where none does, or
+/// two differ.
+pub(super) fn length(head: &[u8]) -> Option<(u64, Range<usize>)> {
+    let mut found: Option<(u64, Range<usize>)> = None;
+    for (length, digits) in lengths(head) {
+        match &found {
+            Some((known, _)) if Some(*known) != length => return None,
+            Some(_) => {}
+            None => found = Some((length?, digits)),
+        }
+    }
+    found
+}
+
+/// All lengths in the headers, each with its place; none for one that is no number.
+pub(super) fn lengths(head: &[u8]) -> impl Iterator<Item = (Option<u64>, Range<usize>)> {
+    headers(head).filter_map(move |(name, value)| {
+        let is_length = head[name].trim_ascii_end().eq_ignore_ascii_case(b"content-length");
+        is_length.then(|| (number(&head[value.clone()]), value))
+    })
+}
+
+/// The names and values of headers; a line without a colon is none. Values have no blanks around.
+pub(super) fn headers(head: &[u8]) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while at < head.len() {
+            let start = at;
+            let end = memchr::memchr(b'\n', &head[start..]).map_or(head.len(), |end| start + end);
+            at = end + 1;
+            let Some(colon) = memchr::memchr(b':', &head[start..end]) else { continue };
+            let colon = start + colon;
+            let value = head[colon + 1..end].trim_ascii();
+            let front = head[colon + 1..end].len() - head[colon + 1..end].trim_ascii_start().len();
+            let from = colon + 1 + front;
+            return Some((start..colon, from..from + value.len()));
+        }
+        None
+    })
+}
+
+/// Digits only; as large as can be where there are too many.
+fn number(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let add =
+        |number: u64, digit: &u8| number.saturating_mul(10).saturating_add(u64::from(digit - b'0'));
+    Some(digits.iter().fold(0, add))
+}
+
+/// What names are made of [RFC 9110, 5.6.2].
+pub(super) fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// The value of the first header of a name.
+pub(super) fn value<'a>(head: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let mut found = headers(head).filter(|(known, _)| {
+        head[known.clone()].trim_ascii_end().eq_ignore_ascii_case(name.as_bytes())
+    });
+    found.next().map(|(_, value)| &head[value])
+}
+
+/// Where headers end behind the first line: at an empty line; `seen` bytes have none.
+pub(super) fn end(input: &[u8], seen: &mut usize) -> Option<usize> {
+    while let Some(at) = memchr::memchr(b'\n', input.get(*seen..)?) {
+        *seen += at;
+        match input.get(*seen + 1..)? {
+            [b'\n', ..] => return Some(*seen + 2),
+            [b'\r', b'\n', ..] => return Some(*seen + 3),
+            [] | [b'\r'] => return None,
+            _ => *seen += 1,
+        }
+    }
+    *seen = input.len();
+    None
+}

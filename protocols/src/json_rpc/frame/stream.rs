@@ -1,0 +1,208 @@
+//! Server-sent events in the body of a reply of HTTP.
+//!
+//! It never takes more off than one event; where events fill their chunks, that is its chunks.
+
+use super::chunks::{self, Chunks, Found};
+use super::sse::{Sse, rewrite};
+use super::{Cut, Event, Frame, Framer, MAX_HEAD, Payload, limit};
+
+/// A body that is a stream of events.
+#[derive(Clone, Debug)]
+pub(super) struct Stream {
+    body: Body,
+    most: usize,
+    sse: Sse,
+    /// How many bytes of the input were gone through.
+    at: usize,
+    /// Those of them that are data, not yet cut.
+    text: Vec<u8>,
+    /// What is whole but for the line end of its chunk.
+    whole: Option<Cut>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Body {
+    Length(u64),
+    Chunked(Chunks),
+    ToEnd,
+}
+
+impl Stream {
+    pub(super) fn new(body: Body, max_size: Option<usize>) -> Self {
+        let sse = Sse::new(max_size);
+        Self { body, most: limit(max_size), sse, at: 0, text: Vec::new(), whole: None }
+    }
+
+    /// As a framer does; none at the end of the body, and raw where chunks cannot be read.
+    pub(super) fn cut(&mut self, input: &[u8]) -> Option<Cut> {
+        match &mut self.body {
+            Body::ToEnd => Some(self.sse.cut(input)),
+            Body::Length(0) => None,
+            Body::Length(left) => {
+                let reach = input.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+                let cut = match self.sse.cut(&input[..reach]) {
+                    Cut::Incomplete if reach as u64 == *left => match self.sse.end(&input[..reach])
+                    {
+                        Cut::Incomplete | Cut::Event(Event::Partial(_), _) => Cut::Pass(reach),
+                        cut => cut,
+                    },
+                    cut => cut,
+                };
+                *left -= cut.size() as u64;
+                Some(cut)
+            }
+            Body::Chunked(_) => self.chunked(input),
+        }
+    }
+
+    pub(super) fn end(&mut self, input: &[u8]) -> Cut {
+        match (&self.body, self.whole.take()) {
+            (_, Some(cut)) => resize(cut, std::mem::take(&mut self.at)),
+            (Body::ToEnd, None) => self.sse.end(input),
+            (_, None) if input.is_empty() => Cut::Incomplete,
+            (_, None) => Cut::Event(Event::Partial(input.len()), input.len()),
+        }
+    }
+
+    /// One for an event that stands alone.
+    pub(super) fn again(&self) -> Self {
+        let body = match self.body {
+            Body::Chunked(_) => Body::Chunked(Chunks::new()),
+            Body::Length(_) | Body::ToEnd => Body::ToEnd,
+        };
+        Self::new(body, Some(self.most))
+    }
+
+    pub(super) fn encode(&self, payload: &[u8], out: &mut Vec<u8>) {
+        let mut event = Vec::new();
+        self.sse.encode(payload, &mut event);
+        match self.body {
+            Body::Chunked(_) => chunks::write(&event, out),
+            _ => out.extend_from_slice(&event),
+        }
+    }
+
+    pub(super) fn reframe(
+        &self,
+        frame: &Frame,
+        original: &[u8],
+        payload: &[u8],
+    ) -> Option<Vec<u8>> {
+        let original = original.get(..frame.size)?;
+        match &self.body {
+            Body::ToEnd => self.sse.reframe(frame, original, payload),
+            Body::Length(_) => {
+                let out = self.sse.reframe(frame, original, payload)?;
+                (out.len() == original.len()).then_some(out)
+            }
+            // The event has to fill its chunks: all of them, from a size to a line end.
+            Body::Chunked(_) => {
+                let (mut chunks, mut at) = (Chunks::new(), 0);
+                while at < original.len() {
+                    let (passed, found) = chunks.step(&original[at..]);
+                    at += passed;
+                    match found {
+                        Found::Data(size) => {
+                            at += usize::try_from(size).ok()?;
+                            chunks.take(usize::try_from(size).ok()?);
+                        }
+                        Found::More => break,
+                        Found::Done | Found::Wrong => return None,
+                    }
+                }
+                if !chunks.between() || at != original.len() {
+                    return None;
+                }
+                let mut out = Vec::new();
+                chunks::write(&rewrite(&chunks::joined(original), payload), &mut out);
+                Some(out)
+            }
+        }
+    }
+
+    fn chunked(&mut self, input: &[u8]) -> Option<Cut> {
+        let Body::Chunked(chunks) = &mut self.body else { return None };
+        // A byte of data may come with any number of others.
+        let most = self.most.saturating_mul(8).saturating_add(MAX_HEAD);
+        loop {
+            // An event that ends with its chunk has the line end behind that, too.
+            if self.whole.is_some() {
+                while chunks.behind_data() {
+                    let Some(byte) = input.get(self.at..=self.at) else {
+                        return Some(Cut::Incomplete);
+                    };
+                    chunks.step(byte);
+                    self.at += 1;
+                }
+                let cut = resize(self.whole.take()?, self.at);
+                self.at = 0;
+                return Some(cut);
+            }
+            let reach = input.len().min(most);
+            let (passed, found) = chunks.step(input.get(self.at..reach).unwrap_or_default());
+            self.at += passed;
+            match found {
+                Found::Done if self.at == 0 => return None,
+                // What is left of an event without an end is none.
+                Found::Done => return Some(Cut::Pass(std::mem::take(&mut self.at))),
+                Found::Wrong => return Some(Cut::Raw),
+                _ if self.at >= most && input.len() > most => return Some(Cut::Raw),
+                Found::More => return Some(Cut::Incomplete),
+                Found::Data(_) if self.at >= reach => return Some(Cut::Incomplete),
+                Found::Data(size) => {
+                    let known = self.text.len();
+                    let data = &input[self.at..reach];
+                    // Piece by piece, so that what stands behind an event is not copied often; and
+                    // at most the byte that is too many.
+                    let room = self.most.saturating_add(1).saturating_sub(known).clamp(1, PIECE);
+                    let piece = (size.min(data.len() as u64) as usize).min(room);
+                    self.text.extend_from_slice(&data[..piece]);
+                    let cut = self.sse.cut(&self.text);
+                    let size = match &cut {
+                        Cut::Incomplete => {
+                            chunks.take(piece);
+                            self.at += piece;
+                            continue;
+                        }
+                        cut => cut.size(),
+                    };
+                    let cut = apart(cut, &self.text);
+                    self.text.clear();
+                    // Where a CR was the end, the byte behind it told: nothing of the chunk at hand
+                    // belongs to the event but its size.
+                    let taken = size.saturating_sub(known);
+                    if taken == 0 {
+                        return Some(resize(cut, std::mem::take(&mut self.at)));
+                    }
+                    chunks.take(taken);
+                    self.at += taken;
+                    self.whole = Some(cut);
+                }
+            }
+        }
+    }
+}
+
+/// The same with a payload of its own.
+fn apart(cut: Cut, text: &[u8]) -> Cut {
+    match cut {
+        Cut::Frame(frame) => {
+            let payload = Payload::Apart(frame.payload(text).to_vec());
+            Cut::Frame(Frame { payload, ..frame })
+        }
+        cut => cut,
+    }
+}
+
+/// The same over so many bytes of the input.
+fn resize(cut: Cut, size: usize) -> Cut {
+    match cut {
+        Cut::Frame(frame) => Cut::Frame(Frame { size, ..frame }),
+        Cut::Event(event, _) => Cut::Event(event, size),
+        Cut::Pass(_) => Cut::Pass(size),
+        cut => cut,
+    }
+}
+
+/// How much data is looked at at once.
+const PIECE: usize = 1 << 10;

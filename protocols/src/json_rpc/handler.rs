@@ -1,0 +1,177 @@
+//! The protocol `json-rpc`: frames as units, and what is counted of them.
+//!
+//! It never changes a byte that no rule has touched, and never decides by what a message says
+//! whether it passes.
+
+use super::counts::NAMES;
+use super::frame::MAX_HEAD;
+use super::parts::FIELDS;
+use super::state::{Settings, State};
+use super::{Dialect, Forgery, Framing};
+use bytes::BytesMut;
+use chenapan_core::{
+    Counted, Direction, Handled, Malformed, OptionError, Protocol, Refusal, Size, Unit, plugin,
+};
+use std::borrow::Cow;
+use std::time::Duration;
+
+plugin! {
+    /// JSON-RPC 1.0 and 2.0, and what is between, in any of its framings.
+    ///
+    /// Each message is a unit: a request, notification, response, error, batch, or invalid, with
+    /// its method as the label; a reply bears that of its request. Client and server may each ask.
+    /// What stands between messages is `blank`, shares the fate of the message before it, and is a
+    /// rule's business only with `only=blank`; what belongs to no message is `data`. Bytes that no rule
+    /// touches pass as they are, also those of messages that are wrong.
+    ///
+    /// With `framing=auto` the first bytes of each direction tell: headers as in LSP, HTTP, or else
+    /// values of JSON with whatever is between. That reads messages on lines, too, but a line end
+    /// is then no part of its message: with `framing=newline` it is.
+    ///
+    /// What is counted: messages of each kind as they come, errors by code, invalid ones by reason;
+    /// replies to nothing that was asked (`orphan`), to what was answered before (`duplicate`), ids that
+    /// another request has already (`reused`); requests to which no reply was delivered when their
+    /// connection ended (`unanswered`; an error that a rule made is a reply, one that a rule dropped is
+    /// none), and the longest time from a request to the delivery of its reply (`slowest`).
+    pub struct JsonRpc = "json-rpc" {
+        /// How messages are told apart. `http` is the bodies of its requests and replies, with events
+        /// and WebSocket where those follow.
+        framing: String = "auto" in &[
+            "auto", "newline", "json", "content-length", "http", "sse", "websocket", "bitcoin",
+        ],
+        /// By which rules messages are read; `auto` takes those of the first message.
+        dialect: String = "auto" in &["auto", "v1", "v2", "loose"],
+        /// The largest message; what is larger passes unread. 0 is no limit.
+        max_size as "max-size": Size = "16MiB",
+        /// How many requests without a reply are remembered, in each direction.
+        pending_limit as "pending-limit": u64 = "10000",
+        ;
+        state: Option<Box<State>>,
+    }
+}
+
+/// What an error says unless its rule does: internal error.
+const INTERNAL: (i64, &str) = (-32603, "internal error");
+
+impl JsonRpc {
+    fn settings(&self) -> Settings {
+        let both = |framing| [framing, framing];
+        Settings {
+            framings: match &*self.framing {
+                "newline" => both(Framing::Newline),
+                "json" => both(Framing::Json),
+                "content-length" => both(Framing::ContentLength),
+                "http" => [Framing::HttpRequest, Framing::HttpResponse],
+                "sse" => both(Framing::Sse),
+                "websocket" => both(Framing::Websocket),
+                "bitcoin" => both(Framing::Bitcoin),
+                _ => both(Framing::Auto),
+            },
+            dialect: self.dialect.parse().unwrap_or(Dialect::Auto),
+            most: usize::try_from(self.max_size.0).unwrap_or(usize::MAX),
+            pending: usize::try_from(self.pending_limit).unwrap_or(usize::MAX),
+        }
+    }
+
+    fn state(&mut self) -> &mut State {
+        let settings = self.settings();
+        self.state.get_or_insert_with(|| Box::new(State::new(settings)))
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        match &self.state {
+            Some(state) => look(state),
+            None => look(&State::new(self.settings())),
+        }
+    }
+}
+
+impl Protocol for JsonRpc {
+    fn handle(&mut self, direction: Direction, input: &mut BytesMut) -> Result<Handled, Malformed> {
+        Ok(self.state().handle(direction, input, false))
+    }
+
+    fn end(&mut self, direction: Direction, input: &mut BytesMut) -> Result<Handled, Malformed> {
+        Ok(self.state().handle(direction, input, true))
+    }
+
+    fn at(&mut self, now: Duration) {
+        self.state().now = now;
+    }
+
+    fn longest(&self) -> usize {
+        match self.max_size.0 {
+            0 => usize::MAX,
+            size => usize::try_from(size).unwrap_or(usize::MAX).saturating_add(MAX_HEAD + 1),
+        }
+    }
+
+    fn message<'a>(&self, unit: &'a Unit) -> Option<Cow<'a, [u8]>> {
+        self.look(|state| state.message(unit))
+    }
+
+    fn put_message(&self, unit: &mut Unit, message: &[u8]) -> bool {
+        self.look(|state| state.put_message(unit, message)).is_some()
+    }
+
+    fn frame(&self, direction: Direction, message: &[u8]) -> Option<Unit> {
+        self.look(|state| state.frame(direction, message))
+    }
+
+    fn set_apart(&self, unit: &mut Unit) {
+        self.look(|state| state.set_apart(unit));
+    }
+
+    fn streams(&self) -> bool {
+        true
+    }
+
+    fn follows(&self) -> bool {
+        true
+    }
+
+    fn delivered(&mut self, direction: Direction, unit: &Unit, at: Duration) {
+        self.state().delivered(direction, unit, at);
+    }
+
+    fn ended(&mut self) {
+        self.state().close();
+    }
+
+    fn counted(&mut self) -> Vec<Counted> {
+        self.state.as_mut().map_or_else(Vec::new, |state| state.counts.take())
+    }
+
+    fn counters(&self) -> &'static [&'static str] {
+        NAMES
+    }
+
+    fn refuse(&self, unit: &Unit, refusal: &Refusal) -> Option<BytesMut> {
+        let message = match &*refusal.message {
+            "" => INTERNAL.1,
+            message => message,
+        };
+        let code = refusal.code.unwrap_or(INTERNAL.0);
+        let forgery = Forgery { code, message, data: None };
+        // What wants no reply gets none; it goes nowhere all the same.
+        Some(self.look(|state| state.refuse(unit, &forgery)).unwrap_or_default())
+    }
+
+    fn seal(&self, unit: &mut Unit) {
+        self.look(|state| state.seal(unit));
+    }
+
+    fn fields(&self) -> &'static [&'static str] {
+        FIELDS
+    }
+
+    fn check(&self) -> Result<(), OptionError> {
+        if self.pending_limit == 0 {
+            return Err(OptionError::value("pending-limit", "expected 1 or more"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

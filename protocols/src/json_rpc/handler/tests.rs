@@ -1,0 +1,316 @@
+use super::*;
+use bytes::Buf;
+use chenapan_core::testing::{at_every_split, configured};
+use chenapan_core::{Amount, Kind};
+use std::collections::BTreeMap;
+
+const UP: Direction = Direction::Upstream;
+const DOWN: Direction = Direction::Downstream;
+
+fn protocol(options: &[(&str, &str)]) -> JsonRpc {
+    configured::<JsonRpc>(options)
+}
+
+/// The units that these bytes are, all of them.
+fn units(protocol: &mut JsonRpc, direction: Direction, bytes: &[u8]) -> Vec<Unit> {
+    let mut input = BytesMut::from(bytes);
+    let mut units = Vec::new();
+    while let Ok(Handled::Unit(unit)) = protocol.handle(direction, &mut input) {
+        units.push(unit);
+    }
+    assert_eq!(input, b""[..]);
+    units
+}
+
+fn one(protocol: &mut JsonRpc, direction: Direction, bytes: &[u8]) -> Unit {
+    let units = units(protocol, direction, bytes);
+    let [unit] = <[Unit; 1]>::try_from(units).unwrap();
+    unit
+}
+
+fn pass(protocol: &mut JsonRpc, direction: Direction, bytes: &str, at: u64) -> Vec<Unit> {
+    protocol.at(Duration::from_millis(at));
+    let units = units(protocol, direction, bytes.as_bytes());
+    for unit in &units {
+        protocol.delivered(direction, unit, Duration::from_millis(at));
+    }
+    units
+}
+
+fn counted(protocol: &mut JsonRpc) -> BTreeMap<String, u64> {
+    let all = protocol.counted().into_iter();
+    all.map(|counted| {
+        let amount = match counted.amount {
+            Amount::More(more) => more,
+            Amount::Longest(time) => time.as_millis() as u64,
+        };
+        (counted.name.into_owned(), amount)
+    })
+    .collect()
+}
+
+fn told(protocol: &mut JsonRpc) -> String {
+    let all = counted(protocol).into_iter();
+    all.map(|(name, amount)| format!("{name} {amount}")).collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn messages_are_units_with_their_parts_named() {
+    let bytes = b"{\"jsonrpc\":\"2.0\",\"method\":\"add\",\"params\":[1,2],\"id\":\"a\"}\r\n";
+    let newline = || Box::new(protocol(&[("framing", "newline")])) as Box<dyn Protocol>;
+    let units = at_every_split(newline, UP, bytes).unwrap();
+    let [unit] = &units[..] else { panic!() };
+    assert_eq!((unit.kind, unit.label.as_deref()), (Kind::Request, Some("add")));
+    let names: Vec<_> = unit.fields.iter().map(|field| field.name).collect();
+    assert_eq!(names, ["payload", "jsonrpc", "method", "params", "id"]);
+    assert_eq!(unit.field("params"), Some(&b"[1,2]"[..]));
+    assert_eq!(unit.field("payload"), Some(&bytes[..bytes.len() - 1]));
+    assert!(unit.fields.iter().all(|field| FIELDS.contains(&field.name)));
+}
+
+#[test]
+fn a_reply_bears_the_method_of_its_request() {
+    let mut rpc = protocol(&[]);
+    pass(&mut rpc, UP, r#"{"jsonrpc":"2.0","method":"add","id":1}"#, 0);
+    let reply = r#"{"jsonrpc":"2.0","error":{"code":-5,"message":"no"},"id":1.0}"#;
+    let unit = &pass(&mut rpc, DOWN, reply, 20)[0];
+    assert_eq!((unit.kind, unit.label.as_deref()), (Kind::Error, Some("add")));
+    assert_eq!((unit.field("code"), unit.mark("code")), (Some(&b"-5"[..]), Some("-5")));
+    assert_eq!((unit.field("id"), unit.mark("id")), (Some(&b"1.0"[..]), Some("1.0")));
+    rpc.ended();
+    let all = "errors 1, errors.-5 1, requests 1, slowest 20, slowest.add 20";
+    assert_eq!(told(&mut rpc), all);
+}
+
+#[test]
+fn what_stands_between_is_blank_and_what_is_none_is_junk() {
+    let mut rpc = protocol(&[]);
+    let all = units(&mut rpc, UP, b"{} \n\nlog line\n[]");
+    let found: Vec<_> = all.iter().map(|unit| (unit.kind, unit.bytes.len())).collect();
+    let expected = [(Kind::Invalid, 2), (Kind::Blank, 3), (Kind::Invalid, 9), (Kind::Invalid, 2)];
+    assert_eq!(found, expected);
+    assert_eq!(told(&mut rpc), "invalid 2, invalid.empty-batch 1, invalid.neither 1, junk 1");
+}
+
+#[test]
+fn requests_without_a_delivered_reply_are_counted_at_the_end() {
+    let mut rpc = protocol(&[]);
+    let batch = r#"[{"jsonrpc":"2.0","method":"a","id":1},{"jsonrpc":"2.0","method":"b","id":2},{"jsonrpc":"2.0","method":"c"}]"#;
+    pass(&mut rpc, UP, batch, 0);
+    pass(&mut rpc, UP, r#"{"jsonrpc":"2.0","method":"d","id":2}"#, 5);
+    // The first is answered; the second reply is dropped by somebody.
+    pass(&mut rpc, DOWN, r#"[{"jsonrpc":"2.0","result":1,"id":1}]"#, 10);
+    units(&mut rpc, DOWN, br#"{"jsonrpc":"2.0","result":1,"id":2}"#);
+    pass(&mut rpc, DOWN, r#"{"jsonrpc":"2.0","result":1,"id":1}"#, 30);
+    pass(&mut rpc, DOWN, r#"{"jsonrpc":"2.0","result":1,"id":9}"#, 30);
+    rpc.ended();
+    let mut found = counted(&mut rpc);
+    assert_eq!(found.remove("unanswered"), Some(2));
+    let all: Vec<_> = found.iter().map(|(name, amount)| format!("{name} {amount}")).collect();
+    let expected = "batches 2, duplicate 1, notifications 1, orphan 1, requests 3, responses 4, reused 1, slowest 10, slowest.a 10";
+    assert_eq!(all.join(", "), expected);
+}
+
+#[test]
+fn what_is_remembered_is_bounded() {
+    let mut rpc = protocol(&[("pending-limit", "2")]);
+    for id in 0..5 {
+        pass(&mut rpc, UP, &format!(r#"{{"jsonrpc":"2.0","method":"m{id}","id":{id}}}"#), 0);
+    }
+    let found = pass(&mut rpc, DOWN, r#"{"jsonrpc":"2.0","result":1,"id":4}"#, 0);
+    assert_eq!(found[0].label.as_deref(), Some("m4"));
+    pass(&mut rpc, DOWN, r#"{"jsonrpc":"2.0","result":1,"id":0}"#, 0);
+    rpc.ended();
+    let found = counted(&mut rpc);
+    assert_eq!((found["forgotten"], found["orphan"], found["unanswered"]), (3, 1, 1));
+    assert!(configured::<JsonRpc>(&[("pending-limit", "0")]).check().is_err());
+}
+
+#[test]
+fn names_behind_a_dot_are_bounded() {
+    let mut rpc = protocol(&[]);
+    for code in 0..1_500 {
+        let reply =
+            format!(r#"{{"jsonrpc":"2.0","error":{{"code":{code},"message":""}},"id":null}}"#);
+        units(&mut rpc, DOWN, reply.as_bytes());
+    }
+    let found = counted(&mut rpc);
+    assert_eq!((found["errors"], found["errors.other"], found["errors.7"]), (1_500, 500, 1));
+    assert_eq!(found.len(), 1_000 + 3);
+}
+
+#[test]
+fn an_error_that_a_rule_made_is_a_reply() {
+    let mut rpc = protocol(&[("framing", "content-length")]);
+    let payload = r#"{"jsonrpc":"2.0","method":"add","id":"x"}"#;
+    let request = format!("Content-Length: {}\r\n\r\n{payload}", payload.len());
+    let unit = one(&mut rpc, UP, request.as_bytes());
+    let reply = rpc.refuse(&unit, &Refusal::default()).unwrap();
+    let (head, body) = str::from_utf8(&reply).unwrap().split_once("\r\n\r\n").unwrap();
+    assert_eq!(head, format!("Content-Length: {}", body.len()));
+    assert_eq!(
+        body,
+        r#"{"jsonrpc":"2.0","error":{"code":-32603,"message":"internal error"},"id":"x"}"#
+    );
+    rpc.delivered(DOWN, &Unit::new(Kind::Data, reply), Duration::from_millis(3));
+    rpc.ended();
+    assert_eq!(told(&mut rpc), "requests 1, slowest 3, slowest.add 3");
+
+    let mut rpc = protocol(&[]);
+    let unit = one(&mut rpc, UP, br#"{"jsonrpc":"2.0","method":"add"}"#);
+    assert_eq!(rpc.refuse(&unit, &Refusal::default()).unwrap(), b""[..]);
+}
+
+#[test]
+fn what_has_found_nothing_yet_takes_the_framing_of_the_other_direction() {
+    let mut rpc = protocol(&[]);
+    let request = b"POST / HTTP/1.1\r\nContent-Length: 40\r\n\r\n{\"jsonrpc\":\"2.0\",\"method\":\"a\",\"id\":\"bc\"}";
+    let unit = one(&mut rpc, UP, request);
+    assert_eq!(unit.kind, Kind::Request);
+    let reply = rpc.refuse(&unit, &Refusal { code: Some(-1), message: "no".into() }).unwrap();
+    assert!(reply.starts_with(b"HTTP/1.1 200 OK\r\n") && reply.ends_with(b"\"id\":\"bc\"}"));
+    let sent = rpc.frame(DOWN, br#"{"jsonrpc":"2.0","method":"tell"}"#).unwrap();
+    assert_eq!((sent.kind, sent.label.as_deref()), (Kind::Notification, Some("tell")));
+    assert_eq!(sent.field("length"), Some(&b"33"[..]));
+}
+
+/// For each framing: what a direction carries in it, and the framing's options.
+fn framed() -> Vec<(&'static str, Direction, Vec<u8>)> {
+    let payload = br#"{"jsonrpc":"2.0","result":[1],"id":7}"#;
+    let join = |parts: &[&[u8]]| parts.concat();
+    let masked: Vec<u8> =
+        payload.iter().zip([1, 2, 3, 4].iter().cycle()).map(|(a, b)| a ^ b).collect();
+    vec![
+        ("newline", DOWN, join(&[payload, b"\n"])),
+        ("json", DOWN, payload.to_vec()),
+        ("auto", DOWN, payload.to_vec()),
+        ("content-length", DOWN, join(&[b"content-length :37\r\nX: y\r\n\r\n", payload])),
+        ("auto", DOWN, join(&[b"HTTP/1.1 200 OK\r\nContent-Length: 37\r\n\r\n", payload])),
+        (
+            "http",
+            DOWN,
+            join(&[
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n",
+                &payload[..16],
+                b"\r\n15\r\n",
+                &payload[16..],
+                b"\r\n0\r\n\r\n",
+            ]),
+        ),
+        ("sse", DOWN, join(&[b"event: message\ndata: ", payload, b"\n\n"])),
+        ("sse", DOWN, join(&[b"data: ", &payload[..17], b"\ndata: ", &payload[17..], b"\n\n"])),
+        ("websocket", DOWN, join(&[b"\x81\x25", payload])),
+        ("websocket", UP, join(&[b"\x81\xa5\x01\x02\x03\x04", &masked])),
+    ]
+}
+
+#[test]
+fn another_message_is_put_into_any_framing() {
+    for (framing, direction, bytes) in framed() {
+        let mut rpc = protocol(&[("framing", framing)]);
+        let mut unit = one(&mut rpc, direction, &bytes);
+        let within = unit.named("payload").is_some();
+        let message = rpc.message(&unit).unwrap();
+        assert_eq!(message.len(), 37 + usize::from(message.contains(&b'\n')), "{framing}");
+        let new = br#"{"jsonrpc":"2.0","error":{"code":-32000,"message":"x"},"id":"seven"}"#;
+        assert!(rpc.put_message(&mut unit, new), "{framing}");
+        assert_eq!(*rpc.message(&unit).unwrap(), new[..], "{framing}");
+        assert_eq!((unit.kind, unit.mark("code")), (Kind::Error, Some("-32000")), "{framing}");
+        assert_eq!(unit.mark("id"), Some("\"seven\""), "{framing}");
+        // The other end reads it as that, too.
+        let mut reader = protocol(&[("framing", framing)]);
+        let read = one(&mut reader, direction, &unit.bytes);
+        assert_eq!((read.kind, &read.fields), (Kind::Error, &unit.fields), "{framing}");
+        // Nothing but the payload and what says how long it is has changed.
+        if within {
+            assert!(rpc.put_message(&mut unit, br#"{"jsonrpc":"2.0","result":[1],"id":7}"#));
+            assert_eq!(unit.bytes[..], bytes[..], "{framing}");
+        }
+    }
+}
+
+#[test]
+fn a_length_that_is_wrong_on_purpose_stays_so() {
+    let mut rpc = protocol(&[("framing", "content-length")]);
+    let mut unit = one(&mut rpc, DOWN, b"Content-Length: 2\r\n\r\n{}");
+    let range = unit.named("length").unwrap().range.clone();
+    unit.splice(range, b"99");
+    unit.keep_wrong("length");
+    assert!(rpc.put_message(&mut unit, br#"{"id":1}"#));
+    assert_eq!(unit.bytes, b"Content-Length: 99\r\n\r\n{\"id\":1}"[..]);
+    assert!(unit.named("length").unwrap().wrong);
+    rpc.seal(&mut unit);
+    assert_eq!(unit.field("length"), Some(&b"99"[..]));
+    unit.fields.iter_mut().for_each(|field| field.wrong = false);
+    rpc.seal(&mut unit);
+    assert_eq!(unit.field("length"), Some(&b"8"[..]));
+}
+
+#[test]
+fn a_payload_that_is_no_message_can_be_put_in() {
+    for (framing, direction, bytes) in framed() {
+        let mut rpc = protocol(&[("framing", framing)]);
+        let mut unit = one(&mut rpc, direction, &bytes);
+        assert!(rpc.put_message(&mut unit, b"not json } at all"), "{framing}");
+        assert_eq!(unit.kind, Kind::Invalid);
+        assert_eq!(*rpc.message(&unit).unwrap(), b"not json } at all"[..], "{framing}");
+    }
+}
+
+#[test]
+fn the_last_piece_of_a_reply_delivers_it() {
+    let mut rpc = protocol(&[]);
+    pass(&mut rpc, UP, r#"{"jsonrpc":"2.0","method":"add","id":1}"#, 0);
+    let unit = one(&mut rpc, DOWN, br#"{"jsonrpc":"2.0","result":1,"id":1}"#);
+    let pieces = unit.clone().split_at([3, 20]);
+    rpc.delivered(DOWN, &pieces[0], Duration::ZERO);
+    rpc.delivered(DOWN, &pieces[1], Duration::ZERO);
+    let mut cut = rpc.clone();
+    cut.ended();
+    assert_eq!(counted(&mut cut)["unanswered"], 1);
+    rpc.delivered(DOWN, &pieces[2], Duration::ZERO);
+    rpc.ended();
+    assert!(!counted(&mut rpc).contains_key("unanswered"));
+}
+
+#[test]
+fn values_that_move_are_set_apart() {
+    let mut rpc = protocol(&[]);
+    let mut unit = one(&mut rpc, UP, br#"{"jsonrpc":"2.0","method":"add","id":1}"#);
+    rpc.set_apart(&mut unit);
+    rpc.set_apart(&mut unit);
+    assert_eq!(unit.bytes, "\n{\"jsonrpc\":\"2.0\",\"method\":\"add\",\"id\":1}\n");
+    assert_eq!(unit.field("id"), Some(&b"1"[..]));
+    let mut rpc = protocol(&[("framing", "newline")]);
+    let mut unit = one(&mut rpc, UP, b"{}\n");
+    rpc.set_apart(&mut unit);
+    assert_eq!(unit.bytes, "{}\n");
+}
+
+#[test]
+fn what_is_too_large_passes_in_pieces() {
+    let mut rpc = protocol(&[("max-size", "10"), ("framing", "newline")]);
+    let mut input = BytesMut::from(&b"{\"a\":\"0123456789\"}\n{}\n"[..]);
+    let mut bytes = 0;
+    while let Ok(Handled::Unit(unit)) = rpc.handle(UP, &mut input) {
+        bytes += unit.bytes.remaining();
+    }
+    assert_eq!((bytes, rpc.longest()), (22, 10 + MAX_HEAD + 1));
+    assert_eq!(told(&mut rpc), "invalid 1, invalid.neither 1, oversize 1");
+}
+
+#[test]
+fn the_end_of_the_stream_may_end_a_message() {
+    let mut rpc = protocol(&[]);
+    let mut input =
+        BytesMut::from(&b"HTTP/1.1 200 OK\r\n\r\n{\"jsonrpc\":\"2.0\",\"result\":1,\"id\":1}"[..]);
+    assert!(matches!(rpc.handle(DOWN, &mut input), Ok(Handled::Incomplete(_))));
+    let Ok(Handled::Unit(unit)) = rpc.end(DOWN, &mut input) else { panic!() };
+    assert_eq!((unit.kind, input.len()), (Kind::Response, 0));
+    let mut rpc = protocol(&[]);
+    let mut input = BytesMut::from(&b"{\"a\":"[..]);
+    let _ = rpc.handle(DOWN, &mut input);
+    let Ok(Handled::Unit(unit)) = rpc.end(DOWN, &mut input) else { panic!() };
+    assert_eq!(unit.kind, Kind::Data);
+    assert_eq!(told(&mut rpc), "partial 1");
+}

@@ -1,0 +1,273 @@
+//! Ids: JSON text that is carried as it is, and compared by value.
+//!
+//! It never turns one into a number of the machine: that is how ids get lost.
+
+use super::text;
+use std::fmt;
+
+/// An id as it stands in its message.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Id<'a>(&'a str);
+
+/// The value of an id, to match a reply with its request.
+///
+/// Two are equal where type and value are: strings by what their escapes stand for, numbers by
+/// their exact decimal value (`1`, `1.0` and `10e-1` are one; 9007199254740993 is not
+/// 9007199254740992). Arrays and objects, which only 1.0 allows, are compared item by item in the
+/// order in which they stand.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct IdKey(Value);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Value {
+    Text(Box<[u8]>),
+    Number(Box<str>),
+    /// In one spelling out of the many that it may have.
+    Other(Box<[u8]>),
+}
+
+/// What sort of value stands in a JSON text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sort {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool,
+    /// A number.
+    Number,
+    /// A string.
+    Text,
+    /// An array.
+    Array,
+    /// An object.
+    Object,
+}
+
+impl Sort {
+    /// By the first byte of a value's text.
+    pub(super) fn of(raw: &str) -> Self {
+        match raw.as_bytes().first() {
+            Some(b'"') => Sort::Text,
+            Some(b'{') => Sort::Object,
+            Some(b'[') => Sort::Array,
+            Some(b't' | b'f') => Sort::Bool,
+            Some(b'-' | b'0'..=b'9') => Sort::Number,
+            _ => Sort::Null,
+        }
+    }
+}
+
+impl<'a> Id<'a> {
+    /// The id that this text of one JSON value is.
+    pub(super) fn new(raw: &'a str) -> Self {
+        Self(raw)
+    }
+
+    /// Its JSON text: a string has its quotes.
+    pub fn raw(self) -> &'a str {
+        self.0
+    }
+
+    /// What sort of value it is.
+    pub fn sort(self) -> Sort {
+        Sort::of(self.0)
+    }
+
+    /// Its value; none for null, which matches nothing.
+    pub fn key(self) -> Option<IdKey> {
+        Some(IdKey(match self.sort() {
+            Sort::Null => return None,
+            Sort::Text => Value::Text(text::bytes(self.0).into()),
+            Sort::Number => Value::Number(number(self.0).into()),
+            Sort::Bool | Sort::Array | Sort::Object => Value::Other(plain(self.0).into()),
+        }))
+    }
+
+    /// Whether it is the same as another by value.
+    pub fn matches(self, other: Id<'_>) -> bool {
+        match (self.key(), other.key()) {
+            (Some(this), Some(other)) => this == other,
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Debug for Id<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Id({})", self.0)
+    }
+}
+
+impl fmt::Display for Id<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// One spelling for each exact value: digits without zeroes around them, and the power of ten.
+///
+/// The power is decimal text, too: what is written may have thousands of digits, and is never
+/// carried out.
+fn number(raw: &str) -> String {
+    let (sign, raw) = match raw.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", raw),
+    };
+    let (mantissa, power) = raw.split_once(['e', 'E']).unwrap_or((raw, ""));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = [whole, fraction].concat();
+    let digits = digits.trim_start_matches('0');
+    let trimmed = digits.trim_end_matches('0');
+    if trimmed.is_empty() {
+        return "0".to_owned();
+    }
+    let shift = (digits.len() - trimmed.len()) as i64 - fraction.len() as i64;
+    format!("{sign}{trimmed}e{}", sum(power, shift))
+}
+
+/// A decimal integer of any size, plus a small one.
+fn sum(power: &str, shift: i64) -> String {
+    let (negative, digits) = match power.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, power.strip_prefix('+').unwrap_or(power)),
+    };
+    let digits = digits.trim_start_matches('0');
+    if digits.len() <= 18 {
+        let power: i64 = digits.parse().unwrap_or(0);
+        return (if negative { shift - power } else { shift + power }).to_string();
+    }
+    // Larger than any shift, so the sign stays: the shift is added to, or taken from, the digits
+    // from the right.
+    let mut carry = i128::from(if negative { -shift } else { shift });
+    let mut out: Vec<u8> = digits.bytes().collect();
+    for digit in out.iter_mut().rev() {
+        if carry == 0 {
+            break;
+        }
+        let sum = i128::from(*digit - b'0') + carry;
+        *digit = b'0' + sum.rem_euclid(10) as u8;
+        carry = sum.div_euclid(10);
+    }
+    let digits: String = out.into_iter().map(char::from).collect();
+    let front = if carry > 0 { carry.to_string() } else { String::new() };
+    let digits = front + &digits;
+    let sign = if negative { "-" } else { "" };
+    format!("{sign}{}", digits.trim_start_matches('0'))
+}
+
+/// A value without blanks, with its strings and numbers each in one spelling.
+fn plain(raw: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(&first) = rest.as_bytes().first() {
+        let size = match first {
+            b'"' => string(rest),
+            b'-' | b'0'..=b'9' => {
+                let inside =
+                    |byte: &u8| matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E' | b'0'..=b'9');
+                rest.bytes().take_while(inside).count()
+            }
+            _ => 1,
+        };
+        let (token, behind) = rest.split_at_checked(size).unwrap_or((rest, ""));
+        match first {
+            b'"' => {
+                let bytes = text::bytes(token);
+                // Lengths instead of quotes: what is inside needs no escapes.
+                out.extend_from_slice(format!("\"{}:", bytes.len()).as_bytes());
+                out.extend_from_slice(&bytes);
+            }
+            b'-' | b'0'..=b'9' => out.extend_from_slice(number(token).as_bytes()),
+            b' ' | b'\t' | b'\r' | b'\n' => {}
+            _ => out.extend_from_slice(token.as_bytes()),
+        }
+        rest = behind;
+    }
+    out
+}
+
+/// The size of the string that a text starts with.
+fn string(text: &str) -> usize {
+    let mut at = 1;
+    while let Some(found) = memchr::memchr2(b'"', b'\\', text.as_bytes().get(at..).unwrap_or(&[])) {
+        at += found;
+        match text.as_bytes().get(at) {
+            Some(b'"') => return at + 1,
+            _ => at += 2,
+        }
+    }
+    text.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn same(one: &str, other: &str) -> bool {
+        assert_eq!(Id::new(one).matches(Id::new(other)), Id::new(other).matches(Id::new(one)));
+        Id::new(one).matches(Id::new(other))
+    }
+
+    #[test]
+    fn ids_match_by_type_and_value() {
+        let alike = [
+            ("1", "1.0"),
+            ("1", "1e0"),
+            ("1", "10e-1"),
+            ("100", "1E+2"),
+            ("0", "-0"),
+            ("0", "0e999"),
+            ("0.0", "-0.000e-5"),
+            ("-1.50", "-15e-1"),
+            ("1e400", "10e399"),
+            ("10e99999999999999999999", "1e100000000000000000000"),
+            ("1000e-100000000000000000000", "1e-99999999999999999997"),
+            ("0.1e1000000000000000000", "1e999999999999999999"),
+            ("10e-1000000000000000000", "1e-999999999999999999"),
+            ("1e00000000000000000000000001", "10"),
+            ("\"a\"", "\"\\u0061\""),
+            ("\"\"", "\"\""),
+            ("true", "true"),
+            ("[1, \"a\"]", "[1.0,\"\\u0061\"]"),
+            ("{ \"a\" : 1 }", "{\"a\":1}"),
+        ];
+        for (one, other) in alike {
+            assert!(same(one, other), "{one} {other}");
+        }
+        let unlike = [
+            ("1", "\"1\""),
+            ("1", "true"),
+            ("1", "-1"),
+            ("1", "2"),
+            ("9007199254740992", "9007199254740993"),
+            ("1e400", "1e401"),
+            ("1e99999999999999999999", "1e-99999999999999999999"),
+            ("null", "null"),
+            ("null", "0"),
+            ("\"a\"", "\"A\""),
+            ("\"null\"", "null"),
+            ("true", "false"),
+            ("[1]", "[[1]]"),
+            ("[1,2]", "[12]"),
+            ("[\"a,b\"]", "[\"a\",\"b\"]"),
+            ("[]", "{}"),
+        ];
+        for (one, other) in unlike {
+            assert!(!same(one, other), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn large_numbers_cost_what_their_text_does() {
+        let digits = "7".repeat(5_000);
+        assert!(same(&digits, &format!("{digits}.0")));
+        assert!(same(&format!("1{}", "0".repeat(100_000)), "1e100000"));
+        let power = format!("1e{}", "9".repeat(100_000));
+        assert!(same(&power, &power.replacen("1e", "1.0E+", 1)));
+        assert!(!same(&power, &format!("{power}9")));
+        assert_eq!(
+            Id::new("1e999999999").key().unwrap(),
+            IdKey(Value::Number("1e999999999".into()))
+        );
+    }
+}

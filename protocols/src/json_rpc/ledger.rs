@@ -1,0 +1,163 @@
+//! Which requests are waiting for a reply, and which replies answer them.
+//!
+//! It never holds more than its limit, and never an id: a digest of it has one size.
+
+use super::id::Id;
+use std::collections::{HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The value of an id, in 16 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Digest(u64, u64);
+
+impl Digest {
+    /// None for null, which matches nothing.
+    pub(super) fn of(id: Id<'_>) -> Option<Self> {
+        let key = id.key()?;
+        let hash = |salt: u8| {
+            let mut hasher = DefaultHasher::new();
+            salt.hash(&mut hasher);
+            key.hash(&mut hasher);
+            hasher.finish()
+        };
+        Some(Self(hash(0), hash(1)))
+    }
+}
+
+/// The requests that went one way.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ledger {
+    open: HashMap<Digest, Call>,
+    /// Those that are open, oldest first; some may be closed already.
+    order: VecDeque<(Digest, u64)>,
+    serial: u64,
+    /// What was answered last, and its method.
+    closed: HashMap<Digest, Arc<str>>,
+    ring: VecDeque<Digest>,
+    /// How many requests were given up for others of the same id.
+    lost: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Call {
+    method: Arc<str>,
+    at: Duration,
+    serial: u64,
+    /// How many requests of this id have no reply that was delivered.
+    waiting: u64,
+    /// How many of them have none that came.
+    unanswered: u64,
+}
+
+/// What is to be said of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Noted {
+    /// Its id is that of another one, which waits for its reply.
+    pub(super) reused: bool,
+    /// The oldest one was forgotten for it.
+    pub(super) forgotten: bool,
+}
+
+/// What a reply answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// A request with this method.
+    First(Arc<str>),
+    /// One that was answered before.
+    Again(Arc<str>),
+    /// Nothing that was asked.
+    Orphan,
+}
+
+impl Ledger {
+    /// A request has come.
+    pub(super) fn asks(&mut self, id: Digest, method: &str, at: Duration, limit: usize) -> Noted {
+        let mut noted = Noted { reused: false, forgotten: false };
+        if let Some(call) = self.open.get_mut(&id) {
+            if call.unanswered > 0 {
+                noted.reused = true;
+                call.waiting += 1;
+                call.unanswered += 1;
+                return noted;
+            }
+            // The reply has come, and was lost on its way.
+            self.lost += call.waiting;
+            self.open.remove(&id);
+        }
+        while self.open.len() >= limit.max(1) {
+            let Some((oldest, serial)) = self.order.pop_front() else { break };
+            if self.open.get(&oldest).is_some_and(|call| call.serial == serial) {
+                self.open.remove(&oldest);
+                noted.forgotten = true;
+            }
+        }
+        self.serial += 1;
+        let serial = self.serial;
+        let call = Call { method: method.into(), at, serial, waiting: 1, unanswered: 1 };
+        self.open.insert(id, call);
+        self.order.push_back((id, serial));
+        if self.order.len() > 64 + 2 * self.open.len() {
+            let open = &self.open;
+            self.order
+                .retain(|(id, serial)| open.get(id).is_some_and(|call| call.serial == *serial));
+        }
+        noted
+    }
+
+    /// A reply has come from whoever was asked.
+    pub(super) fn answers(&mut self, id: Digest) -> Answer {
+        match (self.open.get_mut(&id), self.closed.get(&id)) {
+            (Some(call), _) if call.unanswered > 0 => {
+                call.unanswered -= 1;
+                Answer::First(Arc::clone(&call.method))
+            }
+            (Some(call), _) => Answer::Again(Arc::clone(&call.method)),
+            (None, Some(method)) => Answer::Again(Arc::clone(method)),
+            (None, None) => Answer::Orphan,
+        }
+    }
+
+    /// A reply leaves to whoever asked: the method, and when that was asked, of one that waited.
+    pub(super) fn delivers(&mut self, id: Digest, limit: usize) -> Option<(Arc<str>, Duration)> {
+        let call = self.open.get_mut(&id)?;
+        call.waiting = call.waiting.saturating_sub(1);
+        let told = (Arc::clone(&call.method), call.at);
+        if call.waiting == 0 {
+            self.open.remove(&id);
+            if self.closed.insert(id, Arc::clone(&told.0)).is_none() {
+                self.ring.push_back(id);
+            }
+            if self.ring.len() > limit.max(1)
+                && let Some(oldest) = self.ring.pop_front()
+            {
+                self.closed.remove(&oldest);
+            }
+        } else {
+            call.unanswered = call.unanswered.min(call.waiting);
+        }
+        Some(told)
+    }
+
+    /// The method that an id asks for, as far as that is known.
+    pub(super) fn method(&self, id: Digest) -> Option<&str> {
+        match (self.open.get(&id), self.closed.get(&id)) {
+            (Some(call), _) => Some(&call.method),
+            (None, Some(method)) => Some(method),
+            (None, None) => None,
+        }
+    }
+
+    /// Whether anybody waits for a reply.
+    pub(super) fn waits(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    /// How many requests got no reply; nothing is open after that.
+    pub(super) fn close(&mut self) -> u64 {
+        self.order.clear();
+        let open = self.open.drain().map(|(_, call)| call.waiting).sum::<u64>();
+        open + std::mem::take(&mut self.lost)
+    }
+}

@@ -1,0 +1,118 @@
+//! A frame as a unit: its kind, its label, its named fields and its marks.
+
+use super::message::{Kind, Message};
+use super::{Frame, Payload};
+use bytes::BytesMut;
+use chenapan_core::{Direction, Field, Unit};
+use std::ops::Range;
+
+/// The names of the fields, in documentation order.
+pub(super) const FIELDS: &[&str] = &[
+    "payload", "length", "checksum", "frame", "jsonrpc", "id", "method", "params", "result",
+    "error", "code", "message",
+];
+
+/// The most bytes of a label, and of an id or code in a mark.
+const MOST: usize = 1_024;
+
+/// What of the framing the unit of a frame has besides its payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sums {
+    None,
+    /// The checksum of the Bitcoin network.
+    Bitcoin,
+}
+
+/// The kind of the unit.
+pub(super) fn kind(message: &Message<'_>, junk: bool) -> chenapan_core::Kind {
+    match message.kind {
+        _ if junk => chenapan_core::Kind::Invalid,
+        Kind::Request => chenapan_core::Kind::Request,
+        Kind::Notification => chenapan_core::Kind::Notification,
+        Kind::Response => chenapan_core::Kind::Response,
+        Kind::Error => chenapan_core::Kind::Error,
+        Kind::Batch(_) => chenapan_core::Kind::Batch,
+        Kind::Invalid(_) => chenapan_core::Kind::Invalid,
+        Kind::Blank => chenapan_core::Kind::Blank,
+    }
+}
+
+/// A method as a label.
+pub(super) fn label(method: &str) -> &str {
+    &method[..method.floor_char_boundary(MOST)]
+}
+
+/// A unit of these bytes, which are a frame.
+pub(super) fn unit(
+    bytes: BytesMut,
+    frame: &Frame,
+    message: &Message<'_>,
+    (direction, sums): (Direction, Sums),
+) -> Unit {
+    let mut unit = Unit::new(kind(message, frame.junk), bytes);
+    unit.direction = Some(direction);
+    // A head without a message is more than what stands between two.
+    if unit.kind == chenapan_core::Kind::Blank && frame.head > 0 {
+        unit.kind = chenapan_core::Kind::Data;
+    }
+    unit.label = message.method().map(|method| label(&method).into());
+    name(&mut unit, frame, message, sums);
+    unit
+}
+
+/// Names fields and marks anew.
+pub(super) fn name(unit: &mut Unit, frame: &Frame, message: &Message<'_>, sums: Sums) {
+    unit.fields.clear();
+    unit.marks.clear();
+    let mut field = |name, range: Range<usize>| unit.fields.push(Field::new(name, range));
+    match &frame.payload {
+        Payload::Within(payload) => {
+            if let Some(length) = &frame.length {
+                field("length", length.clone());
+            }
+            if sums == Sums::Bitcoin {
+                field("checksum", 20..24);
+            }
+            field("payload", payload.clone());
+            members(message, |name, range| {
+                field(name, payload.start + range.start..payload.start + range.end);
+            });
+            unit.fields.sort_by_key(|field| field.range.start);
+        }
+        Payload::Apart(_) => field("frame", 0..frame.size),
+    }
+    let apart = matches!(frame.payload, Payload::Apart(_));
+    let replies = message.object.as_ref().is_some_and(super::Object::replies);
+    if let Some(id) = message.id().filter(|id| (apart || replies) && id.raw().len() <= MOST) {
+        unit.marks.push(("id", id.raw().into()));
+    }
+    let code = message.code().filter(|code| message.kind == Kind::Error && code.len() <= MOST);
+    if let Some(code) = code {
+        unit.marks.push(("code", code.into()));
+    }
+}
+
+/// The members of a message that have names, with the places of their values.
+fn members(message: &Message<'_>, mut found: impl FnMut(&'static str, Range<usize>)) {
+    let Some(object) = &message.object else { return };
+    let all = [
+        ("jsonrpc", &object.jsonrpc),
+        ("id", &object.id),
+        ("method", &object.method),
+        ("params", &object.params),
+        ("result", &object.result),
+        ("error", &object.error),
+    ];
+    for (name, member) in all {
+        if let Some(member) = member {
+            found(name, member.value.clone());
+        }
+    }
+    if let Some(trouble) = message.trouble() {
+        for (name, member) in [("code", trouble.code), ("message", trouble.message)] {
+            if let Some(member) = member {
+                found(name, member.value);
+            }
+        }
+    }
+}

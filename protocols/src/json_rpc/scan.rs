@@ -1,0 +1,475 @@
+//! Where one JSON value ends, found as its bytes arrive.
+//!
+//! Strict RFC 8259 in every place but one: it never looks at UTF-8. It never recurses, never looks
+//! at a byte twice, and keeps one bit for each open bracket.
+
+use memchr::memchr2;
+
+/// A place in a JSON value that may not have arrived whole.
+///
+/// ```
+/// use chenapan_protocols::json_rpc::{Scan, Scanner};
+///
+/// let mut scanner = Scanner::new();
+/// assert_eq!(scanner.scan(br#"{"a": "}"#), Scan::More);
+/// assert_eq!(scanner.scan(br#""} {}"#), Scan::End(2));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Scanner {
+    state: State,
+    open: Brackets,
+    /// Whether the text at hand is a member's name.
+    key: Key,
+}
+
+/// What [`Scanner::scan`] made of a piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scan {
+    /// The value goes on behind the piece, or may.
+    More,
+    /// It ended before this byte of the piece.
+    End(usize),
+    /// This byte of the piece cannot stand where it does.
+    Wrong(usize),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// A value must come.
+    Value,
+    /// Behind `[`: a value, or `]`.
+    Item,
+    /// Behind `{`: a name, or `}`.
+    Member,
+    /// Behind a comma in an object.
+    Name,
+    Colon,
+    /// Behind a value in an array or object.
+    After,
+    Text,
+    Escape,
+    /// How many hexadecimal digits must come.
+    Digits(u8),
+    Number(Number),
+    /// What must come of `true`, `false` or `null`.
+    Word(&'static [u8]),
+    Done,
+    Wrong,
+}
+
+/// How far a number has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Number {
+    Minus,
+    Zero,
+    Whole,
+    Point,
+    Fraction,
+    Letter,
+    Sign,
+    Power,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Key {
+    Yes,
+    No,
+}
+
+impl Default for Scanner {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Scanner {
+    /// One that has seen nothing; blanks may come before the value.
+    pub fn new() -> Self {
+        Self { state: State::Value, open: Brackets::default(), key: Key::No }
+    }
+
+    /// Takes the next bytes in. After [`Scan::End`] and [`Scan::Wrong`] it says the same of byte 0.
+    pub fn scan(&mut self, input: &[u8]) -> Scan {
+        let mut at = 0;
+        while let Some(&byte) = input.get(at) {
+            let next = match self.state {
+                State::Text => {
+                    let rest = &input[at..];
+                    let plain = plain(rest);
+                    at += plain;
+                    match rest.get(plain) {
+                        None => break,
+                        Some(b'"') => self.behind_text(),
+                        Some(b'\\') => State::Escape,
+                        Some(_) => State::Wrong,
+                    }
+                }
+                State::Number(number) => match digit(number, byte) {
+                    Ok(number) => State::Number(number),
+                    Err(Whole::Yes) => {
+                        self.state = self.behind();
+                        if self.state == State::Done {
+                            return Scan::End(at);
+                        }
+                        continue;
+                    }
+                    Err(Whole::No) => State::Wrong,
+                },
+                State::Done => return Scan::End(at),
+                State::Wrong => return Scan::Wrong(at),
+                State::Escape => match byte {
+                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => State::Text,
+                    b'u' => State::Digits(4),
+                    _ => State::Wrong,
+                },
+                State::Digits(left) => match (byte.is_ascii_hexdigit(), left) {
+                    (false, _) => State::Wrong,
+                    (true, 1) => State::Text,
+                    (true, _) => State::Digits(left - 1),
+                },
+                State::Word(word) => match word.split_first() {
+                    Some((&first, [])) if first == byte => self.behind(),
+                    Some((&first, rest)) if first == byte => State::Word(rest),
+                    _ => State::Wrong,
+                },
+                state if matches!(byte, b' ' | b'\t' | b'\n' | b'\r') => state,
+                state => self.token(state, byte),
+            };
+            self.state = next;
+            match next {
+                State::Wrong => return Scan::Wrong(at),
+                State::Done => return Scan::End(at + 1),
+                _ => at += 1,
+            }
+        }
+        if self.state == State::Done { Scan::End(0) } else { Scan::More }
+    }
+
+    /// Forgets what it has seen, and keeps its memory.
+    pub(super) fn restart(&mut self) {
+        self.state = State::Value;
+        self.open.clear();
+    }
+
+    /// Whether the value is whole if nothing more comes: a number at the top has no end of its own.
+    pub fn finish(&self) -> bool {
+        match self.state {
+            State::Done => true,
+            State::Number(number) => self.open.depth == 0 && number.whole() == Whole::Yes,
+            _ => false,
+        }
+    }
+
+    /// A byte that is no blank, between strings, numbers and words.
+    fn token(&mut self, state: State, byte: u8) -> State {
+        match (state, byte) {
+            (State::Colon, b':') => State::Value,
+            (State::Member | State::Name, b'"') => {
+                self.key = Key::Yes;
+                State::Text
+            }
+            (State::Member, b'}') | (State::Item, b']') => {
+                self.open.pop();
+                self.behind()
+            }
+            (State::After, b',') if self.open.top == Bracket::Brace => State::Name,
+            (State::After, b',') => State::Value,
+            (State::After, b'}') if self.open.top == Bracket::Brace => {
+                self.open.pop();
+                self.behind()
+            }
+            (State::After, b']') if self.open.top == Bracket::Square => {
+                self.open.pop();
+                self.behind()
+            }
+            (State::Value | State::Item, byte) => self.value(byte),
+            _ => State::Wrong,
+        }
+    }
+
+    /// The first byte of a value.
+    fn value(&mut self, byte: u8) -> State {
+        match byte {
+            b'"' => {
+                self.key = Key::No;
+                State::Text
+            }
+            b'{' => {
+                self.open.push(Bracket::Brace);
+                State::Member
+            }
+            b'[' => {
+                self.open.push(Bracket::Square);
+                State::Item
+            }
+            b'-' => State::Number(Number::Minus),
+            b'0' => State::Number(Number::Zero),
+            b'1'..=b'9' => State::Number(Number::Whole),
+            b't' => State::Word(b"rue"),
+            b'f' => State::Word(b"alse"),
+            b'n' => State::Word(b"ull"),
+            _ => State::Wrong,
+        }
+    }
+
+    fn behind_text(&self) -> State {
+        match self.key {
+            Key::Yes => State::Colon,
+            Key::No => self.behind(),
+        }
+    }
+
+    fn behind(&self) -> State {
+        if self.open.depth == 0 { State::Done } else { State::After }
+    }
+}
+
+/// How many bytes of a string's inside stand for themselves.
+fn plain(text: &[u8]) -> usize {
+    // Most strings are short: what memchr gains is lost on its call.
+    let (short, _) = text.split_at(text.len().min(16));
+    if let Some(at) = short.iter().position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+        return at;
+    }
+    let rest = &text[short.len()..];
+    let end = memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
+    let control = rest[..end].iter().any(|&byte| byte < 0x20);
+    let end = match control {
+        true => rest.iter().position(|&byte| byte < 0x20).unwrap_or(end),
+        false => end,
+    };
+    short.len() + end
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whole {
+    Yes,
+    No,
+}
+
+impl Number {
+    /// Whether a number may end so.
+    fn whole(self) -> Whole {
+        match self {
+            Number::Zero | Number::Whole | Number::Fraction | Number::Power => Whole::Yes,
+            Number::Minus | Number::Point | Number::Letter | Number::Sign => Whole::No,
+        }
+    }
+}
+
+/// A number with one more byte; or whether it was whole without, where the byte is not its own.
+fn digit(number: Number, byte: u8) -> Result<Number, Whole> {
+    Ok(match (number, byte) {
+        (Number::Minus, b'0') => Number::Zero,
+        (Number::Minus, b'1'..=b'9') | (Number::Whole, b'0'..=b'9') => Number::Whole,
+        (Number::Zero | Number::Whole, b'.') => Number::Point,
+        (Number::Point | Number::Fraction, b'0'..=b'9') => Number::Fraction,
+        (Number::Zero | Number::Whole | Number::Fraction, b'e' | b'E') => Number::Letter,
+        (Number::Letter, b'+' | b'-') => Number::Sign,
+        (Number::Letter | Number::Sign | Number::Power, b'0'..=b'9') => Number::Power,
+        _ => return Err(number.whole()),
+    })
+}
+
+/// The brackets that are open, innermost last, one bit each.
+#[derive(Clone, Debug)]
+struct Brackets {
+    depth: usize,
+    top: Bracket,
+    /// Those around the top that do not fill a word.
+    word: u64,
+    /// Those further out, 64 in each.
+    full: Vec<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bracket {
+    Square = 0,
+    Brace = 1,
+}
+
+impl Default for Brackets {
+    fn default() -> Self {
+        Self { depth: 0, top: Bracket::Square, word: 0, full: Vec::new() }
+    }
+}
+
+impl Brackets {
+    fn push(&mut self, bracket: Bracket) {
+        if self.depth > 0 && self.depth.is_multiple_of(64) {
+            self.full.push(self.word);
+            self.word = 0;
+        }
+        self.word = self.word << 1 | bracket as u64;
+        self.depth += 1;
+        self.top = bracket;
+    }
+
+    fn clear(&mut self) {
+        self.depth = 0;
+        self.word = 0;
+        self.full.clear();
+    }
+
+    fn pop(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+        self.word = match self.depth > 0 && self.depth.is_multiple_of(64) {
+            true => self.full.pop().unwrap_or_default(),
+            false => self.word >> 1,
+        };
+        self.top = if self.word & 1 == 1 { Bracket::Brace } else { Bracket::Square };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn whole(text: &[u8]) -> bool {
+        let mut scanner = Scanner::new();
+        match scanner.scan(text) {
+            Scan::More => scanner.finish(),
+            Scan::End(end) => text[end..].iter().all(u8::is_ascii_whitespace),
+            Scan::Wrong(_) => false,
+        }
+    }
+
+    const RIGHT: &[&[u8]] = &[
+        b"0",
+        b"-0",
+        b" 10.50e+07 ",
+        b"1E5",
+        b"-1.0",
+        b"true",
+        b"false",
+        b"null ",
+        b"\"\"",
+        b"\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\uD800\"",
+        b"\"a string that is longer than sixteen bytes \\\" and goes on\"",
+        b"[]",
+        b"{}",
+        b"[ ]",
+        b"{ }",
+        b"[1,2 , 3]",
+        b"[[],[{}],{\"a\":[]}]",
+        b"{\"a\":1,\"a\":{\"b\":[null,true,-1.5e-3]}}",
+        b"\r\n\t {\"\":\"\"}\r\n\t ",
+        b"\"\x7f\xff\"",
+    ];
+
+    const WRONG: &[&[u8]] = &[
+        b"",
+        b" ",
+        b"\xef\xbb\xbf{}",
+        b"NaN",
+        b"Infinity",
+        b"-Infinity",
+        b"01",
+        b"-01",
+        b"+1",
+        b".5",
+        b"1.",
+        b"1.e5",
+        b"1e",
+        b"1e+",
+        b"-",
+        b"0x10",
+        b"1_000",
+        b"tru",
+        b"truee",
+        b"True",
+        b"nul",
+        b"'a'",
+        b"\"a",
+        b"\"\\x\"",
+        b"\"\\u12g4\"",
+        b"\"\\u123\"",
+        b"\"\n\"",
+        b"\"a string that is longer than sixteen bytes \n and goes on\"",
+        b"\"\0\"",
+        b"[1,]",
+        b"[,1]",
+        b"[1 2]",
+        b"[1",
+        b"[1}",
+        b"{\"a\":1]",
+        b"{\"a\":1,}",
+        b"{,}",
+        b"{\"a\"}",
+        b"{\"a\":}",
+        b"{\"a\" 1}",
+        b"{a:1}",
+        b"{1:1}",
+        b"{\"a\":1 \"b\":2}",
+        b"{}{}",
+        b"[]]",
+        b"1 2",
+        b"// a comment\n1",
+        b"\x0b1",
+        b"\xa01",
+    ];
+
+    #[test]
+    fn strict_json_and_nothing_else_is_a_value() {
+        for text in RIGHT {
+            assert!(whole(text), "{:?}", text.escape_ascii().to_string());
+            let tree = serde_json::from_slice::<&serde_json::value::RawValue>(text);
+            assert!(tree.is_ok() || text.contains(&0xff));
+        }
+        for text in WRONG {
+            assert!(!whole(text), "{:?}", text.escape_ascii().to_string());
+            assert!(serde_json::from_slice::<&serde_json::value::RawValue>(text).is_err());
+        }
+    }
+
+    #[test]
+    fn pieces_give_what_the_whole_gives() {
+        for text in RIGHT.iter().chain(WRONG) {
+            let mut all = Scanner::new();
+            let expected = all.scan(text);
+            for cut in 0..=text.len() {
+                let mut scanner = Scanner::new();
+                let found = match scanner.scan(&text[..cut]) {
+                    Scan::More => match scanner.scan(&text[cut..]) {
+                        Scan::More => Scan::More,
+                        Scan::End(end) => Scan::End(cut + end),
+                        Scan::Wrong(at) => Scan::Wrong(cut + at),
+                    },
+                    decided => decided,
+                };
+                assert_eq!(found, expected, "{:?} at {cut}", text.escape_ascii().to_string());
+                assert_eq!(scanner.finish(), all.finish());
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_byte_that_cannot_be_is_told() {
+        let wrong = |text: &[u8]| match Scanner::new().scan(text) {
+            Scan::Wrong(at) => Some(at),
+            _ => None,
+        };
+        assert_eq!(wrong(b"{\"a\":01}"), Some(6));
+        assert_eq!(wrong(b"[1,]"), Some(3));
+        assert_eq!(wrong(b"\"0123456789abcdef0123\t\""), Some(21));
+        assert_eq!(wrong(b"[1}"), Some(2));
+    }
+
+    #[test]
+    fn depth_and_digits_have_no_limit() {
+        let depth = 200_000;
+        let mut text = Vec::new();
+        for level in 0..depth {
+            text.extend_from_slice(if level % 3 == 0 { b"{\"a\":" } else { b"[" });
+        }
+        text.extend_from_slice(b"1");
+        for level in (0..depth).rev() {
+            text.push(if level % 3 == 0 { b'}' } else { b']' });
+        }
+        assert!(whole(&text));
+        let last = text.len() - 70;
+        text[last] = if text[last] == b']' { b'}' } else { b']' };
+        assert_eq!(Scanner::new().scan(&text), Scan::Wrong(last));
+        assert!(whole(&vec![b'7'; 1_000_000]));
+    }
+}

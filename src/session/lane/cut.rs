@@ -1,0 +1,174 @@
+//! What comes in, as units: cut by the protocol, or opaque.
+
+use super::{Facts, Lane, Record};
+use crate::journal::Entry;
+use crate::session::queue::Item;
+use bytes::{Buf, BytesMut};
+use chenapan_core::{Handled, Malformed, Remedy, Unit};
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// Opaque bytes are shown to rules in units of at most this many: what a rule makes of one unit
+/// (a piece per byte, say) then stays small beside the buffer.
+const OPAQUE_UNIT: usize = 16 * 1024;
+
+impl Lane {
+    /// Asks the protocol whether there is anything to cut in this direction at all.
+    pub(in crate::session) fn begin(
+        &mut self,
+        facts: &mut Facts,
+        record: &mut Record,
+        now: Duration,
+    ) {
+        self.begun = Some(now);
+        match facts.protocol.handle(self.direction, &mut BytesMut::new()) {
+            Ok(handled) => self.opaque = handled == Handled::Opaque,
+            Err(error) => self.malformed(&error, facts, record, now),
+        }
+    }
+
+    /// Takes the next unit off the input.
+    pub(super) fn cut(
+        &mut self,
+        facts: &mut Facts,
+        record: &mut Record,
+        now: Duration,
+    ) -> Option<Unit> {
+        while !self.opaque {
+            // What waited for the other direction goes nowhere when that is refused.
+            if record.refused {
+                self.input.clear();
+                self.ahead = 0;
+            }
+            if self.input.is_empty() {
+                return None;
+            }
+            let before = self.input.len();
+            facts.protocol.at(now);
+            let mut handled = facts.protocol.handle(self.direction, &mut self.input);
+            if self.ended && matches!(handled, Ok(Handled::Incomplete(_))) {
+                handled = facts.protocol.end(self.direction, &mut self.input);
+            }
+            let start = self.offset;
+            let consumed = before.saturating_sub(self.input.len());
+            self.offset += consumed as u64;
+            match handled {
+                Ok(Handled::Unit(mut unit)) if self.ahead > 0 && consumed > 0 => {
+                    unit.offset = start;
+                    self.follow(unit, consumed, facts, now);
+                }
+                // A unit that takes nothing off the input would come again for ever.
+                Ok(Handled::Unit(mut unit)) if consumed > 0 => {
+                    unit.offset = start;
+                    return Some(unit);
+                }
+                Ok(Handled::Unit(_) | Handled::Opaque) => self.opaque = true,
+                Ok(Handled::Hold) => return None,
+                Ok(Handled::Incomplete(_)) => {
+                    let what = match () {
+                        () if self.ended => "end of stream inside a unit",
+                        () if self.input.len() >= facts.most() => "unit larger than the buffer",
+                        () => {
+                            self.stream(facts, now);
+                            return None;
+                        }
+                    };
+                    let remedy = facts.protocol.give_up(self.direction);
+                    self.give_up(what.into(), remedy, facts, record, now);
+                }
+                Err(error) => self.malformed(&error, facts, record, now),
+            }
+        }
+        self.offset += self.ahead as u64;
+        self.input.advance(std::mem::take(&mut self.ahead));
+        self.answer();
+        if self.input.is_empty() {
+            return None;
+        }
+        let border = self.chain.iter().filter_map(|link| link.border(self.offset)).min();
+        let length = border.map_or(usize::MAX, |border| {
+            usize::try_from(border - self.offset).unwrap_or(usize::MAX)
+        });
+        let length = length.min(OPAQUE_UNIT).min(self.input.len());
+        let unit = Unit::data(self.input.split_to(length), self.offset);
+        self.offset += length as u64;
+        Some(unit)
+    }
+
+    pub(super) fn malformed(
+        &mut self,
+        error: &Malformed,
+        facts: &mut Facts,
+        record: &mut Record,
+        now: Duration,
+    ) {
+        let what = format!("malformed at byte {}: {}", error.offset, error.message);
+        let remedy = if facts.settings.strict { Remedy::Close } else { error.remedy };
+        self.give_up(what.into(), remedy, facts, record, now);
+    }
+
+    /// What cannot be parsed is not the proxy's business: the rest is opaque, or the end.
+    pub(super) fn give_up(
+        &mut self,
+        what: Cow<'static, str>,
+        remedy: Remedy,
+        facts: &mut Facts,
+        record: &mut Record,
+        now: Duration,
+    ) {
+        self.opaque = true;
+        record.unparsed += 1;
+        if facts.settings.journal {
+            record.entries.push(Entry {
+                at: now,
+                connection: facts.connection.number,
+                direction: self.direction,
+                offset: self.offset,
+                length: self.input.len() as u64,
+                rule: "protocol".into(),
+                what: if remedy == Remedy::Close { format!("{what}, close").into() } else { what },
+            });
+        }
+        if remedy == Remedy::Close {
+            self.input.clear();
+            self.ahead = 0;
+            self.push_end(Item::Close, now);
+            record.refused = true;
+        }
+    }
+
+    /// Lets go on what no rule could look at, before its unit is whole.
+    fn stream(&mut self, facts: &Facts, now: Duration) {
+        let looked_at = self.chain.iter().any(|link| link.holds() || link.looks());
+        // A reply that is due later must not fall into the middle of it.
+        let replies = self.ahead == 0 && self.queue.replies() > 0;
+        if looked_at || replies || !facts.protocol.streams() {
+            return;
+        }
+        let bytes = BytesMut::from(&self.input[self.ahead..]);
+        self.ahead = self.input.len();
+        self.push_bytes(bytes, now, true);
+    }
+
+    /// A unit of which some bytes have gone on: the rest follows, whatever rules there are now.
+    fn follow(&mut self, mut unit: Unit, consumed: usize, facts: &mut Facts, now: Duration) {
+        let ahead = self.ahead.min(consumed);
+        self.ahead -= ahead;
+        if facts.follows {
+            let at = now.max(self.queue.latest());
+            facts.protocol.delivered(self.direction, &unit, at);
+        }
+        unit.bytes.advance(ahead.min(unit.bytes.len()));
+        self.push_bytes(unit.bytes, now, true);
+        if self.ahead == 0 {
+            self.answer();
+        }
+    }
+
+    /// Queues the replies that have waited.
+    fn answer(&mut self) {
+        for (bytes, at) in std::mem::take(&mut self.waiting) {
+            self.push_reply(bytes, at.max(self.queue.latest()));
+        }
+    }
+}

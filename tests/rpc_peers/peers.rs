@@ -1,0 +1,299 @@
+//! The peers: how each is started, directly and with the program in between.
+
+use super::support::servers::left_out;
+use super::support::{Guarded, PATIENCE, Proxy, bounded, program};
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// How many seconds a client waits for an answer.
+const WAITS: &str = "2";
+
+/// What a run has told.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// What became of each call, as the client says.
+    pub(crate) outcomes: Vec<Value>,
+    /// How many faults happened.
+    pub(crate) faults: u64,
+    /// What went up and down, in front and behind.
+    pub(crate) bytes: [[Vec<u8>; 2]; 2],
+}
+
+/// A client and a server of the same protocol.
+pub(crate) trait Peer {
+    /// What the client says without us; none where it is not installed.
+    fn direct(&self) -> Option<Vec<Value>>;
+
+    /// What it says with us in between, with these rules.
+    fn run(&self, rules: &[&str]) -> Option<Told>;
+}
+
+fn script(name: &str) -> String {
+    format!("{}/tests/rpc_peers/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A Python that has a package.
+fn python(package: &str) -> Option<PathBuf> {
+    let python = std::env::var_os("CHENAPAN_PYTHON").unwrap_or_else(|| "python3".into());
+    let check = format!("import {package}");
+    let found = Command::new(&python).args(["-c", &check]).stderr(Stdio::null()).status();
+    if !found.is_ok_and(|status| status.success()) {
+        left_out(&format!("{} has no package {package}", python.display()));
+        return None;
+    }
+    Some(python.into())
+}
+
+/// Node, where a package is among its modules.
+fn node(package: &str) -> Option<Command> {
+    let modules = std::env::var_os("CHENAPAN_NODE_MODULES").unwrap_or_default();
+    if !Path::new(&modules).join(package).exists() {
+        left_out(&format!("CHENAPAN_NODE_MODULES has no {package}"));
+        return None;
+    }
+    let mut command = Command::new("node");
+    command.env("NODE_PATH", modules);
+    Some(command)
+}
+
+/// What a client has printed last.
+fn outcomes(output: &Output) -> Vec<Value> {
+    let said = String::from_utf8_lossy(&output.stdout);
+    let last = said.lines().last().unwrap_or_default();
+    serde_json::from_str(last).unwrap_or_else(|_| {
+        panic!("{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    })
+}
+
+/// Starts a server that prints its port.
+fn serve(mut command: Command) -> (Guarded, SocketAddr) {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = Guarded(command.spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(child.0.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let port = line.trim().parse().unwrap();
+    (child, SocketAddr::from(([127, 0, 0, 1], port)))
+}
+
+/// A way to an address that keeps what goes through it.
+struct Tap {
+    address: SocketAddr,
+    seen: Arc<Mutex<[Vec<u8>; 2]>>,
+}
+
+impl Tap {
+    fn new(to: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let seen = Arc::new(Mutex::new([Vec::new(), Vec::new()]));
+        let kept = Arc::clone(&seen);
+        thread::spawn(move || {
+            for near in listener.incoming().map_while(Result::ok) {
+                let far = TcpStream::connect(to).unwrap();
+                bounded(&near);
+                bounded(&far);
+                let ends = [(near.try_clone(), far.try_clone()), (Ok(far), Ok(near))];
+                for (at, (from, to)) in ends.into_iter().enumerate() {
+                    let (mut from, mut to, kept) = (from.unwrap(), to.unwrap(), Arc::clone(&kept));
+                    thread::spawn(move || {
+                        let mut piece = [0; 1 << 14];
+                        while let Ok(read @ 1..) = from.read(&mut piece) {
+                            kept.lock().unwrap()[at].extend_from_slice(&piece[..read]);
+                            if to.write_all(&piece[..read]).is_err() {
+                                break;
+                            }
+                        }
+                        let _ = to.shutdown(Shutdown::Write);
+                    });
+                }
+            }
+        });
+        Self { address, seen }
+    }
+
+    fn bytes(&self) -> [Vec<u8>; 2] {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+/// Runs a client over TCP against a server, with the program and a tap on each side of it in between.
+fn between(
+    server: SocketAddr,
+    protocol: &str,
+    rules: &[&str],
+    client: impl FnOnce(SocketAddr) -> Command,
+) -> Told {
+    let behind = Tap::new(server);
+    let mut arguments = vec!["--protocol", protocol, "--seed", "1"];
+    arguments.extend(rules.iter().flat_map(|rule| ["--behavior", rule]));
+    let proxy = Proxy::start(behind.address, &arguments);
+    let front = Tap::new(proxy.address);
+    let output = client(front.address).output().unwrap();
+    let faults = faults(&proxy.stop().out, rules);
+    Told { outcomes: outcomes(&output), faults, bytes: [front.bytes(), behind.bytes()] }
+}
+
+/// The faults in the table at the end.
+fn faults(said: &str, rules: &[&str]) -> u64 {
+    let of = |rule: &&&str| {
+        let line = said.lines().find(|line| line.trim_start().starts_with(**rule))?;
+        line.split_whitespace().last()?.parse::<u64>().ok()
+    };
+    rules.iter().filter_map(|rule| of(&rule)).sum()
+}
+
+/// The command line that puts the program and a tap on each side of it before a server's command.
+fn wrapped(folder: &Path, server: &str, protocol: &str, rules: &[&str]) -> [String; 3] {
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+    let at = folder.display();
+    let behind = format!("tee {at}/up-behind | {server} | tee {at}/down-behind");
+    let backend = format!("exec:sh -c {}", quoted(&behind));
+    let mut arguments = vec!["--listen", "stdio:", "--protocol", protocol, "--seed", "1"];
+    arguments.extend(["--backend", &backend]);
+    arguments.extend(rules.iter().flat_map(|rule| ["--behavior", rule]));
+    let ours = program(&arguments);
+    let words = std::iter::once(ours.get_program()).chain(ours.get_args());
+    let words: Vec<_> = words.map(|word| quoted(word.to_str().unwrap())).collect();
+    let line = format!(
+        "tee {at}/up | NO_COLOR=1 {} 2>{at}/said | tee {at}/down",
+        words.join(" ")
+    );
+    ["sh".to_owned(), "-c".to_owned(), line]
+}
+
+/// What was kept in a folder.
+fn kept(folder: &Path, output: &Output, rules: &[&str]) -> Told {
+    let read = |name: &str| std::fs::read(folder.join(name)).unwrap_or_default();
+    let said = || String::from_utf8_lossy(&read("said")).into_owned();
+    // Its client may end before it.
+    let end = std::time::Instant::now() + PATIENCE;
+    while !said().contains("\nseed ") && std::time::Instant::now() < end {
+        thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let bytes = [[read("up"), read("down")], [read("up-behind"), read("down-behind")]];
+    Told { outcomes: outcomes(output), faults: faults(&said(), rules), bytes }
+}
+
+/// aiorpcX, client and server: lines over TCP.
+pub(crate) struct Aiorpcx;
+
+impl Aiorpcx {
+    fn client(python: &Path, address: SocketAddr) -> Command {
+        let mut command = Command::new(python);
+        command.args([&script("aiorpcx_client.py"), &address.port().to_string(), WAITS]);
+        command
+    }
+
+    fn server(python: &Path) -> (Guarded, SocketAddr) {
+        let mut command = Command::new(python);
+        command.arg(script("aiorpcx_server.py"));
+        serve(command)
+    }
+}
+
+impl Peer for Aiorpcx {
+    fn direct(&self) -> Option<Vec<Value>> {
+        let python = python("aiorpcx")?;
+        let (_server, address) = Self::server(&python);
+        Some(outcomes(&Self::client(&python, address).output().unwrap()))
+    }
+
+    fn run(&self, rules: &[&str]) -> Option<Told> {
+        let python = python("aiorpcx")?;
+        let (_server, address) = Self::server(&python);
+        let client = |address| Self::client(&python, address);
+        Some(between(address, "json-rpc:framing=newline", rules, client))
+    }
+}
+
+/// The Model Context Protocol: lines over standard input and output.
+pub(crate) struct Mcp;
+
+impl Peer for Mcp {
+    fn direct(&self) -> Option<Vec<Value>> {
+        let python = python("mcp")?;
+        let mut client = Command::new(&python);
+        client.args([&script("mcp_client.py"), WAITS]).arg(&python).arg(script("mcp_server.py"));
+        Some(outcomes(&client.output().unwrap()))
+    }
+
+    fn run(&self, rules: &[&str]) -> Option<Told> {
+        let python = python("mcp")?;
+        let folder = tempfile::tempdir().unwrap();
+        let server = format!("{} {}", python.display(), script("mcp_server.py"));
+        let mut client = Command::new(&python);
+        client.args([&script("mcp_client.py"), WAITS]);
+        client.args(wrapped(folder.path(), &server, "json-rpc:framing=newline", rules));
+        let output = client.output().unwrap();
+        Some(kept(folder.path(), &output, rules))
+    }
+}
+
+/// A language server and the client of VS Code: headers with lengths over standard input and output.
+pub(crate) struct Lsp;
+
+impl Lsp {
+    fn client() -> Option<Command> {
+        let mut client = node("vscode-jsonrpc")?;
+        client.args([&script("lsp_client.js"), WAITS]);
+        Some(client)
+    }
+
+    fn server() -> Option<String> {
+        Some(format!("{} -m pylsp", python("pylsp")?.display()))
+    }
+}
+
+impl Peer for Lsp {
+    fn direct(&self) -> Option<Vec<Value>> {
+        let (mut client, server) = (Self::client()?, Self::server()?);
+        Some(outcomes(&client.args(server.split(' ')).output().unwrap()))
+    }
+
+    fn run(&self, rules: &[&str]) -> Option<Told> {
+        let (mut client, server) = (Self::client()?, Self::server()?);
+        let folder = tempfile::tempdir().unwrap();
+        client.args(wrapped(folder.path(), &server, "json-rpc:framing=content-length", rules));
+        let output = client.output().unwrap();
+        Some(kept(folder.path(), &output, rules))
+    }
+}
+
+/// ethers and a small stand-in for a node: bodies of HTTP, so many calls at most in each.
+pub(crate) struct Ethers {
+    pub(crate) batch: usize,
+}
+
+impl Ethers {
+    fn client(&self, address: SocketAddr) -> Option<Command> {
+        let mut client = node("ethers")?;
+        let url = format!("http://{address}/");
+        client.args([&script("ethers_client.js"), &url, WAITS, &self.batch.to_string()]);
+        Some(client)
+    }
+
+    fn server() -> Option<(Guarded, SocketAddr)> {
+        let mut command = Command::new(python("http.server")?);
+        command.arg(script("node_standin.py"));
+        Some(serve(command))
+    }
+}
+
+impl Peer for Ethers {
+    fn direct(&self) -> Option<Vec<Value>> {
+        let (_server, address) = Self::server()?;
+        Some(outcomes(&self.client(address)?.output().unwrap()))
+    }
+
+    fn run(&self, rules: &[&str]) -> Option<Told> {
+        self.client(SocketAddr::from(([127, 0, 0, 1], 1)))?;
+        let (_server, address) = Self::server()?;
+        let client = |address| self.client(address).unwrap();
+        Some(between(address, "json-rpc:framing=http", rules, client))
+    }
+}
