@@ -64,11 +64,13 @@ impl Arrivals for Calls {
                 match TcpStream::connect(&self.calling.address).await {
                     Ok(stream) => {
                         // Who answered may hang up at once: only a client that says something is one.
-                        stream.readable().await?;
-                        return Ok(Box::new(stream) as Box<dyn ByteStream>);
+                        if stream.peek(&mut [0]).await.is_ok_and(|seen| seen > 0) {
+                            return Ok(Box::new(stream) as Box<dyn ByteStream>);
+                        }
                     }
-                    Err(_) => tokio::time::sleep(self.calling.pause).await,
+                    Err(_) => {}
                 }
+                tokio::time::sleep(self.calling.pause).await;
             }
         })
     }

@@ -7,7 +7,7 @@ use crate::endpoint::{
     Stream, plain,
 };
 use crate::journal::Entry;
-use crate::pump::{Ending, Order, Outside, PATIENCE, Pump};
+use crate::pump::{Ending, Order, Outside, PATIENCE, Pump, turn_away};
 use crate::rule::Rules;
 use crate::session::{Session, Settings};
 use crate::stats::{Live, Stats};
@@ -367,26 +367,32 @@ fn begin(
     let guard = Guard { shared: Arc::clone(shared), number, _permit: permit };
     if greeting.is_none() && written.is_none() {
         let pump = shared.pump(connection, peer.stream, (outside, since));
-        shared.tasks.spawn(converse(pump, guard));
+        shared.tasks.spawn(converse(pump, guard, Duration::ZERO));
         return;
     }
     let shared = Arc::clone(shared);
     shared.clone().tasks.spawn(async move {
+        // What is left of the stream when it was turned away.
+        let bottom = peer.stream.socket();
         let heard = match greeting {
             Some(greeting) => hear(&greeting, peer, &outside, shared.connect_timeout()).await,
             None => Ok(peer),
         };
         match heard {
             Ok(peer) => {
+                drop(bottom);
                 connection.source = peer.address;
                 connection.local = peer.local.or(connection.local);
                 if let Some(entrant) = shared.live().get_mut(&number) {
                     entrant.connection = connection.clone();
                 }
                 let pump = shared.pump(connection, peer.stream, (outside, since));
-                converse(pump, guard).await;
+                converse(pump, guard, since.elapsed()).await;
             }
             Err(ending) => {
+                if let Some(bottom) = bottom {
+                    turn_away(bottom, &ending).await;
+                }
                 shared.count(number, &ending, [0, 0]);
                 drop(guard);
             }
@@ -402,9 +408,9 @@ fn begin(
 /// The task of one connection. Everything is built before, so that it is held once: the arguments
 /// of an `async fn` would be held twice.
 #[allow(clippy::manual_async_fn)]
-fn converse(mut pump: Pump, guard: Guard) -> impl Future<Output = ()> + Send {
+fn converse(mut pump: Pump, guard: Guard, age: Duration) -> impl Future<Output = ()> + Send {
     async move {
-        pump.begin();
+        pump.begin(age);
         let ending = std::future::poll_fn(|cx| pump.poll(cx)).await;
         pump.finish(&ending).await;
         guard.shared.count(guard.number, &ending, pump.sent());

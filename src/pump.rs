@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use way::Way;
 
 use ending::Takes;
-pub(crate) use ending::{Ending, Order, Outside, PATIENCE};
+pub(crate) use ending::{Ending, Order, Outside, PATIENCE, turn_away};
 
 /// How little room in a read buffer makes a new one worth its while, and the size of that one.
 const READ_LOW: usize = 2 * 1024;
@@ -92,9 +92,9 @@ impl Pump {
         }
     }
 
-    /// Asks the rules about the connection; to be called once, before the first poll.
-    pub(crate) fn begin(&mut self) {
-        self.session.accepted(Duration::ZERO);
+    /// Asks the rules about the connection, of this age; to be called once, before the first poll.
+    pub(crate) fn begin(&mut self, now: Duration) {
+        self.session.accepted(now);
     }
 
     /// Runs the connection; ready once it has to end.
@@ -451,6 +451,11 @@ impl Pump {
             "the receiver is gone"
         );
         let gone = direction.opposite();
+        if direction == Direction::Upstream && self.backend.as_ref().is_some_and(Stream::is_child) {
+            // A program that hears no more, or has ended, has not reset anything: it may still be
+            // heard.
+            return self.depart();
+        }
         if self.both_lost(gone) {
             return;
         }

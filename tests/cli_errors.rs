@@ -120,7 +120,7 @@ fn what_cannot_run_is_exit_code_3() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let (code, err) = said(&["--listen", &address, "--backend", "127.0.0.1:9"]);
-    let expected = format!("error: --listen: cannot listen on {address}: address already in use\n");
+    let expected = format!("error: cannot listen on {address}: address already in use\n");
     assert_eq!((code, err), (Some(3), expected));
 
     let arguments =
@@ -132,5 +132,5 @@ fn what_cannot_run_is_exit_code_3() {
     let listen = ["--listen", "192.0.2.1:0", "--backend", "127.0.0.1:9"];
     let (code, err) = said(&listen);
     assert_eq!(code, Some(3), "{err}");
-    assert!(err.contains("--listen: cannot listen on 192.0.2.1:0: "), "{err}");
+    assert!(err.contains("cannot listen on 192.0.2.1:0: "), "{err}");
 }

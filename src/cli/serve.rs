@@ -50,9 +50,7 @@ pub(super) fn serve(
                 Failure::run(format!("--journal {}: {error}", file.display()))
             })?;
         }
-        let listen = config.listen.clone();
-        let proxy =
-            control.add(config).map_err(|error| Failure::run(format!("--listen: {error}")))?;
+        let proxy = control.add(config).map_err(Failure::run)?;
         // Standard output may be a client's.
         let says = match proxy.locals().contains(&Local::Stdio) {
             true => |text: &str| warn(text),
@@ -61,7 +59,7 @@ pub(super) fn serve(
         says(&report::start(&proxy, speaking.name, seed))?;
         // A service manager that waits for it is told; one that does not has not asked.
         let _ = sd_notify::notify(&[NotifyState::Ready]);
-        for address in listen.iter().filter(|address| !address.is_local()) {
+        for address in proxy.locals().iter().filter(|address| !address.is_local()) {
             tracing::warn!(%address, "listens beyond this machine: others can connect too");
         }
         until_stopped(control, signals, &line, args.grace).await?;

@@ -74,18 +74,11 @@ pub(super) fn start(command: &[String]) -> io::Result<Stream> {
 /// Waits for the end of a program, and brings it about when that is ordered or nobody is left to
 /// order it.
 async fn supervise(mut child: process::Child, mut orders: watch::Receiver<Order>, name: &str) {
-    let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-    let signal = |signal| {
-        if let Some(group) = group {
-            // It may have ended by itself.
-            let _ = kill_process_group(group, signal);
-        }
-    };
+    // What it has started ends with it, also when the runtime ends before.
+    let group = Group(child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)));
     let order = tokio::select! {
         status = child.wait() => {
-            told(name, status);
-            // What it has started ends with it.
-            return signal(Signal::KILL);
+            return told(name, status);
         }
         order = orders.wait_for(|order| *order != Order::None) => {
             order.map_or(Order::Kill, |order| *order)
@@ -94,7 +87,7 @@ async fn supervise(mut child: process::Child, mut orders: watch::Receiver<Order>
     if order == Order::End {
         for last in [None, Some(Signal::TERM)] {
             if let Some(last) = last {
-                signal(last);
+                group.signal(last);
             }
             tokio::select! {
                 status = child.wait() => {
@@ -106,8 +99,26 @@ async fn supervise(mut child: process::Child, mut orders: watch::Receiver<Order>
             }
         }
     }
-    signal(Signal::KILL);
+    group.signal(Signal::KILL);
     let _ = child.wait().await;
+}
+
+/// The processes of a program: they are killed when this goes.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = self.0 {
+            // It may have ended by itself.
+            let _ = kill_process_group(group, signal);
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
+    }
 }
 
 fn told(name: &str, status: io::Result<std::process::ExitStatus>) {

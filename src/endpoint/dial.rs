@@ -99,13 +99,13 @@ impl Ready {
         let Some((tunnel, via)) = self.tunnel.as_ref().zip(self.address.via.as_ref()) else {
             let stream = self.connect(host, port, self.address.family).await?;
             let peer = stream.peer_addr().ok();
-            return Ok((self.stream(stream)?, peer));
+            return Ok((self.stream(stream), peer));
         };
-        let dial = || async { self.stream(self.connect(&via.host, via.port, None).await?) };
+        let dial = || async { Ok(self.stream(self.connect(&via.host, via.port, None).await?)) };
         Ok((tunnel.open((host, port), self.address.family, dial).await?, None))
     }
 
-    fn stream(&self, socket: TcpStream) -> io::Result<Stream> {
+    fn stream(&self, socket: TcpStream) -> Stream {
         Stream::tcp(socket, self.address.options.flag("nodelay").unwrap_or(true))
     }
 

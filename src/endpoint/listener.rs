@@ -7,7 +7,7 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -65,6 +65,11 @@ pub(crate) struct Arrival {
 }
 
 impl Local {
+    /// Whether it is known that only programs on this machine can connect.
+    pub fn is_local(&self) -> bool {
+        self.tcp().is_none_or(|address| address.ip().to_canonical().is_loopback())
+    }
+
     /// The TCP address, where it is one.
     pub fn tcp(&self) -> Option<SocketAddr> {
         match self {
@@ -85,13 +90,29 @@ impl fmt::Display for Local {
     }
 }
 
-/// Takes the socket's file away when the listener goes.
+/// Takes the socket's file away when the listener goes, unless another's is in its place by then.
 #[derive(Debug)]
-struct PathGuard(PathBuf);
+struct PathGuard {
+    path: PathBuf,
+    /// Device and number of the file.
+    file: Option<(u64, u64)>,
+}
+
+impl PathGuard {
+    fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), file: Self::file(path) }
+    }
+
+    fn file(path: &Path) -> Option<(u64, u64)> {
+        std::fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()))
+    }
+}
 
 impl Drop for PathGuard {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        if self.file == Self::file(&self.path) {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -141,7 +162,7 @@ impl Listener {
         loop {
             let error = match self.accept().await {
                 Ok(arrival) => return arrival,
-                Err(error) if is_passing(&error) => continue,
+                Err(error) if is_passing(&error) && self.is_socket() => continue,
                 Err(error) => error,
             };
             if let Some(exhausted) = exhausted.take() {
@@ -152,12 +173,16 @@ impl Listener {
         }
     }
 
+    fn is_socket(&self) -> bool {
+        matches!(self.place, Place::Tcp(_) | Place::Unix(_))
+    }
+
     async fn accept(&self) -> io::Result<Arrival> {
         let mut written = None;
         let peer = match &self.place {
             Place::Tcp(listener) => {
                 let (socket, address) = listener.accept().await?;
-                Peer::new(Stream::tcp(socket, self.nodelay)?, Some(address))
+                Peer::new(Stream::tcp(socket, self.nodelay), Some(address))
             }
             Place::Unix(listener) => Peer::new(Stream::unix(listener.accept().await?.0), None),
             Place::Stdio(only) => {
@@ -235,7 +260,7 @@ fn unix(path: &Path, address: &Listen) -> io::Result<(Socket, Option<PathGuard>)
     }
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&SockAddr::unix(&name)?)?;
-    let guard = is_file.then(|| PathGuard(path.to_owned()));
+    let guard = is_file.then(|| PathGuard::new(path));
     if let Some(mode) = address.options.mode("mode").filter(|_| is_file) {
         // Before it listens: nobody gets in who may not.
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
@@ -259,6 +284,8 @@ fn takes_over(path: &Path, address: &Listen) -> io::Result<bool> {
 /// Whether a socket's file was left behind by a program that is gone.
 fn stale(path: &Path) -> io::Result<bool> {
     let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    // One that is in use may have no room for us now.
+    probe.set_nonblocking(true)?;
     match probe.connect(&SockAddr::unix(path)?) {
         Err(error) => Ok(error.kind() == io::ErrorKind::ConnectionRefused),
         Ok(()) => Ok(false),
@@ -269,7 +296,6 @@ fn stale(path: &Path) -> io::Result<bool> {
 fn is_passing(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, NotConnected};
     matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | NotConnected)
-        || error.kind() == io::ErrorKind::InvalidInput
 }
 
 impl fmt::Debug for Place {

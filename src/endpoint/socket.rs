@@ -21,13 +21,17 @@ pub(super) fn unsent(_: BorrowedFd<'_>) -> io::Result<usize> {
     Ok(0)
 }
 
-/// A descriptor of our own for what this number stands for.
+/// A descriptor of our own for what this number stands for; programs that are started from now on do
+/// not inherit the original.
 #[allow(unsafe_code)]
 pub(super) fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
     if number < 0 {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    // SAFETY: it is borrowed for this one call, which takes any number and fails for those that
-    // are not open; nothing is done with the descriptor itself.
-    unsafe { BorrowedFd::borrow_raw(number) }.try_clone_to_owned()
+    // SAFETY: it is borrowed for these calls, which take any number and fail for those that are not
+    // open; nothing else is done with the descriptor itself.
+    let original = unsafe { BorrowedFd::borrow_raw(number) };
+    let ours = original.try_clone_to_owned()?;
+    rustix::io::fcntl_setfd(original, rustix::io::FdFlags::CLOEXEC)?;
+    Ok(ours)
 }

@@ -6,11 +6,15 @@ use super::{Auth, Family, Host, Socks, Stream, Via};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 use tokio_socks::tcp::{Socks4Stream, Socks5Stream};
 use tokio_socks::{Error, TargetAddr};
 
 /// What [`tokio_socks`] has room for in a request of version 4a, without its fixed parts.
 const ROOM: usize = 500;
+
+/// How long a proxy may take to answer a version that it may not speak.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The versions that are tried, in this order, where the address does not say.
 const TRIED: [Socks; 3] = [Socks::V5, Socks::V4a, Socks::V4];
@@ -54,13 +58,29 @@ impl Tunnel {
     {
         let target = self.target(host, port, family).await?;
         if self.via.protocol != Socks::Auto {
+            self.check(self.via.protocol, &target)
+                .map_err(|error| self.in_words(Trouble::Refused(error)))?;
             let opened = self.shake(self.via.protocol, dial().await?, &target).await;
             return opened.map_err(|trouble| self.in_words(trouble));
         }
         let first = usize::from(self.found.load(Ordering::Relaxed));
         let mut trouble = None;
         for (at, version) in TRIED.into_iter().enumerate().skip(first) {
-            let result = self.shake(version, dial().await?, &target).await;
+            if let Err(error) = self.check(version, &target) {
+                // That is no answer of the proxy's.
+                trouble.get_or_insert(Trouble::Version(error));
+                continue;
+            }
+            let stream = dial().await?;
+            let shaken = self.shake(version, stream, &target);
+            let result = match at + 1 == TRIED.len() {
+                true => shaken.await,
+                // One that waits for more than this version says would keep us waiting for ever.
+                false => tokio::time::timeout(PATIENCE, shaken).await.unwrap_or_else(|_| {
+                    let text = "it says nothing to a handshake";
+                    Err(Trouble::Version(io::Error::new(io::ErrorKind::TimedOut, text)))
+                }),
+            };
             if let Err(Trouble::Version(error)) = result {
                 trouble = Some(Trouble::Version(error));
                 continue;
@@ -112,23 +132,22 @@ impl Tunnel {
                 }
             }
             .map(Socks5Stream::into_inner),
-            Socks::V4 | Socks::V4a => {
-                let sized = self.check4(version, &target).map_err(Trouble::Refused);
-                sized?;
-                match self.user() {
-                    None => Socks4Stream::connect_with_socket(stream, target).await,
-                    Some(user) => {
-                        Socks4Stream::connect_with_userid_and_socket(stream, target, &user).await
-                    }
+            Socks::V4 | Socks::V4a => match self.user() {
+                None => Socks4Stream::connect_with_socket(stream, target).await,
+                Some(user) => {
+                    Socks4Stream::connect_with_userid_and_socket(stream, target, &user).await
                 }
-                .map(Socks4Stream::into_inner)
             }
+            .map(Socks4Stream::into_inner),
         };
         opened.map_err(|error| self.trouble(version, error))
     }
 
     /// What version 4 cannot say.
-    fn check4(&self, version: Socks, target: &TargetAddr<'_>) -> io::Result<()> {
+    fn check(&self, version: Socks, target: &TargetAddr<'_>) -> io::Result<()> {
+        if matches!(version, Socks::V5 | Socks::Auto) {
+            return Ok(());
+        }
         let wrong = match target {
             TargetAddr::Ip(SocketAddr::V6(_)) => "version 4 knows no IPv6; socks5 does",
             TargetAddr::Domain(..) if version == Socks::V4 => {

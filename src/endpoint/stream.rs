@@ -44,6 +44,9 @@ pub(crate) struct Layered {
     truncated: bool,
 }
 
+/// The socket and the program at the bottom of a stream.
+type Below = (Option<Stream>, Option<Child>);
+
 /// A connected stream, and who is at its ends where those have addresses.
 pub(crate) struct Peer {
     pub(crate) stream: Stream,
@@ -72,9 +75,10 @@ macro_rules! each {
 
 impl Stream {
     /// A TCP socket, made ready for a proxy: nothing is held back to fill a segment.
-    pub(crate) fn tcp(socket: TcpStream, nodelay: bool) -> io::Result<Self> {
-        socket.set_nodelay(nodelay)?;
-        Ok(Self::Tcp(Arc::new(socket)))
+    pub(crate) fn tcp(socket: TcpStream, nodelay: bool) -> Self {
+        // It fails where the other end is gone already, which shows when it is used.
+        let _ = socket.set_nodelay(nodelay);
+        Self::Tcp(Arc::new(socket))
     }
 
     /// A UNIX socket.
@@ -82,10 +86,19 @@ impl Stream {
         Self::Unix(Arc::new(socket))
     }
 
-    /// TLS, on a socket where one is known.
-    pub(crate) fn tls(bytes: Box<dyn ByteStream>, socket: Option<Stream>) -> Self {
+    /// TLS, on what is known of the stream below.
+    pub(super) fn tls(bytes: Box<dyn ByteStream>, (socket, child): Below) -> Self {
         let announces_end = true;
-        Self::layered(Layered { bytes, socket, child: None, announces_end, truncated: false })
+        Self::layered(Layered { bytes, socket, child, announces_end, truncated: false })
+    }
+
+    /// What another layer has to know of this one: it takes the program over.
+    pub(super) fn below(&mut self) -> Below {
+        let child = match self {
+            Stream::Layered(layered) => layered.child.take(),
+            _ => None,
+        };
+        (self.socket(), child)
     }
 
     /// A program's standard input and output.
@@ -106,7 +119,7 @@ impl Stream {
     }
 
     /// Another handle on the socket at the bottom.
-    pub(super) fn socket(&self) -> Option<Stream> {
+    pub(crate) fn socket(&self) -> Option<Stream> {
         match self {
             Stream::Tcp(socket) => Some(Stream::Tcp(Arc::clone(socket))),
             Stream::Unix(socket) => Some(Stream::Unix(Arc::clone(socket))),

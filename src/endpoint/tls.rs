@@ -61,10 +61,10 @@ impl Server {
     }
 
     /// Takes a client's handshake.
-    pub(super) async fn accept(&self, stream: Stream) -> io::Result<Stream> {
-        let socket = stream.socket();
+    pub(super) async fn accept(&self, mut stream: Stream) -> io::Result<Stream> {
+        let below = stream.below();
         let stream = self.0.accept(stream).await?;
-        Ok(Stream::tls(Box::new(stream), socket))
+        Ok(Stream::tls(Box::new(stream), below))
     }
 }
 
@@ -110,10 +110,10 @@ impl Client {
     }
 
     /// Shakes hands with a server.
-    pub(super) async fn connect(&self, stream: Stream) -> io::Result<Stream> {
-        let socket = stream.socket();
-        let stream = self.connector.connect(self.name.clone(), stream).await?;
-        Ok(Stream::tls(Box::new(stream), socket))
+    pub(super) async fn connect(&self, mut stream: Stream) -> io::Result<Stream> {
+        let below = stream.below();
+        let stream = self.connector.connect(self.name.clone(), stream).await.map_err(told)?;
+        Ok(Stream::tls(Box::new(stream), below))
     }
 }
 
@@ -126,6 +126,18 @@ impl fmt::Debug for Server {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Client({:?})", self.name)
+    }
+}
+
+/// An error of a handshake, with words for what `openssl req -x509` makes by default.
+fn told(error: io::Error) -> io::Error {
+    match error.to_string().contains("CaUsedAsEndEntity") {
+        true => io::Error::new(
+            error.kind(),
+            "the server shows the certificate of an authority (CA:TRUE) as its own; \
+             make one for a server (CA:FALSE), or write verify=no",
+        ),
+        false => error,
     }
 }
 

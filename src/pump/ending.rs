@@ -92,6 +92,15 @@ impl Outside {
     }
 }
 
+/// Ends a stream for which there never was a connection.
+pub(crate) async fn turn_away(mut stream: Stream, ending: &Ending) {
+    let mut streams = [(&mut stream, Takes::More)];
+    match ending {
+        Ending::Reset => abort(&mut streams).await,
+        _ => linger(&mut streams).await,
+    }
+}
+
 /// Resets streams once what was written has reached those of them that take it.
 pub(super) async fn abort(streams: &mut [(&mut Stream, Takes)]) {
     let unsent = |streams: &[(&mut Stream, Takes)]| {

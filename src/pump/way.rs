@@ -20,6 +20,9 @@ const SMALL: usize = 16 * 1024;
 #[cfg(target_os = "linux")]
 const SMALL_RUN: u32 = 8;
 
+/// How many reads that throw bytes away may follow each other.
+const DRAINS: usize = 64;
+
 thread_local! {
     /// Never holds anything across a wait: an idle connection costs no buffer.
     static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into());
@@ -184,7 +187,13 @@ impl Way {
 /// Reads to the end of a stream (or its failure) and throws all of it away.
 pub(super) fn poll_drain(stream: &mut Stream, cx: &mut Context<'_>) -> Poll<()> {
     BUFFER.with_borrow_mut(|buffer| {
-        while ready!(stream.poll_read(cx, &mut &mut buffer[..])).is_ok_and(|read| read > 0) {}
-        Poll::Ready(())
+        for _ in 0..DRAINS {
+            if !ready!(stream.poll_read(cx, &mut &mut buffer[..])).is_ok_and(|read| read > 0) {
+                return Poll::Ready(());
+            }
+        }
+        // One that always has more must not keep others, nor the clock, from their turn.
+        cx.waker().wake_by_ref();
+        Poll::Pending
     })
 }

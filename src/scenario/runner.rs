@@ -120,7 +120,7 @@ impl<'a> Run<'a> {
                 rules: Rules::default(),
                 limits: Limits { buffer: part.buffer, ..Limits::default() },
             };
-            let what = format!("proxy {}: listen", part.name);
+            let what = format!("proxy {}", part.name);
             let proxy = run.control.add(config).map_err(failed(what))?;
             run.name(&part.name, &proxy);
             run.proxies.push(proxy);

@@ -2,7 +2,7 @@
 
 use super::support::{Backend, Guarded, PATIENCE, Proxy, program, run_with_input};
 use super::{noise, say};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -173,4 +173,45 @@ fn nothing_but_the_stream_is_on_standard_output() {
     let (got, said, _) = between("exec:cat", &["--log-level", "debug"], b"x");
     assert_eq!(got, b"x");
     assert!(said.contains("accepted"), "{said}");
+}
+
+#[test]
+fn a_program_that_hears_no_more_is_still_heard() {
+    let proxy = Proxy::spawn(program(&[
+        "--listen",
+        "127.0.0.1:0",
+        "--backend",
+        "exec:sh -c 'exec 0<&-; sleep 0.2; echo hello'",
+    ]));
+    let mut stream = super::connect(proxy.address);
+    let mut writer = stream.try_clone().unwrap();
+    let writing = std::thread::spawn(move || while writer.write_all(&[0; 4096]).is_ok() {});
+    let mut got = Vec::new();
+    let _ = stream.read_to_end(&mut got);
+    assert_eq!(got, b"hello\n");
+    drop(stream);
+    writing.join().unwrap();
+    let ended = proxy.stop();
+    assert!(!ended.out.contains("reset by the backend"), "{}", ended.out);
+}
+
+#[test]
+fn what_a_program_has_started_ends_with_it_at_a_second_signal() {
+    let backend = "exec:sh -c 'trap : TERM; sleep 300 & echo $!; wait; wait'";
+    let proxy =
+        Proxy::spawn(program(&["--listen", "127.0.0.1:0", "--backend", backend, "--grace", "60s"]));
+    let stream = super::connect(proxy.address);
+    let mut line = String::new();
+    BufReader::new(&stream).read_line(&mut line).unwrap();
+    let process = std::path::PathBuf::from(format!("/proc/{}/exe", line.trim()));
+    assert!(process.exists());
+    proxy.signal(rustix::process::Signal::TERM);
+    proxy.wait_for_event("stopping");
+    proxy.signal(rustix::process::Signal::TERM);
+    proxy.wait();
+    let end = Instant::now() + PATIENCE;
+    while process.exists() {
+        assert!(Instant::now() < end, "it runs on");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }

@@ -233,3 +233,34 @@ fn a_family_that_a_name_does_not_have_is_told() {
     assert!(line.contains("bind=192.0.2.9"), "{line}");
     proxy.stop();
 }
+
+#[test]
+fn a_socket_without_room_is_no_stale_one_and_another_s_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s");
+    let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+    let address = socket2::SockAddr::unix(&path).unwrap();
+    socket.bind(&address).unwrap();
+    socket.listen(0).unwrap();
+    let full: Vec<_> = (0..3)
+        .map(|_| {
+            let client =
+                socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+            client.set_nonblocking(true).unwrap();
+            let _ = client.connect(&address);
+            client
+        })
+        .collect();
+    let listen = format!("unix:{}", path.display());
+    let output = run(&["--listen", &listen, "--backend", "1"]);
+    assert_eq!(output.status.code(), Some(3));
+    drop(full);
+
+    let always = format!("{listen}:unlink=always");
+    let first = proxy(&always, "1");
+    let second = proxy(&always, "1");
+    first.stop();
+    assert!(path.exists());
+    second.stop();
+    assert!(!path.exists());
+}

@@ -110,3 +110,13 @@ fn what_has_no_header_is_not_let_in() {
     let ended = proxy.stop();
     assert!(ended.out.contains("handshake or header refused"), "{}", ended.out);
 }
+
+#[test]
+fn who_is_turned_away_is_not_reset() {
+    let backend = Backend::echo().address.to_string();
+    let proxy = proxy("haproxy:127.0.0.1:0", &backend, &[]);
+    let mut stream = super::connect(proxy.address);
+    std::io::Write::write_all(&mut stream, &[b'G'; 4_000]).unwrap();
+    assert_eq!(super::read_to_end(&mut stream), Ok(Vec::new()));
+    proxy.stop();
+}
