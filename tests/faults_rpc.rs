@@ -2,7 +2,7 @@
 
 mod support;
 
-use chenapan_protocols::json_rpc::{Framer, Framing};
+use chenapan_protocols::json_rpc::Framing;
 use std::io::Write;
 use std::net::Shutdown;
 use support::wire::{Wire, is_silent};
@@ -122,7 +122,7 @@ fn rpc_garble_and_rpc_bulk_damage_the_text_inside_of_its_frame() {
     becomes(
         REPLY,
         &[
-            ("rpc-garble", r#"{"jsonrpc": "2.0", "result""#),
+            ("rpc-garble", r#"{"jsonrpc": "2.0", "result"#),
             ("rpc-garble:how=trailing", r#"{"jsonrpc": "2.0", "result" : {"text":"é"}, "id": 7,}"#),
             ("rpc-garble:how=nan", r#"{"jsonrpc": "2.0", "result" : NaN, "id": 7}"#),
             ("rpc-garble:how=quotes", r#"{'jsonrpc': '2.0', 'result' : {'text':'é'}, 'id': 7}"#),
@@ -166,7 +166,7 @@ fn rpc_batch_changes_what_the_batch_has() {
             ("rpc-batch", &format!("[{two} , {one}]")),
             ("rpc-batch:mode=item-error:n=2", &format!("[{one} , {{{error},\"id\":8}}]")),
             ("rpc-batch:mode=partial", &format!("[ {two}]")),
-            ("rpc-batch:mode=partial:keep=1", &format!("[{one}]")),
+            ("rpc-batch:mode=partial:keep=1", &format!("[{one} ]")),
             ("rpc-batch:mode=duplicate:n=2", &format!("[{one} , {two},{two}]")),
             ("rpc-batch:mode=single-error", &single),
             ("rpc-batch:mode=empty", "[]"),
@@ -444,8 +444,9 @@ fn other_protocols_have_no_such_messages() {
     let address = backend.address.to_string();
     for rule in ["rpc-id", "rpc-noise", "rpc-length", "rpc-error", "rpc-http", "rpc-sse"] {
         let output = support::run(&[
-            "serve",
+            "--listen",
             "127.0.0.1:0",
+            "--backend",
             &address,
             "--protocol",
             "proxy-v1",

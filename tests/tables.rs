@@ -93,6 +93,14 @@ fn the_only_options_that_shadow_a_selector_are_these() {
             ("corrupt", "chance"),
             ("inject", "bytes"),
             ("spoof", "source"),
+            ("rpc-error", "code"),
+            ("rpc-early-notify", "method"),
+            ("rpc-storm", "method"),
+            ("rpc-unknown", "method"),
+            ("rpc-swap", "window"),
+            ("rpc-both", "code"),
+            ("rpc-batch", "code"),
+            ("rpc-null-error", "code"),
         ]
     );
 }
