@@ -2,6 +2,7 @@
 //!
 //! A scenario is a YAML file ([`Scenario::read`]) and its run ([`run`]) is a verdict ([`Outcome`]).
 
+mod calls;
 mod expect;
 mod facts;
 mod load;
@@ -20,6 +21,7 @@ use crate::endpoint::Kinds;
 use chenapan_core::Registry;
 use std::path::Path;
 
+pub use calls::Calls;
 pub use expect::{Bound, Comparison, Expectation, Found, Number};
 pub use model::{Load, Phase, ProxyPart, Ready, Receive, Scenario, Service, Until, Verify};
 pub use outcome::{

@@ -77,6 +77,15 @@ pub(crate) fn scenario_schema(registry: &Registry) -> Value {
                     "status": any("The status that the answer must have.")
                 }), &[])]
             },
+            "json-rpc": {
+                "description": "A method of JSON-RPC that is called, or more about that.",
+                "anyOf": [{ "type": "string" }, closed(json!({
+                    "method": text("The method."),
+                    "params": text("Its params, as JSON: an array or an object."),
+                    "framing": { "enum": ["newline", "content-length", "http"] },
+                    "requests": any("How many requests follow each other on a connection.")
+                }), &["method"])]
+            },
             "header": protocol,
             "receive": any("When the answer is whole: close, line, nothing or a number of bytes."),
             "verify": text("What the answer must be: none, any, echo or ~ PATTERN."),

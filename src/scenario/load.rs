@@ -130,6 +130,7 @@ pub(super) async fn run(load: &Load, address: SocketAddr, measured: Arc<Measured
         address,
         header: load.header.clone(),
         send: load.send.clone(),
+        calls: load.calls.clone(),
         receive: load.receive,
         verify: load.verify.clone(),
         timeout: load.timeout,
@@ -181,6 +182,7 @@ struct Shape {
     address: SocketAddr,
     header: Option<super::rules::Protocol>,
     send: bytes::Bytes,
+    calls: Option<super::calls::Calls>,
     receive: Receive,
     verify: Verify,
     timeout: Duration,
@@ -208,8 +210,13 @@ impl Shape {
             let first = header.instances.instance().open(&connection);
             sent.extend(first.map(|unit| unit.bytes).into_iter().flatten());
         }
-        sent.extend_from_slice(&self.send);
         let (mut reader, mut writer) = stream.split();
+        if let Some(calls) = &self.calls {
+            let (right, received) = calls.talk(&sent, &mut reader, &mut writer).await?;
+            measured.bytes.fetch_add(received, Ordering::Relaxed);
+            return Ok(right);
+        }
+        sent.extend_from_slice(&self.send);
         let mut answer = BytesMut::new();
         let mut searched = 0;
         let writing = async {

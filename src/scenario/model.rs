@@ -2,6 +2,7 @@
 //!
 //! It holds no more than that; `read` makes it from a file, `runner` goes through it.
 
+use super::calls::Calls;
 use super::expect::Expectation;
 use super::rules::{Protocol, Ramp, RuleText};
 use crate::endpoint::{Connect, Listen};
@@ -124,6 +125,8 @@ pub struct Load {
     pub header: Option<Protocol>,
     /// What is sent on each connection.
     pub send: Bytes,
+    /// What is asked on each connection instead of that, where it is JSON-RPC.
+    pub calls: Option<Calls>,
     /// When the answer is whole.
     pub receive: Receive,
     /// What it must be.

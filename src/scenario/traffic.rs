@@ -2,6 +2,7 @@
 //!
 //! It makes no traffic; `load` does.
 
+use super::calls::Calls;
 use super::model::{Load, Receive, Verify};
 use super::read::{Context, index};
 use super::rules;
@@ -29,6 +30,7 @@ pub(super) fn load(node: &Node, proxies: &[String], cx: &Context<'_>) -> Result<
     }
     let rate = fields.take("rate").map(rate).transpose()?;
     let http = fields.take("http").map(http).transpose()?;
+    let calls = fields.take("json-rpc").map(Calls::read).transpose()?;
     let mut send = match fields.take("send").map(|node| node.form(Form::Bytes)).transpose()? {
         Some(Value::Bytes(bytes)) => bytes,
         _ => Bytes::new(),
@@ -74,6 +76,9 @@ pub(super) fn load(node: &Node, proxies: &[String], cx: &Context<'_>) -> Result<
         }
         send = request;
     }
+    if calls.is_some() && !send.is_empty() {
+        return Err(fields.place.wrong("expected one of json-rpc, http and send"));
+    }
     let concurrency = fields.take("concurrency").map(Node::count).transpose()?;
     let load = Load {
         to,
@@ -88,6 +93,7 @@ pub(super) fn load(node: &Node, proxies: &[String], cx: &Context<'_>) -> Result<
         .clamp(1, 100_000),
         header,
         send,
+        calls,
         receive,
         verify,
         timeout: fields.take("timeout").map_or(Ok(Duration::from_secs(10)), Node::time)?,

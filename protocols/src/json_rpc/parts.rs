@@ -39,7 +39,8 @@ pub(super) fn kind(message: &Message<'_>, junk: bool) -> chenapan_core::Kind {
 
 /// A method as a label.
 pub(super) fn label(method: &str) -> &str {
-    &method[..method.floor_char_boundary(MOST)]
+    let end = (0..=method.len().min(MOST)).rev().find(|&end| method.is_char_boundary(end));
+    &method[..end.unwrap_or(0)]
 }
 
 /// A unit of these bytes, which are a frame.
