@@ -273,6 +273,38 @@ fn rpc_early_notify_lets_a_notification_overtake() {
 }
 
 #[test]
+fn where_a_line_end_is_no_part_of_its_message_lines_stay_lines() {
+    let request = r#"{"jsonrpc":"2.0","method":"eth_subscribe","id":1}"#;
+    let subscribed = r#"{"jsonrpc":"2.0","result":"0x1","id":1}"#;
+    let drop = r#"{"jsonrpc":"2.0","method":"chenapan.storm"}"#;
+    let stale = REPLY.replace("\"id\": 7", "\"id\": 1");
+    let (one, two) = (subscribed.replace(":1}", ":7}"), REPLY.replace(": 7}", ": 1}"));
+    for (rule, sent, expected) in [
+        ("rpc-early-notify:hold=1h", [subscribed, AFTER, BEFORE], &[AFTER, subscribed, BEFORE][..]),
+        ("rpc-storm:count=2", [BEFORE, REPLY, AFTER], &[BEFORE, REPLY, drop, drop, AFTER]),
+        ("rpc-stale", [subscribed, REPLY, AFTER], &[subscribed, &stale, REPLY, AFTER]),
+        ("rpc-swap:hold=1h", [subscribed, REPLY, AFTER], &[&one, &two, AFTER]),
+        (
+            "rpc-id:id=7",
+            [subscribed, BEFORE, REPLY],
+            &[subscribed, BEFORE, &REPLY.replace(": 7}", ": \"7\"}")],
+        ),
+        (
+            "rpc-batch:mode=split",
+            [BEFORE, &format!("[{subscribed},{REPLY}]"), AFTER],
+            &[BEFORE, subscribed, REPLY, AFTER],
+        ),
+    ] {
+        let mut wire = wire("auto", &[rule]);
+        assert!(wire.carries_up(&framed("newline", &[request, REQUEST])));
+        wire.server.write_all(&framed("newline", &sent)).unwrap();
+        let [_, down] = wire.end();
+        let shown = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        assert_eq!(shown(down), shown(framed("newline", expected)), "{rule}");
+    }
+}
+
+#[test]
 fn rpc_storm_and_rpc_unknown_send_what_nobody_asked_for() {
     let drop = r#"{"jsonrpc":"2.0","method":"chenapan.storm"}"#;
     let unknown = r#"{"jsonrpc":"2.0","method":"chenapan.unknown","id":7}"#;

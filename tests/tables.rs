@@ -92,6 +92,8 @@ fn the_only_options_that_shadow_a_selector_are_these() {
             ("corrupt", "every"),
             ("corrupt", "chance"),
             ("inject", "bytes"),
+            ("error", "code"),
+            ("transient", "code"),
             ("spoof", "source"),
             ("rpc-error", "code"),
             ("rpc-early-notify", "method"),
