@@ -183,7 +183,7 @@ fn list_and_help_tell_of_everything() {
     let behaviors = out(&["list", "behaviors"]);
     let protocols = out(&["list", "protocols"]);
     let names: Vec<_> = protocols.lines().filter_map(|line| line.split(' ').next()).collect();
-    assert_eq!(names, ["tcp", "proxy-v1", "proxy-v2", "proxy"]);
+    assert_eq!(names, ["tcp", "proxy-v1", "proxy-v2", "proxy", "json-rpc"]);
     assert!(out(&["help", "proxy-v2"]).contains("\nFields:\n  signature, version, command"));
     for line in behaviors.lines() {
         assert!(all.contains(line));

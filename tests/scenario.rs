@@ -400,3 +400,36 @@ fn files_that_include_each_other_are_refused_and_diamonds_are_not_needed_twice()
     let wrong = Scenario::read(&a, &chenapan::registry(), &[]).map(|_| ()).unwrap_err();
     assert!(wrong.contains("b.yaml:1:10: this file is included already"), "{wrong}");
 }
+
+#[test]
+fn what_a_protocol_counts_can_be_expected_in_each_phase() {
+    let backend = Backend::start(|stream| {
+        use std::io::{BufRead, BufReader, Write};
+        let mut writer = stream.try_clone().unwrap();
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            let id = line.rsplit_once(':').unwrap().1;
+            let reply = format!("{{\"jsonrpc\":\"2.0\",\"result\":1,\"id\":{id}\n");
+            let _ = writer.write_all(reply.as_bytes());
+        }
+    });
+    let text = |expect: &str| {
+        format!(
+            "proxies:\n  rpc: {{backend: \"{}\", protocol: json-rpc}}\nphases:\n  \
+             - rules: [\"delay:sleep=80ms:on=response:first=1\"]\n    \
+               load: {{connections: 2, json-rpc: {{method: a.b, requests: 2}}}}\n    \
+               expect: {{rpc.requests: 4, rpc.slowest: 80ms..5s, rpc.slowest.a.b: \">= 80ms\"}}\n  \
+             - load: {{connections: 1, json-rpc: a}}\n    expect: {{rpc.requests: 1, {expect}}}\n",
+            backend.address
+        )
+    };
+    let (outcome, _) =
+        outcome_of(&text("rpc.slowest.a: < 80ms, rpc.slowest.a.b: 0, rpc.errors.-5: 0"));
+    let found: Vec<_> = outcome.phases.iter().flat_map(checks).collect();
+    assert!(outcome.held, "{found:#?}");
+    for (wrong, help) in
+        [("rpc.unanswred: 0", "did you mean \"unanswered\"?"), ("rpc.errors.: 0", "is not counted")]
+    {
+        let error = read(&text(wrong)).unwrap_err();
+        assert!(error.contains(help), "{error}");
+    }
+}

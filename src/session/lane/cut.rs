@@ -147,19 +147,25 @@ impl Lane {
         }
         let bytes = BytesMut::from(&self.input[self.ahead..]);
         self.ahead = self.input.len();
-        self.push_bytes(bytes, now, true);
+        self.push_bytes(bytes, self.after(now), true);
+    }
+
+    /// When what goes by all rules may leave: a rule that looks no more may still hold up what
+    /// follows.
+    fn after(&self, now: Duration) -> Duration {
+        self.chain.iter().fold(now, |at, link| at.max(link.last))
     }
 
     /// A unit of which some bytes have gone on: the rest follows, whatever rules there are now.
     fn follow(&mut self, mut unit: Unit, consumed: usize, facts: &mut Facts, now: Duration) {
         let ahead = self.ahead.min(consumed);
         self.ahead -= ahead;
+        let at = self.after(now).max(self.queue.latest());
         if facts.follows {
-            let at = now.max(self.queue.latest());
             facts.protocol.delivered(self.direction, &unit, at);
         }
         unit.bytes.advance(ahead.min(unit.bytes.len()));
-        self.push_bytes(unit.bytes, now, true);
+        self.push_bytes(unit.bytes, at, true);
         if self.ahead == 0 {
             self.answer();
         }

@@ -86,6 +86,10 @@ fn without_a_rule_bytes_do_not_wait_for_their_message() {
     run.session.closed();
     let counted = run.session.counted();
     assert!(counted.iter().any(|counted| counted.name == "unanswered"), "{counted:?}");
+    // What a rule has held up stays so.
+    let mut run = super::messages::run(&["delay:before=no:sleep=50ms:first=1"]);
+    run.send(UP, A).send(UP, front).until(100);
+    assert_eq!(run.took(UP), [format!("0 {A}"), format!("50 {front}")]);
     // A rule that cannot meet anything any more is none.
     let mut run = super::messages::run(&["drop:first=1"]);
     run.send(UP, A).send(UP, front);
