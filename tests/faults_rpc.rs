@@ -456,6 +456,16 @@ fn rpc_sse_breaks_the_stream_around_the_reply() {
 }
 
 #[test]
+fn reorder_gives_several_replies_another_order() {
+    let mut wire = wire("newline", &["reorder:order=reverse:by=2:on=response"]);
+    let replies = ["1", "2", "3", "4"].map(|id| format!(r#"{{"result":1,"id":{id}}}"#));
+    let [one, two, three, four] = replies.each_ref().map(|text| &**text);
+    wire.server.write_all(&framed("newline", &[one, two, three, four, AFTER])).unwrap();
+    let [_, down] = wire.end();
+    assert_eq!(down, framed("newline", &[three, two, one, four, AFTER]));
+}
+
+#[test]
 fn split_cuts_inside_of_a_character_and_behind_the_head() {
     for (rule, cut) in [
         ("split:at=utf8:gap=1h", "Content-Length: 53\r\n\r\n".len() + REPLY.find('é').unwrap() + 1),
