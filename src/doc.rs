@@ -52,6 +52,10 @@ pub(crate) fn protocols_page(registry: &Registry) -> String {
         if !fields.is_empty() {
             let _ = write!(page, "\nFields: `{}`.\n", fields.join("`, `"));
         }
+        let counters = entry.counters();
+        if !counters.is_empty() {
+            let _ = write!(page, "\nCounters: `{}`.\n", counters.join("`, `"));
+        }
     }
     page
 }

@@ -111,6 +111,14 @@ impl ProtocolEntry {
         let configured = self.configure(required.map(|spec| (spec.name, spec.example)));
         configured.map_or(&[], |protocol| protocol.instance().fields())
     }
+
+    /// What it counts, as configured by default; see
+    /// [`Protocol::counters`](crate::Protocol::counters).
+    pub fn counters(&self) -> &'static [&'static str] {
+        let required = self.options.iter().filter(|spec| spec.default.is_none());
+        let configured = self.configure(required.map(|spec| (spec.name, spec.example)));
+        configured.map_or(&[], |protocol| protocol.instance().counters())
+    }
 }
 
 entry!(BehaviorEntry, Behavior, directions);

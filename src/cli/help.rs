@@ -61,6 +61,10 @@ pub(super) fn topic(
         if !fields.is_empty() {
             let _ = write!(page, "\nFields:\n{}", wrap(&fields.join(", "), "  "));
         }
+        let counters = entry.counters();
+        if !counters.is_empty() {
+            let _ = write!(page, "\nCounters:\n{}", wrap(&counters.join(", "), "  "));
+        }
         let _ = write!(
             page,
             "\nExample:\n  chenapan --listen 8000 --backend 127.0.0.1:80 --protocol {}\n",

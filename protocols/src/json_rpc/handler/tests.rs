@@ -314,3 +314,15 @@ fn the_end_of_the_stream_may_end_a_message() {
     assert_eq!(unit.kind, Kind::Data);
     assert_eq!(told(&mut rpc), "partial 1");
 }
+
+#[test]
+fn units_do_not_depend_on_how_bytes_arrive() {
+    for (framing, direction, bytes) in framed() {
+        let new = || Box::new(protocol(&[("framing", framing)])) as Box<dyn Protocol>;
+        let twice = bytes.repeat(2);
+        let units = at_every_split(new, direction, &twice).unwrap();
+        assert_eq!(units.len(), 2, "{framing}");
+        let joined: Vec<u8> = units.iter().flat_map(|unit| unit.bytes.to_vec()).collect();
+        assert_eq!(joined, twice, "{framing}");
+    }
+}
