@@ -2,7 +2,7 @@
 
 mod support;
 
-use chenapan_protocols::json_rpc::{Framer, Framing};
+use chenapan_protocols::json_rpc::Framing;
 use std::io::Write;
 use std::net::Shutdown;
 use support::wire::{Wire, is_silent};
@@ -122,7 +122,7 @@ fn rpc_garble_and_rpc_bulk_damage_the_text_inside_of_its_frame() {
     becomes(
         REPLY,
         &[
-            ("rpc-garble", r#"{"jsonrpc": "2.0", "result""#),
+            ("rpc-garble", r#"{"jsonrpc": "2.0", "result"#),
             ("rpc-garble:how=trailing", r#"{"jsonrpc": "2.0", "result" : {"text":"é"}, "id": 7,}"#),
             ("rpc-garble:how=nan", r#"{"jsonrpc": "2.0", "result" : NaN, "id": 7}"#),
             ("rpc-garble:how=quotes", r#"{'jsonrpc': '2.0', 'result' : {'text':'é'}, 'id': 7}"#),
@@ -166,7 +166,7 @@ fn rpc_batch_changes_what_the_batch_has() {
             ("rpc-batch", &format!("[{two} , {one}]")),
             ("rpc-batch:mode=item-error:n=2", &format!("[{one} , {{{error},\"id\":8}}]")),
             ("rpc-batch:mode=partial", &format!("[ {two}]")),
-            ("rpc-batch:mode=partial:keep=1", &format!("[{one}]")),
+            ("rpc-batch:mode=partial:keep=1", &format!("[{one} ]")),
             ("rpc-batch:mode=duplicate:n=2", &format!("[{one} , {two},{two}]")),
             ("rpc-batch:mode=single-error", &single),
             ("rpc-batch:mode=empty", "[]"),
@@ -270,6 +270,38 @@ fn rpc_early_notify_lets_a_notification_overtake() {
     wire.server.write_all(&framed("newline", &[BEFORE, AFTER])).unwrap();
     let [_, down] = wire.end();
     assert_eq!(down, framed("newline", &[BEFORE, subscribed, AFTER]));
+}
+
+#[test]
+fn where_a_line_end_is_no_part_of_its_message_lines_stay_lines() {
+    let request = r#"{"jsonrpc":"2.0","method":"eth_subscribe","id":1}"#;
+    let subscribed = r#"{"jsonrpc":"2.0","result":"0x1","id":1}"#;
+    let drop = r#"{"jsonrpc":"2.0","method":"chenapan.storm"}"#;
+    let stale = REPLY.replace("\"id\": 7", "\"id\": 1");
+    let (one, two) = (subscribed.replace(":1}", ":7}"), REPLY.replace(": 7}", ": 1}"));
+    for (rule, sent, expected) in [
+        ("rpc-early-notify:hold=1h", [subscribed, AFTER, BEFORE], &[AFTER, subscribed, BEFORE][..]),
+        ("rpc-storm:count=2", [BEFORE, REPLY, AFTER], &[BEFORE, REPLY, drop, drop, AFTER]),
+        ("rpc-stale", [subscribed, REPLY, AFTER], &[subscribed, &stale, REPLY, AFTER]),
+        ("rpc-swap:hold=1h", [subscribed, REPLY, AFTER], &[&one, &two, AFTER]),
+        (
+            "rpc-id:id=7",
+            [subscribed, BEFORE, REPLY],
+            &[subscribed, BEFORE, &REPLY.replace(": 7}", ": \"7\"}")],
+        ),
+        (
+            "rpc-batch:mode=split",
+            [BEFORE, &format!("[{subscribed},{REPLY}]"), AFTER],
+            &[BEFORE, subscribed, REPLY, AFTER],
+        ),
+    ] {
+        let mut wire = wire("auto", &[rule]);
+        assert!(wire.carries_up(&framed("newline", &[request, REQUEST])));
+        wire.server.write_all(&framed("newline", &sent)).unwrap();
+        let [_, down] = wire.end();
+        let shown = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        assert_eq!(shown(down), shown(framed("newline", expected)), "{rule}");
+    }
 }
 
 #[test]
@@ -424,6 +456,16 @@ fn rpc_sse_breaks_the_stream_around_the_reply() {
 }
 
 #[test]
+fn reorder_gives_several_replies_another_order() {
+    let mut wire = wire("newline", &["reorder:order=reverse:by=2:on=response"]);
+    let replies = ["1", "2", "3", "4"].map(|id| format!(r#"{{"result":1,"id":{id}}}"#));
+    let [one, two, three, four] = replies.each_ref().map(|text| &**text);
+    wire.server.write_all(&framed("newline", &[one, two, three, four, AFTER])).unwrap();
+    let [_, down] = wire.end();
+    assert_eq!(down, framed("newline", &[three, two, one, four, AFTER]));
+}
+
+#[test]
 fn split_cuts_inside_of_a_character_and_behind_the_head() {
     for (rule, cut) in [
         ("split:at=utf8:gap=1h", "Content-Length: 53\r\n\r\n".len() + REPLY.find('é').unwrap() + 1),
@@ -444,8 +486,9 @@ fn other_protocols_have_no_such_messages() {
     let address = backend.address.to_string();
     for rule in ["rpc-id", "rpc-noise", "rpc-length", "rpc-error", "rpc-http", "rpc-sse"] {
         let output = support::run(&[
-            "serve",
+            "--listen",
             "127.0.0.1:0",
+            "--backend",
             &address,
             "--protocol",
             "proxy-v1",

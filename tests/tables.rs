@@ -95,6 +95,14 @@ fn the_only_options_that_shadow_a_selector_are_these() {
             ("error", "code"),
             ("transient", "code"),
             ("spoof", "source"),
+            ("rpc-error", "code"),
+            ("rpc-early-notify", "method"),
+            ("rpc-storm", "method"),
+            ("rpc-unknown", "method"),
+            ("rpc-swap", "window"),
+            ("rpc-both", "code"),
+            ("rpc-batch", "code"),
+            ("rpc-null-error", "code"),
         ]
     );
 }

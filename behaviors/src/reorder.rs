@@ -11,12 +11,21 @@ plugin! {
     /// after that is held in its turn. With the default each pair is swapped. No unit is held
     /// longer than `within`, and at the end of the stream a held one is sent first: nothing is
     /// lost.
+    ///
+    /// With `order=reverse` and `order=random` so many units and the one before them are all held,
+    /// at most 1000 and 64 MiB, and sent in the opposite order, or in one that is drawn. Where the
+    /// time is up, or the stream ends, fewer are; a unit that the rule does not select makes it
+    /// send what it holds as it came.
     pub struct Reorder = "reorder" {
         /// How many units overtake the one that is held.
         by: u64 = "1",
         /// How long a unit is held if no others come.
         within: Duration = "1s",
+        /// Whether one unit is overtaken, or all are held and sent in another order.
+        order: String = "overtake" in &["overtake", "reverse", "random"],
         ;
+        batch: Vec<Unit>,
+        due: Duration,
         held: Option<Held>,
     }
 }
@@ -33,6 +42,9 @@ impl Behavior for Reorder {
         if self.by == 0 {
             return Verdict::Forward;
         }
+        if self.order != "overtake" {
+            return self.gather(unit, cx);
+        }
         let Some(mut held) = self.held.take() else {
             let until = cx.now.saturating_add(self.within);
             self.held = Some(Held { unit: take(unit), to_overtake: self.by, until });
@@ -48,39 +60,75 @@ impl Behavior for Reorder {
         Verdict::Forward
     }
 
-    fn on_eof(&mut self, _: &mut Context<'_>) -> Verdict {
-        self.let_go()
+    fn on_eof(&mut self, cx: &mut Context<'_>) -> Verdict {
+        self.let_go(cx)
     }
 
     fn wake(&self) -> Option<Duration> {
-        self.held.as_ref().map(|held| held.until)
+        let held = self.held.as_ref().map(|held| held.until);
+        held.or(Some(self.due).filter(|_| !self.batch.is_empty()))
     }
 
-    fn on_wake(&mut self, _: &mut Context<'_>) -> Verdict {
-        self.let_go()
+    fn on_wake(&mut self, cx: &mut Context<'_>) -> Verdict {
+        self.let_go(cx)
     }
 
     fn holds(&self) -> bool {
-        self.held.is_some()
+        self.held.is_some() || !self.batch.is_empty()
     }
 
     fn trails(&mut self, blank: &mut Unit) -> bool {
-        let Some(held) = &mut self.held else { return false };
-        held.unit.bytes.unsplit(take(blank).bytes);
+        let held = self.held.as_mut().map(|held| &mut held.unit);
+        let Some(unit) = held.or(self.batch.last_mut()) else { return false };
+        unit.bytes.unsplit(take(blank).bytes);
         true
     }
 
     fn release(&mut self) -> Vec<Unit> {
-        self.held.take().into_iter().map(|held| held.unit).collect()
+        let held = self.held.take().map(|held| held.unit);
+        held.into_iter().chain(self.batch.drain(..)).collect()
     }
 }
 
+const MOST_HELD: u64 = 1_000;
+const MOST_BYTES: usize = 64 << 20;
+
 impl Reorder {
-    fn let_go(&mut self) -> Verdict {
+    fn let_go(&mut self, cx: &mut Context<'_>) -> Verdict {
         match self.held.take() {
             Some(held) => Verdict::Play(vec![Step::Send(held.unit)]),
-            None => Verdict::Forward,
+            None if self.batch.is_empty() => Verdict::Forward,
+            None => self.send(cx),
         }
+    }
+
+    /// Holds a unit until enough are there.
+    fn gather(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
+        if self.batch.is_empty() {
+            self.due = cx.now.saturating_add(self.within);
+        }
+        self.batch.push(take(unit));
+        let size: usize = self.batch.iter().map(|unit| unit.bytes.len()).sum();
+        let enough = self.by.saturating_add(1).min(MOST_HELD);
+        if (self.batch.len() as u64) < enough && size < MOST_BYTES {
+            return Verdict::Play(Vec::new());
+        }
+        self.send(cx)
+    }
+
+    /// Sends what is held in another order.
+    fn send(&mut self, cx: &mut Context<'_>) -> Verdict {
+        let mut units = std::mem::take(&mut self.batch);
+        units.iter_mut().for_each(|unit| cx.protocol.set_apart(unit));
+        if self.order == "reverse" {
+            units.reverse();
+        } else {
+            for last in (1..units.len()).rev() {
+                let other = cx.dice.below(last as u64 + 1);
+                units.swap(last, usize::try_from(other).unwrap_or(last));
+            }
+        }
+        Verdict::Play(units.into_iter().map(Step::Send).collect())
     }
 }
 
@@ -91,7 +139,11 @@ mod tests {
 
     /// What a reorder sends of one-byte units up to the end of stream.
     fn order(by: &str, units: &[u8]) -> Vec<u8> {
-        let (mut judge, mut reorder) = (Judge::new(1), configured::<Reorder>(&[("by", by)]));
+        ordered(&[("by", by)], units)
+    }
+
+    fn ordered(options: &[(&str, &str)], units: &[u8]) -> Vec<u8> {
+        let (mut judge, mut reorder) = (Judge::new(1), configured::<Reorder>(options));
         let mut out = Vec::new();
         for unit in units.chunks(1) {
             out.extend(sent(judge.data(&mut reorder, unit)).concat());
@@ -113,6 +165,35 @@ mod tests {
     #[test]
     fn by_more_lets_so_many_overtake() {
         assert_eq!(order("3", b"abcdefgh"), b"bcdafghe");
+    }
+
+    #[test]
+    fn all_can_be_held_and_sent_in_another_order() {
+        let reverse = |by| ordered(&[("order", "reverse"), ("by", by)], b"abcdefgh");
+        assert_eq!((reverse("1"), reverse("3")), (b"badcfehg".to_vec(), b"dcbahgfe".to_vec()));
+        assert_eq!((reverse("2"), reverse("99")), (b"cbafedhg".to_vec(), b"hgfedcba".to_vec()));
+        let random = ordered(&[("order", "random"), ("by", "7")], b"abcdefgh");
+        let mut sorted = random.clone();
+        sorted.sort_unstable();
+        assert!(sorted == b"abcdefgh" && random != sorted, "{random:?}");
+    }
+
+    #[test]
+    fn what_is_gathered_is_bounded_by_number_and_time() {
+        let options = [("order", "reverse"), ("by", "1000000"), ("within", "2s")];
+        let (mut judge, mut reorder) = (Judge::new(1), configured::<Reorder>(&options));
+        for _ in 1..MOST_HELD {
+            assert_eq!(judge.data(&mut reorder, b"x").0, Verdict::Play(Vec::new()));
+        }
+        assert_eq!(sent(judge.data(&mut reorder, b"x")).len(), 1_000);
+        assert!(!reorder.holds() && reorder.wake().is_none());
+        let _ = (judge.data(&mut reorder, b"a"), judge.data(&mut reorder, b"b"));
+        let Some(Verdict::Play(steps)) = judge.wake(&mut reorder) else { panic!() };
+        assert!(matches!(&steps[0], Step::Send(unit) if unit.bytes == "b"));
+        assert_eq!((steps.len(), judge.now), (2, Duration::from_secs(2)));
+        let _ = (judge.data(&mut reorder, b"a"), judge.data(&mut reorder, b"b"));
+        let released: Vec<_> = reorder.release().into_iter().map(|unit| unit.bytes).collect();
+        assert_eq!(released, ["a", "b"]);
     }
 
     #[test]

@@ -317,3 +317,53 @@ fn take(unit: &mut Unit) -> Unit {
 
 #[cfg(test)]
 mod sample;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chenapan_core::Behavior;
+    use chenapan_core::testing::configured;
+
+    #[test]
+    fn no_bytes_make_any_of_them_panic() {
+        let batch = r#"[{"result":"é","id":1},{"error":{"code":1,"message":""},"id":"a"}]"#;
+        let reply = r#"{"jsonrpc":"2.0","result":[{"a":1.5}],"error":null,"id":-7}"#;
+        for framing in ["newline", "json", "content-length", "chunked", "sse", "websocket"] {
+            for message in [batch, reply] {
+                let whole = sample::unit(framing, message).bytes;
+                for at in 0..whole.len() {
+                    for byte in [b'"', b'{', 0xff] {
+                        let mut bytes = whole.to_vec();
+                        bytes[at] = byte;
+                        show_all(framing, &bytes);
+                    }
+                }
+            }
+        }
+    }
+
+    fn show_all(framing: &str, bytes: &[u8]) {
+        let mut all: Vec<Box<dyn Behavior>> = vec![
+            Box::new(configured::<RpcError>(&[("mode", "mask")])),
+            Box::new(configured::<RpcRestyle>(&[])),
+            Box::new(configured::<RpcStale>(&[("from", "unknown")])),
+            Box::new(configured::<RpcId>(&[("to", "missing")])),
+            Box::new(configured::<RpcNeither>(&[])),
+            Box::new(configured::<RpcBatch>(&[("mode", "extra")])),
+            Box::new(configured::<RpcBatch>(&[("mode", "split")])),
+            Box::new(configured::<RpcGarble>(&[("how", "bad-utf8")])),
+            Box::new(configured::<RpcGarble>(&[("how", "truncate")])),
+            Box::new(configured::<RpcBulk>(&[("pad", "3")])),
+            Box::new(configured::<RpcLength>(&[("twice", "yes")])),
+            Box::new(configured::<RpcHttp>(&[("body", "json")])),
+            Box::new(configured::<RpcSse>(&[("mode", "no-final-blank")])),
+        ];
+        for unit in sample::cut(framing, bytes) {
+            // One after the other, so that each meets what those before have left of it.
+            let mut left = unit;
+            for behavior in &mut all {
+                left = sample::judge(framing).unit(&mut **behavior, left).1;
+            }
+        }
+    }
+}

@@ -10,7 +10,7 @@ plugin! {
     ///
     /// All replies that are held follow the next notification, whatever that is about; other messages
     /// pass. Without a notification a reply is held for `hold` only, and at the end of the stream it is
-    /// sent at once. At most 64 are held at a time. Nothing is lost or changed.
+    /// sent at once. At most 64 are held at a time, and 64 MiB. Nothing is lost or changed.
     ///
     /// A healthy peer keeps what it is told of a subscription that it does not know yet, and gives it
     /// to the subscriber once the reply is there. No text promises that replies come first.
@@ -21,24 +21,34 @@ plugin! {
         hold: Duration = "1s",
         ;
         held: VecDeque<(Duration, Unit)>,
+        /// Whether what comes next may be what stands behind the last one that is held.
+        trails: bool,
     }
 }
 
 const MOST: usize = 64;
+const MOST_BYTES: usize = 64 << 20;
 
 impl Behavior for RpcEarlyNotify {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
+        let trails = std::mem::take(&mut self.trails);
+        if let (Kind::Blank, true, Some((_, held))) = (unit.kind, trails, self.held.back_mut()) {
+            held.bytes.unsplit(take(unit).bytes);
+            return Verdict::Play(Vec::new());
+        }
         if unit.kind == Kind::Notification && !self.held.is_empty() {
-            let held = self.held.drain(..).map(|(_, unit)| Step::Send(unit));
+            let held = self.held.drain(..).map(|(_, unit)| Step::Send(behind(unit, cx)));
             return Verdict::Play(std::iter::once(Step::Send(take(unit))).chain(held).collect());
         }
         let waits = SINGLE_REPLIES.contains(&unit.kind) && self.method.fits(unit);
-        if !waits || self.held.len() == MOST {
+        let size: usize = self.held.iter().map(|(_, unit)| unit.bytes.len()).sum();
+        let full = self.held.len() == MOST || size + unit.bytes.len() > MOST_BYTES;
+        if !waits || full {
             return Verdict::Forward;
         }
         let until = cx.now.saturating_add(self.hold);
-        cx.protocol.set_apart(unit);
         self.held.push_back((until, take(unit)));
+        self.trails = true;
         Verdict::Play(Vec::new())
     }
 
@@ -58,7 +68,11 @@ impl Behavior for RpcEarlyNotify {
         if due == 0 {
             return Verdict::Forward;
         }
-        Verdict::Play(self.held.drain(..due).map(|(_, unit)| Step::Send(unit)).collect())
+        let due = self.held.drain(..due).map(|(_, mut unit)| {
+            cx.protocol.set_apart(&mut unit);
+            Step::Send(unit)
+        });
+        Verdict::Play(due.collect())
     }
 
     fn holds(&self) -> bool {
@@ -70,12 +84,6 @@ impl Behavior for RpcEarlyNotify {
     }
 
     fn follows(&self) -> bool {
-        true
-    }
-
-    fn trails(&mut self, blank: &mut Unit) -> bool {
-        let Some((_, unit)) = self.held.back_mut() else { return false };
-        unit.bytes.unsplit(take(blank).bytes);
         true
     }
 
@@ -94,6 +102,16 @@ impl Behavior for RpcEarlyNotify {
     fn release(&mut self) -> Vec<Unit> {
         self.held.drain(..).map(|(_, unit)| unit).collect()
     }
+}
+
+/// A unit to be sent right behind another one, whose own line end may still follow.
+fn behind(mut unit: Unit, cx: &Context<'_>) -> Unit {
+    let first = unit.bytes.first().copied();
+    cx.protocol.set_apart(&mut unit);
+    if first != Some(b'\n') && unit.bytes.first() == Some(&b'\n') {
+        unit.bytes.truncate(unit.bytes.len() - 1);
+    }
+    unit
 }
 
 #[cfg(test)]

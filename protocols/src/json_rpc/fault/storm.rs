@@ -16,7 +16,7 @@ plugin! {
     /// A healthy peer drops what it does not know, and serves its calls. JSON-RPC 2.0, section 4.1: a
     /// notification is not answered, whatever it says.
     pub struct RpcStorm = "rpc-storm", Downstream {
-        /// How many notifications, at most a million.
+        /// How many notifications, at most 100000.
         count: u64 = "100",
         /// How many a second; all at once unless given.
         rate: Option<u64> = "none",
@@ -37,10 +37,10 @@ struct Storm {
     next: Duration,
 }
 
-const MOST: u64 = 1_000_000;
+const MOST: u64 = 100_000;
 const MOST_BYTES: u64 = 64 << 20;
 /// What a notification costs beside its bytes, at least.
-const LEAST: u64 = 64;
+const LEAST: u64 = 640;
 
 impl Behavior for RpcStorm {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
@@ -203,13 +203,13 @@ mod tests {
     fn a_storm_is_bounded() {
         let wrong = |options: &[(&str, &str)]| configured::<RpcStorm>(options).check().is_err();
         assert!(
-            wrong(&[("count", "0")]) && wrong(&[("count", "1000001")]) && wrong(&[("rate", "0")])
+            wrong(&[("count", "0")]) && wrong(&[("count", "100001")]) && wrong(&[("rate", "0")])
         );
         let large = format!(r#"{{"method":"{}"}}"#, "a".repeat(15 << 20));
         let told = unit("newline", &large);
-        let mut storm = configured::<RpcStorm>(&[("repeat", "yes"), ("count", "1000000")]);
+        let mut storm = configured::<RpcStorm>(&[("repeat", "yes"), ("count", "100000")]);
         assert_eq!(sent(judge("newline").unit(&mut storm, told)).len(), 1 + 4);
-        storm.rate = Some(1_000_000);
+        storm.rate = Some(100_000);
         let mut judge = judge("newline");
         judge.now = Duration::MAX;
         let told = unit("newline", r#"{"method":"a"}"#);

@@ -40,7 +40,6 @@ impl Behavior for RpcSwap {
         let Some((id, _)) = id(unit, cx) else { return Verdict::Forward };
         let Some(mut held) = self.held.take() else {
             let until = cx.now.saturating_add(self.hold);
-            cx.protocol.set_apart(unit);
             let left = self.window.saturating_sub(1).max(1);
             self.held = Some(Held { unit: take(unit), id, left, until });
             return Verdict::Play(Vec::new());
@@ -64,7 +63,10 @@ impl Behavior for RpcSwap {
         self.held.as_ref().map(|held| held.until)
     }
 
-    fn on_wake(&mut self, _: &mut Context<'_>) -> Verdict {
+    fn on_wake(&mut self, cx: &mut Context<'_>) -> Verdict {
+        if let Some(held) = &mut self.held {
+            cx.protocol.set_apart(&mut held.unit);
+        }
         self.let_go()
     }
 
