@@ -27,7 +27,7 @@ async def outcome(awaitable, patience):
         return ["silence"]
     except aiorpcx.RPCError as error:
         return ["error", error.code]
-    except Exception as error:  # what a client may raise is what is to be seen
+    except (Exception, asyncio.CancelledError) as error:  # what it may raise is what is to be seen
         return ["broken", type(error).__name__]
 
 

@@ -52,3 +52,20 @@ fn nothing_is_changed_between_ethers_and_a_node() {
     is_untouched(&Ethers { batch: 1 });
     is_untouched(&Ethers { batch: 5 });
 }
+
+#[test]
+fn explore() {
+    let peer = std::env::var("PEER").unwrap_or_default();
+    for rule in std::env::var("RULES").unwrap_or_default().lines() {
+        let rules = [rule];
+        let told = match peer.as_str() {
+            "aiorpcx" => Aiorpcx.run(&rules),
+            "mcp" => Mcp.run(&rules),
+            "lsp" => Lsp.run(&rules),
+            "ethers5" => Ethers { batch: 5 }.run(&rules),
+            _ => Ethers { batch: 1 }.run(&rules),
+        };
+        let told = told.unwrap();
+        println!("{rule}\n   {} {}", told.faults, json!(told.outcomes));
+    }
+}

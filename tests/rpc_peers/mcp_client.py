@@ -15,12 +15,11 @@ async def outcome(call, patience):
         return ["silence"]
     except MCPError as error:
         return ["error", error.error.code]
-    except Exception as error:  # what a client may raise is what is to be seen
+    except (Exception, asyncio.CancelledError) as error:  # what it may raise is what is to be seen
         return ["broken", type(error).__name__]
 
 
-async def main(patience, command, arguments):
-    outcomes = []
+async def main(outcomes, patience, command, arguments):
     server = StdioServerParameters(command=command, args=arguments)
     async with stdio_client(server) as streams, ClientSession(*streams) as session:
 
@@ -38,7 +37,11 @@ async def main(patience, command, arguments):
         outcomes.append(await outcome(call("add", {"a": 20, "b": 22}), patience))
         outcomes.append(await outcome(call("greet", {"name": "you"}), patience))
         outcomes.append(await outcome(call("add", {"a": 1, "b": 2}), patience))
-    print(json.dumps(outcomes))
 
 
-asyncio.run(main(float(sys.argv[1]), sys.argv[2], sys.argv[3:]))
+outcomes = []
+try:
+    asyncio.run(main(outcomes, float(sys.argv[1]), sys.argv[2], sys.argv[3:]))
+except BaseException as error:  # the whole session may break
+    outcomes.append(["session broken", type(error).__name__])
+print(json.dumps(outcomes))
