@@ -45,6 +45,11 @@ async function main() {
   await ask("textDocument/documentSymbol", { textDocument: { uri } }, (value) => value.map((it) => it.name));
   await ask("shutdown", {}, (value) => value);
   console.log(JSON.stringify(outcomes));
+  // All that the server still has to say is to come through, too.
+  const gone = new Promise((done) => server.once("close", done));
+  await connection.sendNotification("exit").catch(() => {});
+  server.stdin.end();
+  await Promise.race([gone, new Promise((done) => setTimeout(done, 5_000))]);
   server.kill();
   process.exit(0);
 }

@@ -53,19 +53,146 @@ fn nothing_is_changed_between_ethers_and_a_node() {
     is_untouched(&Ethers { batch: 5 });
 }
 
-#[test]
-fn explore() {
-    let peer = std::env::var("PEER").unwrap_or_default();
-    for rule in std::env::var("RULES").unwrap_or_default().lines() {
-        let rules = [rule];
-        let told = match peer.as_str() {
-            "aiorpcx" => Aiorpcx.run(&rules),
-            "mcp" => Mcp.run(&rules),
-            "lsp" => Lsp.run(&rules),
-            "ethers5" => Ethers { batch: 5 }.run(&rules),
-            _ => Ethers { batch: 1 }.run(&rules),
-        };
-        let told = told.unwrap();
-        println!("{rule}\n   {} {}", told.faults, json!(told.outcomes));
+/// What a rule is, and what the client says of its calls with it.
+type Case = (&'static str, Value);
+
+fn shows<P: Peer>(peer: &P, cases: impl IntoIterator<Item = Case>) {
+    for (rule, expected) in cases {
+        let Some(found) = with(peer, &[rule]) else { return };
+        assert_eq!(json!(found), expected, "{rule}");
     }
+}
+
+#[test]
+fn aiorpcx_with_faults() {
+    let (plain, text) = (json!(["ok", "\"plain\""]), "\"h\\u00e9llo \\u2603 \\ud83d\\ude00\"");
+    let rest = [
+        json!(["ok", text]),
+        json!(["error", 7]),
+        json!(["ok", "100002 characters"]),
+        json!(["ok", "3"]),
+        json!(["ok", "[2, \"two\"]"]),
+    ];
+    let [long, failed, grown, sum, batch] = &rest;
+    let second = |second: Value| json!([plain, second, long, failed, grown, sum, batch]);
+    shows(
+        &Aiorpcx,
+        [
+            // It compares ids with their type.
+            ("rpc-id:to=retype:method=add:first=1", second(json!(["silence"]))),
+            ("rpc-error:preset=busy:method=add:first=1", second(json!(["error", -102]))),
+            ("rpc-noise:kind=log-line:first=1", second(json!(["ok", "42"]))),
+            ("rpc-both:method=add:first=1", second(json!(["broken", "ProtocolError"]))),
+            ("rpc-batch:mode=reverse", second(json!(["ok", "42"]))),
+            // The reply comes when nobody waits any more.
+            (
+                "delay:sleep=3s:overtake=yes:on=response:method=add:first=1",
+                second(json!(["silence"])),
+            ),
+        ],
+    );
+    // A reply that is deep ends the whole session, and nobody says so.
+    let silent = json!(["silence"]);
+    let dead = json!([plain, ["broken", "CancelledError"], silent, silent, silent, silent, silent]);
+    shows(&Aiorpcx, [("rpc-bulk:nest=3000:method=add:first=1", dead)]);
+}
+
+#[test]
+fn mcp_with_faults() {
+    let third = |third: Value| {
+        let greeting = "h\u{e9}llo you \u{2603}";
+        json!([["ok", "peer"], ["ok", ["add", "greet"]], third, ["ok", greeting], ["ok", "3"]])
+    };
+    shows(
+        &Mcp,
+        [
+            ("rpc-noise:kind=log-line:first=1", third(json!(["ok", "42"]))),
+            // It has the server's reply, and does not know whose it is.
+            ("rpc-id:to=float:method=tools/call:first=1", third(json!(["silence"]))),
+            (
+                "rpc-error:preset=internal:method=tools/call:first=1",
+                third(json!(["error", -32603])),
+            ),
+            ("rpc-neither:method=tools/call:first=1", third(json!(["silence"]))),
+            ("drop:on=response:method=tools/call:first=1", third(json!(["silence"]))),
+        ],
+    );
+    // One byte that is not UTF-8 ends the whole session, and nobody says so.
+    let silent = json!(["silence"]);
+    let start = [json!(["ok", "peer"]), json!(["ok", ["add", "greet"]])];
+    let dead =
+        json!([start[0], start[1], silent, silent, silent, ["session broken", "ExceptionGroup"]]);
+    shows(&Mcp, [("rpc-garble:how=bad-utf8:method=tools/call:first=1", dead)]);
+}
+
+#[test]
+fn a_language_server_with_faults() {
+    let symbols = json!(["ok", ["name", "os"]]);
+    let third = |third: Value| json!([["ok", "pylsp"], symbols, third, symbols, ["ok", null]]);
+    shows(
+        &Lsp,
+        [
+            // Inside a character, and it does not matter.
+            ("split:at=utf8:gap=20ms", third(json!(["ok", true]))),
+            (
+                "rpc-error:preset=lsp-modified:method=textDocument/definition:first=1",
+                third(json!(["error", -32801])),
+            ),
+            ("rpc-id:to=retype:method=textDocument/definition:first=1", third(json!(["silence"]))),
+            ("rpc-null-error:method=textDocument/definition:first=1", third(json!(["silence"]))),
+        ],
+    );
+    // Once it has lost its place in the stream, it never answers again.
+    let silent = json!(["silence"]);
+    shows(
+        &Lsp,
+        [
+            (
+                "rpc-noise:kind=log-line:method=textDocument/definition:first=1",
+                json!([["ok", "pylsp"], symbols, silent, silent, silent]),
+            ),
+            (
+                "rpc-length:by=-1:method=textDocument/documentSymbol:first=1",
+                json!([["ok", "pylsp"], silent, silent, silent, silent]),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn ethers_with_faults() {
+    let second = |second: Value| {
+        let rest =
+            [json!(["error", -32601]), json!(["ok", "0x3b9aca00"]), json!(["ok", "standin/1"])];
+        json!([["ok", "0x539"], second, rest[0], rest[1], rest[2]])
+    };
+    let bad = json!(["broken", "BAD_DATA"]);
+    shows(
+        &Ethers { batch: 1 },
+        [
+            ("rpc-id:to=unknown:method=eth_blockNumber:first=1", second(bad.clone())),
+            // Neither a result nor an error is taken for a result.
+            ("rpc-neither:method=eth_blockNumber:first=1", second(json!(["ok", null]))),
+            (
+                "rpc-http:status=503:body=text:method=eth_blockNumber:first=1",
+                second(json!(["broken", "SERVER_ERROR"])),
+            ),
+            (
+                "rpc-error:preset=rate-limit:method=eth_blockNumber:first=1",
+                second(json!(["error", -32005])),
+            ),
+        ],
+    );
+    let pair = |one: Value, other: Value| {
+        json!([["ok", "0x539"], ["ok", "0x10"], ["error", -32601], one, other])
+    };
+    let (price, version) = (json!(["ok", "0x3b9aca00"]), json!(["ok", "standin/1"]));
+    shows(
+        &Ethers { batch: 5 },
+        [
+            ("rpc-batch:mode=reverse:first=1", pair(price.clone(), version)),
+            ("rpc-batch:mode=partial:keep=1:first=1", pair(price, bad.clone())),
+            ("rpc-batch:mode=single-error:first=1", pair(bad.clone(), bad)),
+        ],
+    );
 }

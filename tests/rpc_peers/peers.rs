@@ -140,7 +140,7 @@ fn between(
 
 /// The faults in the table at the end: the last number of each rule's line.
 fn faults(said: &str, rules: &[&str]) -> u64 {
-    let table = said.lines().skip_while(|line| !line.trim_start().starts_with("rule "));
+    let table = said.lines().skip_while(|line| !line.trim_end().ends_with("met   faults"));
     let lines = table.skip(2).take(rules.len());
     lines.filter_map(|line| line.split_whitespace().last()?.parse::<u64>().ok()).sum()
 }
@@ -157,10 +157,7 @@ fn wrapped(folder: &Path, server: &str, protocol: &str, rules: &[&str]) -> [Stri
     let ours = program(&arguments);
     let words = std::iter::once(ours.get_program()).chain(ours.get_args());
     let words: Vec<_> = words.map(|word| quoted(word.to_str().unwrap())).collect();
-    let line = format!(
-        "tee {at}/up | NO_COLOR=1 {} 2>{at}/said | tee {at}/down",
-        words.join(" ")
-    );
+    let line = format!("tee {at}/up | NO_COLOR=1 {} 2>{at}/said | tee {at}/down", words.join(" "));
     ["sh".to_owned(), "-c".to_owned(), line]
 }
 
