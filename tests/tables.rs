@@ -159,3 +159,23 @@ fn plug_in_names_are_unique_over_both_sorts_and_no_commands() {
         assert!(seen.insert(name), "{name}");
     }
 }
+
+#[test]
+fn every_rule_in_the_page_on_json_rpc_can_be_read() {
+    let registry = chenapan::registry();
+    let page = include_str!("../docs/json-rpc.md").replace("\\\n", " ");
+    let known = |rule: &str| {
+        let name = rule.split(':').next().unwrap_or_default();
+        registry.behaviors().iter().any(|entry| entry.name == name)
+    };
+    let after = |mark: &'static str| page.split(mark).skip(1);
+    let flags = after("--behavior ").chain(after("--behavior\", \""));
+    let flags = flags.filter_map(|rest| rest.split([' ', '\n', '"', '`']).next());
+    let quoted = page.split('`').skip(1).step_by(2);
+    let rules: Vec<_> = flags.chain(quoted).filter(|rule| known(rule)).collect();
+    assert!(rules.len() > 50, "{} rules", rules.len());
+    for rule in rules {
+        let read = Rule::parse(rule, &registry, &Defaults::new());
+        assert!(read.is_ok(), "{rule}: {}", read.unwrap_err());
+    }
+}
