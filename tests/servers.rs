@@ -2,7 +2,6 @@
 
 mod support;
 
-use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -17,20 +16,7 @@ fn page() -> String {
 }
 
 fn nginx() -> Option<Server> {
-    let program = server("nginx")?;
-    let configuration = |folder: &Path, address: SocketAddr| {
-        let at = folder.display();
-        fs::write(folder.join("page.txt"), page()).unwrap();
-        format!(
-            "daemon off; master_process off; pid {at}/pid; error_log {at}/error.log;\n\
-             user root;\n\
-             events {{ worker_connections 512; }}\n\
-             http {{ access_log off; client_body_temp_path {at}/a; proxy_temp_path {at}/b;\n\
-             fastcgi_temp_path {at}/c; uwsgi_temp_path {at}/d; scgi_temp_path {at}/e;\n\
-             server {{ listen {address}; root {at}; }} }}\n"
-        )
-    };
-    Some(Server::start(&program, configuration, &["-c", "{}"]))
+    support::servers::nginx("", "", &[("page.txt", page())])
 }
 
 fn redis() -> Option<Server> {

@@ -13,8 +13,7 @@ mod wrappers;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr};
-use std::path::Path;
-use support::servers::{Server, server};
+use support::servers::Server;
 use support::{connect, read_to_end};
 
 /// The page that nginx serves.
@@ -22,23 +21,9 @@ pub(crate) fn page() -> String {
     (0..2_000).map(|line| format!("line {line} of a page\n")).collect()
 }
 
-/// nginx with more in its `server` block.
+/// nginx with the page, and more in its `server` block.
 pub(crate) fn nginx(listen: &str, more: &str) -> Option<Server> {
-    let program = server("nginx")?;
-    let configuration = |folder: &Path, address: SocketAddr| {
-        let at = folder.display();
-        std::fs::write(folder.join("page.txt"), page()).unwrap();
-        format!(
-            "daemon off; master_process off; pid {at}/pid; error_log {at}/error.log;\nuser root;\n\
-             events {{ worker_connections 512; }}\n\
-             http {{ log_format seen '$proxy_protocol_addr $remote_addr $ssl_client_verify';\n\
-             access_log {at}/access.log seen; client_body_temp_path {at}/a;\n\
-             proxy_temp_path {at}/b; fastcgi_temp_path {at}/c; uwsgi_temp_path {at}/d;\n\
-             scgi_temp_path {at}/e;\n\
-             server {{ listen {address} {listen}; root {at}; {more} }} }}\n"
-        )
-    };
-    Some(Server::start(&program, configuration, &["-c", "{}"]))
+    support::servers::nginx(listen, more, &[("page.txt", page())])
 }
 
 /// Asks for the page in clear and reads to the end.

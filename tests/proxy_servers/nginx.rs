@@ -1,7 +1,7 @@
 //! nginx: as a web server, and as one for streams, which speaks first.
 
 use crate::cases::{BELIEVES, Makes, ask_speaker, ask_web, check};
-use crate::support::servers::{Server, left_out, server};
+use crate::support::servers::{Server, left_out, nginx, server};
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -9,21 +9,9 @@ const MODULE: &str = "/usr/lib/nginx/modules/ngx_stream_module.so";
 
 /// Starts one that expects headers.
 pub(crate) fn web() -> Option<Server> {
-    let program = server("nginx")?;
-    let configuration = |folder: &Path, address: SocketAddr| {
-        let at = folder.display();
-        format!(
-            "daemon off; master_process off; pid {at}/pid; error_log {at}/error.log;\n\
-             user root;\n\
-             events {{ worker_connections 512; }}\n\
-             http {{ access_log off; client_body_temp_path {at}/a; proxy_temp_path {at}/b;\n\
-             fastcgi_temp_path {at}/c; uwsgi_temp_path {at}/d; scgi_temp_path {at}/e;\n\
-             server {{ listen {address} proxy_protocol;\n\
-             set_real_ip_from 127.0.0.0/8; real_ip_header proxy_protocol;\n\
-             location / {{ return 200 \"seen $remote_addr port $proxy_protocol_port\\n\"; }} }} }}\n"
-        )
-    };
-    Some(Server::start(&program, configuration, &["-c", "{}"]))
+    let more = "set_real_ip_from 127.0.0.0/8; real_ip_header proxy_protocol;\n\
+                location / { return 200 \"seen $remote_addr port $proxy_protocol_port\\n\"; }";
+    nginx("proxy_protocol", more, &[])
 }
 
 fn streams() -> Option<Server> {

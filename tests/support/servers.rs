@@ -101,6 +101,28 @@ impl Drop for Server {
     }
 }
 
+/// nginx for the web: `listen` is what it says of its socket beside the address, `more` the rest of its `server`. Its
+/// folder has `pages` by name.
+pub fn nginx(listen: &str, more: &str, pages: &[(&str, String)]) -> Option<Server> {
+    let program = server("nginx")?;
+    let configuration = |folder: &Path, address: SocketAddr| {
+        let at = folder.display();
+        for (name, page) in pages {
+            fs::write(folder.join(name), page).unwrap();
+        }
+        format!(
+            "daemon off; master_process off; pid {at}/pid; error_log {at}/error.log;\nuser root;\n\
+             events {{ worker_connections 512; }}\n\
+             http {{ log_format seen '$proxy_protocol_addr $remote_addr $ssl_client_verify';\n\
+             access_log {at}/access.log seen; client_body_temp_path {at}/a;\n\
+             proxy_temp_path {at}/b; fastcgi_temp_path {at}/c; uwsgi_temp_path {at}/d;\n\
+             scgi_temp_path {at}/e;\n\
+             server {{ listen {address} {listen}; root {at}; {more} }} }}\n"
+        )
+    };
+    Some(Server::start(&program, configuration, &["-c", "{}"]))
+}
+
 /// Whether a child runs. If it does not, its number stays its own.
 fn runs(child: &Guarded) -> bool {
     let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
