@@ -303,7 +303,7 @@ fn no_field(behavior: &str, field: &str, known: &[&'static str], protocol: &str)
         None => format!("it has {}", known.join(", ")),
     };
     RuleError::Text(format!(
-        "behavior {behavior:?} needs the field {field:?}, which {protocol} does not have; {would}"
+        "behavior {behavior:?} needs the field {field:?}, which {protocol} does not have as it is set up; {would}"
     ))
 }
 

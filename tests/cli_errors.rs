@@ -57,7 +57,10 @@ fn rules_that_could_never_act_are_refused() {
         &proxy("proxy-v2", &field),
         &["needs the field \"checksun\"", "did you mean \"checksum\"?"],
     );
-    with(&proxy("proxy-v1", &field), &["which proxy-v1 does not have; it has keyword, family"]);
+    with(
+        &proxy("proxy-v1", &field),
+        &["which proxy-v1 does not have as it is set up; it has keyword, family"],
+    );
     with(&proxy("proxy-v1", &["--behavior", "bad-checksum"]), &["\"checksum\""]);
     with(&proxy("proxy-v1", &["--behavior", "lie-length"]), &["\"length\""]);
     let rule = ["--behavior", "corrupt-header:how=lf-only"];

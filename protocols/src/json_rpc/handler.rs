@@ -5,7 +5,7 @@
 
 use super::counts::NAMES;
 use super::frame::MAX_HEAD;
-use super::parts::FIELDS;
+use super::parts::fields;
 use super::state::{Settings, State};
 use super::{Dialect, Forgery, Framing};
 use bytes::BytesMut;
@@ -162,7 +162,8 @@ impl Protocol for JsonRpc {
     }
 
     fn fields(&self) -> &'static [&'static str] {
-        FIELDS
+        let [_, replies] = self.settings().framings;
+        fields(replies)
     }
 
     fn check(&self) -> Result<(), OptionError> {

@@ -1,16 +1,36 @@
 //! A frame as a unit: its kind, its label, its named fields and its marks.
 
 use super::message::{Kind, Message};
-use super::{Frame, Payload};
+use super::{Frame, Framing, Payload};
 use bytes::BytesMut;
 use chenapan_core::{Direction, Field, Unit};
 use std::ops::Range;
 
-/// The names of the fields, in documentation order.
-pub(super) const FIELDS: &[&str] = &[
-    "payload", "length", "checksum", "frame", "jsonrpc", "id", "method", "params", "result",
-    "error", "code", "message",
-];
+/// The names of the members that are fields.
+macro_rules! fields {
+    ($($framing:literal),* $(,)?) => {
+        &[
+            "payload", $($framing,)* "jsonrpc", "id", "method", "params", "result", "error",
+            "code", "message",
+        ]
+    };
+}
+
+/// The names of the fields that units may have, in documentation order: what a framing does not
+/// have is not among them, so that a rule which needs it is refused.
+pub(super) fn fields(framing: Framing) -> &'static [&'static str] {
+    match framing {
+        Framing::Auto => fields!["length", "checksum", "status", "frame"],
+        Framing::Newline | Framing::Json | Framing::Whole => fields![],
+        Framing::ContentLength => fields!["length"],
+        Framing::HttpRequest | Framing::HttpResponse => fields!["length", "status", "frame"],
+        Framing::Sse | Framing::Websocket => fields!["frame"],
+        Framing::Bitcoin => fields!["length", "checksum"],
+    }
+}
+
+/// Where the status stands in the head of a reply of HTTP/1 (RFC 9112, section 4).
+const STATUS: Range<usize> = 9..12;
 
 /// The most bytes of a label, and of an id or code in a mark.
 const MOST: usize = 1_024;
@@ -90,6 +110,13 @@ pub(super) fn name(unit: &mut Unit, frame: &Frame, message: &Message<'_>, sums: 
     let code = message.code().filter(|code| message.kind == Kind::Error && code.len() <= MOST);
     if let Some(code) = code {
         unit.marks.push(("code", code.into()));
+    }
+}
+
+/// Names the status of a reply of HTTP, once the unit has its bytes.
+pub(super) fn status(unit: &mut Unit, head: usize) {
+    if head > STATUS.end && unit.bytes.starts_with(b"HTTP/1.") {
+        unit.fields.insert(0, Field::new("status", STATUS));
     }
 }
 

@@ -120,6 +120,7 @@ impl State {
         }
         named.label = named.label.or(label);
         named.bytes = bytes;
+        parts::status(&mut named, frame.head);
         named
     }
 
@@ -250,6 +251,7 @@ impl State {
             _ => unit.label.take().or_else(|| self.answered(unit.direction?, &message)),
         };
         parts::name(unit, frame, &message, self.sums());
+        parts::status(unit, frame.head);
     }
 
     /// The method of what a reply answers.

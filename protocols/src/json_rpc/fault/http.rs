@@ -72,7 +72,7 @@ impl Behavior for RpcHttp {
     }
 
     fn needs(&self) -> Option<&str> {
-        Some(PAYLOAD)
+        Some("status")
     }
 
     fn interest(&self) -> Interest {
