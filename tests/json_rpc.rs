@@ -256,3 +256,71 @@ fn apply_shows_what_rules_do_to_messages() {
     );
     assert_eq!(String::from_utf8(output.stdout).unwrap(), request(2, "b"));
 }
+
+#[test]
+fn the_line_end_behind_a_reply_that_was_not_lost_stays() {
+    let mut wire = open("json-rpc", &["drop:on=response:first=1"]);
+    ask(&mut wire, 1, "a");
+    answer(&mut wire, &reply(1));
+    ask(&mut wire, 2, "b");
+    // In two writes: the first goes ahead, since no rule looks any more.
+    let second = reply(2);
+    let (front, back) = second.split_at(20);
+    answer(&mut wire, front);
+    comes(&mut wire, front);
+    answer(&mut wire, back);
+    comes(&mut wire, back);
+    wire.stop();
+}
+
+#[test]
+fn an_error_does_not_fall_into_a_reply_that_is_sent_in_pieces() {
+    let mut wire = lines(&["split:at=middle:gap=400ms:on=response", "rpc-error:method=b"]);
+    ask(&mut wire, 1, "a");
+    answer(&mut wire, &reply(1));
+    let half = reply(1).len() / 2 - 2;
+    comes(&mut wire, &reply(1)[..half]);
+    wire.client.write_all(request(2, "b").as_bytes()).unwrap();
+    comes(&mut wire, &reply(1)[half..]);
+    let mut rest = vec![0; 20];
+    std::io::Read::read_exact(&mut wire.client, &mut rest).unwrap();
+    assert!(rest.starts_with(b"{\"jsonrpc\":\"2.0\","), "{}", String::from_utf8_lossy(&rest));
+    wire.stop();
+}
+
+#[test]
+fn a_storm_does_not_fall_into_a_reply_that_comes_in_pieces() {
+    let mut wire = lines(&["rpc-storm:count=3:rate=20:first=1"]);
+    ask(&mut wire, 1, "a");
+    answer(&mut wire, &reply(1));
+    comes(&mut wire, &reply(1));
+    ask(&mut wire, 2, "b");
+    let second = reply(2);
+    let (front, back) = second.split_at(20);
+    answer(&mut wire, front);
+    // All of the storm comes before a reply of which only a part is there.
+    let storm = "{\"jsonrpc\":\"2.0\",\"method\":\"chenapan.storm\"}\n";
+    (0..3).for_each(|_| comes(&mut wire, storm));
+    answer(&mut wire, back);
+    comes(&mut wire, &second);
+    wire.stop();
+}
+
+#[test]
+fn a_request_that_never_reached_the_backend_does_not_frame_a_reply() {
+    let mut wire = open("json-rpc:framing=http", &["rpc-error:method=b"]);
+    let body = request(1, "b");
+    let post = format!("POST / HTTP/1.1\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    wire.client.write_all(post.as_bytes()).unwrap();
+    comes(&mut wire, "HTTP/1.1 200 OK\r\n");
+    let mut rest = Vec::new();
+    while !rest.ends_with(b"\"id\":1}") {
+        rest.push(read_exactly(&mut wire.client, 1)[0]);
+    }
+    // The reply to HEAD has no body, whatever it says of its length.
+    assert!(wire.carries_up(b"HEAD / HTTP/1.1\r\n\r\n"));
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n";
+    answer(&mut wire, head);
+    comes(&mut wire, head);
+    wire.stop();
+}

@@ -5,6 +5,9 @@ use chenapan_core::{Behavior, Context, Dice, Interest, Size, Step, Unit, Verdict
 use std::ops::Range;
 use std::time::Duration;
 
+/// The most pieces that a unit is cut into by size: longer ones are made where it would be more.
+const MOST: usize = 1 << 16;
+
 plugin! {
     /// Cuts every unit into pieces that are written one by one.
     ///
@@ -43,9 +46,9 @@ impl Behavior for Split {
                 vec![payload.start + payload.len() / 2]
             }
             _ => {
-                let mut at = 0;
+                let (mut at, least) = (0, length.div_ceil(MOST));
                 let next = || {
-                    at += self.draw(&mut cx.dice);
+                    at += self.draw(&mut cx.dice).max(least);
                     Some(at).filter(|at| *at < length)
                 };
                 std::iter::from_fn(next).collect()

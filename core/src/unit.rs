@@ -142,13 +142,15 @@ pub struct Unit {
     pub marks: Vec<(&'static str, Box<str>)>,
     /// Which way it travels, where its protocol has to know.
     pub direction: Option<Direction>,
+    /// Whether it is a piece of a message that the next one goes on with: no reply may come between.
+    pub open: bool,
 }
 
 impl Unit {
     /// A unit without label and fields.
     pub fn new(kind: Kind, bytes: BytesMut) -> Self {
         let (fields, marks) = (Vec::new(), Vec::new());
-        Self { kind, bytes, offset: 0, label: None, fields, marks, direction: None }
+        Self { kind, bytes, offset: 0, label: None, fields, marks, direction: None, open: false }
     }
 
     /// Plain bytes that start at `offset` of their direction.
@@ -187,6 +189,7 @@ impl Unit {
             offset: self.offset,
             label: self.label.clone(),
             fields: front,
+            open: all && self.open,
         };
         self.offset += at as u64;
         piece
@@ -246,7 +249,9 @@ impl Unit {
         };
         for cut in cuts {
             if cut > start && self.bytes.len() > cut - start {
-                put(self.split_to(cut - start), start);
+                let mut piece = self.split_to(cut - start);
+                piece.open = true;
+                put(piece, start);
                 start = cut;
             }
         }
@@ -346,7 +351,7 @@ mod tests {
         let mut one_by_one = Vec::new();
         let mut before = 0;
         for cut in [2, 5, 6, 9] {
-            one_by_one.push(rest.split_to(cut - before));
+            one_by_one.push(Unit { open: true, ..rest.split_to(cut - before) });
             before = cut;
         }
         one_by_one.push(rest);

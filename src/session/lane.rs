@@ -3,7 +3,7 @@
 mod cut;
 
 use super::link::{Fate, Link, Question};
-use super::queue::{Item, Queue};
+use super::queue::{Item, Joint, Queue};
 use super::{Facts, Record};
 use crate::rule::Rules;
 use bytes::BytesMut;
@@ -229,7 +229,9 @@ impl Lane {
         if facts.follows {
             facts.protocol.delivered(self.direction, &unit, at.max(self.queue.latest()));
         }
-        self.push_bytes(unit.bytes, at, whole);
+        // Bytes without structure have no inside that a reply could fall into.
+        let open = unit.open && unit.kind != Kind::Data;
+        self.push_bytes(unit.bytes, at, if open { Joint::Open } else { Joint::of(whole) });
     }
 
     fn judge_eof(
@@ -541,9 +543,9 @@ impl Lane {
         }
     }
 
-    fn push_bytes(&mut self, bytes: BytesMut, at: Duration, whole: bool) {
+    fn push_bytes(&mut self, bytes: BytesMut, at: Duration, joint: Joint) {
         if !bytes.is_empty() && !self.ending() {
-            self.queue.push_bytes(bytes, at, whole);
+            self.queue.push_bytes(bytes, at, joint);
         }
     }
 }

@@ -140,9 +140,17 @@ impl Link {
     }
 
     /// Whether it could be shown a unit from now on.
-    pub(super) fn looks(&self) -> bool {
+    pub(super) fn looks(&self, now: Duration, offset: u64) -> bool {
+        let selectors = self.rule.selectors();
         self.behavior.interest() >= Interest::Units
-            && !self.rule.selectors().exhausted(self.selected)
+            && !selectors.exhausted(self.selected)
+            && now < selectors.window.end
+            && offset < selectors.bytes.end
+    }
+
+    /// A unit has passed it by unseen.
+    pub(super) fn passed(&mut self) {
+        self.fate = Fate::Passed;
     }
 
     /// Gives it what stands behind the unit that it holds; whether it took that.

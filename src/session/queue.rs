@@ -18,6 +18,8 @@ pub(super) struct Queue {
     /// How much of it are replies.
     replies: usize,
     last: Duration,
+    /// Whether what was taken off last goes on with the next bytes.
+    open: bool,
 }
 
 struct Entry {
@@ -28,17 +30,36 @@ struct Entry {
 
 /// What a queue holds.
 pub(super) enum Item {
-    Bytes {
-        bytes: BytesMut,
-        /// Passed on untouched and at once: may leave in one write with its neighbours.
-        whole: bool,
-    },
+    Bytes { bytes: BytesMut, joint: Joint },
     Finish,
     Close,
     Reset,
 }
 
+/// How bytes stand to those behind them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Joint {
+    /// They are passed on untouched and at once: they may leave in one write with their neighbours.
+    Whole,
+    /// They are a write of their own.
+    None,
+    /// So they are, and what is behind them is a part of the same message.
+    Open,
+}
+
+impl Joint {
+    /// Whether they were passed on untouched and at once.
+    pub(super) fn of(whole: bool) -> Self {
+        if whole { Joint::Whole } else { Joint::None }
+    }
+}
+
 impl Entry {
+    /// Whether the next bytes of the stream go on with the same message.
+    fn is_open(&self) -> bool {
+        matches!(self.item, Item::Bytes { joint: Joint::Open, .. })
+    }
+
     fn reply_cost(&self) -> usize {
         if self.reply { self.item.cost() } else { 0 }
     }
@@ -59,12 +80,12 @@ impl Item {
 
 impl Queue {
     /// Queues bytes behind all earlier ones of the stream.
-    pub(super) fn push_bytes(&mut self, mut bytes: BytesMut, at: Duration, whole: bool) {
+    pub(super) fn push_bytes(&mut self, mut bytes: BytesMut, at: Duration, joint: Joint) {
         self.last = self.last.max(at);
         let place = self.place(self.last);
-        if let Some(Entry { due, item: Item::Bytes { bytes: back, whole: true }, .. }) =
+        if let Some(Entry { due, item: Item::Bytes { bytes: back, joint: Joint::Whole }, .. }) =
             place.checked_sub(1).and_then(|before| self.entries.get_mut(before))
-            && whole
+            && joint == Joint::Whole
             && *due == self.last
             && std::ptr::eq(back.as_ptr_range().end, bytes.as_ptr())
         {
@@ -72,7 +93,7 @@ impl Queue {
             back.unsplit(bytes.split());
             return;
         }
-        let item = Item::Bytes { bytes, whole };
+        let item = Item::Bytes { bytes, joint };
         self.insert(place, Entry { due: self.last, item, reply: false });
     }
 
@@ -97,8 +118,17 @@ impl Queue {
 
     /// Queues bytes that come from nowhere in the stream, in order of time.
     pub(super) fn push_reply(&mut self, bytes: BytesMut, at: Duration) {
-        let item = Item::Bytes { bytes, whole: false };
-        self.insert(self.place(at), Entry { due: at, item, reply: true });
+        let item = Item::Bytes { bytes, joint: Joint::None };
+        let (mut place, mut due) = (self.place(at), at);
+        let mut open = match place.checked_sub(1).and_then(|before| self.entries.get(before)) {
+            Some(before) => before.is_open(),
+            None => self.open,
+        };
+        // Not into the middle of what is being sent in pieces.
+        while open && let Some(next) = self.entries.get(place).filter(|next| !next.item.is_end()) {
+            (place, due, open) = (place + 1, next.due, next.is_open());
+        }
+        self.insert(place, Entry { due, item, reply: true });
     }
 
     /// The place behind everything that is due no later: what is due stays in order of time.
@@ -117,6 +147,9 @@ impl Queue {
         self.held -= std::mem::take(&mut self.taken);
         self.next_due().filter(|due| *due <= now)?;
         let entry = self.entries.pop_front()?;
+        if !entry.reply {
+            self.open = entry.is_open();
+        }
         self.taken = entry.item.cost();
         self.replies -= entry.reply_cost();
         Some(entry.item)

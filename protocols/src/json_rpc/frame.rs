@@ -226,6 +226,26 @@ pub enum Asked {
     Connect,
 }
 
+impl Asked {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Asked::Plain => "plain",
+            Asked::Head => "head",
+            Asked::Connect => "connect",
+        }
+    }
+
+    /// What a word stands for; [`Asked::Plain`] where it is none.
+    pub fn named(name: &str) -> Self {
+        match name {
+            "head" => Asked::Head,
+            "connect" => Asked::Connect,
+            _ => Asked::Plain,
+        }
+    }
+}
+
 /// The most bytes of a frame; 0 is no limit.
 fn limit(max_size: Option<usize>) -> usize {
     match max_size {

@@ -32,6 +32,9 @@ pub(super) fn fields(framing: Framing) -> &'static [&'static str] {
 /// Where the status stands in the head of a reply of HTTP/1 (RFC 9112, section 4).
 const STATUS: Range<usize> = 9..12;
 
+/// The mark of a request whose reply is framed by what it asks: HEAD or CONNECT.
+pub(super) const ASKED: &str = "asked";
+
 /// The most bytes of a label, and of an id or code in a mark.
 const MOST: usize = 1_024;
 
@@ -84,7 +87,8 @@ pub(super) fn unit(
 /// Names fields and marks anew.
 pub(super) fn name(unit: &mut Unit, frame: &Frame, message: &Message<'_>, sums: Sums) {
     unit.fields.clear();
-    unit.marks.clear();
+    // What it asks of its reply's framing is in its head.
+    unit.marks.retain(|(name, _)| *name == ASKED);
     let mut field = |name, range: Range<usize>| unit.fields.push(Field::new(name, range));
     match &frame.payload {
         Payload::Within(payload) => {

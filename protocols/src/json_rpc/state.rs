@@ -3,7 +3,7 @@
 //! It never keeps a message.
 
 use super::counts::Counts;
-use super::frame::asked;
+use super::frame::{Asked, asked};
 use super::ledger::{Answer, Digest, Ledger};
 use super::message::Kind;
 use super::parts::{self, Sums};
@@ -97,10 +97,8 @@ impl State {
     }
 
     fn cut(&mut self, direction: Direction, frame: &Frame, input: &mut BytesMut) -> Unit {
-        if direction == Direction::Upstream && frame.head > 0 {
-            let head = input.get(..frame.head).unwrap_or_default();
-            self.sides[Direction::Downstream as usize].framer.answers(asked(head));
-        }
+        let head = input.get(..frame.head).filter(|head| !head.is_empty());
+        let asks = head.filter(|_| direction == Direction::Upstream).map(asked);
         let bytes = input.split_to(frame.size);
         let sums = self.sums();
         // Only what the message says is looked at; a handle on the same bytes costs nothing.
@@ -121,6 +119,8 @@ impl State {
         named.label = named.label.or(label);
         named.bytes = bytes;
         parts::status(&mut named, frame.head);
+        // Told once the backend gets it: what a rule keeps from it is never answered.
+        named.marks.extend(asks.map(|asked| (parts::ASKED, asked.name().into())));
         named
     }
 
@@ -338,6 +338,10 @@ impl State {
 
     pub(super) fn delivered(&mut self, direction: Direction, unit: &Unit, at: Duration) {
         use chenapan_core::Kind;
+        if let (Direction::Upstream, Some(name)) = (direction, unit.mark(parts::ASKED)) {
+            let framer = &mut self.sides[Direction::Downstream as usize].framer;
+            framer.answers(Asked::named(name));
+        }
         if matches!(unit.kind, Kind::Request | Kind::Notification | Kind::Blank)
             || !self.sides[direction.opposite() as usize].ledger.waits()
             || self.sides[direction as usize].raw
@@ -348,6 +352,10 @@ impl State {
             // One that was cut short does not arrive.
             if let Some(payload) = self.message(unit) {
                 self.arrives(direction, &payload, at);
+            } else if let Some(id) = unit.mark("id") {
+                // An event in the middle of a chunk says nothing by itself.
+                let id = Digest::of(Id::new(id));
+                self.settles(direction, id, at);
             }
         } else if let Some(id) = unit.mark("id") {
             // The last piece.

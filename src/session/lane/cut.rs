@@ -2,9 +2,10 @@
 
 use super::{Facts, Lane, Record};
 use crate::journal::Entry;
-use crate::session::queue::Item;
+use crate::session::link::Link;
+use crate::session::queue::{Item, Joint};
 use bytes::{Buf, BytesMut};
-use chenapan_core::{Handled, Malformed, Remedy, Unit};
+use chenapan_core::{Handled, Kind, Malformed, Remedy, Unit};
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -139,7 +140,7 @@ impl Lane {
 
     /// Lets go on what no rule could look at, before its unit is whole.
     fn stream(&mut self, facts: &Facts, now: Duration) {
-        let looked_at = self.chain.iter().any(|link| link.holds() || link.looks());
+        let looked_at = self.chain.iter().any(|link| link.holds() || link.looks(now, self.offset));
         // A reply that is due later must not fall into the middle of it.
         let replies = self.ahead == 0 && self.queue.replies() > 0;
         if looked_at || replies || !facts.protocol.streams() {
@@ -147,7 +148,7 @@ impl Lane {
         }
         let bytes = BytesMut::from(&self.input[self.ahead..]);
         self.ahead = self.input.len();
-        self.push_bytes(bytes, self.after(now), true);
+        self.push_bytes(bytes, self.after(now), Joint::Whole);
     }
 
     /// When what goes by all rules may leave: a rule that looks no more may still hold up what
@@ -158,6 +159,10 @@ impl Lane {
 
     /// A unit of which some bytes have gone on: the rest follows, whatever rules there are now.
     fn follow(&mut self, mut unit: Unit, consumed: usize, facts: &mut Facts, now: Duration) {
+        if unit.kind != Kind::Blank {
+            // What stands behind it goes on as it does, whatever became of earlier ones.
+            self.chain.iter_mut().for_each(Link::passed);
+        }
         let ahead = self.ahead.min(consumed);
         self.ahead -= ahead;
         let at = self.after(now).max(self.queue.latest());
@@ -165,7 +170,7 @@ impl Lane {
             facts.protocol.delivered(self.direction, &unit, at);
         }
         unit.bytes.advance(ahead.min(unit.bytes.len()));
-        self.push_bytes(unit.bytes, at, true);
+        self.push_bytes(unit.bytes, at, Joint::Whole);
         if self.ahead == 0 {
             self.answer();
         }

@@ -81,6 +81,11 @@ impl Behavior for RpcHttp {
 
     fn check(&self) -> Result<(), OptionError> {
         match self.status {
+            // RFC 9110, sections 15.3.5 and 15.4.5.
+            204 | 304 if self.body != "empty" => {
+                let wrong = format!("{} has no body; add body=empty", self.status);
+                Err(OptionError::value("status", wrong))
+            }
             200..=599 => Ok(()),
             _ => Err(OptionError::value("status", "expected a status from 200 to 599")),
         }

@@ -84,6 +84,15 @@ impl Behavior for RpcStorm {
         if steps.is_empty() { Verdict::Forward } else { Verdict::Play(steps) }
     }
 
+    /// As long as it goes on nothing may be under way that it could come into the middle of.
+    fn holds(&self) -> bool {
+        self.storm.is_some()
+    }
+
+    fn yields(&self) -> bool {
+        true
+    }
+
     fn kinds(&self) -> &'static [Kind] {
         if self.repeat { &[Kind::Notification] } else { REPLIES }
     }
