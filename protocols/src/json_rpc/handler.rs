@@ -74,8 +74,9 @@ impl JsonRpc {
     }
 
     fn state(&mut self) -> &mut State {
-        let settings = self.settings();
-        self.state.get_or_insert_with(|| Box::new(State::new(settings)))
+        // What the options say is looked at once.
+        let state = self.state.take().unwrap_or_else(|| Box::new(State::new(self.settings())));
+        self.state.insert(state)
     }
 
     fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
@@ -132,6 +133,10 @@ impl Protocol for JsonRpc {
 
     fn delivered(&mut self, direction: Direction, unit: &Unit, at: Duration) {
         self.state().delivered(direction, unit, at);
+    }
+
+    fn passed(&mut self, direction: Direction, unit: &Unit, at: Duration) {
+        self.state().passed(direction, unit, at);
     }
 
     fn ended(&mut self) {

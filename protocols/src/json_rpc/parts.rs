@@ -65,6 +65,8 @@ pub(super) fn unit(
 pub(super) fn name(unit: &mut Unit, frame: &Frame, message: &Message<'_>, sums: Sums) {
     unit.fields.clear();
     unit.marks.clear();
+    // More than most messages have: one allocation.
+    unit.fields.reserve_exact(6);
     let mut field = |name, range: Range<usize>| unit.fields.push(Field::new(name, range));
     match &frame.payload {
         Payload::Within(payload) => {
@@ -85,6 +87,7 @@ pub(super) fn name(unit: &mut Unit, frame: &Frame, message: &Message<'_>, sums: 
     let apart = matches!(frame.payload, Payload::Apart(_));
     let replies = message.object.as_ref().is_some_and(super::Object::replies);
     if let Some(id) = message.id().filter(|id| (apart || replies) && id.raw().len() <= MOST) {
+        unit.marks.reserve_exact(1);
         unit.marks.push(("id", id.raw().into()));
     }
     let code = message.code().filter(|code| message.kind == Kind::Error && code.len() <= MOST);

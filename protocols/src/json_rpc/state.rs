@@ -43,6 +43,8 @@ struct Side {
     ledger: Ledger,
     /// Whether nothing is framed any more.
     raw: bool,
+    /// Where the unit that was cut last is a message by itself: what it answers, if it is a reply.
+    latest: Option<Option<Digest>>,
 }
 
 impl State {
@@ -51,6 +53,7 @@ impl State {
             framer: framing.framer(Some(settings.most)),
             ledger: Ledger::default(),
             raw: false,
+            latest: None,
         });
         let (now, counts) = (Duration::ZERO, Counts::default());
         Self { now, counts, settings, reader: Reader::new(settings.dialect), sides }
@@ -63,6 +66,7 @@ impl State {
         input: &mut BytesMut,
         end: bool,
     ) -> Handled {
+        self.sides[direction as usize].latest = None;
         while !input.is_empty() {
             let side = &mut self.sides[direction as usize];
             let cut = if end { side.framer.end(input) } else { side.framer.cut(input) };
@@ -112,8 +116,13 @@ impl State {
             }
             false => reader.read(frame.payload(&bytes)),
         };
-        let mut books = Books { counts, sides, now: *now, pending: settings.pending };
+        let (now, pending) = (*now, settings.pending);
+        let mut books = Books { counts, sides, now, pending, answered: None };
         let label = books.enter(direction, &message);
+        let alone = !frame.junk && !matches!(message.kind, Kind::Batch(_));
+        let latest =
+            (alone && matches!(frame.payload, Payload::Within(_))).then_some(books.answered);
+        sides[direction as usize].latest = latest;
         let mut named = parts::unit(BytesMut::new(), frame, &message, (direction, sums));
         if frame.junk {
             named.kind = chenapan_core::Kind::Invalid;
@@ -368,6 +377,15 @@ impl State {
         }
     }
 
+    /// The same of the unit that was cut last, as it was cut: it need not be read again.
+    pub(super) fn passed(&mut self, direction: Direction, unit: &Unit, at: Duration) {
+        let side = &mut self.sides[direction as usize];
+        match side.latest.take() {
+            Some(id) if !side.raw => self.settles(direction, id, at),
+            _ => self.delivered(direction, unit, at),
+        }
+    }
+
     fn arrives(&mut self, direction: Direction, payload: &[u8], at: Duration) {
         let mut reader = self.reader;
         let message = reader.read(payload);
@@ -405,6 +423,8 @@ struct Books<'a> {
     sides: &'a mut [Side; 2],
     now: Duration,
     pending: usize,
+    /// The id of the reply that was entered last.
+    answered: Option<Digest>,
 }
 
 impl Books<'_> {
@@ -465,7 +485,8 @@ impl Books<'_> {
 
     fn answers(&mut self, direction: Direction, message: &Message<'_>) -> Option<Box<str>> {
         let ledger = &mut self.sides[direction.opposite() as usize].ledger;
-        let answer = match message.id().and_then(Digest::of) {
+        self.answered = message.id().and_then(Digest::of);
+        let answer = match self.answered {
             Some(id) => ledger.answers(id),
             None => Answer::Orphan,
         };
