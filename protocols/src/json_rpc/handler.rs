@@ -179,4 +179,6 @@ impl Protocol for JsonRpc {
 }
 
 #[cfg(test)]
+mod linear;
+#[cfg(test)]
 mod tests;
