@@ -295,6 +295,12 @@ fn holds<T: PartialEq + std::fmt::Debug>(
     }
 }
 
+#[test]
+fn a_path_with_two_slashes_in_front_is_no_url() {
+    let read: Connect = format!("unix:{}", quote("//run/a")).parse().unwrap();
+    assert_eq!(read.json(), json!({"kind": "unix", "path": "//run/a"}));
+}
+
 proptest! {
     #[test]
     fn what_is_quoted_is_one_argument(text in any::<String>()) {

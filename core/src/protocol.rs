@@ -113,6 +113,15 @@ pub trait Protocol: Send {
         false
     }
 
+    /// The unit that [`Protocol::handle`] or [`Protocol::end`] has returned last in this direction leaves
+    /// at this age of the connection, and no rule was shown it: it is as it was returned.
+    ///
+    /// Told in the place of [`Protocol::delivered`], which is what it does unless a protocol knows
+    /// more.
+    fn passed(&mut self, direction: Direction, unit: &Unit, at: Duration) {
+        self.delivered(direction, unit, at);
+    }
+
     /// A unit (as it then was) or a reply has got past all rules, and leaves at this age of the
     /// connection.
     fn delivered(&mut self, direction: Direction, unit: &Unit, at: Duration) {

@@ -34,6 +34,8 @@ pub(super) struct Lane {
     closing: bool,
     eof_judged: bool,
     links: u64,
+    /// Whether the next unit to be judged was cut just now, and shown to nobody.
+    fresh: bool,
     /// How many bytes of the input went on already, before their unit was whole.
     ahead: usize,
     /// Replies that wait for the end of that unit.
@@ -78,6 +80,7 @@ impl Lane {
             closing: false,
             eof_judged: false,
             links: 0,
+            fresh: false,
             ahead: 0,
             waiting: Vec::new(),
         }
@@ -122,6 +125,7 @@ impl Lane {
             let Some(unit) = self.cut(facts, record, now) else {
                 break;
             };
+            self.fresh = true;
             self.judge(unit, 0, now, facts, record);
         }
         if self.ended && !self.eof_judged && self.input.is_empty() && !self.stopped() {
@@ -167,6 +171,7 @@ impl Lane {
         facts: &mut Facts,
         record: &mut Record,
     ) {
+        let mut fresh = std::mem::take(&mut self.fresh);
         let needed = self.needed(&unit);
         let mut whole = from == 0;
         for index in from..self.chain.len() {
@@ -185,6 +190,7 @@ impl Lane {
                         Fate::Gone => return,
                         Fate::Passed => continue,
                         Fate::Held => {
+                            fresh = false;
                             if link.trails(&mut unit) {
                                 return;
                             }
@@ -200,6 +206,7 @@ impl Lane {
                 continue;
             }
             let place = (at, self.direction, unit.offset);
+            fresh = false;
             let verdict = link.ask(Question::Unit(&mut unit), place, facts, record);
             match verdict {
                 Verdict::Forward => at = at.max(link.last),
@@ -227,7 +234,11 @@ impl Lane {
             return self.park(Parcel::Unit(unit), at, (self.chain.len(), passed));
         }
         if facts.follows {
-            facts.protocol.delivered(self.direction, &unit, at.max(self.queue.latest()));
+            let at = at.max(self.queue.latest());
+            match fresh {
+                true => facts.protocol.passed(self.direction, &unit, at),
+                false => facts.protocol.delivered(self.direction, &unit, at),
+            }
         }
         // Bytes without structure have no inside that a reply could fall into.
         let open = unit.open && unit.kind != Kind::Data;
@@ -398,6 +409,7 @@ impl Lane {
             let Some(unit) = self.cut(facts, record, now) else {
                 break;
             };
+            self.fresh = true;
             self.judge(unit, 0, now, facts, record);
         }
         self.input.clear();

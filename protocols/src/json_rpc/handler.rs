@@ -7,7 +7,7 @@ use super::counts::NAMES;
 use super::frame::MAX_HEAD;
 use super::parts::fields;
 use super::state::{Settings, State};
-use super::{Dialect, Forgery, Framing};
+use super::{Dialect, Forgery, Framer, Framing};
 use bytes::BytesMut;
 use chenapan_core::{
     Counted, Direction, Handled, Malformed, OptionError, Protocol, Refusal, Size, Unit, plugin,
@@ -73,9 +73,27 @@ impl JsonRpc {
         }
     }
 
+    /// The same over framings of one's own, one upstream and one downstream; what `framing` says
+    /// counts no more.
+    ///
+    /// ```
+    /// use chenapan_core::{Plugin, Values};
+    /// use chenapan_protocols::json_rpc::{Framing, JsonRpc};
+    ///
+    /// let values = Values::parse(JsonRpc::OPTIONS, []).unwrap();
+    /// let framers = [Framing::Newline.framer(None), Framing::ContentLength.framer(None)];
+    /// let protocol = JsonRpc::configure(&values).framed_by(framers);
+    /// ```
+    #[must_use]
+    pub fn framed_by(mut self, framers: [Box<dyn Framer>; 2]) -> Self {
+        self.state = Some(Box::new(State::with_framers(self.settings(), framers)));
+        self
+    }
+
     fn state(&mut self) -> &mut State {
-        let settings = self.settings();
-        self.state.get_or_insert_with(|| Box::new(State::new(settings)))
+        // What the options say is looked at once.
+        let state = self.state.take().unwrap_or_else(|| Box::new(State::new(self.settings())));
+        self.state.insert(state)
     }
 
     fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
@@ -134,6 +152,10 @@ impl Protocol for JsonRpc {
         self.state().delivered(direction, unit, at);
     }
 
+    fn passed(&mut self, direction: Direction, unit: &Unit, at: Duration) {
+        self.state().passed(direction, unit, at);
+    }
+
     fn ended(&mut self) {
         self.state().close();
     }
@@ -174,5 +196,7 @@ impl Protocol for JsonRpc {
     }
 }
 
+#[cfg(test)]
+mod linear;
 #[cfg(test)]
 mod tests;

@@ -83,6 +83,26 @@ impl<'a> Id<'a> {
         }))
     }
 
+    /// Looks at bytes that are the same for all ids of its value, and for no other of its kind, which
+    /// the number tells; none for null.
+    pub(super) fn spelled<T>(self, look: impl FnOnce(u8, &[u8]) -> T) -> Option<T> {
+        match self.sort() {
+            Sort::Null => return None,
+            Sort::Text => return Some(look(0, &text::bytes(self.0))),
+            Sort::Number => {
+                if let Some((spelling, size)) = short(self.0) {
+                    return Some(look(1, &spelling[..size]));
+                }
+            }
+            Sort::Bool | Sort::Array | Sort::Object => {}
+        }
+        Some(match self.key()?.0 {
+            Value::Text(text) => look(0, &text),
+            Value::Number(number) => look(1, number.as_bytes()),
+            Value::Other(plain) => look(2, &plain),
+        })
+    }
+
     /// Whether it is the same as another by value.
     pub fn matches(self, other: Id<'_>) -> bool {
         match (self.key(), other.key()) {
@@ -123,6 +143,27 @@ fn number(raw: &str) -> String {
     }
     let shift = (digits.len() - trimmed.len()) as i64 - fraction.len() as i64;
     format!("{sign}{trimmed}e{}", sum(power, shift))
+}
+
+/// The same for an integer of a few digits, which most ids are, and its size.
+fn short(raw: &str) -> Option<([u8; 24], usize)> {
+    let raw = raw.as_bytes();
+    let digits = raw.strip_prefix(b"-").unwrap_or(raw);
+    if digits.len() > 20 || digits.first().is_none_or(|first| *first == b'0') {
+        return None;
+    }
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let zeroes = digits.iter().rev().take_while(|digit| **digit == b'0').count();
+    if zeroes > 9 {
+        return None;
+    }
+    let front = raw.len() - zeroes;
+    let mut spelling = [0; 24];
+    spelling[..front].copy_from_slice(&raw[..front]);
+    spelling[front..front + 2].copy_from_slice(&[b'e', b'0' + zeroes as u8]);
+    Some((spelling, front + 2))
 }
 
 /// A decimal integer of any size, plus a small one.
@@ -255,6 +296,35 @@ mod tests {
         for (one, other) in unlike {
             assert!(!same(one, other), "{one} {other}");
         }
+    }
+
+    #[test]
+    fn short_integers_are_spelled_as_all_numbers() {
+        for text in [
+            "1",
+            "-1",
+            "10",
+            "1000000000",
+            "10000000000",
+            "100000000000",
+            "-12300",
+            "0",
+            "-0",
+            "7.0",
+            "18446744073709551615",
+            "-18446744073709551615",
+            "184467440737095516150",
+            "90000",
+            "1e3",
+        ] {
+            let spelled = Id::new(text).spelled(|_, bytes| bytes.to_vec());
+            assert_eq!(spelled, Some(number(text).into_bytes()), "{text}");
+        }
+        assert_eq!(Id::new("null").spelled(|_, _| ()), None);
+        let spelled = |text| Id::new(text).spelled(|kind, bytes| (kind, bytes.to_vec()));
+        assert_eq!(spelled("\"a\""), spelled("\"\\u0061\""));
+        assert_ne!(spelled("\"1e0\""), spelled("1"));
+        assert_eq!(spelled("[1, true]"), spelled("[1.0,true]"));
     }
 
     #[test]

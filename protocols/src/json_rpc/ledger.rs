@@ -4,40 +4,73 @@
 
 use super::id::Id;
 use std::collections::{HashMap, VecDeque};
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-/// The value of an id, in 16 bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// The value of an id, in 16 bytes that nobody outside can foresee.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Digest(u64, u64);
+
+/// What makes digests differ from those of other processes.
+static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+
+impl Hash for Digest {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0);
+    }
+}
+
+/// A digest is a hash already.
+#[derive(Clone, Copy, Debug, Default)]
+struct Same(u64);
+
+impl Hasher for Same {
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+type Table<T> = HashMap<Digest, T, BuildHasherDefault<Same>>;
 
 impl Digest {
     /// None for null, which matches nothing.
     pub(super) fn of(id: Id<'_>) -> Option<Self> {
-        let key = id.key()?;
-        let hash = |salt: u8| {
-            let mut hasher = DefaultHasher::new();
-            salt.hash(&mut hasher);
-            key.hash(&mut hasher);
-            hasher.finish()
-        };
-        Some(Self(hash(0), hash(1)))
+        id.spelled(|kind, bytes| {
+            let mut hasher = KEYS.build_hasher();
+            hasher.write_u8(kind);
+            hasher.write(bytes);
+            let first = hasher.finish();
+            hasher.write_u8(0xff);
+            Self(first, hasher.finish())
+        })
     }
 }
 
 /// The requests that went one way.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ledger {
-    open: HashMap<Digest, Call>,
+    open: Table<Call>,
     /// Those that are open, oldest first; some may be closed already.
     order: VecDeque<(Digest, u64)>,
     serial: u64,
     /// What was answered last, and its method.
-    closed: HashMap<Digest, Arc<str>>,
+    closed: Table<Arc<str>>,
     ring: VecDeque<Digest>,
     /// How many requests were given up for others of the same id.
     lost: u64,
+    /// The method that was asked for last: mostly the next one, too.
+    method: Option<Arc<str>>,
 }
 
 #[derive(Clone, Debug)]
@@ -95,7 +128,10 @@ impl Ledger {
         }
         self.serial += 1;
         let serial = self.serial;
-        let call = Call { method: method.into(), at, serial, waiting: 1, unanswered: 1 };
+        let known = self.method.take().filter(|known| **known == *method);
+        let method = self.method.insert(known.unwrap_or_else(|| method.into()));
+        let method = Arc::clone(method);
+        let call = Call { method, at, serial, waiting: 1, unanswered: 1 };
         self.open.insert(id, call);
         self.order.push_back((id, serial));
         if self.order.len() > 64 + 2 * self.open.len() {

@@ -89,6 +89,8 @@ pub(super) fn name(unit: &mut Unit, frame: &Frame, message: &Message<'_>, sums: 
     unit.fields.clear();
     // What it asks of its reply's framing is in its head.
     unit.marks.retain(|(name, _)| *name == ASKED);
+    // More than most messages have: one allocation.
+    unit.fields.reserve_exact(6);
     let mut field = |name, range: Range<usize>| unit.fields.push(Field::new(name, range));
     match &frame.payload {
         Payload::Within(payload) => {
@@ -109,6 +111,7 @@ pub(super) fn name(unit: &mut Unit, frame: &Frame, message: &Message<'_>, sums: 
     let apart = matches!(frame.payload, Payload::Apart(_));
     let replies = message.object.as_ref().is_some_and(super::Object::replies);
     if let Some(id) = message.id().filter(|id| (apart || replies) && id.raw().len() <= MOST) {
+        unit.marks.reserve_exact(1);
         unit.marks.push(("id", id.raw().into()));
     }
     let code = message.code().filter(|code| message.kind == Kind::Error && code.len() <= MOST);

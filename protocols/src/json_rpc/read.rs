@@ -236,6 +236,11 @@ pub(super) fn trouble(text: &str, span: Range<usize>) -> Option<Trouble> {
 }
 
 fn name(key: &str, names: &[&str]) -> Option<usize> {
+    let inside = key.get(1..key.len().saturating_sub(1)).unwrap_or_default();
+    let plain = names.iter().position(|name| inside == *name);
+    if plain.is_some() || memchr::memchr(b'\\', inside.as_bytes()).is_none() {
+        return plain;
+    }
     let key = text::bytes(key);
     names.iter().position(|name| *key == *name.as_bytes())
 }

@@ -43,14 +43,23 @@ struct Side {
     ledger: Ledger,
     /// Whether nothing is framed any more.
     raw: bool,
+    /// Where the unit that was cut last is a message by itself: what it answers, if it is a reply.
+    latest: Option<Option<Digest>>,
 }
 
 impl State {
     pub(super) fn new(settings: Settings) -> Self {
-        let sides = settings.framings.map(|framing| Side {
-            framer: framing.framer(Some(settings.most)),
+        let framers = settings.framings.map(|framing| framing.framer(Some(settings.most)));
+        Self::with_framers(settings, framers)
+    }
+
+    /// The same with framers of somebody's own, upstream and downstream.
+    pub(super) fn with_framers(settings: Settings, framers: [Box<dyn Framer>; 2]) -> Self {
+        let sides = framers.map(|framer| Side {
+            framer,
             ledger: Ledger::default(),
             raw: false,
+            latest: None,
         });
         let (now, counts) = (Duration::ZERO, Counts::default());
         Self { now, counts, settings, reader: Reader::new(settings.dialect), sides }
@@ -63,6 +72,7 @@ impl State {
         input: &mut BytesMut,
         end: bool,
     ) -> Handled {
+        self.sides[direction as usize].latest = None;
         while !input.is_empty() {
             let side = &mut self.sides[direction as usize];
             let cut = if end { side.framer.end(input) } else { side.framer.cut(input) };
@@ -110,8 +120,13 @@ impl State {
             }
             false => reader.read(frame.payload(&bytes)),
         };
-        let mut books = Books { counts, sides, now: *now, pending: settings.pending };
+        let (now, pending) = (*now, settings.pending);
+        let mut books = Books { counts, sides, now, pending, answered: None };
         let label = books.enter(direction, &message);
+        let alone = !frame.junk && !matches!(message.kind, Kind::Batch(_));
+        let latest =
+            (alone && matches!(frame.payload, Payload::Within(_))).then_some(books.answered);
+        sides[direction as usize].latest = latest;
         let mut named = parts::unit(BytesMut::new(), frame, &message, (direction, sums));
         if frame.junk {
             named.kind = chenapan_core::Kind::Invalid;
@@ -338,10 +353,7 @@ impl State {
 
     pub(super) fn delivered(&mut self, direction: Direction, unit: &Unit, at: Duration) {
         use chenapan_core::Kind;
-        if let (Direction::Upstream, Some(name)) = (direction, unit.mark(parts::ASKED)) {
-            let framer = &mut self.sides[Direction::Downstream as usize].framer;
-            framer.answers(Asked::named(name));
-        }
+        self.asks(direction, unit);
         if matches!(unit.kind, Kind::Request | Kind::Notification | Kind::Blank)
             || !self.sides[direction.opposite() as usize].ledger.waits()
             || self.sides[direction as usize].raw
@@ -375,6 +387,26 @@ impl State {
                     size => rest.advance(size),
                 }
             }
+        }
+    }
+
+    /// The same of the unit that was cut last, as it was cut: it need not be read again.
+    pub(super) fn passed(&mut self, direction: Direction, unit: &Unit, at: Duration) {
+        let side = &mut self.sides[direction as usize];
+        match side.latest.take() {
+            Some(id) if !side.raw => {
+                self.asks(direction, unit);
+                self.settles(direction, id, at);
+            }
+            _ => self.delivered(direction, unit, at),
+        }
+    }
+
+    /// Tells the other side's framer what a request that leaves for the backend asks.
+    fn asks(&mut self, direction: Direction, unit: &Unit) {
+        if let (Direction::Upstream, Some(name)) = (direction, unit.mark(parts::ASKED)) {
+            let framer = &mut self.sides[Direction::Downstream as usize].framer;
+            framer.answers(Asked::named(name));
         }
     }
 
@@ -415,6 +447,8 @@ struct Books<'a> {
     sides: &'a mut [Side; 2],
     now: Duration,
     pending: usize,
+    /// The id of the reply that was entered last.
+    answered: Option<Digest>,
 }
 
 impl Books<'_> {
@@ -475,7 +509,8 @@ impl Books<'_> {
 
     fn answers(&mut self, direction: Direction, message: &Message<'_>) -> Option<Box<str>> {
         let ledger = &mut self.sides[direction.opposite() as usize].ledger;
-        let answer = match message.id().and_then(Digest::of) {
+        self.answered = message.id().and_then(Digest::of);
+        let answer = match self.answered {
             Some(id) => ledger.answers(id),
             None => Answer::Orphan,
         };

@@ -95,8 +95,9 @@ pub fn quote(text: &str) -> String {
     let last = text.char_indices().next_back().map_or(0, |(at, _)| at);
     for (at, character) in text.char_indices() {
         let edge = at == 0 || at == last;
-        let bracket = at == 0 && character == '[';
-        if matches!(character, '\\' | ':' | '=') || bracket || (edge && character.is_whitespace()) {
+        // A bracket would hold an address, and `unix://` be a URL.
+        let start = at == 0 && (character == '[' || text.starts_with("//"));
+        if matches!(character, '\\' | ':' | '=') || start || (edge && character.is_whitespace()) {
             out.push('\\');
         }
         out.push(character);

@@ -167,7 +167,7 @@ impl Lane {
         self.ahead -= ahead;
         let at = self.after(now).max(self.queue.latest());
         if facts.follows {
-            facts.protocol.delivered(self.direction, &unit, at);
+            facts.protocol.passed(self.direction, &unit, at);
         }
         unit.bytes.advance(ahead.min(unit.bytes.len()));
         self.push_bytes(unit.bytes, at, Joint::Whole);
