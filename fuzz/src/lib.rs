@@ -3,4 +3,5 @@
 //! Nothing here knows right bytes from wrong ones: that is for the tests of the codecs.
 
 pub mod json_rpc;
+pub mod json_rpc_handler;
 pub mod proxy;

@@ -211,6 +211,11 @@ impl State {
             }
             return Some(());
         }
+        if self.stands(&frame, &unit.bytes, message) {
+            // Framing anew would change what says the same in other bytes.
+            self.name(unit, &frame, message);
+            return Some(());
+        }
         let bytes = self.again(direction, &unit.bytes).reframe(&frame, &unit.bytes, message)?;
         let frame = self.found(direction, &bytes, message).or_else(|| {
             // A payload that is no frame by itself, where only that makes one.
@@ -222,6 +227,15 @@ impl State {
         unit.bytes = BytesMut::from(&bytes[..]);
         self.name(unit, &frame, message);
         Some(())
+    }
+
+    /// Whether a frame has this payload already, and a length that is right.
+    fn stands(&self, frame: &Frame, bytes: &[u8], message: &[u8]) -> bool {
+        let right = frame.length.as_ref().is_none_or(|digits| {
+            let digits = bytes.get(digits.clone()).and_then(|digits| str::from_utf8(digits).ok());
+            digits.and_then(|digits| digits.parse().ok()) == Some(message.len())
+        });
+        right && self.sums() == Sums::None && frame.payload(bytes) == message
     }
 
     /// The one frame among bytes that are blank but for it, with this payload.

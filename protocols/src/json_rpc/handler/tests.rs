@@ -327,3 +327,28 @@ fn units_do_not_depend_on_how_bytes_arrive() {
         assert_eq!(joined, twice, "{framing}");
     }
 }
+
+#[test]
+fn the_same_message_in_its_own_place_changes_no_byte() {
+    let reply = r#"{"jsonrpc":"2.0","result":1,"id":1}"#;
+    let length = reply.len();
+    let samples = [
+        ("content-length", format!("content-LENGTH:  00{length}\r\n\r\n{reply}")),
+        ("sse", format!("id: 1\ndata:{reply}\n\n")),
+        (
+            "http",
+            format!(
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{{\r\n{:x}\r\n{}\r\n0\r\n\r\n",
+                length - 1,
+                &reply[1..]
+            ),
+        ),
+    ];
+    for (framing, bytes) in samples {
+        let mut rpc = protocol(&[("framing", framing)]);
+        let mut unit = units(&mut rpc, DOWN, bytes.as_bytes()).remove(0);
+        let before = unit.clone();
+        assert!(rpc.put_message(&mut unit, reply.as_bytes()), "{framing}");
+        assert_eq!(unit, before);
+    }
+}
