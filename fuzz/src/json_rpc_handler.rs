@@ -44,7 +44,9 @@ pub fn check(input: &[u8]) {
     let mut mixed = make();
     let (mut up, mut down) = (up, down);
     while !up.is_empty() || !down.is_empty() {
-        for (direction, rest) in [(Direction::Upstream, &mut up), (Direction::Downstream, &mut down)] {
+        for (direction, rest) in
+            [(Direction::Upstream, &mut up), (Direction::Downstream, &mut down)]
+        {
             if !rest.is_empty() {
                 let (piece, behind) = rest.split_at(dice.next() % rest.len() + 1);
                 mixed.read(direction, piece);
