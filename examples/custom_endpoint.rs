@@ -61,14 +61,11 @@ impl Arrivals for Calls {
         Box::pin(async move {
             let _one = self.one.lock().await;
             loop {
-                match TcpStream::connect(&self.calling.address).await {
-                    Ok(stream) => {
-                        // Who answered may hang up at once: only a client that says something is one.
-                        if stream.peek(&mut [0]).await.is_ok_and(|seen| seen > 0) {
-                            return Ok(Box::new(stream) as Box<dyn ByteStream>);
-                        }
+                if let Ok(stream) = TcpStream::connect(&self.calling.address).await {
+                    // Who answered may hang up at once: only a client that says something is one.
+                    if stream.peek(&mut [0]).await.is_ok_and(|seen| seen > 0) {
+                        return Ok(Box::new(stream) as Box<dyn ByteStream>);
                     }
-                    Err(_) => {}
                 }
                 tokio::time::sleep(self.calling.pause).await;
             }

@@ -93,7 +93,7 @@ async fn run(args: &Echo, server: &Arc<Server>) -> Result<(), Failure> {
         return Err(Failure::usage("--listen stdio: standard output is for what echo has to say"));
     }
     let listeners: Result<Vec<_>, _> = args.listen.iter().map(Listener::bind).collect();
-    let listeners = listeners.map_err(|error| Failure::run(error))?;
+    let listeners = listeners.map_err(Failure::run)?;
     for listener in listeners {
         let local = listener.local().clone();
         let protocol = args.protocol.to_possible_value();
