@@ -18,6 +18,8 @@ pub(crate) enum Service {
     Source,
     /// Sends back what it receives.
     Echo,
+    /// Answers each line, a request of JSON-RPC whose last member is its id.
+    Calls,
 }
 
 /// A running backend; dropping it ends it.

@@ -5,6 +5,7 @@ use crate::compare::peer::{Kind, Peer};
 use std::fmt;
 
 mod bulk;
+mod calls;
 mod connect;
 mod delay;
 mod echo;
@@ -83,6 +84,8 @@ pub(crate) fn all(peers: &[Peer]) -> Vec<Workload<'_>> {
         memory::workload(peers),
         delay::workload(peers),
         rate::workload(peers),
+        calls::workload(1, peers),
+        calls::workload(64, peers),
     ]
 }
 

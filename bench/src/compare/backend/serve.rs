@@ -32,6 +32,8 @@ struct Lane {
     poller: Poller,
     // By file descriptor, which is their token too.
     sockets: Vec<Option<TcpStream>>,
+    // The beginning of a line of each.
+    lines: Vec<Vec<u8>>,
     buffer: Vec<u8>,
 }
 
@@ -40,7 +42,8 @@ impl Lane {
         let poller = Poller::new()?;
         poller.add(&listener, LISTENER, Interest::IN | Interest::EXCLUSIVE)?;
         let buffer = vec![0x5a; 256 * 1024];
-        Ok(Self { service, listener, poller, sockets: Vec::new(), buffer })
+        let (sockets, lines) = (Vec::new(), Vec::new());
+        Ok(Self { service, listener, poller, sockets, lines, buffer })
     }
 
     fn run(&mut self) -> io::Result<()> {
@@ -63,14 +66,16 @@ impl Lane {
         socket.set_nodelay(true)?;
         let interest = match self.service {
             Service::Source => Interest::OUT,
-            Service::Echo => Interest::IN,
+            Service::Echo | Service::Calls => Interest::IN,
         };
         let token = socket.as_raw_fd();
         self.poller.add(&socket, token as u64, interest)?;
         let index = token as usize;
         if self.sockets.len() <= index {
             self.sockets.resize_with(index + 1, || None);
+            self.lines.resize_with(index + 1, Vec::new);
         }
+        self.lines[index].clear();
         self.sockets[index] = Some(socket);
         Ok(())
     }
@@ -85,6 +90,7 @@ impl Lane {
         let served = match self.service {
             Service::Source => socket.write(&self.buffer),
             Service::Echo => echo(socket, &mut self.buffer),
+            Service::Calls => answer(socket, &mut self.buffer, &mut self.lines[index]),
         };
         match served {
             Ok(1..) => {}
@@ -98,6 +104,22 @@ fn echo(socket: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
     let count = socket.read(buffer)?;
     // Requests are small and wait for their answer, so that there is always room for it.
     socket.write_all(&buffer[..count])?;
+    Ok(count)
+}
+
+fn answer(socket: &mut TcpStream, buffer: &mut [u8], lines: &mut Vec<u8>) -> io::Result<usize> {
+    let count = socket.read(buffer)?;
+    lines.extend_from_slice(&buffer[..count]);
+    let end = lines.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+    let mut replies = Vec::with_capacity(end);
+    for line in lines[..end].split_inclusive(|&byte| byte == b'\n') {
+        let id = line.iter().rposition(|&byte| byte == b':').map_or(0, |at| at + 1);
+        replies
+            .extend_from_slice(br#"{"jsonrpc":"2.0","result":{"hash":"0x1f3a","ok":true},"id":"#);
+        replies.extend_from_slice(&line[id..]);
+    }
+    lines.drain(..end);
+    socket.write_all(&replies)?;
     Ok(count)
 }
 
