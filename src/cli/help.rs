@@ -77,21 +77,8 @@ pub(super) fn topic(
     }
     let behaviors = registry.behaviors().iter().map(|entry| entry.name);
     let protocols = registry.protocols().iter().map(|entry| entry.name);
-    let others = [
-        "rules",
-        "endpoints",
-        "demo",
-        "scenario",
-        "run",
-        "send",
-        "apply",
-        "encode",
-        "decode",
-        "echo",
-        "endpoint",
-        "list",
-        "doc",
-    ];
+    let commands = command.get_subcommands().map(clap::Command::get_name);
+    let others = commands.chain(["rules", "endpoints"]);
     let near = nearest(topic, behaviors.chain(protocols).chain(others));
     Err(Failure::Usage(match near {
         Some(near) => format!("no help on {topic:?}; did you mean {near:?}?"),

@@ -3,6 +3,7 @@
 use super::support::{Backend, Guarded, PATIENCE, Proxy, program, run_with_input};
 use super::{noise, say};
 use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,15 @@ fn between(backend: &str, more: &[&str], input: &[u8]) -> (Vec<u8>, String, Opti
     all.extend(more);
     let output = run_with_input(&all, input);
     (output.stdout, String::from_utf8_lossy(&output.stderr).into_owned(), output.status.code())
+}
+
+/// Waits until a process that is not a child of ours has ended, by what /proc has of it.
+fn ends(process: &Path) {
+    let end = Instant::now() + PATIENCE;
+    while process.exists() {
+        assert!(Instant::now() < end, "it runs on");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 #[test]
@@ -105,11 +115,7 @@ fn every_connection_has_a_program_of_its_own() {
     BufReader::new(&stream).read_line(&mut line).unwrap();
     drop(stream);
     let process = std::path::PathBuf::from(format!("/proc/{}", line.trim()));
-    let end = Instant::now() + PATIENCE;
-    while process.exists() {
-        assert!(Instant::now() < end, "it runs on");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    ends(&process);
     proxy.stop();
 }
 
@@ -153,11 +159,7 @@ fn a_signal_ends_the_program_behind_too() {
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     child.0.wait().unwrap();
-    let end = Instant::now() + PATIENCE;
-    while process.exists() {
-        assert!(Instant::now() < end, "it runs on");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    ends(&process);
 }
 
 #[test]
@@ -209,9 +211,5 @@ fn what_a_program_has_started_ends_with_it_at_a_second_signal() {
     proxy.wait_for_event("stopping");
     proxy.signal(rustix::process::Signal::TERM);
     proxy.wait();
-    let end = Instant::now() + PATIENCE;
-    while process.exists() {
-        assert!(Instant::now() < end, "it runs on");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    ends(&process);
 }
