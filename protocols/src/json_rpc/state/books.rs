@@ -1,0 +1,100 @@
+//! The messages that come: what is counted of them, and what they ask and answer.
+
+use super::Side;
+use crate::json_rpc::counts::Counts;
+use crate::json_rpc::ledger::{Answer, Digest};
+use crate::json_rpc::message::{Kind, Message, Object};
+use crate::json_rpc::parts;
+use chenapan_core::Direction;
+use std::time::Duration;
+
+/// What is kept of messages.
+pub(super) struct Books<'a> {
+    pub(super) counts: &'a mut Counts,
+    pub(super) sides: &'a mut [Side; 2],
+    pub(super) now: Duration,
+    pub(super) pending: usize,
+    /// The id of the reply that was entered last.
+    pub(super) answered: Option<Digest>,
+}
+
+impl Books<'_> {
+    /// Counts a message; the method of what it answers, if it is a reply.
+    pub(super) fn enter(
+        &mut self,
+        direction: Direction,
+        message: &Message<'_>,
+    ) -> Option<Box<str>> {
+        match message.kind {
+            Kind::Batch(_) => {
+                self.counts.one("batches");
+                for item in message.items() {
+                    self.enter(direction, &item);
+                }
+                None
+            }
+            Kind::Blank => None,
+            Kind::Notification => {
+                self.counts.one("notifications");
+                None
+            }
+            Kind::Request => {
+                self.counts.one("requests");
+                self.asks(direction, message);
+                None
+            }
+            Kind::Response => {
+                self.counts.one("responses");
+                self.answers(direction, message)
+            }
+            Kind::Error => {
+                match message.code() {
+                    Some(code) => self.counts.one_of("errors", code),
+                    None => self.counts.one("errors"),
+                }
+                self.answers(direction, message)
+            }
+            Kind::Invalid(reason) => {
+                self.counts.one_of("invalid", reason.name());
+                let replies = message.object.as_ref().is_some_and(Object::replies);
+                if replies && message.id().is_some() {
+                    return self.answers(direction, message);
+                }
+                None
+            }
+        }
+    }
+
+    fn asks(&mut self, direction: Direction, message: &Message<'_>) {
+        let Some(id) = message.id().and_then(Digest::of) else { return };
+        let method = message.method().unwrap_or_default();
+        let ledger = &mut self.sides[direction as usize].ledger;
+        let noted = ledger.asks(id, parts::label(&method), self.now, self.pending);
+        if noted.reused {
+            self.counts.one("reused");
+        }
+        if noted.forgotten {
+            self.counts.one("forgotten");
+        }
+    }
+
+    fn answers(&mut self, direction: Direction, message: &Message<'_>) -> Option<Box<str>> {
+        let ledger = &mut self.sides[direction.opposite() as usize].ledger;
+        self.answered = message.id().and_then(Digest::of);
+        let answer = match self.answered {
+            Some(id) => ledger.answers(id),
+            None => Answer::Orphan,
+        };
+        match answer {
+            Answer::First(method) => Some((*method).into()),
+            Answer::Again(method) => {
+                self.counts.one("duplicate");
+                Some((*method).into())
+            }
+            Answer::Orphan => {
+                self.counts.one("orphan");
+                None
+            }
+        }
+    }
+}

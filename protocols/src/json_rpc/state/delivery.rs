@@ -1,0 +1,108 @@
+//! The messages that leave: who need not wait for a reply any more.
+//!
+//! It never changes a unit.
+
+use super::State;
+use crate::json_rpc::frame::Asked;
+use crate::json_rpc::ledger::Digest;
+use crate::json_rpc::message::{Kind, Message};
+use crate::json_rpc::{Cut, Id, parts};
+use bytes::Buf;
+use chenapan_core::{Direction, Unit};
+use std::time::Duration;
+
+impl State {
+    pub(in crate::json_rpc) fn delivered(
+        &mut self,
+        direction: Direction,
+        unit: &Unit,
+        at: Duration,
+    ) {
+        use chenapan_core::Kind;
+        self.asks(direction, unit);
+        if matches!(unit.kind, Kind::Request | Kind::Notification | Kind::Blank)
+            || !self.sides[direction.opposite() as usize].ledger.waits()
+            || self.sides[direction as usize].raw
+        {
+            return;
+        }
+        if unit.named("payload").is_some() || unit.named("frame").is_some() {
+            // One that was cut short does not arrive.
+            if let Some(payload) = self.message(unit) {
+                self.arrives(direction, &payload, at);
+            } else if let Some(id) = unit.mark("id") {
+                // An event in the middle of a chunk says nothing by itself.
+                let id = Digest::of(Id::new(id));
+                self.settles(direction, id, at);
+            }
+        } else if let Some(id) = unit.mark("id") {
+            // The last piece.
+            let id = Digest::of(Id::new(id));
+            self.settles(direction, id, at);
+        } else {
+            // A reply that a rule made, or several in one.
+            let mut framer = self.again(direction, &unit.bytes);
+            let mut rest = &unit.bytes[..];
+            while !rest.is_empty() {
+                let cut = framer.cut(rest);
+                if let Cut::Frame(frame) = &cut {
+                    self.arrives(direction, frame.payload(rest), at);
+                }
+                match cut.size() {
+                    0 => break,
+                    size => rest.advance(size),
+                }
+            }
+        }
+    }
+
+    /// The same of the unit that was cut last, as it was cut: it need not be read again.
+    pub(in crate::json_rpc) fn passed(&mut self, direction: Direction, unit: &Unit, at: Duration) {
+        let side = &mut self.sides[direction as usize];
+        match side.latest.take() {
+            Some(id) if !side.raw => {
+                self.asks(direction, unit);
+                self.settles(direction, id, at);
+            }
+            _ => self.delivered(direction, unit, at),
+        }
+    }
+
+    /// Tells the other side's framer what a request that leaves for the backend asks.
+    fn asks(&mut self, direction: Direction, unit: &Unit) {
+        if let (Direction::Upstream, Some(name)) = (direction, unit.mark(parts::ASKED)) {
+            let framer = &mut self.sides[Direction::Downstream as usize].framer;
+            framer.answers(Asked::named(name));
+        }
+    }
+
+    fn arrives(&mut self, direction: Direction, payload: &[u8], at: Duration) {
+        let mut reader = self.reader;
+        let message = reader.read(payload);
+        let id = |message: &Message<'_>| {
+            message.object.as_ref().filter(|object| object.replies())?;
+            Digest::of(message.id()?)
+        };
+        if let Kind::Batch(_) = message.kind {
+            for item in message.items() {
+                self.settles(direction, id(&item), at);
+            }
+        }
+        self.settles(direction, id(&message), at);
+    }
+
+    fn settles(&mut self, direction: Direction, id: Option<Digest>, at: Duration) {
+        let ledger = &mut self.sides[direction.opposite() as usize].ledger;
+        let told = id.and_then(|id| ledger.delivers(id, self.settings.pending));
+        if let Some((method, asked)) = told {
+            self.counts.time_of("slowest", &method, at.saturating_sub(asked));
+        }
+    }
+
+    /// The connection has ended.
+    pub(in crate::json_rpc) fn close(&mut self) {
+        for side in &mut self.sides {
+            self.counts.more("unanswered", side.ledger.close());
+        }
+    }
+}

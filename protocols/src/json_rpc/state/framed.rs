@@ -1,0 +1,237 @@
+//! Messages in their frames: taken out of a unit, put in another's place, framed anew.
+//!
+//! It never counts anything.
+
+use super::State;
+use crate::json_rpc::ledger::Digest;
+use crate::json_rpc::message::Kind;
+use crate::json_rpc::parts::{self, Sums};
+use crate::json_rpc::{Cut, Forgery, Frame, Framer, Framing, Message, Payload};
+use bytes::BytesMut;
+use chenapan_core::{Direction, Unit};
+use std::borrow::Cow;
+
+impl State {
+    /// A framer for a frame of this direction that stands alone.
+    pub(super) fn again(&self, direction: Direction, frame: &[u8]) -> Box<dyn Framer> {
+        let [own, other] = [direction, direction.opposite()]
+            .map(|direction| &self.sides[direction as usize].framer);
+        match (own.framing(), other.framing()) {
+            (None, Some(Framing::HttpRequest)) => self.framer(Framing::HttpResponse),
+            (None, Some(Framing::HttpResponse)) => self.framer(Framing::HttpRequest),
+            (None, Some(framing)) => self.framer(framing),
+            _ => own.again(frame),
+        }
+    }
+
+    fn framer(&self, framing: Framing) -> Box<dyn Framer> {
+        framing.framer(Some(self.settings.most))
+    }
+
+    /// The frame that a unit is, all of it.
+    fn framed(&self, unit: &Unit) -> Option<Frame> {
+        if let Some(payload) = unit.named("payload") {
+            let size = unit.bytes.len();
+            let range = payload.range.clone();
+            let length = unit.named("length").map(|field| field.range.clone());
+            let whole = range.start <= range.end && range.end <= size;
+            let frame = Frame { head: range.start, length, ..Frame::new(size, range) };
+            return whole.then_some(frame);
+        }
+        let apart = unit.named("frame")?.range == (0..unit.bytes.len());
+        if !apart {
+            return None;
+        }
+        let mut framer = self.again(unit.direction?, &unit.bytes);
+        let cut = match framer.cut(&unit.bytes) {
+            Cut::Incomplete => framer.end(&unit.bytes),
+            cut => cut,
+        };
+        match cut {
+            Cut::Frame(frame) if frame.size == unit.bytes.len() => Some(frame),
+            _ => None,
+        }
+    }
+
+    pub(in crate::json_rpc) fn message<'a>(&self, unit: &'a Unit) -> Option<Cow<'a, [u8]>> {
+        let frame = self.framed(unit)?;
+        Some(match frame.payload {
+            Payload::Within(range) => Cow::Borrowed(unit.bytes.get(range)?),
+            Payload::Apart(payload) => Cow::Owned(payload),
+        })
+    }
+
+    pub(in crate::json_rpc) fn put_message(&self, unit: &mut Unit, message: &[u8]) -> Option<()> {
+        let frame = self.framed(unit)?;
+        let direction = unit.direction?;
+        let wrong: Vec<_> =
+            unit.fields.iter().filter(|field| field.wrong).map(|field| field.name).collect();
+        if let (Payload::Within(range), true) = (&frame.payload, !wrong.is_empty()) {
+            // What is wrong on purpose stays as it is.
+            unit.splice(range.clone(), message);
+            self.seal(unit);
+            let frame = self.framed(unit)?;
+            self.name(unit, &frame, message);
+            for name in wrong {
+                unit.keep_wrong(name);
+            }
+            return Some(());
+        }
+        if self.stands(&frame, &unit.bytes, message) {
+            // Framing anew would change what says the same in other bytes.
+            self.name(unit, &frame, message);
+            return Some(());
+        }
+        let bytes = self.again(direction, &unit.bytes).reframe(&frame, &unit.bytes, message)?;
+        let frame = self.found(direction, &bytes, message).or_else(|| {
+            // A payload that is no frame by itself, where only that makes one.
+            let Payload::Within(range) = &frame.payload else { return None };
+            let end = bytes.len().checked_sub(frame.size - range.end)?;
+            let start = end.checked_sub(message.len())?;
+            Some(Frame { head: start, length: None, ..Frame::new(bytes.len(), start..end) })
+        })?;
+        unit.bytes = BytesMut::from(&bytes[..]);
+        self.name(unit, &frame, message);
+        Some(())
+    }
+
+    /// Whether a frame has this payload already, and a length that is right.
+    fn stands(&self, frame: &Frame, bytes: &[u8], message: &[u8]) -> bool {
+        let right = frame.length.as_ref().is_none_or(|digits| {
+            let digits = bytes.get(digits.clone()).and_then(|digits| str::from_utf8(digits).ok());
+            digits.and_then(|digits| digits.parse().ok()) == Some(message.len())
+        });
+        right && self.sums() == Sums::None && frame.payload(bytes) == message
+    }
+
+    /// The one frame among bytes that are blank but for it, with this payload.
+    fn found(&self, direction: Direction, bytes: &[u8], message: &[u8]) -> Option<Frame> {
+        let mut framer = self.again(direction, bytes);
+        let mut at = 0;
+        loop {
+            let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
+            let cut = match framer.cut(rest) {
+                Cut::Incomplete => framer.end(rest),
+                cut => cut,
+            };
+            match cut {
+                Cut::Frame(frame) if frame.payload(rest) == message => {
+                    let behind = rest.get(frame.size..)?;
+                    let moved = |range: std::ops::Range<usize>| range.start + at..range.end + at;
+                    return behind.trim_ascii().is_empty().then(|| Frame {
+                        size: bytes.len(),
+                        head: if frame.head > 0 { frame.head + at } else { 0 },
+                        length: frame.length.map(moved),
+                        payload: match frame.payload {
+                            Payload::Within(range) => Payload::Within(moved(range)),
+                            apart => apart,
+                        },
+                        junk: frame.junk,
+                    });
+                }
+                Cut::Pass(size) if size > 0 => at += size,
+                _ => return None,
+            }
+        }
+    }
+
+    /// Says anew what a unit is.
+    fn name(&self, unit: &mut Unit, frame: &Frame, message: &[u8]) {
+        let mut reader = self.reader;
+        let message = reader.read(message);
+        unit.kind = parts::kind(&message, frame.junk);
+        let label = message.method().map(|method| parts::label(&method).into());
+        unit.label = match message.kind {
+            Kind::Request | Kind::Notification => label,
+            _ => unit.label.take().or_else(|| self.answered(unit.direction?, &message)),
+        };
+        parts::name(unit, frame, &message, self.sums());
+        parts::status(unit, frame.head);
+    }
+
+    /// The method of what a reply answers.
+    fn answered(&self, direction: Direction, message: &Message<'_>) -> Option<Box<str>> {
+        message.object.as_ref().filter(|object| object.replies())?;
+        let id = Digest::of(message.id()?)?;
+        self.sides[direction.opposite() as usize].ledger.method(id).map(Into::into)
+    }
+
+    pub(in crate::json_rpc) fn frame(&self, direction: Direction, message: &[u8]) -> Option<Unit> {
+        let bytes = self.encode(direction, message)?;
+        let mut unit = Unit::new(chenapan_core::Kind::Data, BytesMut::from(&bytes[..]));
+        unit.direction = Some(direction);
+        if let Some(frame) = self.found(direction, &bytes, message) {
+            self.name(&mut unit, &frame, message);
+        }
+        Some(unit)
+    }
+
+    fn encode(&self, direction: Direction, message: &[u8]) -> Option<Vec<u8>> {
+        let side = &self.sides[direction as usize];
+        if side.raw {
+            return None;
+        }
+        let mut bytes = Vec::new();
+        match side.framer.framing() {
+            Some(_) => side.framer.encode(message, &mut bytes),
+            None => self.again(direction, &[]).encode(message, &mut bytes),
+        }
+        Some(bytes)
+    }
+
+    /// Between two values there need not be anything; behind one that was moved there has to be.
+    pub(in crate::json_rpc) fn set_apart(&self, unit: &mut Unit) {
+        let Some(direction) = unit.direction else { return };
+        let framing = self.sides[direction as usize].framer.framing();
+        if framing != Some(Framing::Json) || unit.named("payload").is_none() {
+            return;
+        }
+        if unit.bytes.first() != Some(&b'\n') {
+            unit.insert(0, b"\n");
+        }
+        if unit.bytes.last() != Some(&b'\n') {
+            let end = unit.bytes.len();
+            unit.splice(end..end, b"\n");
+        }
+    }
+
+    pub(in crate::json_rpc) fn refuse(
+        &self,
+        unit: &Unit,
+        forgery: &Forgery<'_>,
+    ) -> Option<BytesMut> {
+        let payload = self.message(unit)?;
+        let mut reader = self.reader;
+        let reply = forgery.reply(&reader.read(&payload))?;
+        let bytes = self.encode(unit.direction?.opposite(), &reply)?;
+        Some(BytesMut::from(&bytes[..]))
+    }
+
+    pub(in crate::json_rpc) fn seal(&self, unit: &mut Unit) {
+        let Some(frame) = self.framed(unit) else { return };
+        let Payload::Within(range) = frame.payload else { return };
+        let stays = |unit: &Unit, name: &str| unit.named(name).is_none_or(|field| field.wrong);
+        if self.sums() == Sums::Bitcoin {
+            let Some(payload) = unit.bytes.get(range) else { return };
+            let mut whole = Vec::new();
+            self.framer(Framing::Bitcoin).encode(payload, &mut whole);
+            for (name, right) in [("length", 16..20), ("checksum", 20..24)] {
+                if let (false, Some(right)) = (stays(unit, name), whole.get(right))
+                    && let Some(field) = unit.field_mut(name).filter(|field| field.len() == 4)
+                {
+                    field.copy_from_slice(right);
+                }
+            }
+            return;
+        }
+        if stays(unit, "length") {
+            return;
+        }
+        let number = range.len().to_string();
+        if let Some(place) = frame.length
+            && unit.bytes.get(place.clone()) != Some(number.as_bytes())
+        {
+            unit.splice(place, number.as_bytes());
+        }
+    }
+}
