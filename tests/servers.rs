@@ -5,8 +5,9 @@ mod support;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
+use support::needs::{Test, main as harness, tests};
 use support::servers::{Server, server};
 use support::{Proxy, bounded, read_to_end};
 
@@ -15,12 +16,12 @@ fn page() -> String {
     (0..2_000).map(|line| format!("line {line} of a page\n")).collect()
 }
 
-fn nginx() -> Option<Server> {
+fn nginx() -> Server {
     support::servers::nginx("", "", &[("page.txt", page())])
 }
 
-fn redis() -> Option<Server> {
-    let program = server("redis-server")?;
+fn redis() -> Server {
+    let program = server("redis-server");
     let configuration = |folder: &Path, address: SocketAddr| {
         format!(
             "bind {}\nport {}\nsave \"\"\nappendonly no\ndir {}\n",
@@ -29,7 +30,7 @@ fn redis() -> Option<Server> {
             folder.display()
         )
     };
-    Some(Server::start(&program, configuration, &["{}"]))
+    Server::start(&program, configuration, &["{}"])
 }
 
 fn connect(address: SocketAddr) -> TcpStream {
@@ -70,26 +71,22 @@ fn keep_alive(address: SocketAddr, times: usize) -> usize {
     got.into_iter().filter(|right| *right).count()
 }
 
-#[test]
 fn nginx_answers_through_it_as_it_does_directly() {
-    let Some(nginx) = nginx() else { return };
+    let nginx = nginx();
     let proxy = Proxy::start(nginx.address, &[]);
     let direct = fetch(nginx.address).unwrap();
     let through = fetch(proxy.address).unwrap();
     assert_eq!(body(&through), body(&direct));
     assert_eq!(body(&through), page().as_bytes());
     assert_eq!(keep_alive(proxy.address, 50), 50);
-    if let Some(curl) = server("curl") {
-        let url = format!("http://{}/page.txt", proxy.address);
-        let output = Command::new(curl).args(["-sS", "-m", "20", &url]).output().unwrap();
-        assert_eq!(output.stdout, page().as_bytes());
-    }
+    let url = format!("http://{}/page.txt", proxy.address);
+    let output = Command::new(server("curl")).args(["-sS", "-m", "20", &url]).output().unwrap();
+    assert_eq!(output.stdout, page().as_bytes());
     proxy.stop();
 }
 
-#[test]
 fn nginx_behind_faults_shows_each_of_them() {
-    let Some(nginx) = nginx() else { return };
+    let nginx = nginx();
     let whole = fetch(nginx.address).unwrap();
     let through = |rule: &str| {
         let proxy = Proxy::start(nginx.address, &["--seed", "3", "--behavior", rule]);
@@ -127,9 +124,8 @@ fn nginx_behind_faults_shows_each_of_them() {
     assert!(answer.unwrap().starts_with(b"HTTP/1.1 404 "));
 }
 
-#[test]
 fn a_client_with_a_time_limit_meets_a_hang() {
-    let (Some(nginx), Some(curl)) = (nginx(), server("curl")) else { return };
+    let (nginx, curl) = (nginx(), server("curl"));
     let proxy = Proxy::start(nginx.address, &["--behavior", "hang:direction=downstream"]);
     let url = format!("http://{}/page.txt", proxy.address);
     let output = Command::new(curl).args(["-sS", "-m", "1", &url]).output().unwrap();
@@ -141,9 +137,8 @@ fn a_client_with_a_time_limit_meets_a_hang() {
     assert!(!proxy.wait().out.contains("no fault happened"));
 }
 
-#[test]
 fn redis_benchmark_runs_through_it() {
-    let (Some(redis), Some(benchmark)) = (redis(), server("redis-benchmark")) else { return };
+    let (redis, benchmark) = (redis(), server("redis-benchmark"));
     for rules in [
         &[][..],
         &["--behavior", "delay:sleep=1ms:jitter=1ms:chance=10%", "--behavior", "split:size=7"],
@@ -166,9 +161,8 @@ fn redis_benchmark_runs_through_it() {
     }
 }
 
-#[test]
 fn redis_pipelines_come_out_right() {
-    let Some(redis) = redis() else { return };
+    let redis = redis();
     let rules = ["--behavior", "split:size=5:variation=3", "--behavior", "delay:sleep=100us"];
     let proxy = Proxy::start(redis.address, &rules);
     let mut stream = connect(proxy.address);
@@ -181,9 +175,8 @@ fn redis_pipelines_come_out_right() {
     proxy.stop();
 }
 
-#[test]
 fn haproxy_in_front_sees_what_chenapan_does() {
-    let (Some(nginx), Some(haproxy)) = (nginx(), server("haproxy")) else { return };
+    let (nginx, haproxy) = (nginx(), server("haproxy"));
     for (rules, status) in [(&[][..], "200"), (&["--behavior", "blackout"], "502")] {
         let proxy = Proxy::start(nginx.address, rules);
         let configuration = |_: &Path, address: SocketAddr| {
@@ -204,4 +197,17 @@ fn haproxy_in_front_sees_what_chenapan_does() {
         drop(front);
         proxy.stop();
     }
+}
+
+const TESTS: &[Test] = tests![
+    nginx_answers_through_it_as_it_does_directly needs Program("nginx"), Program("curl");
+    nginx_behind_faults_shows_each_of_them needs Program("nginx");
+    a_client_with_a_time_limit_meets_a_hang needs Program("nginx"), Program("curl");
+    redis_benchmark_runs_through_it needs Program("redis-server"), Program("redis-benchmark");
+    redis_pipelines_come_out_right needs Program("redis-server");
+    haproxy_in_front_sees_what_chenapan_does needs Program("nginx"), Program("haproxy");
+];
+
+fn main() -> ExitCode {
+    harness(&[TESTS], "tests/servers.rs")
 }

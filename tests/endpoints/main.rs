@@ -13,6 +13,7 @@ mod wrappers;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr};
+use std::process::ExitCode;
 use support::servers::Server;
 use support::{connect, read_to_end};
 
@@ -22,7 +23,7 @@ pub(crate) fn page() -> String {
 }
 
 /// nginx with the page, and more in its `server` block.
-pub(crate) fn nginx(listen: &str, more: &str) -> Option<Server> {
+pub(crate) fn nginx(listen: &str, more: &str) -> Server {
     support::servers::nginx(listen, more, &[("page.txt", page())])
 }
 
@@ -64,4 +65,9 @@ pub(crate) fn noise(length: usize) -> Vec<u8> {
         state.to_le_bytes()
     };
     std::iter::repeat_with(draw).flatten().take(length).collect()
+}
+
+fn main() -> ExitCode {
+    let tests = [programs::TESTS, sockets::TESTS, socks::TESTS, tls::TESTS, wrappers::TESTS];
+    support::needs::main(&tests, "tests/endpoints")
 }

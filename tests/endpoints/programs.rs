@@ -1,5 +1,6 @@
 //! Standard input and output in front, and a program behind.
 
+use super::support::needs::{Test, tests};
 use super::support::{Backend, Guarded, PATIENCE, Proxy, program, run_with_input};
 use super::{noise, say};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -24,7 +25,6 @@ fn ends(process: &Path) {
     }
 }
 
-#[test]
 fn it_can_stand_in_for_the_program_behind_it() {
     let sent = noise(4 << 20);
     let (got, said, code) = between("exec:cat", &[], &sent);
@@ -34,21 +34,18 @@ fn it_can_stand_in_for_the_program_behind_it() {
     assert!(said.contains("closed by the source"), "{said}");
 }
 
-#[test]
 fn a_rule_works_on_what_a_program_says() {
     let rule = ["--behavior", "replace:match=world:with=World:direction=downstream"];
     let (got, said, code) = between("exec:cat", &rule, b"hello world\n");
     assert_eq!((&got[..], code), (&b"hello World\n"[..], Some(0)), "{said}");
 }
 
-#[test]
 fn arguments_are_split_as_a_shell_does() {
     let command = r#"exec:sh -c 'printf "%s|" "$0" "$@"' "a b" c\ d 'e:f'"#;
     let (got, said, _) = between(command, &[], b"");
     assert_eq!(String::from_utf8_lossy(&got), "a b|c d|e:f|", "{said}");
 }
 
-#[test]
 fn what_a_program_says_aside_passes_by() {
     let (got, said, code) = between("exec:sh -c 'echo aside >&2; echo out; exit 3'", &[], b"");
     assert_eq!((&got[..], code), (&b"out\n"[..], Some(0)));
@@ -56,14 +53,12 @@ fn what_a_program_says_aside_passes_by() {
     assert!(said.contains("exit status: 3"), "{said}");
 }
 
-#[test]
 fn a_program_that_is_not_there_is_named() {
     let (got, said, code) = between("exec:no-such-program --flag", &[], b"x");
     assert_eq!((got.len(), code), (0, Some(3)), "{said}");
     assert!(said.contains("cannot start") && said.contains("no such file"), "{said}");
 }
 
-#[test]
 fn the_end_of_a_program_is_the_end_of_the_stream() {
     // Its child keeps the pipe open, and our input does not end.
     let mut command =
@@ -78,7 +73,6 @@ fn the_end_of_a_program_is_the_end_of_the_stream() {
     drop(input);
 }
 
-#[test]
 fn a_program_that_does_not_heed_its_end_is_killed() {
     let stubborn = "exec:sh -c 'trap \"\" TERM; echo $$; exec 0<&-; while :; do sleep 1; done'";
     let proxy = Proxy::spawn(program(&["--listen", "127.0.0.1:0", "--backend", stubborn]));
@@ -93,7 +87,6 @@ fn a_program_that_does_not_heed_its_end_is_killed() {
     assert!(!process.exists());
 }
 
-#[test]
 fn every_connection_has_a_program_of_its_own() {
     let proxy = Proxy::spawn(program(&[
         "--listen",
@@ -119,7 +112,6 @@ fn every_connection_has_a_program_of_its_own() {
     proxy.stop();
 }
 
-#[test]
 fn standard_input_reaches_a_server() {
     let backend = Backend::echo().address.to_string();
     let sent = noise(1 << 20);
@@ -128,7 +120,6 @@ fn standard_input_reaches_a_server() {
     assert_eq!(code, Some(0));
 }
 
-#[test]
 fn files_and_shared_outputs_are_left_as_they_are() {
     // Both outputs are one pipe, and the input is a file: none may become non-blocking.
     let folder = tempfile::tempdir().unwrap();
@@ -143,7 +134,6 @@ fn files_and_shared_outputs_are_left_as_they_are() {
     assert!(output.stdout == sent);
 }
 
-#[test]
 fn a_signal_ends_the_program_behind_too() {
     let mut command =
         program(&["--listen", "stdio:", "--backend", "exec:sh -c 'echo $$; exec cat'"]);
@@ -162,7 +152,6 @@ fn a_signal_ends_the_program_behind_too() {
     ends(&process);
 }
 
-#[test]
 fn there_is_one_standard_input() {
     let output = super::support::run(&["--listen", "stdio:", "--listen", "-", "--backend", "1"]);
     assert_eq!(output.status.code(), Some(3));
@@ -170,14 +159,12 @@ fn there_is_one_standard_input() {
     assert!(said.contains("taken already"), "{said}");
 }
 
-#[test]
 fn nothing_but_the_stream_is_on_standard_output() {
     let (got, said, _) = between("exec:cat", &["--log-level", "debug"], b"x");
     assert_eq!(got, b"x");
     assert!(said.contains("accepted"), "{said}");
 }
 
-#[test]
 fn a_program_that_hears_no_more_is_still_heard() {
     let proxy = Proxy::spawn(program(&[
         "--listen",
@@ -197,7 +184,6 @@ fn a_program_that_hears_no_more_is_still_heard() {
     assert!(!ended.out.contains("reset by the backend"), "{}", ended.out);
 }
 
-#[test]
 fn what_a_program_has_started_ends_with_it_at_a_second_signal() {
     let backend = "exec:sh -c 'trap : TERM; sleep 300 & echo $!; wait; wait'";
     let proxy =
@@ -213,3 +199,21 @@ fn what_a_program_has_started_ends_with_it_at_a_second_signal() {
     proxy.wait();
     ends(&process);
 }
+
+pub(crate) const TESTS: &[Test] = tests![
+    it_can_stand_in_for_the_program_behind_it;
+    a_rule_works_on_what_a_program_says;
+    arguments_are_split_as_a_shell_does;
+    what_a_program_says_aside_passes_by;
+    a_program_that_is_not_there_is_named;
+    the_end_of_a_program_is_the_end_of_the_stream;
+    a_program_that_does_not_heed_its_end_is_killed;
+    every_connection_has_a_program_of_its_own;
+    standard_input_reaches_a_server;
+    files_and_shared_outputs_are_left_as_they_are;
+    a_signal_ends_the_program_behind_too;
+    there_is_one_standard_input;
+    nothing_but_the_stream_is_on_standard_output;
+    a_program_that_hears_no_more_is_still_heard;
+    what_a_program_has_started_ends_with_it_at_a_second_signal;
+];

@@ -1,6 +1,7 @@
 //! UNIX sockets, interfaces and families, and sockets that were open before.
 
-use super::support::servers::{Server, left_out, server};
+use super::support::needs::{Test, tests};
+use super::support::servers::{Server, server};
 use super::support::{Backend, PATIENCE, Proxy, program, run};
 use super::{fetch, is_page, nginx, say};
 use std::fs;
@@ -24,9 +25,8 @@ fn ask(mut stream: UnixStream, bytes: &[u8]) -> Vec<u8> {
     answer
 }
 
-#[test]
 fn redis_answers_through_unix_sockets() {
-    let Some(redis) = server("redis-server") else { return };
+    let redis = server("redis-server");
     let folder = tempfile::tempdir().unwrap();
     let configuration = |own: &Path, address: SocketAddr| {
         format!(
@@ -50,7 +50,6 @@ fn redis_answers_through_unix_sockets() {
 }
 
 #[cfg(target_os = "linux")]
-#[test]
 fn abstract_names_leave_no_file() {
     use std::os::linux::net::SocketAddrExt;
     let name = format!("chenapan-{}", std::process::id());
@@ -65,7 +64,6 @@ fn abstract_names_leave_no_file() {
     inner.stop();
 }
 
-#[test]
 fn what_is_in_the_way_is_moved_as_told() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s");
@@ -99,7 +97,6 @@ fn what_is_in_the_way_is_moved_as_told() {
     assert_eq!(fs::read(&path).unwrap(), b"precious");
 }
 
-#[test]
 fn interfaces_families_and_local_addresses_are_as_told() {
     let (hand, taken) = Backend::handing_over();
     let port = hand.address.port();
@@ -122,11 +119,7 @@ fn interfaces_families_and_local_addresses_are_as_told() {
     }
 }
 
-#[test]
 fn version_6_alone_keeps_version_4_out() {
-    if TcpListener::bind("[::1]:0").is_err() {
-        return left_out("this machine has no IPv6");
-    }
     let backend = Backend::echo().address.to_string();
     let only = proxy("tcp6:0", &backend);
     let port = only.address.port();
@@ -159,9 +152,8 @@ fn start(mut command: Command) -> super::support::Guarded {
     child
 }
 
-#[test]
 fn sockets_that_were_open_before_are_taken_over() {
-    let Some(nginx) = nginx("", "") else { return };
+    let nginx = nginx("", "");
     let backend = nginx.address.to_string();
     let passed = "LISTEN_PID=$$ LISTEN_FDS=1";
     let named = "LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=web";
@@ -185,7 +177,6 @@ fn sockets_that_were_open_before_are_taken_over() {
     assert!(is_page(&ask(UnixStream::connect(&path).unwrap(), b"GET /page.txt HTTP/1.0\r\n\r\n")));
 }
 
-#[test]
 fn sockets_that_are_not_there_are_told() {
     let socket = || {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -208,7 +199,6 @@ fn sockets_that_are_not_there_are_told() {
     }
 }
 
-#[test]
 fn a_service_manager_is_told_when_it_listens() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notify");
@@ -223,7 +213,6 @@ fn a_service_manager_is_told_when_it_listens() {
     proxy.stop();
 }
 
-#[test]
 fn a_family_that_a_name_does_not_have_is_told() {
     let output = run(&["--listen", "tcp6:0:interface=127.0.0.1", "--backend", "1"]);
     assert_eq!(output.status.code(), Some(2));
@@ -234,7 +223,6 @@ fn a_family_that_a_name_does_not_have_is_told() {
     proxy.stop();
 }
 
-#[test]
 fn a_socket_without_room_is_no_stale_one_and_another_s_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s");
@@ -264,3 +252,16 @@ fn a_socket_without_room_is_no_stale_one_and_another_s_is_left_alone() {
     second.stop();
     assert!(!path.exists());
 }
+
+pub(crate) const TESTS: &[Test] = tests![
+    redis_answers_through_unix_sockets needs Program("redis-server");
+    #[cfg(target_os = "linux")] abstract_names_leave_no_file;
+    what_is_in_the_way_is_moved_as_told;
+    interfaces_families_and_local_addresses_are_as_told;
+    version_6_alone_keeps_version_4_out needs Ipv6;
+    sockets_that_were_open_before_are_taken_over needs Program("nginx");
+    sockets_that_are_not_there_are_told;
+    a_service_manager_is_told_when_it_listens;
+    a_family_that_a_name_does_not_have_is_told;
+    a_socket_without_room_is_no_stale_one_and_another_s_is_left_alone;
+];

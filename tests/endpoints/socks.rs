@@ -1,6 +1,7 @@
 //! Backends behind SOCKS proxies: Debian's microsocks (5) and Dante (4 and 5), and a proxy of our own for
 //! what those do not show.
 
+use super::support::needs::{Test, tests};
 use super::support::servers::{Server, server};
 use super::support::{Backend, Proxy, nobody, program, read_exactly};
 use super::{fetch, is_page, nginx};
@@ -13,19 +14,19 @@ fn proxy(backend: &str) -> Proxy {
     Proxy::spawn(program(&["--listen", "127.0.0.1:0", "--backend", backend]))
 }
 
-fn microsocks(more: &[&str]) -> Option<Server> {
-    let program = server("microsocks")?;
+fn microsocks(more: &[&str]) -> Server {
+    let program = server("microsocks");
     // It takes its address as two arguments.
     let script = "h=${1%:*}; p=${1##*:}; shift; exec \"$0\" -i \"$h\" -p \"$p\" \"$@\"";
     let program_text = program.to_str().unwrap().to_owned();
     let mut arguments = vec!["-c", script, program_text.as_str(), "{address}"];
     arguments.extend(more);
     let shell = std::path::Path::new("/bin/sh");
-    Some(Server::start(shell, |_, _| String::new(), &arguments))
+    Server::start(shell, |_, _| String::new(), &arguments)
 }
 
-fn dante() -> Option<Server> {
-    let program = server("danted")?;
+fn dante() -> Server {
+    let program = server("danted");
     let configuration = |folder: &std::path::Path, address: SocketAddr| {
         format!(
             "logoutput: {}/log\ninternal: {} port = {}\nexternal: lo\n\
@@ -37,12 +38,11 @@ fn dante() -> Option<Server> {
             address.port()
         )
     };
-    Some(Server::start(&program, configuration, &["-f", "{}"]))
+    Server::start(&program, configuration, &["-f", "{}"])
 }
 
-#[test]
 fn a_server_is_reached_through_version_5() {
-    let (Some(nginx), Some(socks)) = (nginx("", ""), microsocks(&[])) else { return };
+    let (nginx, socks) = (nginx("", ""), microsocks(&[]));
     let (at, through) = (nginx.address, socks.address);
     for backend in [
         format!("socks5://{through}/{at}"),
@@ -77,13 +77,8 @@ fn via_localhost(address: SocketAddr) -> u16 {
     backend.address.port()
 }
 
-#[test]
 fn credentials_are_shown_and_refusals_told() {
-    let (Some(nginx), Some(socks)) =
-        (nginx("", ""), microsocks(&["-u", "tester", "-P", "s3:cret"]))
-    else {
-        return;
-    };
+    let (nginx, socks) = (nginx("", ""), microsocks(&["-u", "tester", "-P", "s3:cret"]));
     let (at, through) = (nginx.address, socks.address);
     let right = proxy(&format!("socks5://tester:s3%3Acret@{through}/{at}"));
     assert!(is_page(&fetch(right.address)));
@@ -99,9 +94,8 @@ fn credentials_are_shown_and_refusals_told() {
     }
 }
 
-#[test]
 fn a_target_that_refuses_is_told_in_the_proxy_s_words() {
-    let Some(socks) = microsocks(&[]) else { return };
+    let socks = microsocks(&[]);
     let proxy = proxy(&format!("socks5://{}/{}", socks.address, nobody()));
     assert!(fetch(proxy.address).is_empty());
     let line = proxy.wait_for_event("cannot be reached");
@@ -109,9 +103,8 @@ fn a_target_that_refuses_is_told_in_the_proxy_s_words() {
     proxy.stop();
 }
 
-#[test]
 fn versions_4_and_4a_work_and_version_4_has_limits() {
-    let (Some(nginx), Some(socks)) = (nginx("", ""), dante()) else { return };
+    let (nginx, socks) = (nginx("", ""), dante());
     let (at, through) = (nginx.address, socks.address);
     for backend in [
         format!("socks4://{through}/{at}"),
@@ -184,7 +177,6 @@ fn speaking(version: u8) -> (Backend, Arc<Mutex<std::sync::mpsc::Receiver<Vec<u8
     (backend, Arc::new(Mutex::new(told)))
 }
 
-#[test]
 fn what_a_proxy_speaks_is_found_out_and_names_are_left_to_it() {
     for version in [4, 5] {
         let (socks, told) = speaking(version);
@@ -197,7 +189,6 @@ fn what_a_proxy_speaks_is_found_out_and_names_are_left_to_it() {
     }
 }
 
-#[test]
 fn random_credentials_are_others_each_time() {
     let (socks, told) = speaking(5);
     let proxy = proxy(&format!("socks5://{}/db.example:5432?auth=random", socks.address));
@@ -213,12 +204,21 @@ fn random_credentials_are_others_each_time() {
     proxy.stop();
 }
 
-#[test]
 fn what_is_no_proxy_is_told() {
-    let Some(nginx) = nginx("", "") else { return };
+    let nginx = nginx("", "");
     let proxy = proxy(&format!("socks5://{}/db.example:5432", nginx.address));
     assert!(fetch(proxy.address).is_empty());
     let line = proxy.wait_for_event("cannot be reached");
     assert!(line.contains("does not speak SOCKS 5") || line.contains("hung up"), "{line}");
     proxy.stop();
 }
+
+pub(crate) const TESTS: &[Test] = tests![
+    a_server_is_reached_through_version_5 needs Program("nginx"), Program("microsocks");
+    credentials_are_shown_and_refusals_told needs Program("nginx"), Program("microsocks");
+    a_target_that_refuses_is_told_in_the_proxy_s_words needs Program("microsocks");
+    versions_4_and_4a_work_and_version_4_has_limits needs Program("nginx"), Program("danted");
+    what_a_proxy_speaks_is_found_out_and_names_are_left_to_it;
+    random_credentials_are_others_each_time;
+    what_is_no_proxy_is_told needs Program("nginx");
+];

@@ -1,6 +1,7 @@
 //! TLS in front, behind, and on both sides.
 
 use super::certificates::Certificates;
+use super::support::needs::{Test, tests};
 use super::support::servers::{Server, server};
 use super::support::{Backend, Guarded, PATIENCE, Proxy, nobody, program, run};
 use super::{fetch, is_page, nginx, noise, page};
@@ -21,7 +22,7 @@ fn proxy(listen: &str, backend: &str, more: &[&str]) -> Proxy {
 }
 
 /// nginx with TLS, and the text that names it as a backend.
-fn secure(certificates: &Certificates, more: &str) -> Option<Server> {
+fn secure(certificates: &Certificates, more: &str) -> Server {
     let (cert, key) = (certificates.file("server.pem"), certificates.file("server.key"));
     let more = format!("ssl_certificate {cert}; ssl_certificate_key {key}; {more}");
     nginx("ssl", &more)
@@ -33,7 +34,7 @@ fn curl(
     address: SocketAddr,
     more: &[&str],
 ) -> Result<Vec<u8>, String> {
-    let curl = server("curl").ok_or("no curl")?;
+    let curl = server("curl");
     let url = format!("https://localhost:{}/page.txt", address.port());
     let output = Command::new(curl)
         .args([
@@ -72,9 +73,8 @@ fn client(
     StreamOwned::new(connection, super::connect(address))
 }
 
-#[test]
 fn curl_reaches_a_plain_server_through_tls() {
-    let Some(nginx) = nginx("", "") else { return };
+    let nginx = nginx("", "");
     let certificates = Certificates::new();
     let proxy = proxy(&certificates.listen(""), &nginx.address.to_string(), &[]);
     assert_eq!(curl(&certificates, proxy.address, &[]).unwrap(), page().as_bytes());
@@ -82,10 +82,9 @@ fn curl_reaches_a_plain_server_through_tls() {
     assert!(ended.out.contains("accepted"), "{}", ended.out);
 }
 
-#[test]
 fn a_plain_client_reaches_a_server_with_tls() {
     let certificates = Certificates::new();
-    let Some(nginx) = secure(&certificates, "") else { return };
+    let nginx = secure(&certificates, "");
     let port = nginx.address.port();
     let host = nginx.address.ip();
     let ca = certificates.file("ca.pem");
@@ -106,10 +105,9 @@ fn a_plain_client_reaches_a_server_with_tls() {
     }
 }
 
-#[test]
 fn a_fault_works_between_two_sides_of_tls() {
     let certificates = Certificates::new();
-    let Some(nginx) = secure(&certificates, "") else { return };
+    let nginx = secure(&certificates, "");
     let (ca, at) = (certificates.file("ca.pem"), nginx.address);
     let backend = format!("tls:{}:{}:ca={ca}:sni=localhost", at.ip(), at.port());
     let rules = ["--behavior", "delay:sleep=150ms:direction=upstream:first=1", "--seed", "1"];
@@ -127,11 +125,10 @@ fn a_fault_works_between_two_sides_of_tls() {
     changed.stop();
 }
 
-#[test]
 fn certificates_that_prove_nothing_are_refused() {
     let certificates = Certificates::new();
     let other = Certificates::new();
-    let Some(nginx) = secure(&certificates, "") else { return };
+    let nginx = secure(&certificates, "");
     let (host, port) = (nginx.address.ip(), nginx.address.port());
     let (ca, strange) = (certificates.file("ca.pem"), other.file("ca.pem"));
     for (backend, reason) in [
@@ -152,12 +149,11 @@ fn certificates_that_prove_nothing_are_refused() {
     assert!(proxy.stop().out.contains("handshake or header refused"));
 }
 
-#[test]
 fn clients_show_certificates_where_they_have_to() {
     let certificates = Certificates::new();
     let ca = certificates.file("ca.pem");
     let demands = format!("ssl_client_certificate {ca}; ssl_verify_client on;");
-    let Some(nginx) = secure(&certificates, &demands) else { return };
+    let nginx = secure(&certificates, &demands);
     let (host, port) = (nginx.address.ip(), nginx.address.port());
     let (cert, key) = (certificates.file("client.pem"), certificates.file("client.key"));
     let both = certificates.file("client-both.pem");
@@ -172,7 +168,7 @@ fn clients_show_certificates_where_they_have_to() {
         proxy.stop();
     }
 
-    let plain = super::nginx("", "").unwrap();
+    let plain = super::nginx("", "");
     let listen = certificates.listen(&format!(":client_ca={ca}"));
     let proxy = proxy(&listen, &plain.address.to_string(), &[]);
     let shown = ["--cert", &cert, "--key", &key];
@@ -181,9 +177,8 @@ fn clients_show_certificates_where_they_have_to() {
     proxy.stop();
 }
 
-#[test]
 fn openssl_agrees_on_a_protocol_and_a_version() {
-    let Some(openssl) = server("openssl") else { return };
+    let openssl = server("openssl");
     let certificates = Certificates::new();
     let backend = Backend::echo().address.to_string();
     let proxy = proxy(&certificates.listen(":alpn=h2,echo:min_version=1.3"), &backend, &[]);
@@ -210,7 +205,6 @@ fn openssl_agrees_on_a_protocol_and_a_version() {
     proxy.stop();
 }
 
-#[test]
 fn every_byte_and_the_end_of_each_side_come_through() {
     let certificates = Certificates::new();
     let backend = Backend::echo().address.to_string();
@@ -243,7 +237,6 @@ fn every_byte_and_the_end_of_each_side_come_through() {
     }
 }
 
-#[test]
 fn a_stream_that_somebody_has_cut_is_told() {
     let certificates = Certificates::new();
     let backend = Backend::echo().address.to_string();
@@ -259,9 +252,8 @@ fn a_stream_that_somebody_has_cut_is_told() {
     assert!(proxy.stop().out.contains("TLS streams cut short"));
 }
 
-#[test]
 fn a_server_that_dies_is_told_too() {
-    let Some(openssl) = server("openssl") else { return };
+    let openssl = server("openssl");
     let certificates = Certificates::new();
     let address = nobody();
     let mut command = Command::new(openssl);
@@ -291,7 +283,6 @@ fn a_server_that_dies_is_told_too() {
     proxy.stop();
 }
 
-#[test]
 fn files_are_missed_when_they_are_used_and_with_their_path() {
     let certificates = Certificates::new();
     let (cert, key) = (certificates.file("server.pem"), certificates.file("server.key"));
@@ -320,7 +311,6 @@ fn files_are_missed_when_they_are_used_and_with_their_path() {
     }
 }
 
-#[test]
 fn one_that_shakes_no_hands_does_not_keep_others_out() {
     let certificates = Certificates::new();
     let backend = Backend::echo().address.to_string();
@@ -334,3 +324,17 @@ fn one_that_shakes_no_hands_does_not_keep_others_out() {
     drop(silent);
     proxy.stop();
 }
+
+pub(crate) const TESTS: &[Test] = tests![
+    curl_reaches_a_plain_server_through_tls needs Program("nginx"), Program("curl");
+    a_plain_client_reaches_a_server_with_tls needs Program("nginx");
+    a_fault_works_between_two_sides_of_tls needs Program("nginx"), Program("curl");
+    certificates_that_prove_nothing_are_refused needs Program("nginx"), Program("curl");
+    clients_show_certificates_where_they_have_to needs Program("nginx"), Program("curl");
+    openssl_agrees_on_a_protocol_and_a_version needs Program("openssl");
+    every_byte_and_the_end_of_each_side_come_through;
+    a_stream_that_somebody_has_cut_is_told;
+    a_server_that_dies_is_told_too needs Program("openssl");
+    files_are_missed_when_they_are_used_and_with_their_path;
+    one_that_shakes_no_hands_does_not_keep_others_out;
+];

@@ -1,6 +1,7 @@
 //! The PROXY header around endpoints: taken off in front, sent first behind, and never seen by rules.
 
 use super::certificates::Certificates;
+use super::support::needs::{Test, tests};
 use super::support::servers::{Server, server};
 use super::support::{Backend, Proxy, program};
 use super::{fetch, is_page, nginx, say};
@@ -13,9 +14,8 @@ fn proxy(listen: &str, backend: &str, more: &[&str]) -> Proxy {
     Proxy::spawn(program(&all))
 }
 
-#[test]
 fn haproxy_in_front_sends_headers_that_are_taken_off() {
-    let (Some(nginx), Some(haproxy)) = (nginx("", ""), server("haproxy")) else { return };
+    let (nginx, haproxy) = (nginx("", ""), server("haproxy"));
     for sends in ["send-proxy", "send-proxy-v2"] {
         let proxy =
             proxy("haproxy:tcp:0:127.0.0.1", &nginx.address.to_string(), &["--log-level", "debug"]);
@@ -34,9 +34,8 @@ fn haproxy_in_front_sends_headers_that_are_taken_off() {
     }
 }
 
-#[test]
 fn a_server_that_wants_headers_gets_them() {
-    let Some(nginx) = nginx("proxy_protocol", "") else { return };
+    let nginx = nginx("proxy_protocol", "");
     let (host, port) = (nginx.address.ip(), nginx.address.port());
     for kind in ["proxy-v1", "proxy-v2"] {
         let proxy = proxy("127.0.0.1:0", &format!("{kind}:tcp:{host}:{port}"), &[]);
@@ -50,9 +49,8 @@ fn a_server_that_wants_headers_gets_them() {
     bare.stop();
 }
 
-#[test]
 fn who_the_client_is_goes_from_header_to_header() {
-    let Some(nginx) = nginx("proxy_protocol", "") else { return };
+    let nginx = nginx("proxy_protocol", "");
     let backend = format!("proxy-v2:tcp:{}:{}", nginx.address.ip(), nginx.address.port());
     let proxy = proxy("haproxy:tcp:0:127.0.0.1", &backend, &[]);
     let request =
@@ -62,12 +60,11 @@ fn who_the_client_is_goes_from_header_to_header() {
     proxy.stop();
 }
 
-#[test]
 fn headers_come_before_tls() {
     let certificates = Certificates::new();
     let (cert, key) = (certificates.file("server.pem"), certificates.file("server.key"));
     let more = format!("ssl_certificate {cert}; ssl_certificate_key {key};");
-    let Some(nginx) = nginx("ssl proxy_protocol", &more) else { return };
+    let nginx = nginx("ssl proxy_protocol", &more);
     let (host, port) = (nginx.address.ip(), nginx.address.port());
     let ca = certificates.file("ca.pem");
     // To nginx, which wants it so, and to ourselves.
@@ -85,7 +82,6 @@ fn headers_come_before_tls() {
     inner.stop();
 }
 
-#[test]
 fn rules_see_what_is_behind_the_header_only() {
     let backend = Backend::echo().address.to_string();
     let rule = ["--behavior", "replace:match=PROXY:with=proxy:direction=upstream"];
@@ -95,7 +91,6 @@ fn rules_see_what_is_behind_the_header_only() {
     proxy.stop();
 }
 
-#[test]
 fn what_has_no_header_is_not_let_in() {
     let backend = Backend::echo().address.to_string();
     let proxy = proxy("haproxy:127.0.0.1:0", &backend, &["--connect-timeout", "200ms"]);
@@ -111,7 +106,6 @@ fn what_has_no_header_is_not_let_in() {
     assert!(ended.out.contains("handshake or header refused"), "{}", ended.out);
 }
 
-#[test]
 fn who_is_turned_away_is_not_reset() {
     let backend = Backend::echo().address.to_string();
     let proxy = proxy("haproxy:127.0.0.1:0", &backend, &[]);
@@ -120,3 +114,13 @@ fn who_is_turned_away_is_not_reset() {
     assert_eq!(super::read_to_end(&mut stream), Ok(Vec::new()));
     proxy.stop();
 }
+
+pub(crate) const TESTS: &[Test] = tests![
+    haproxy_in_front_sends_headers_that_are_taken_off needs Program("nginx"), Program("haproxy");
+    a_server_that_wants_headers_gets_them needs Program("nginx");
+    who_the_client_is_goes_from_header_to_header needs Program("nginx");
+    headers_come_before_tls needs Program("nginx");
+    rules_see_what_is_behind_the_header_only;
+    what_has_no_header_is_not_let_in;
+    who_is_turned_away_is_not_reset;
+];

@@ -1,14 +1,14 @@
 //! Apache's mod_remoteip.
 
 use crate::cases::{BELIEVES, Makes, ask_web, check};
+use crate::support::needs::{Test, tests};
 use crate::support::servers::{Server, server};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
-#[test]
 fn apache_believes_what_it_is_told() {
-    let Some(program) = server("apache2") else { return };
+    let program = server("apache2");
     let configuration = |folder: &Path, address: SocketAddr| {
         let at = folder.display();
         fs::write(folder.join("page.shtml"), "a page\n").unwrap();
@@ -34,3 +34,7 @@ fn apache_believes_what_it_is_told() {
     };
     check(&apache, &ask_web, makes);
 }
+
+pub(crate) const TESTS: &[Test] = tests![
+    apache_believes_what_it_is_told needs Program("apache2");
+];

@@ -1,13 +1,13 @@
 //! haproxy, where it reads headers.
 
 use crate::cases::{Makes, ask_web, check};
+use crate::support::needs::{Test, tests};
 use crate::support::servers::{Server, server};
 use std::net::SocketAddr;
 use std::path::Path;
 
-#[test]
 fn haproxy_believes_what_it_is_told() {
-    let Some(program) = server("haproxy") else { return };
+    let program = server("haproxy");
     let configuration = |_: &Path, address: SocketAddr| {
         format!(
             "defaults\n  mode http\n  timeout client 20s\n\
@@ -21,3 +21,7 @@ fn haproxy_believes_what_it_is_told() {
         Makes { bad_checksum: "reset", missing: "reset", pieces: "reset", local: "sees 127.0.0.1" };
     check(&haproxy, &ask_web, makes);
 }
+
+pub(crate) const TESTS: &[Test] = tests![
+    haproxy_believes_what_it_is_told needs Program("haproxy");
+];

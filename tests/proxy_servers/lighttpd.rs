@@ -1,14 +1,14 @@
 //! lighttpd's mod_extforward.
 
 use crate::cases::{BELIEVES, Makes, ask_web, check};
+use crate::support::needs::{Test, tests};
 use crate::support::servers::{Server, server};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
-#[test]
 fn lighttpd_believes_what_it_is_told() {
-    let Some(program) = server("lighttpd") else { return };
+    let program = server("lighttpd");
     let configuration = |folder: &Path, address: SocketAddr| {
         let at = folder.display();
         fs::write(folder.join("page.shtml"), "seen <!--#echo var=\"REMOTE_ADDR\" -->\n").unwrap();
@@ -33,3 +33,7 @@ fn lighttpd_believes_what_it_is_told() {
     };
     check(&lighttpd, &ask_web, makes);
 }
+
+pub(crate) const TESTS: &[Test] = tests![
+    lighttpd_believes_what_it_is_told needs Program("lighttpd");
+];

@@ -1,8 +1,9 @@
 //! Mail: postfix speaks first, dovecot tells its log.
 
 use crate::cases::{BELIEVES, ENDS, Makes, check, what};
+use crate::support::needs::{Test, tests};
 use crate::support::read_to_end;
-use crate::support::servers::{Server, left_out, server};
+use crate::support::servers::{Server, server};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -17,20 +18,10 @@ fn user(name: &str) -> Option<u32> {
     line.split(':').nth(2)?.parse().ok()
 }
 
-/// Both run their parts as users of their own.
-fn may_start() -> bool {
-    let root = rustix::process::geteuid().is_root();
-    if !root {
-        left_out("servers of mail are started by root alone");
-    }
-    root
-}
-
-fn postfix() -> Option<Server> {
+fn postfix() -> Server {
     // The command would check and mend the system's own folders; this is what it starts in the end.
-    server("postfix")?;
     let program = Path::new("/usr/lib/postfix/sbin/master");
-    let owner = user("postfix").filter(|_| may_start())?;
+    let owner = user("postfix").expect("its own user");
     let configuration = |folder: &Path, address: SocketAddr| {
         let at = folder.display();
         for name in ["data", "queue/private", "queue/public", "queue/pid"] {
@@ -52,7 +43,7 @@ fn postfix() -> Option<Server> {
         fs::write(folder.join("main.cf"), &options).unwrap();
         options
     };
-    Some(Server::start(program, configuration, &["-d", "-c", "{folder}"]))
+    Server::start(program, configuration, &["-d", "-c", "{folder}"])
 }
 
 /// Reads its first line: it turns everybody away, by address.
@@ -63,9 +54,8 @@ fn ask_postfix(_: &Server, mut stream: TcpStream, before: &[u8]) -> String {
     what(read.map(|_| line.clone()).map_err(|_| line), "unknown[")
 }
 
-#[test]
 fn postfix_believes_what_it_is_told() {
-    let Some(postfix) = postfix() else { return };
+    let postfix = postfix();
     // It does not verify checksums, and takes no header in pieces.
     let makes = Makes {
         bad_checksum: BELIEVES,
@@ -76,8 +66,8 @@ fn postfix_believes_what_it_is_told() {
     check(&postfix, &ask_postfix, makes);
 }
 
-fn dovecot() -> Option<Server> {
-    let program = server("dovecot").filter(|_| may_start())?;
+fn dovecot() -> Server {
+    let program = server("dovecot");
     let configuration = |folder: &Path, address: SocketAddr| {
         let at = folder.display();
         format!(
@@ -94,7 +84,7 @@ fn dovecot() -> Option<Server> {
             port = address.port()
         )
     };
-    Some(Server::start(&program, configuration, &["-F", "-c", "{}"]))
+    Server::start(&program, configuration, &["-F", "-c", "{}"])
 }
 
 /// Logs in as somebody new, and looks for that in the log.
@@ -111,12 +101,17 @@ fn ask_dovecot(server: &Server, mut stream: TcpStream, before: &[u8]) -> String 
     what(answer, "rip=")
 }
 
-#[test]
 fn dovecot_believes_what_it_is_told() {
-    let Some(dovecot) = dovecot() else { return };
+    let dovecot = dovecot();
     // It does not verify checksums, and takes no header in pieces.
     let makes =
         Makes { bad_checksum: BELIEVES, missing: ENDS, pieces: ENDS, local: "sees 127.0.0.1" };
     check(&dovecot, &ask_dovecot, makes);
     dovecot.wait_for_line("log", "haproxy: Client disconnected: Failed to read valid HAproxy");
 }
+
+// Both run their parts as users of their own.
+pub(crate) const TESTS: &[Test] = tests![
+    postfix_believes_what_it_is_told needs Program("postfix"), Root;
+    dovecot_believes_what_it_is_told needs Program("dovecot"), Root;
+];

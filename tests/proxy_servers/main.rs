@@ -13,3 +13,11 @@ mod nginx;
 mod senders;
 mod tap;
 mod varnish;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let servers =
+        [apache::TESTS, haproxy::TESTS, lighttpd::TESTS, mail::TESTS, nginx::TESTS, varnish::TESTS];
+    support::needs::main(&[&servers[..], &[senders::TESTS]].concat(), "tests/proxy_servers")
+}

@@ -2,6 +2,7 @@
 
 use crate::cases::{Between, ask_web, what};
 use crate::nginx;
+use crate::support::needs::{Test, tests};
 use crate::support::servers::{Server, server};
 use crate::support::{PATIENCE, read_to_end};
 use crate::tap::{ANSWER, PAYLOAD, Tap, connect_from_afar, recorder};
@@ -13,8 +14,8 @@ use std::time::{Duration, Instant};
 
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
-fn haproxy(mode: &str, backend: SocketAddr, options: &str) -> Option<Server> {
-    let program = server("haproxy")?;
+fn haproxy(mode: &str, backend: SocketAddr, options: &str) -> Server {
+    let program = server("haproxy");
     let configuration = |_: &Path, address: SocketAddr| {
         format!(
             "defaults\n  mode {mode}\n  timeout connect 5s\n  timeout client 20s\n  \
@@ -24,12 +25,12 @@ fn haproxy(mode: &str, backend: SocketAddr, options: &str) -> Option<Server> {
              backend back\n  option httpchk GET /page.shtml\n  server it {backend} {options}\n"
         )
     };
-    Some(Server::start(&program, configuration, &["-db", "-f", "{}"]))
+    Server::start(&program, configuration, &["-db", "-f", "{}"])
 }
 
-fn stunnel(backend: SocketAddr) -> Option<Server> {
-    let program = server("stunnel4")?;
-    let openssl = server("openssl")?;
+fn stunnel(backend: SocketAddr) -> Server {
+    let program = server("stunnel4");
+    let openssl = server("openssl");
     let configuration = |folder: &Path, address: SocketAddr| {
         let at = folder.display();
         let made = Command::new(&openssl)
@@ -45,7 +46,7 @@ fn stunnel(backend: SocketAddr) -> Option<Server> {
              cert = {at}/cert\nkey = {at}/key\n"
         )
     };
-    Some(Server::start(&program, configuration, &["{}"]))
+    Server::start(&program, configuration, &["{}"])
 }
 
 /// What was sent on one connection and what came of it behind the program.
@@ -58,20 +59,20 @@ struct Passed {
 
 /// Lets a server send to the program, in front of a backend that records everything.
 fn pass(
-    sender: fn(SocketAddr) -> Option<Server>,
+    sender: fn(SocketAddr) -> Server,
     talk: fn(SocketAddr),
     protocol: &str,
     rule: &str,
-) -> Option<Passed> {
+) -> Passed {
     let (backend, told) = recorder();
     let between = Between::start(backend, protocol, rule);
     let tap = Tap::start(between.proxy.address);
-    let front = sender(tap.address)?;
+    let front = sender(tap.address);
     talk(front.address);
     let got = told.recv_timeout(PATIENCE).unwrap();
     let (sent, address) = (tap.with(PAYLOAD), front.address);
     drop(front);
-    Some(Passed { sent, got, front: address, journal: between.stop() })
+    Passed { sent, got, front: address, journal: between.stop() }
 }
 
 fn talk(front: SocketAddr) {
@@ -82,7 +83,7 @@ fn talk(front: SocketAddr) {
 
 /// The same with TLS.
 fn talk_tls(front: SocketAddr) {
-    let mut client = Command::new(server("openssl").unwrap())
+    let mut client = Command::new(server("openssl"))
         .args(["s_client", "-quiet", "-connect", &front.to_string()])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -122,18 +123,17 @@ fn parts(sent: &[u8]) -> (&[u8], &[u8]) {
     sent.split_at(sent.len() - PAYLOAD.len())
 }
 
-fn haproxy_version_2(backend: SocketAddr) -> Option<Server> {
+fn haproxy_version_2(backend: SocketAddr) -> Server {
     haproxy("tcp", backend, "send-proxy-v2 proxy-v2-options crc32c,unique-id")
 }
 
-fn haproxy_version_1(backend: SocketAddr) -> Option<Server> {
+fn haproxy_version_1(backend: SocketAddr) -> Server {
     haproxy("tcp", backend, "send-proxy")
 }
 
-#[test]
 fn haproxys_binary_header_is_passed_broken_stripped_and_replaced() {
     let through = |protocol, rule| pass(haproxy_version_2, talk, protocol, rule);
-    let Some(plain) = through("proxy-v2", "") else { return };
+    let plain = through("proxy-v2", "");
     assert_eq!(plain.got, plain.sent);
     assert_eq!(plain.journal, "");
     // What it sent: both ends, a checksum, an id in 36 letters.
@@ -147,7 +147,7 @@ fn haproxys_binary_header_is_passed_broken_stripped_and_replaced() {
     assert_eq!(header, sealed(header.to_vec()));
     assert_eq!(header[35..38], [5, 0, 36]);
 
-    let spoofed = through("proxy-v2", "spoof:source=203.0.113.99").unwrap();
+    let spoofed = through("proxy-v2", "spoof:source=203.0.113.99");
     let (header, _) = parts(&spoofed.sent);
     let mut right = header.to_vec();
     right[16..20].copy_from_slice(&[203, 0, 113, 99]);
@@ -155,20 +155,19 @@ fn haproxys_binary_header_is_passed_broken_stripped_and_replaced() {
     assert!(spoofed.journal.contains("\"source: 203.0.113.99:"), "{}", spoofed.journal);
 
     for protocol in ["proxy-v2:header=strip", "proxy-v2:header=strip:verify=require"] {
-        assert_eq!(through(protocol, "").unwrap().got, PAYLOAD);
+        assert_eq!(through(protocol, "").got, PAYLOAD);
     }
 
-    let replaced = through("proxy-v2:header=replace", "").unwrap();
+    let replaced = through("proxy-v2:header=replace", "");
     let port = u16::from_be_bytes([replaced.sent[24], replaced.sent[25]]);
     let (to, at) = (replaced.front.ip(), replaced.front.port());
     let line = format!("PROXY TCP4 127.0.0.9 {to} {port} {at}\r\n");
     assert_eq!(replaced.got, [line.as_bytes(), PAYLOAD].concat());
 }
 
-#[test]
 fn haproxys_line_is_passed_broken_stripped_and_replaced() {
     let through = |protocol, rule| pass(haproxy_version_1, talk, protocol, rule);
-    let Some(plain) = through("proxy-v1", "") else { return };
+    let plain = through("proxy-v1", "");
     assert_eq!(plain.got, plain.sent);
     let (line, payload) = parts(&plain.sent);
     assert_eq!(payload, PAYLOAD);
@@ -176,23 +175,22 @@ fn haproxys_line_is_passed_broken_stripped_and_replaced() {
     let end = format!(" {}\r\n", plain.front.port());
     assert!(line.starts_with(start.as_bytes()) && line.ends_with(end.as_bytes()));
 
-    let spoofed = through("proxy-v1", "spoof:source=203.0.113.99").unwrap();
+    let spoofed = through("proxy-v1", "spoof:source=203.0.113.99");
     let sent = String::from_utf8(spoofed.sent).unwrap();
     assert_eq!(spoofed.got, sent.replace("127.0.0.9", "203.0.113.99").as_bytes());
     assert!(spoofed.journal.contains("\"source: 203.0.113.99:"), "{}", spoofed.journal);
 
-    assert_eq!(through("proxy-v1:header=strip", "").unwrap().got, PAYLOAD);
-    replaced_by_version_2(&through("proxy-v1:header=replace", "").unwrap());
+    assert_eq!(through("proxy-v1:header=strip", "").got, PAYLOAD);
+    replaced_by_version_2(&through("proxy-v1:header=replace", ""));
 }
 
-#[test]
 fn stunnels_line_is_passed_stripped_and_replaced() {
     let through = |protocol| pass(stunnel, talk_tls, protocol, "");
-    let Some(plain) = through("proxy-v1") else { return };
+    let plain = through("proxy-v1");
     assert_eq!(plain.got, plain.sent);
     assert!(plain.sent.starts_with(b"PROXY TCP4 127.0.0.1 "));
-    assert_eq!(through("proxy-v1:header=strip").unwrap().got, PAYLOAD);
-    replaced_by_version_2(&through("proxy-v1:header=replace").unwrap());
+    assert_eq!(through("proxy-v1:header=strip").got, PAYLOAD);
+    replaced_by_version_2(&through("proxy-v1:header=replace"));
 }
 
 /// Whether the header says in version 2 what the line that was sent says.
@@ -208,9 +206,8 @@ fn replaced_by_version_2(passed: &Passed) {
     assert_eq!(passed.got, [&header, PAYLOAD].concat());
 }
 
-#[test]
 fn haproxy_tells_nginx_who_the_client_is_and_is_contradicted() {
-    let Some(nginx) = nginx::web() else { return };
+    let nginx = nginx::web();
     for options in ["send-proxy-v2 proxy-v2-options crc32c,unique-id", "send-proxy"] {
         for (header, rule, right) in [
             ("pass", "", "sees 127.0.0.9"),
@@ -220,7 +217,7 @@ fn haproxy_tells_nginx_who_the_client_is_and_is_contradicted() {
         ] {
             let protocol = format!("proxy:header={header}");
             let between = Between::start(nginx.address, &protocol, rule);
-            let Some(front) = haproxy("tcp", between.proxy.address, options) else { return };
+            let front = haproxy("tcp", between.proxy.address, options);
             let seen = ask_web(&front, connect_from_afar(front.address), b"");
             assert_eq!(seen, right, "{options} {protocol} {rule}");
             drop(front);
@@ -229,9 +226,8 @@ fn haproxy_tells_nginx_who_the_client_is_and_is_contradicted() {
     }
 }
 
-#[test]
 fn haproxys_health_checks_pass_and_fail_with_their_header() {
-    let Some(nginx) = nginx::web() else { return };
+    let nginx = nginx::web();
     let options = "check inter 500ms fall 1 rise 1 send-proxy-v2";
     let page = |front: &Server| {
         let mut stream = connect_from_afar(front.address);
@@ -241,7 +237,7 @@ fn haproxys_health_checks_pass_and_fail_with_their_header() {
 
     let between = Between::start(nginx.address, "proxy-v2", "");
     let tap = Tap::start(between.proxy.address);
-    let Some(front) = haproxy("http", tap.address, options) else { return };
+    let front = haproxy("http", tap.address, options);
     // The checks come one after the other; one that failed would have ended the service.
     between.proxy.wait_for_event("connection=3");
     assert_eq!(page(&front), "sees 127.0.0.9");
@@ -251,7 +247,7 @@ fn haproxys_health_checks_pass_and_fail_with_their_header() {
     assert_eq!(between.stop(), "");
 
     let between = Between::start(nginx.address, "proxy-v2", "missing-header");
-    let Some(front) = haproxy("http", between.proxy.address, options) else { return };
+    let front = haproxy("http", between.proxy.address, options);
     let end = Instant::now() + PATIENCE;
     while !page(&front).starts_with("says HTTP/1.1 503") {
         assert!(Instant::now() < end, "it goes on as if nothing had happened");
@@ -260,3 +256,11 @@ fn haproxys_health_checks_pass_and_fail_with_their_header() {
     drop(front);
     assert!(between.stop().contains("\"missing-header\""));
 }
+
+pub(crate) const TESTS: &[Test] = tests![
+    haproxys_binary_header_is_passed_broken_stripped_and_replaced needs Program("haproxy");
+    haproxys_line_is_passed_broken_stripped_and_replaced needs Program("haproxy");
+    stunnels_line_is_passed_stripped_and_replaced needs Program("stunnel4"), Program("openssl");
+    haproxy_tells_nginx_who_the_client_is_and_is_contradicted needs Program("nginx"), Program("haproxy");
+    haproxys_health_checks_pass_and_fail_with_their_header needs Program("nginx"), Program("haproxy");
+];

@@ -1,17 +1,13 @@
 //! Varnish, on a listener for PROXY.
 
 use crate::cases::{BELIEVES, ENDS, Makes, ask_web, check};
+use crate::support::needs::{Test, tests};
 use crate::support::servers::{Server, server};
 use std::net::SocketAddr;
 use std::path::Path;
 
-#[test]
 fn varnish_believes_what_it_is_told() {
-    let Some(program) = server("varnishd") else { return };
-    // It compiles its configuration.
-    if server("gcc").is_none() {
-        return;
-    }
+    let program = server("varnishd");
     let configuration = |_: &Path, _: SocketAddr| {
         "vcl 4.1;\nbackend none none;\n\
          sub vcl_recv { return (synth(200)); }\n\
@@ -26,3 +22,8 @@ fn varnish_believes_what_it_is_told() {
         Makes { bad_checksum: ENDS, missing: ENDS, pieces: BELIEVES, local: "sees 127.0.0.1" };
     check(&varnish, &ask_web, makes);
 }
+
+pub(crate) const TESTS: &[Test] = tests![
+    // It compiles its configuration.
+    varnish_believes_what_it_is_told needs Program("varnishd"), Program("gcc");
+];

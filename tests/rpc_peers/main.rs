@@ -12,19 +12,21 @@ mod peers;
 
 use peers::{Aiorpcx, Ethers, Lsp, Mcp, Peer};
 use serde_json::{Value, json};
+use std::process::{Command, ExitCode};
+use support::needs::{Test, tests};
 
 /// What a client says of its calls, in order, with these rules in between.
-fn with<P: Peer>(peer: &P, rules: &[&str]) -> Option<Vec<Value>> {
-    let told = peer.run(rules)?;
+fn with<P: Peer>(peer: &P, rules: &[&str]) -> Vec<Value> {
+    let told = peer.run(rules);
     if !rules.is_empty() {
         assert!(told.faults > 0, "no fault happened: {rules:?}: {told:?}");
     }
-    Some(told.outcomes)
+    told.outcomes
 }
 
 /// Without a rule: what the client says is what it says without us, and nothing is changed.
 fn is_untouched<P: Peer>(peer: &P) {
-    let (Some(direct), Some(through)) = (peer.direct(), peer.run(&[])) else { return };
+    let (direct, through) = (peer.direct(), peer.run(&[]));
     assert_eq!(through.outcomes, direct);
     let [[up, down], [up_behind, down_behind]] = through.bytes;
     assert!(up.len() > 200 && down.len() > 200, "{} and {} bytes", up.len(), down.len());
@@ -32,22 +34,18 @@ fn is_untouched<P: Peer>(peer: &P) {
     assert!(down == down_behind, "{} and {} bytes", down.len(), down_behind.len());
 }
 
-#[test]
 fn nothing_is_changed_between_aiorpcx_and_itself() {
     is_untouched(&Aiorpcx);
 }
 
-#[test]
 fn nothing_is_changed_between_mcp_and_its_server() {
     is_untouched(&Mcp);
 }
 
-#[test]
 fn nothing_is_changed_between_an_editor_and_its_language_server() {
     is_untouched(&Lsp);
 }
 
-#[test]
 fn nothing_is_changed_between_ethers_and_a_node() {
     is_untouched(&Ethers { batch: 1 });
     is_untouched(&Ethers { batch: 5 });
@@ -58,12 +56,11 @@ type Case = (&'static str, Value);
 
 fn shows<P: Peer>(peer: &P, cases: impl IntoIterator<Item = Case>) {
     for (rule, expected) in cases {
-        let Some(found) = with(peer, &[rule]) else { return };
+        let found = with(peer, &[rule]);
         assert_eq!(json!(found), expected, "{rule}");
     }
 }
 
-#[test]
 fn aiorpcx_with_faults() {
     let (plain, text) = (json!(["ok", "\"plain\""]), "\"h\\u00e9llo \\u2603 \\ud83d\\ude00\"");
     let rest = [
@@ -97,7 +94,6 @@ fn aiorpcx_with_faults() {
     shows(&Aiorpcx, [("rpc-bulk:nest=3000:method=add:first=1", dead)]);
 }
 
-#[test]
 fn mcp_with_faults() {
     let third = |third: Value| {
         let greeting = "h\u{e9}llo you \u{2603}";
@@ -125,7 +121,6 @@ fn mcp_with_faults() {
     shows(&Mcp, [("rpc-garble:how=bad-utf8:method=tools/call:first=1", dead)]);
 }
 
-#[test]
 fn a_language_server_with_faults() {
     let symbols = json!(["ok", ["name", "os"]]);
     let third = |third: Value| json!([["ok", "pylsp"], symbols, third, symbols, ["ok", null]]);
@@ -159,7 +154,6 @@ fn a_language_server_with_faults() {
     );
 }
 
-#[test]
 fn ethers_with_faults() {
     let second = |second: Value| {
         let rest =
@@ -195,4 +189,40 @@ fn ethers_with_faults() {
             ("rpc-batch:mode=single-error:first=1", pair(bad.clone(), bad)),
         ],
     );
+}
+
+/// Runs one test of this binary without its Python.
+fn without_python(required: &str) -> (bool, String) {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "mcp_with_faults"]).env("CHENAPAN_PYTHON", "/no/python");
+    let output = command.env("CHENAPAN_REQUIRE_SERVERS", required).output().unwrap();
+    (output.status.success(), String::from_utf8(output.stdout).unwrap())
+}
+
+fn a_test_without_what_it_needs_is_ignored_and_told() {
+    let (well, said) = without_python("");
+    assert!(well && said.contains("test result: ok. 0 passed; 0 failed; 1 ignored;"), "{said}");
+    assert!(
+        said.contains("    /no/python has no package mcp: nothing_is_changed_between_mcp"),
+        "{said}"
+    );
+    let (well, said) = without_python("1");
+    assert!(!well && said.contains("test result: FAILED. 0 passed; 1 failed;"), "{said}");
+    assert!(said.contains("/no/python has no package mcp"), "{said}");
+}
+
+const TESTS: &[Test] = tests![
+    a_test_without_what_it_needs_is_ignored_and_told;
+    nothing_is_changed_between_aiorpcx_and_itself needs Python("aiorpcx");
+    nothing_is_changed_between_mcp_and_its_server needs Python("mcp");
+    nothing_is_changed_between_an_editor_and_its_language_server needs Python("pylsp"), Program("node"), Node("vscode-jsonrpc");
+    nothing_is_changed_between_ethers_and_a_node needs Python("http.server"), Program("node"), Node("ethers");
+    aiorpcx_with_faults needs Python("aiorpcx");
+    mcp_with_faults needs Python("mcp");
+    a_language_server_with_faults needs Python("pylsp"), Program("node"), Node("vscode-jsonrpc");
+    ethers_with_faults needs Python("http.server"), Program("node"), Node("ethers");
+];
+
+fn main() -> ExitCode {
+    support::needs::main(&[TESTS], "tests/rpc_peers")
 }

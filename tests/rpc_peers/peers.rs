@@ -1,11 +1,11 @@
 //! The peers: how each is started, directly and with the program in between.
 
-use super::support::servers::left_out;
+use super::support::needs::{modules, python};
 use super::support::{Guarded, PATIENCE, Proxy, bounded, program};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -26,39 +26,22 @@ pub(crate) struct Told {
 
 /// A client and a server of the same protocol.
 pub(crate) trait Peer {
-    /// What the client says without us; none where it is not installed.
-    fn direct(&self) -> Option<Vec<Value>>;
+    /// What the client says without us.
+    fn direct(&self) -> Vec<Value>;
 
     /// What it says with us in between, with these rules.
-    fn run(&self, rules: &[&str]) -> Option<Told>;
+    fn run(&self, rules: &[&str]) -> Told;
 }
 
 fn script(name: &str) -> String {
     format!("{}/tests/rpc_peers/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A Python that has a package.
-fn python(package: &str) -> Option<PathBuf> {
-    let python = std::env::var_os("CHENAPAN_PYTHON").unwrap_or_else(|| "python3".into());
-    let check = format!("import {package}");
-    let found = Command::new(&python).args(["-c", &check]).stderr(Stdio::null()).status();
-    if !found.is_ok_and(|status| status.success()) {
-        left_out(&format!("{} has no package {package}", python.display()));
-        return None;
-    }
-    Some(python.into())
-}
-
-/// Node, where a package is among its modules.
-fn node(package: &str) -> Option<Command> {
-    let modules = std::env::var_os("CHENAPAN_NODE_MODULES").unwrap_or_default();
-    if !Path::new(&modules).join(package).exists() {
-        left_out(&format!("CHENAPAN_NODE_MODULES has no {package}"));
-        return None;
-    }
+/// Node with the modules that the tests need.
+fn node() -> Command {
     let mut command = Command::new("node");
-    command.env("NODE_PATH", modules);
-    Some(command)
+    command.env("NODE_PATH", modules());
+    command
 }
 
 /// What a client has printed last.
@@ -192,17 +175,17 @@ impl Aiorpcx {
 }
 
 impl Peer for Aiorpcx {
-    fn direct(&self) -> Option<Vec<Value>> {
-        let python = python("aiorpcx")?;
+    fn direct(&self) -> Vec<Value> {
+        let python = python();
         let (_server, address) = Self::server(&python);
-        Some(outcomes(&Self::client(&python, address).output().unwrap()))
+        outcomes(&Self::client(&python, address).output().unwrap())
     }
 
-    fn run(&self, rules: &[&str]) -> Option<Told> {
-        let python = python("aiorpcx")?;
+    fn run(&self, rules: &[&str]) -> Told {
+        let python = python();
         let (_server, address) = Self::server(&python);
         let client = |address| Self::client(&python, address);
-        Some(between(address, "json-rpc:framing=newline", rules, client))
+        between(address, "json-rpc:framing=newline", rules, client)
     }
 }
 
@@ -210,22 +193,22 @@ impl Peer for Aiorpcx {
 pub(crate) struct Mcp;
 
 impl Peer for Mcp {
-    fn direct(&self) -> Option<Vec<Value>> {
-        let python = python("mcp")?;
+    fn direct(&self) -> Vec<Value> {
+        let python = python();
         let mut client = Command::new(&python);
         client.args([&script("mcp_client.py"), WAITS]).arg(&python).arg(script("mcp_server.py"));
-        Some(outcomes(&client.output().unwrap()))
+        outcomes(&client.output().unwrap())
     }
 
-    fn run(&self, rules: &[&str]) -> Option<Told> {
-        let python = python("mcp")?;
+    fn run(&self, rules: &[&str]) -> Told {
+        let python = python();
         let folder = tempfile::tempdir().unwrap();
         let server = format!("{} {}", python.display(), script("mcp_server.py"));
         let mut client = Command::new(&python);
         client.args([&script("mcp_client.py"), WAITS]);
         client.args(wrapped(folder.path(), &server, "json-rpc:framing=newline", rules));
         let output = client.output().unwrap();
-        Some(kept(folder.path(), &output, rules))
+        kept(folder.path(), &output, rules)
     }
 }
 
@@ -233,29 +216,29 @@ impl Peer for Mcp {
 pub(crate) struct Lsp;
 
 impl Lsp {
-    fn client() -> Option<Command> {
-        let mut client = node("vscode-jsonrpc")?;
+    fn client() -> Command {
+        let mut client = node();
         client.args([&script("lsp_client.js"), WAITS]);
-        Some(client)
+        client
     }
 
-    fn server() -> Option<String> {
-        Some(format!("{} -m pylsp", python("pylsp")?.display()))
+    fn server() -> String {
+        format!("{} -m pylsp", python().display())
     }
 }
 
 impl Peer for Lsp {
-    fn direct(&self) -> Option<Vec<Value>> {
-        let (mut client, server) = (Self::client()?, Self::server()?);
-        Some(outcomes(&client.args(server.split(' ')).output().unwrap()))
+    fn direct(&self) -> Vec<Value> {
+        let (mut client, server) = (Self::client(), Self::server());
+        outcomes(&client.args(server.split(' ')).output().unwrap())
     }
 
-    fn run(&self, rules: &[&str]) -> Option<Told> {
-        let (mut client, server) = (Self::client()?, Self::server()?);
+    fn run(&self, rules: &[&str]) -> Told {
+        let (mut client, server) = (Self::client(), Self::server());
         let folder = tempfile::tempdir().unwrap();
         client.args(wrapped(folder.path(), &server, "json-rpc:framing=content-length", rules));
         let output = client.output().unwrap();
-        Some(kept(folder.path(), &output, rules))
+        kept(folder.path(), &output, rules)
     }
 }
 
@@ -265,30 +248,29 @@ pub(crate) struct Ethers {
 }
 
 impl Ethers {
-    fn client(&self, address: SocketAddr) -> Option<Command> {
-        let mut client = node("ethers")?;
+    fn client(&self, address: SocketAddr) -> Command {
+        let mut client = node();
         let url = format!("http://{address}/");
         client.args([&script("ethers_client.js"), &url, WAITS, &self.batch.to_string()]);
-        Some(client)
+        client
     }
 
-    fn server() -> Option<(Guarded, SocketAddr)> {
-        let mut command = Command::new(python("http.server")?);
+    fn server() -> (Guarded, SocketAddr) {
+        let mut command = Command::new(python());
         command.arg(script("node_standin.py"));
-        Some(serve(command))
+        serve(command)
     }
 }
 
 impl Peer for Ethers {
-    fn direct(&self) -> Option<Vec<Value>> {
-        let (_server, address) = Self::server()?;
-        Some(outcomes(&self.client(address)?.output().unwrap()))
+    fn direct(&self) -> Vec<Value> {
+        let (_server, address) = Self::server();
+        outcomes(&self.client(address).output().unwrap())
     }
 
-    fn run(&self, rules: &[&str]) -> Option<Told> {
-        self.client(SocketAddr::from(([127, 0, 0, 1], 1)))?;
-        let (_server, address) = Self::server()?;
-        let client = |address| self.client(address).unwrap();
-        Some(between(address, "json-rpc:framing=http", rules, client))
+    fn run(&self, rules: &[&str]) -> Told {
+        let (_server, address) = Self::server();
+        let client = |address| self.client(address);
+        between(address, "json-rpc:framing=http", rules, client)
     }
 }

@@ -1,7 +1,7 @@
 //! What the tests from outside share: the program as a child, backends, clients.
 
 // Each test binary uses a part of this.
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unused_imports, unused_macros, unreachable_pub)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -250,5 +250,6 @@ impl Drop for Guarded {
     }
 }
 
+pub mod needs;
 pub mod servers;
 pub mod wire;

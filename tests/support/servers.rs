@@ -1,5 +1,6 @@
 //! Real servers: other people's programs in the foreground, each with a folder and a port of its own.
 
+use super::needs::find;
 use super::{Guarded, PATIENCE, nobody};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::fs;
@@ -13,23 +14,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// A real server's program, if it is installed. With `CHENAPAN_REQUIRE_SERVERS=1` one that is not
-/// is a failure; otherwise the test says that it did nothing.
-pub fn server(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let places = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/bin".into()]);
-    let found = places.map(|place| place.join(name)).find(|file| file.is_file());
-    if found.is_none() {
-        left_out(&format!("{name} is not installed"));
-    }
-    found
-}
-
-/// A test that cannot be run here: says so, or fails where it must not be left out.
-pub fn left_out(why: &str) {
-    let required = std::env::var_os("CHENAPAN_REQUIRE_SERVERS").is_some_and(|set| set == "1");
-    assert!(!required, "{why}");
-    eprintln!("left out: {why}");
+/// A real server's program, of which the test has said that it needs it.
+pub fn server(name: &str) -> PathBuf {
+    find(name)
+        .unwrap_or_else(|| panic!("{name} is not installed: the test needs Program({name:?})"))
 }
 
 /// A server in the foreground, and where it listens.
@@ -103,8 +91,8 @@ impl Drop for Server {
 
 /// nginx for the web: `listen` is what it says of its socket beside the address, `more` the rest of its `server`. Its
 /// folder has `pages` by name.
-pub fn nginx(listen: &str, more: &str, pages: &[(&str, String)]) -> Option<Server> {
-    let program = server("nginx")?;
+pub fn nginx(listen: &str, more: &str, pages: &[(&str, String)]) -> Server {
+    let program = server("nginx");
     let configuration = |folder: &Path, address: SocketAddr| {
         let at = folder.display();
         for (name, page) in pages {
@@ -120,7 +108,7 @@ pub fn nginx(listen: &str, more: &str, pages: &[(&str, String)]) -> Option<Serve
              server {{ listen {address} {listen}; root {at}; {more} }} }}\n"
         )
     };
-    Some(Server::start(&program, configuration, &["-c", "{}"]))
+    Server::start(&program, configuration, &["-c", "{}"])
 }
 
 /// Whether a child runs. If it does not, its number stays its own.

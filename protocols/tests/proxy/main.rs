@@ -1,9 +1,9 @@
 //! The PROXY protocol codec from outside: the catalogue of cases, and what holds for all input.
 
 mod case;
+mod catalogue;
 mod checksum;
 mod delivery;
-mod differential;
 mod pieces;
 mod random;
 mod security;
@@ -12,15 +12,9 @@ mod v1;
 mod v2;
 
 use bytes::BytesMut;
-use case::{Case, Expected, shown};
+use case::{Expected, shown};
+use catalogue::catalogue;
 use chenapan_protocols::proxy::{self, Checksum, Profile, Tolerance, Unpack, Verification, Want};
-
-/// All cases that one decoder decides by itself.
-fn catalogue() -> impl Iterator<Item = &'static Case> {
-    [v1::CASES, v2::CASES, tlv::CASES, checksum::CASES, delivery::CASES, security::CASES]
-        .into_iter()
-        .flatten()
-}
 
 #[test]
 fn every_case_ends_as_the_catalogue_says() {

@@ -1,22 +1,55 @@
 //! The codec beside the Python library proxy-protocol, which the project grew from: where their
 //! answers differ, `classes` has to say why; where they do not, `oracle` must agree, too.
 //!
-//! Python is `CHENAPAN_PYTHON`, or else `python3`, with the packages proxy-protocol and crc32c.
+//! Python is `CHENAPAN_PYTHON`, or else `python3`, with the packages proxy-protocol and crc32c. Without them the test is
+//! ignored, so this binary has a harness of its own.
 
+#[allow(dead_code, unused_imports, unused_macros, reason = "its tests are run by `proxy`")]
+#[path = "../proxy/case.rs"]
+mod case;
+#[allow(dead_code, unused_imports, unused_macros, reason = "its tests are run by `proxy`")]
+#[path = "../proxy/catalogue.rs"]
+mod catalogue;
+#[allow(dead_code, unused_imports, unused_macros, reason = "its tests are run by `proxy`")]
+#[path = "../proxy/checksum.rs"]
+mod checksum;
 mod classes;
+#[allow(dead_code, unused_imports, unused_macros, reason = "its tests are run by `proxy`")]
+#[path = "../proxy/delivery.rs"]
+mod delivery;
 mod library;
 mod oracle;
+#[allow(dead_code, unused_imports, unused_macros, reason = "its tests are run by `proxy`")]
+#[path = "../proxy/pieces.rs"]
+mod pieces;
+#[allow(dead_code, unused_imports, unused_macros, reason = "its tests are run by `proxy`")]
+#[path = "../proxy/random.rs"]
+mod random;
+#[allow(dead_code, unused_imports, unused_macros, reason = "its tests are run by `proxy`")]
+#[path = "../proxy/security.rs"]
+mod security;
+#[allow(dead_code, unused_imports, unused_macros, reason = "its tests are run by `proxy`")]
+#[path = "../proxy/tlv.rs"]
+mod tlv;
+#[allow(dead_code, unused_imports, unused_macros, reason = "its tests are run by `proxy`")]
+#[path = "../proxy/v1.rs"]
+mod v1;
+#[allow(dead_code, unused_imports, unused_macros, reason = "its tests are run by `proxy`")]
+#[path = "../proxy/v2.rs"]
+mod v2;
 
-use crate::catalogue;
-use crate::random::{block, damaged, header, packed};
+use catalogue::catalogue;
 use chenapan_protocols::proxy::{
-    self, Addresses, Command, Header, Profile, Transport, Unpack, Want, tlv,
+    self, Addresses, Command, Header, Profile, Transport, Unpack, Want,
 };
 use classes::CLASSES;
 use library::Library;
+use libtest_mimic::{Arguments, Failed, Trial};
 use proptest::strategy::{BoxedStrategy, Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
+use random::{block, damaged, header, packed};
 use std::collections::HashSet;
+use std::process::ExitCode;
 
 /// What a decoder makes of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,9 +90,8 @@ struct Ends {
     zone: Option<String>,
 }
 
-#[test]
 fn where_the_python_library_answers_differently_there_is_a_reason() {
-    let Some(library) = Library::find() else { return };
+    let library = Library::new();
     let inputs = inputs();
     let theirs = library.answers(&inputs);
     let mut counts = vec![0; CLASSES.len()];
@@ -156,7 +188,7 @@ fn answer(input: &[u8]) -> Answer {
 
 fn accepted(header: &Header, consumed: usize) -> Accepted {
     let tlvs: Vec<_> = header.tlvs().map(|tlv| (tlv.kind, tlv.value.to_vec())).collect();
-    let sum = header.tlvs().find(|tlv| tlv.kind == tlv::CRC32C).map(|tlv| tlv.value);
+    let sum = header.tlvs().find(|tlv| tlv.kind == proxy::tlv::CRC32C).map(|tlv| tlv.value);
     Accepted {
         consumed,
         version: header.version(),
@@ -201,4 +233,24 @@ fn ends(header: &Header) -> Ends {
 fn hex(bytes: &[u8]) -> String {
     let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0f)]).collect()
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let required = std::env::var_os("CHENAPAN_REQUIRE_SERVERS").is_some_and(|set| set == "1");
+    let missing = Library::new().missing();
+    let (left_out, why) = (missing.is_some() && !required, missing.clone().unwrap_or_default());
+    let name = "where_the_python_library_answers_differently_there_is_a_reason";
+    let trial = Trial::test(name, move || match missing {
+        Some(missing) => Err(Failed::from(missing)),
+        None => {
+            where_the_python_library_answers_differently_there_is_a_reason();
+            Ok(())
+        }
+    });
+    let conclusion = libtest_mimic::run(&arguments, vec![trial.with_ignored_flag(left_out)]);
+    if conclusion.num_ignored > 0 && left_out && !arguments.list {
+        println!("left out, 1 of this binary's tests:\n    {why}: {name}");
+    }
+    conclusion.exit_code()
 }
