@@ -412,8 +412,13 @@ fn converse(mut pump: Pump, guard: Guard, age: Duration) -> impl Future<Output =
     async move {
         pump.begin(age);
         let ending = std::future::poll_fn(|cx| pump.poll(cx)).await;
-        pump.finish(&ending).await;
+        let late = pump.finish(&ending).await;
         guard.shared.count(guard.number, &ending, pump.sent());
+        if let Some(late) = late {
+            // The source has its end already.
+            drop(pump);
+            Box::pin(late.end(&guard.shared, guard.number)).await;
+        }
     }
 }
 
@@ -472,6 +477,12 @@ impl Drop for Guard {
 }
 
 impl Shared {
+    pub(crate) fn warn_unreachable(&self, connection: u64, error: &io::Error) {
+        let error = plain(error);
+        tracing::warn!(connection, error, "the backend cannot be reached");
+        self.stats.blame(&error);
+    }
+
     fn count(&self, connection: u64, ending: &Ending, [upstream, downstream]: [u64; 2]) {
         let stats = &self.stats;
         let (counter, how) = match ending {
@@ -494,7 +505,7 @@ impl Shared {
                 (&stats.ungreeted, "not let in")
             }
             Ending::Unreachable(error) => {
-                tracing::warn!(connection, error = plain(error), "the backend cannot be reached");
+                self.warn_unreachable(connection, error);
                 (&stats.unreachable, "backend not reached")
             }
         };

@@ -96,6 +96,15 @@ pub(crate) fn summary(proxy: &Proxy, seed: u64) -> String {
     }
     right(&mut table, &[1, 3, 4]);
     let mut out = format!("\n{table}\n");
+    let causes = stats.causes();
+    if !causes.is_empty() {
+        let mut table = self::table(&["cause", "times"]);
+        for (cause, times) in &causes {
+            table.add_row([words::single(cause), times.to_string()]);
+        }
+        right(&mut table, &[1]);
+        let _ = writeln!(out, "\n{table}");
+    }
     let counted = self::counted(&stats.counted());
     if !counted.is_empty() {
         let mut table = self::table(&["counted", ""]);

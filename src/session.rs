@@ -290,8 +290,16 @@ impl Session {
         if closing && next <= Some(now) && before.is_some_and(|due| Some(due) <= next) {
             return Output::Idle;
         }
-        if direction == Direction::Upstream && !closing && !matches!(self.phase, Phase::Open) {
-            return self.dial(now);
+        if direction == Direction::Upstream && !matches!(self.phase, Phase::Open) {
+            // An end that is due does not keep a backend that was due before from being dialled: it
+            // is to see that end.
+            let first = match self.phase {
+                Phase::Waiting { dial, .. } => dial <= now && Some(dial) <= next,
+                _ => false,
+            };
+            if first || !closing {
+                return self.dial(now);
+            }
         }
         let [lane, _] = self.lanes_from(direction);
         match lane.queue().pop(now) {

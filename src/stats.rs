@@ -53,6 +53,7 @@ pub struct Stats {
     received: [Counter; 2],
     sent: [Counter; 2],
     counted: Mutex<BTreeMap<String, Total>>,
+    causes: Mutex<BTreeMap<String, u64>>,
 }
 
 /// What the protocol has counted under one name, on all connections together.
@@ -68,6 +69,9 @@ pub enum Total {
         recent: Duration,
     },
 }
+
+/// The most causes that are told apart; the rest are `other causes`.
+const MOST_CAUSES: usize = 20;
 
 /// The most names behind one dot; the rest are `other`.
 const MOST_NAMES: usize = 1_000;
@@ -86,6 +90,20 @@ impl Stats {
     /// What the protocol has counted, by name.
     pub fn counted(&self) -> BTreeMap<String, Total> {
         self.totals().clone()
+    }
+
+    /// Why connections did not come about, in words, and how many each cause concerns: a backend that
+    /// cannot be reached, a source that is not let in.
+    pub fn causes(&self) -> BTreeMap<String, u64> {
+        self.causes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes why a connection did not come about.
+    pub(crate) fn blame(&self, cause: &str) {
+        let mut causes = self.causes.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = causes.contains_key(cause) || causes.len() < MOST_CAUSES;
+        let cause = if known { cause } else { "other causes" };
+        *causes.entry(cause.to_owned()).or_insert(0) += 1;
     }
 
     /// Recent times are those from now on.
@@ -195,6 +213,18 @@ mod tests {
         let found = stats.counted();
         assert_eq!(found["requests"], Total::Count(5));
         assert_eq!(found["slowest"], Total::Longest { ever, recent });
+    }
+
+    #[test]
+    fn causes_are_counted_and_bounded() {
+        let stats = Stats::default();
+        for port in 0..1_000 {
+            stats.blame(&format!("127.0.0.1:{port}: connection refused"));
+        }
+        stats.blame("127.0.0.1:3: connection refused");
+        let causes = stats.causes();
+        assert_eq!((causes.len(), causes["other causes"]), (MOST_CAUSES + 1, 980));
+        assert_eq!(causes["127.0.0.1:3: connection refused"], 2);
     }
 
     #[test]

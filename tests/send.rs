@@ -87,7 +87,61 @@ fn data_comes_from_standard_input_and_may_end_the_stream() {
 fn a_backend_that_is_not_there_is_a_failure() {
     let output = run(&["send", "--backend", &nobody().to_string(), "--data", "x"]);
     assert_eq!((output.status.code(), output.stdout.len()), (Some(3), 0));
-    assert!(String::from_utf8(output.stderr).unwrap().contains("cannot be reached"));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("connection refused"));
+}
+
+#[test]
+fn a_failure_names_its_cause() {
+    // It answers everything with the same bytes: no TLS, and a code that SOCKS has for "not allowed".
+    let rude = Backend::start(|mut stream| {
+        let _ = stream.read(&mut [0; 512]);
+        let _ = stream.write_all(b"\x05\x00\x05\x02\x00\x01\0\0\0\0\0\0");
+        let _ = stream.read(&mut [0; 512]);
+    });
+    let port = rude.address.port();
+    let gone = nobody();
+    for (backend, cause) in [
+        (gone.to_string(), "connection refused"),
+        ("unix:/nonexistent/socket".to_owned(), "no such file or directory"),
+        ("nosuch.invalid:80".to_owned(), "lookup"),
+        (format!("tls:127.0.0.1:{port}:verify=no"), "does not speak TLS"),
+        (format!("socks5://127.0.0.1:{port}/db:80"), "not allowed (code 2)"),
+        (format!("socks5://{gone}/db:80"), "connection refused"),
+    ] {
+        let output = run(&["send", "--backend", &backend, "--data", "x"]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        assert!(said.contains(cause) && said.contains("backend "), "{backend}: {said}");
+    }
+}
+
+#[test]
+fn a_connection_that_is_reset_at_once_is_reset_and_no_failure() {
+    let backend = Backend::start(drop);
+    let header = ["--protocol", "proxy-v2:header=add"];
+    for more in [
+        &["--behavior", "reset"][..],
+        &["--behavior", "reset:after=0:direction=upstream"],
+        &[header[0], header[1], "--behavior", "reset:bytes=28:direction=upstream"],
+        &[header[0], header[1], "--behavior", "reset:bytes=5:direction=upstream"],
+    ] {
+        for _ in 0..10 {
+            let output = send(&backend, more);
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(0), "{said}");
+            assert_eq!(told(&output), "got 0 bytes, then chenapan reset");
+        }
+    }
+}
+
+#[test]
+fn silence_is_waited_for_once() {
+    let silent = Backend::start(|mut stream| drop(stream.read_to_end(&mut Vec::new())));
+    let start = std::time::Instant::now();
+    let output = send(&silent, &["--wait", "3s"]);
+    assert_eq!(told(&output), "got 0 bytes, then nothing for 3s");
+    let took = start.elapsed().as_secs_f64();
+    assert!((3.0..5.5).contains(&took), "{took}");
 }
 
 #[test]

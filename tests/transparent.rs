@@ -3,14 +3,8 @@
 mod support;
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
-use support::{Backend, Proxy, nobody, read_exactly, read_to_end};
-
-/// Makes the end of a socket a reset.
-fn abort(stream: TcpStream) {
-    let socket = socket2::Socket::from(stream);
-    socket.set_linger(Some(std::time::Duration::ZERO)).unwrap();
-}
+use std::net::Shutdown;
+use support::{Backend, Proxy, abort, nobody, read_exactly, read_to_end};
 
 #[test]
 fn half_close_is_kept_in_both_directions() {

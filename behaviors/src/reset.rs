@@ -16,7 +16,8 @@ plugin! {
     /// the bytes that reach this rule. With `after` as well, whichever comes first.
     ///
     /// Without `bytes` it happens when the connection is `after` old, whether or not there is
-    /// traffic; with 0 that is as soon as the connection is there. Until then data flows freely.
+    /// traffic; with 0 that is as soon as the connection is there: the backend sees one that is
+    /// established and reset at once. Until then data flows freely.
     pub struct Reset = "reset", Downstream {
         /// The age of the connection at which it ends.
         after: Duration = "0s",

@@ -21,6 +21,9 @@ use tokio::net::TcpStream;
 /// The most that is taken from standard input.
 const MOST: usize = 64 * 1024 * 1024;
 
+/// How often it is looked at whether anything goes on, at most.
+const TICK: Duration = Duration::from_millis(20);
+
 /// How long the connection may go on without its client.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -76,10 +79,19 @@ pub(super) fn send(args: &Send, registry: &Registry, matches: &ArgMatches) -> Re
         control.stop(args.wait.min(GRACE)).await.map_err(Failure::run)?;
         let stats = proxy.stats();
         if stats.unreachable.value() > 0 {
-            return Err(Failure::run(format!("--backend {}: cannot be reached", args.backend)));
+            return Err(Failure::run(unreachable(stats, &args.backend)));
         }
         tell(&seen, stats, args, took, seed)
     })
+}
+
+/// Why the backend cannot be reached.
+fn unreachable(stats: &Stats, backend: &Connect) -> String {
+    let causes: Vec<_> = stats.causes().into_keys().collect();
+    match causes.is_empty() {
+        true => format!("backend {backend}: cannot be reached"),
+        false => causes.join("; "),
+    }
 }
 
 /// What the client saw.
@@ -96,8 +108,16 @@ enum End {
 }
 
 async fn ask(proxy: &Proxy, address: SocketAddr, data: &[u8], args: &Send) -> io::Result<Seen> {
-    let mut stream = TcpStream::connect(address).await?;
     let mut seen = Seen { bytes: 0, end: None };
+    let mut stream = match TcpStream::connect(address).await {
+        Ok(stream) => stream,
+        // A rule was faster than we are: the connection was there, and was reset.
+        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+            seen.end = Some(End::Reset);
+            return Ok(seen);
+        }
+        Err(error) => return Err(error),
+    };
     let (mut reader, mut writer) = stream.split();
     let mut buffer = vec![0; 64 * 1024];
     let writing = async {
@@ -109,14 +129,20 @@ async fn ask(proxy: &Proxy, address: SocketAddr, data: &[u8], args: &Send) -> io
         std::future::pending::<()>().await;
     };
     let reading = async {
-        let mut sent = 0;
+        let tick = (args.wait / 20).clamp(Duration::from_millis(1), TICK);
+        let mut sent = proxy.stats().sent(Direction::Upstream);
+        let mut last = Instant::now();
         loop {
-            let read = tokio::time::timeout(args.wait, reader.read(&mut buffer)).await;
-            let before = std::mem::replace(&mut sent, proxy.stats().sent(Direction::Upstream));
+            let read = tokio::time::timeout(tick, reader.read(&mut buffer)).await;
+            let now = proxy.stats().sent(Direction::Upstream);
+            // What a rule still holds back, or what is still on its way, is no silence.
+            let moves = std::mem::replace(&mut sent, now) != now
+                || proxy.connections().iter().any(|live| live.due.is_some());
+            if moves || read.is_ok() {
+                last = Instant::now();
+            }
             match read {
-                // What a rule still holds back, or what is still on its way, is no silence.
-                Err(_) if sent > before => {}
-                Err(_) if proxy.connections().iter().any(|live| live.due.is_some()) => {}
+                Err(_) if last.elapsed() < args.wait => {}
                 Err(_) => return Ok(()),
                 Ok(Ok(0)) => {
                     seen.end = Some(End::Closed);
@@ -162,6 +188,8 @@ fn tell(seen: &Seen, stats: &Stats, args: &Send, took: Duration, seed: u64) -> R
         args.backend,
         seen.bytes,
     );
+    let causes = stats.causes().into_keys().map(|cause| cause + "\n");
+    let report: String = causes.chain([report]).collect();
     io::stderr().write_all(report.as_bytes()).map_err(Failure::run)
 }
 

@@ -129,16 +129,28 @@ impl fmt::Debug for Client {
     }
 }
 
-/// An error of a handshake, with words for what `openssl req -x509` makes by default.
+/// An error of a handshake, with words for what is met most often.
 fn told(error: io::Error) -> io::Error {
-    match error.to_string().contains("CaUsedAsEndEntity") {
-        true => io::Error::new(
-            error.kind(),
-            "the server shows the certificate of an authority (CA:TRUE) as its own; \
-             make one for a server (CA:FALSE), or write verify=no",
-        ),
-        false => error,
-    }
+    let text = error.to_string();
+    let words = if text.contains("CaUsedAsEndEntity") {
+        // What `openssl req -x509` makes by default.
+        "the server shows the certificate of an authority (CA:TRUE) as its own; \
+         make one for a server (CA:FALSE), or write verify=no"
+            .to_owned()
+    } else if text.contains("UnknownIssuer") {
+        "the server's certificate is from an authority that is not known here; \
+         name the authority with ca=FILE, or write verify=no"
+            .to_owned()
+    } else if text.contains("not valid for name") {
+        format!("{text}; write sni=NAME for another name, or verify=no")
+    } else if text.contains("InvalidContentType") {
+        "the server does not speak TLS".to_owned()
+    } else if error.kind() == io::ErrorKind::UnexpectedEof {
+        "the server hung up during the handshake".to_owned()
+    } else {
+        return error;
+    };
+    io::Error::new(error.kind(), words)
 }
 
 fn provider() -> Arc<CryptoProvider> {

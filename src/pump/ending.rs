@@ -1,11 +1,12 @@
 //! How connections end, and how others can end them.
 
-use super::way;
-use crate::endpoint::Stream;
+use super::{Task, way};
+use crate::endpoint::{Peer, Stream};
+use crate::proxy::Shared;
 use chenapan_core::Direction;
 use std::io;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -92,17 +93,84 @@ impl Outside {
     }
 }
 
+/// How streams are to be ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    /// With FIN.
+    InOrder,
+    /// With RST.
+    Broken,
+}
+
+impl How {
+    /// What an ending asks for; nothing where both streams have ended themselves. `refused` says
+    /// whether a backend that cannot be reached is a reset.
+    pub(super) fn of(ending: &Ending, refused: bool) -> Option<Self> {
+        match ending {
+            Ending::Done(_) => None,
+            Ending::Lost(_) | Ending::Reset => Some(How::Broken),
+            Ending::Unreachable(_) if refused => Some(How::Broken),
+            Ending::Close | Ending::Unreachable(_) | Ending::Ungreeted(_) => Some(How::InOrder),
+        }
+    }
+}
+
+/// Ends streams.
+pub(super) async fn end(streams: &mut [(&mut Stream, Takes)], how: How) {
+    match how {
+        How::Broken => abort(streams).await,
+        How::InOrder => linger(streams).await,
+    }
+}
+
 /// Ends a stream for which there never was a connection.
 pub(crate) async fn turn_away(mut stream: Stream, ending: &Ending) {
-    let mut streams = [(&mut stream, Takes::More)];
-    match ending {
-        Ending::Reset => abort(&mut streams).await,
-        _ => linger(&mut streams).await,
+    let how = How::of(ending, false).unwrap_or(How::InOrder);
+    end(&mut [(&mut stream, Takes::More)], how).await;
+}
+
+/// A backend that was still being dialled when its connection ended. It sees that end, too: a socket
+/// that is only dropped would end in order after a reset, and break where it holds unread bytes.
+pub(crate) struct Late {
+    dial: Task<io::Result<Peer>>,
+    how: How,
+    outside: Arc<Outside>,
+}
+
+impl Late {
+    pub(super) fn new(dial: Task<io::Result<Peer>>, how: How, outside: &Arc<Outside>) -> Self {
+        Self { dial, how, outside: Arc::clone(outside) }
+    }
+
+    /// Waits for the backend and ends its stream; says so where it is not reached.
+    ///
+    /// The dial bounds itself. An order to end the connection, the program's stop among them, leaves it
+    /// a moment only.
+    pub(crate) async fn end(self, shared: &Shared, connection: u64) {
+        let Self { mut dial, how, outside } = self;
+        let ordered = std::future::poll_fn(|cx| {
+            outside.register(cx);
+            outside.ordered().map_or(Poll::Pending, |_| Poll::Ready(()))
+        });
+        let dialled = tokio::select! {
+            dialled = &mut dial => dialled,
+            () = ordered => match tokio::time::timeout(PATIENCE, dial).await {
+                Ok(dialled) => dialled,
+                Err(_) => return,
+            },
+        };
+        match dialled {
+            Ok(Peer { mut stream, .. }) => {
+                end(&mut [(&mut stream, Takes::More)], how).await;
+                stream.close().await;
+            }
+            Err(error) => shared.warn_unreachable(connection, &error),
+        }
     }
 }
 
 /// Resets streams once what was written has reached those of them that take it.
-pub(super) async fn abort(streams: &mut [(&mut Stream, Takes)]) {
+async fn abort(streams: &mut [(&mut Stream, Takes)]) {
     let unsent = |streams: &[(&mut Stream, Takes)]| {
         streams.iter().any(|(stream, takes)| *takes == Takes::More && stream.unsent() > 0)
     };
@@ -123,7 +191,7 @@ pub(super) enum Takes {
 }
 
 /// Ends both sides in order: a socket that is closed with unread bytes in it would be reset.
-pub(super) async fn linger(streams: &mut [(&mut Stream, Takes)]) {
+async fn linger(streams: &mut [(&mut Stream, Takes)]) {
     let mut open: Vec<_> = streams.iter_mut().map(|(stream, _)| (stream, false)).collect();
     let drained = std::future::poll_fn(|cx| {
         open.retain_mut(|(stream, told)| {

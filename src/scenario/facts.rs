@@ -246,7 +246,28 @@ impl<'a> Facts<'a> {
             found: "no traffic went through (idle: yes allows that)".to_owned(),
             held: false,
         }));
+        if checks.iter().any(|check| !check.held) {
+            checks.extend(self.causes(phase));
+        }
         checks
+    }
+
+    /// Why backends were not reached in a phase that has failed, unless that was expected.
+    fn causes(&self, phase: &Phase) -> Vec<Check> {
+        let parts = self.run.proxies.iter().zip(&self.before).zip(&self.run.scenario.proxies);
+        let failed = parts.filter_map(|((proxy, before), part)| {
+            let subject = format!("{}.unreachable", part.name);
+            let expected = phase.expect.iter().any(|expected| expected.subject == subject);
+            let since = Counts::of(proxy.stats()).since(before, "unreachable");
+            let causes: Vec<_> = proxy.stats().causes().into_keys().collect();
+            (since > 0 && !expected).then(|| Check {
+                subject,
+                expected: "0".to_owned(),
+                found: format!("{since} ({})", causes.join("; ")),
+                held: false,
+            })
+        });
+        failed.collect()
     }
 
     /// What holds of every phase without being said: its command goes well unless its exit code is

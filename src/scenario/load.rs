@@ -200,7 +200,18 @@ impl Shape {
 
     /// Sends, receives, and says whether the answer is what it should be.
     async fn talk(&self, number: u64, measured: &Measured) -> std::io::Result<bool> {
-        let mut stream = TcpStream::connect(self.address).await?;
+        let mut stream = match TcpStream::connect(self.address).await {
+            Ok(stream) => stream,
+            // A rule may end the connection before we know that it is there: an end like another.
+            Err(error)
+                if error.kind() == std::io::ErrorKind::ConnectionReset
+                    && self.calls.is_none()
+                    && matches!(self.verify, Verify::Nothing) =>
+            {
+                return Ok(true);
+            }
+            Err(error) => return Err(error),
+        };
         stream.set_nodelay(true)?;
         let mut sent = BytesMut::new();
         if let Some(header) = &self.header {

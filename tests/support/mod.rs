@@ -217,6 +217,12 @@ impl Backend {
     }
 }
 
+/// Ends a connection with RST.
+pub fn abort(stream: TcpStream) {
+    let socket = socket2::Socket::from(stream);
+    socket.set_linger(Some(Duration::ZERO)).expect("a stream");
+}
+
 /// An address on which nobody listens.
 pub fn nobody() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");

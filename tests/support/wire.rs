@@ -13,7 +13,7 @@ pub fn broken(backend: SocketAddr, rules: &[&str]) -> Proxy {
 }
 
 /// A proxy with more arguments, its journal on stderr and no other event there.
-fn told(backend: SocketAddr, arguments: &[&str]) -> Proxy {
+pub fn told(backend: impl ToString, arguments: &[&str]) -> Proxy {
     let mut all =
         vec!["--seed", "7", "--journal", "/dev/stderr", "--log-level", "error", "--grace", "100ms"];
     all.extend(arguments);
