@@ -1,11 +1,13 @@
 //! The in-process handle on everything that runs: proxies, their clock, their journal.
 
+use crate::budget::{Budget, MEMORY};
 use crate::journal::Journal;
 use crate::proxy::{Config, Proxy};
 use crate::session::Settings;
 use crate::timer::Clock;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Runs proxies under one seed.
@@ -13,6 +15,7 @@ use std::time::Duration;
 pub struct Control {
     seed: u64,
     clock: Clock,
+    memory: Arc<Budget>,
     journal: Option<Journal>,
     proxies: Vec<Proxy>,
 }
@@ -26,7 +29,19 @@ impl Control {
     ///
     /// The system has no timer to give.
     pub fn new(seed: u64, precise: bool) -> io::Result<Self> {
-        Ok(Self { seed, clock: Clock::start(precise)?, journal: None, proxies: Vec::new() })
+        let (clock, memory) = (Clock::start(precise)?, Budget::new(MEMORY));
+        Ok(Self { seed, clock, memory, journal: None, proxies: Vec::new() })
+    }
+
+    /// Bounds what rules hold back on all connections of proxies added from now on; 512 MiB unless
+    /// this is called. A direction may always hold as much as its read buffer beside that.
+    pub fn set_memory(&mut self, bytes: usize) {
+        self.memory = Budget::new(bytes);
+    }
+
+    /// What rules hold back on all connections together.
+    pub fn memory(&self) -> &Budget {
+        &self.memory
     }
 
     /// Writes what proxies added from now on do to a file, one line each.
@@ -57,7 +72,8 @@ impl Control {
     pub fn add(&mut self, config: Config) -> io::Result<Proxy> {
         let journal = self.journal.as_ref().map(Journal::sender);
         let settings = Settings::new(self.seed);
-        let proxy = Proxy::start(config, settings, self.clock.clone(), journal)?;
+        let shared = (self.clock.clone(), Arc::clone(&self.memory));
+        let proxy = Proxy::start(config, settings, shared, journal)?;
         self.proxies.push(proxy.clone());
         Ok(proxy)
     }

@@ -3,6 +3,7 @@
 //! This package holds the engine, the command line and everything that touches the outside world;
 //! what plug-ins need is in [`chenapan_core`].
 
+pub mod budget;
 pub mod cli;
 pub mod control;
 mod doc;

@@ -2,6 +2,7 @@
 //!
 //! It accepts and spawns; it never looks at bytes.
 
+use crate::budget::Budget;
 use crate::endpoint::{
     Arrival, Connect, Dialer, EndpointError, GRACE, Greeting, Listen, Listener, Local, Peer,
     Stream, plain,
@@ -9,7 +10,7 @@ use crate::endpoint::{
 use crate::journal::Entry;
 use crate::pump::{Ending, Order, Outside, PATIENCE, Pump, turn_away};
 use crate::rule::Rules;
-use crate::session::{Session, Settings};
+use crate::session::{IN_FLIGHT, Session, Settings};
 use crate::stats::{Live, Stats};
 use crate::timer::Clock;
 use chenapan_core::{Connection, Direction, Instances, Protocol};
@@ -30,8 +31,10 @@ use tokio_util::task::TaskTracker;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// How many bytes each direction of a connection may hold.
+    /// How many bytes each direction of a connection may hold of what could go on at once.
     pub buffer: usize,
+    /// How many bytes rules may hold back in each direction of a connection.
+    pub in_flight: usize,
     /// How long connecting to the backend may take.
     pub connect_timeout: Duration,
     /// How many connections there may be at once; more wait to be accepted.
@@ -46,6 +49,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             buffer: 64 * 1024,
+            in_flight: IN_FLIGHT,
             connect_timeout: Duration::from_secs(10),
             max_connections: None,
             strict: false,
@@ -114,6 +118,7 @@ pub(crate) struct Shared {
     dialer: Dialer,
     settings: Settings,
     clock: Clock,
+    memory: Arc<Budget>,
     journal: Option<mpsc::Sender<Vec<Entry>>>,
     stats: Stats,
     rules: watch::Sender<Arc<Rules>>,
@@ -127,6 +132,8 @@ pub(crate) struct Shared {
     finished: CancellationToken,
     tasks: TaskTracker,
     warned: AtomicBool,
+    /// Whether it was said that what rules hold back has reached a bound.
+    warned_full: AtomicBool,
 }
 
 /// A connection in the table of live ones.
@@ -141,7 +148,7 @@ impl Proxy {
     pub(crate) fn start(
         config: Config,
         settings: Settings,
-        clock: Clock,
+        (clock, memory): (Clock, Arc<Budget>),
         journal: Option<mpsc::Sender<Vec<Entry>>>,
     ) -> io::Result<Self> {
         let listeners: Vec<_> =
@@ -153,6 +160,7 @@ impl Proxy {
             rules: watch::Sender::new(Arc::new(config.rules.clone())),
             settings: Settings {
                 buffer: config.limits.buffer,
+                in_flight: config.limits.in_flight,
                 strict: config.limits.strict,
                 journal: journal.is_some(),
                 ..settings
@@ -160,6 +168,7 @@ impl Proxy {
             config,
             dialer,
             clock,
+            memory,
             journal,
             stats: Stats::default(),
             started: Instant::now(),
@@ -170,6 +179,7 @@ impl Proxy {
             finished: CancellationToken::new(),
             tasks: TaskTracker::new(),
             warned: AtomicBool::new(false),
+            warned_full: AtomicBool::new(false),
         });
         for listener in listeners {
             tokio::spawn(accept(Arc::clone(&shared), listener, most.clone()));
@@ -282,6 +292,10 @@ impl Shared {
         &self.stats
     }
 
+    pub(crate) fn memory(&self) -> &Arc<Budget> {
+        &self.memory
+    }
+
     pub(crate) fn journal(&self) -> Option<&mpsc::Sender<Vec<Entry>>> {
         self.journal.as_ref()
     }
@@ -300,6 +314,23 @@ impl Shared {
             tracing::warn!(
                 proxy = self.config.name,
                 "a rule drops bytes without structure: what is left is a stream with holes"
+            );
+        }
+    }
+
+    /// Counts how often reading had to wait because of what rules hold back, and says so once.
+    pub(crate) fn count_full(&self, [direction, process]: [u64; 2]) {
+        if direction + process == 0 {
+            return;
+        }
+        self.stats.in_flight_full.add(direction);
+        self.stats.memory_full.add(process);
+        if !self.warned_full.swap(true, Ordering::Relaxed) {
+            let option = if direction > 0 { "--in-flight" } else { "--memory" };
+            tracing::warn!(
+                proxy = self.config.name,
+                "rules hold back as many bytes as {option} allows: reading waits, and a delay limits \
+                 throughput"
             );
         }
     }
@@ -453,7 +484,7 @@ impl Shared {
         let mut rules = self.rules();
         let snapshot = Arc::clone(&rules.borrow_and_update());
         let protocol = self.config.protocol.instance();
-        let session = Session::new(connection, protocol, snapshot, self.settings);
+        let session = Session::within(&self.memory, connection, protocol, snapshot, self.settings);
         Pump::new(session, source, rules, Arc::clone(self), live)
     }
 }

@@ -5,6 +5,7 @@
 mod ending;
 mod way;
 
+use crate::budget::Ticket;
 use crate::endpoint::{Peer, Stream};
 use crate::proxy::Shared;
 use crate::rule::Rules;
@@ -27,6 +28,9 @@ use ending::{How, Takes};
 /// How little room in a read buffer makes a new one worth its while, and the size of that one.
 const READ_LOW: usize = 2 * 1024;
 const READ_SIZE: usize = 32 * 1024;
+
+/// The size of one where the last read has filled what there was.
+const READ_LARGE: usize = 128 * 1024;
 
 /// How often a connection may go round before others on its thread get their turn.
 const ROUNDS: usize = 32;
@@ -60,6 +64,8 @@ pub(crate) struct Pump {
     waker: Option<Waker>,
     /// Entries that the journal has no room for yet: the connection waits.
     journalling: Option<Task>,
+    /// Its place among those that wait for memory.
+    ticket: Option<Ticket>,
 }
 
 impl Pump {
@@ -89,6 +95,7 @@ impl Pump {
             lost: None,
             waker: None,
             journalling: None,
+            ticket: None,
         }
     }
 
@@ -322,8 +329,10 @@ impl Pump {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         let input = self.session.input(direction);
+        let filled = &mut self.ways[direction as usize].filled;
         if input.capacity() - input.len() < READ_LOW.min(room) {
-            input.reserve(READ_SIZE.min(room));
+            let size = if *filled { READ_LARGE } else { READ_SIZE };
+            input.reserve(size.min(room));
         }
         let spare = (input.capacity() - input.len()).min(room);
         let sender = match direction {
@@ -335,6 +344,7 @@ impl Pump {
         };
         let read = sender.poll_read(cx, &mut input.limit(spare));
         if let Poll::Ready(Ok(bytes @ 1..)) = read {
+            *filled = bytes == spare && spare >= READ_LOW;
             self.shared.stats().add_received(direction, bytes as u64);
             self.session.received(direction, self.now());
         }
@@ -533,6 +543,10 @@ impl Pump {
                 *self.session.input(direction) = BytesMut::new();
             }
         }
+        self.ticket = match self.session.starves() {
+            true => Some(self.shared.memory().wait(cx.waker())),
+            false => None,
+        };
         let ways = self.ways.iter().filter_map(|way| way.next);
         let due = ways.chain(self.session.next_wake()).min();
         self.outside.set_due(due);
@@ -561,6 +575,7 @@ impl Pump {
             0 => {}
             more => self.shared.stats().unparsed.add(more),
         }
+        self.shared.count_full(self.session.stopped());
         let Some(journal) = self.shared.journal().filter(|_| self.journalling.is_none()) else {
             return;
         };

@@ -94,6 +94,12 @@ pub(crate) fn summary(proxy: &Proxy, seed: u64) -> String {
     if stats.unparsed.value() > 0 {
         row("directions not understood", stats.unparsed.value());
     }
+    for (option, full) in [("--in-flight", &stats.in_flight_full), ("--memory", &stats.memory_full)]
+    {
+        if full.value() > 0 {
+            row(&format!("reading waited for {option}"), full.value());
+        }
+    }
     right(&mut table, &[1, 3, 4]);
     let mut out = format!("\n{table}\n");
     let causes = stats.causes();

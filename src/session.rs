@@ -3,31 +3,41 @@
 //! It never awaits, spawns, sleeps or touches a socket; time is an argument, so that tests run it
 //! in virtual time.
 
+mod flight;
 mod lane;
+mod line;
 mod link;
 mod queue;
 #[cfg(test)]
 mod tests;
 
+use crate::budget::{Budget, MEMORY};
 use crate::journal::Entry;
 use crate::rule::Rules;
 use bytes::BytesMut;
 use chenapan_core::{
     Connection, Counted, Damage, Direction, Key, Kind, Protocol, Step, Unit, Verdict,
 };
+use flight::Flight;
 use lane::Lane;
 use queue::Item;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How many bytes rules may hold back in one direction, unless it is said otherwise.
+pub(crate) const IN_FLIGHT: usize = 64 * 1024 * 1024;
+
 /// What holds for every session of a proxy.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// The key of the run, made from its seed.
     pub run: Key,
-    /// How many bytes one direction may hold: input and queue together.
+    /// How many bytes one direction may hold of what could go on at once: its input, and what its
+    /// receiver has yet to take.
     pub buffer: usize,
+    /// How many bytes rules may hold back in one direction.
+    pub in_flight: usize,
     /// Whether bytes that the protocol cannot parse close the connection.
     pub strict: bool,
     /// Whether entries for the journal are made.
@@ -35,9 +45,10 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Settings for a seed, with a buffer of 64 KiB.
+    /// Settings for a seed, with a buffer of 64 KiB and 64 MiB in flight.
     pub fn new(seed: u64) -> Self {
-        Self { run: Key::new(seed), buffer: 64 * 1024, strict: false, journal: true }
+        let (buffer, in_flight) = (64 * 1024, IN_FLIGHT);
+        Self { run: Key::new(seed), buffer, in_flight, strict: false, journal: true }
     }
 }
 
@@ -121,8 +132,19 @@ enum Phase {
 }
 
 impl Session {
-    /// A session for a connection that was just accepted.
+    /// A session for a connection that was just accepted, with 512 MiB of memory to itself.
     pub fn new(
+        connection: Connection,
+        protocol: Box<dyn Protocol>,
+        rules: Arc<Rules>,
+        settings: Settings,
+    ) -> Self {
+        Self::within(&Budget::new(MEMORY), connection, protocol, rules, settings)
+    }
+
+    /// The same, with what is left of a memory that it shares with others.
+    pub fn within(
+        budget: &Arc<Budget>,
         connection: Connection,
         protocol: Box<dyn Protocol>,
         rules: Arc<Rules>,
@@ -132,7 +154,8 @@ impl Session {
         let mut facts = Facts { connection, protocol, settings, follows };
         let mut record = Record::default();
         let lanes = Direction::BOTH.map(|direction| {
-            let mut lane = Lane::new(direction);
+            let flight = Flight::new(Arc::clone(budget), settings.buffer, settings.in_flight);
+            let mut lane = Lane::new(direction, flight);
             lane.rebuild(&rules, &mut facts, &mut record, Duration::ZERO);
             lane
         });
@@ -315,16 +338,30 @@ impl Session {
     }
 
     /// Whether this direction may be given more bytes, and how many.
-    pub fn wants(&self, direction: Direction) -> usize {
-        let buffer = self.facts.settings.buffer;
-        // One who asks on without taking the answers has to wait.
-        let replies = self.lanes[direction.opposite() as usize].replies();
-        match self.phase {
-            Phase::Open if replies <= buffer => {
-                self.lanes[direction as usize].room(buffer, self.facts.protocol.longest())
-            }
-            _ => 0,
+    pub fn wants(&mut self, direction: Direction) -> usize {
+        let Facts { settings: Settings { buffer, .. }, protocol, .. } = &self.facts;
+        let (buffer, longest) = (*buffer, protocol.longest());
+        if !matches!(self.phase, Phase::Open) {
+            return 0;
         }
+        let [lane, other] = self.lanes_from(direction);
+        // One who asks on without taking the answers has to wait.
+        if other.ripe_replies() > buffer || (other.replies() > buffer && !other.has_flight()) {
+            return 0;
+        }
+        lane.room(buffer, longest)
+    }
+
+    /// Whether it has to wait until other connections have less in flight.
+    pub fn starves(&self) -> bool {
+        self.lanes.iter().any(Lane::starves)
+    }
+
+    /// How often a direction had to wait since this was asked last because of what rules held
+    /// back: for its own bound, and for that of all sessions together.
+    pub fn stopped(&mut self) -> [u64; 2] {
+        let stopped = self.lanes.each_mut().map(|lane| lane.flight().take_stopped());
+        [0, 1].map(|bound| stopped[0][bound] + stopped[1][bound])
     }
 
     /// Whether what comes next in this direction may go by unseen.

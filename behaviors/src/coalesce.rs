@@ -63,6 +63,10 @@ impl Behavior for Coalesce {
         self.held.is_some()
     }
 
+    fn held_bytes(&self) -> usize {
+        self.held.as_ref().map_or(0, |held| held.unit.bytes.len())
+    }
+
     fn trails(&mut self, blank: &mut Unit) -> bool {
         let Some(held) = &mut self.held else { return false };
         held.unit.bytes.unsplit(take(blank).bytes);

@@ -2,6 +2,7 @@
 
 use crate::take;
 use chenapan_core::{Behavior, Context, Dice, OptionError, Step, Unit, Verdict, plugin};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 plugin! {
@@ -19,10 +20,10 @@ plugin! {
     ///
     /// With `overtake` order is not kept: units that the rule does not select pass those that it
     /// holds, and so do later ones whose time comes earlier. So one chosen reply comes late, and
-    /// others do not. At most 1000 units and 64 MiB are held; the end of the stream releases all.
+    /// others do not. The end of the stream releases all.
     ///
-    /// Throughput under a delay is limited to the buffer size divided by the delay, in each
-    /// direction.
+    /// What is on its way takes memory: at most `--in-flight` (64 MiB) in each direction, which
+    /// therefore carries at most that much per delay.
     pub struct Delay = "delay" {
         /// How long to hold each unit.
         sleep: Duration = "1s",
@@ -36,19 +37,12 @@ plugin! {
         /// Whether other units may overtake those that wait.
         overtake: bool = "no",
         ;
-        held: Vec<Held>,
+        /// Units that others may overtake, by the time at which they are due and their number.
+        held: BTreeMap<(Duration, u64), Unit>,
+        bytes: usize,
+        last: (Duration, u64),
     }
 }
-
-/// A unit that others may overtake.
-#[derive(Clone, Debug)]
-struct Held {
-    unit: Unit,
-    due: Duration,
-}
-
-const MOST_HELD: usize = 1_000;
-const MOST_BYTES: usize = 64 << 20;
 
 impl Behavior for Delay {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
@@ -70,7 +64,7 @@ impl Behavior for Delay {
     }
 
     fn wake(&self) -> Option<Duration> {
-        self.held.iter().map(|held| held.due).min()
+        self.held.first_key_value().map(|((due, _), _)| *due)
     }
 
     fn on_wake(&mut self, cx: &mut Context<'_>) -> Verdict {
@@ -81,18 +75,32 @@ impl Behavior for Delay {
         !self.held.is_empty()
     }
 
+    fn held_bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn paces(&self) -> bool {
+        // Each gap comes behind the one before it.
+        !self.before
+    }
+
     fn yields(&self) -> bool {
         true
     }
 
     fn trails(&mut self, blank: &mut Unit) -> bool {
-        let Some(held) = self.held.last_mut() else { return false };
-        held.unit.bytes.unsplit(take(blank).bytes);
+        let Some(unit) = self.held.get_mut(&self.last) else { return false };
+        self.bytes += blank.bytes.len();
+        unit.bytes.unsplit(take(blank).bytes);
         true
     }
 
     fn release(&mut self) -> Vec<Unit> {
-        std::mem::take(&mut self.held).into_iter().map(|held| held.unit).collect()
+        self.bytes = 0;
+        let mut held: Vec<_> = std::mem::take(&mut self.held).into_iter().collect();
+        // As they came.
+        held.sort_by_key(|((_, number), _)| *number);
+        held.into_iter().map(|(_, unit)| unit).collect()
     }
 
     fn check(&self) -> Result<(), OptionError> {
@@ -107,27 +115,21 @@ impl Behavior for Delay {
 impl Delay {
     fn hold(&mut self, mut unit: Unit, due: Duration, cx: &Context<'_>) -> Verdict {
         cx.protocol.set_apart(&mut unit);
-        self.held.push(Held { unit, due });
-        let mut steps = Vec::new();
-        let mut size: usize = self.held.iter().map(|held| held.unit.bytes.len()).sum();
-        while self.held.len() > MOST_HELD || (size > MOST_BYTES && self.held.len() > 1) {
-            let Held { unit, .. } = self.held.remove(0);
-            size -= unit.bytes.len();
-            steps.push(Step::Send(unit));
-        }
-        Verdict::Play(steps)
+        self.bytes += unit.bytes.len();
+        self.last = (due, self.last.1 + 1);
+        self.held.insert(self.last, unit);
+        Verdict::Play(Vec::new())
     }
 
     /// Sends on what is due by a time, in that order.
     fn let_go(&mut self, by: Duration) -> Verdict {
-        let (mut due, held): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.held).into_iter().partition(|held| held.due <= by);
-        self.held = held;
-        due.sort_by_key(|held| held.due);
-        match due.is_empty() {
-            true => Verdict::Forward,
-            false => Verdict::Play(due.into_iter().map(|held| Step::Send(held.unit)).collect()),
+        let mut steps = Vec::new();
+        while let Some(first) = self.held.first_entry().filter(|first| first.key().0 <= by) {
+            let unit = first.remove();
+            self.bytes -= unit.bytes.len();
+            steps.push(Step::Send(unit));
         }
+        if steps.is_empty() { Verdict::Forward } else { Verdict::Play(steps) }
     }
 
     fn draw(&self, dice: &mut Dice) -> Duration {
@@ -235,15 +237,14 @@ mod tests {
     }
 
     #[test]
-    fn no_more_than_a_thousand_wait() {
+    fn all_that_wait_are_counted_and_come_in_time() {
         let (mut judge, mut delay) = (Judge::new(1), configured::<Delay>(&[("overtake", "yes")]));
-        let sent: usize = (0..1_200)
-            .map(|_| match judge.data(&mut delay, b"x").0 {
-                Verdict::Play(steps) => steps.len(),
-                other => panic!("{other:?}"),
-            })
-            .sum();
-        assert_eq!((sent, delay.release().len()), (200, 1_000));
+        for _ in 0..5_000 {
+            assert_eq!(judge.data(&mut delay, b"xy").0, Verdict::Play(Vec::new()));
+        }
+        assert_eq!((delay.held_bytes(), delay.wake()), (10_000, Some(Duration::from_secs(1))));
+        let Some(Verdict::Play(steps)) = judge.wake(&mut delay) else { panic!() };
+        assert_eq!((steps.len(), delay.held_bytes(), delay.holds()), (5_000, 0, false));
     }
 
     #[test]

@@ -36,6 +36,10 @@ impl Behavior for Duplicate {
         steps.push(Step::Send(take(unit)));
         Verdict::Play(steps)
     }
+
+    fn paces(&self) -> bool {
+        !self.gap.is_zero()
+    }
 }
 
 #[cfg(test)]

@@ -61,6 +61,10 @@ impl Behavior for LateHeader {
         self.held.is_some()
     }
 
+    fn held_bytes(&self) -> usize {
+        self.held.as_ref().map_or(0, |unit| unit.bytes.len())
+    }
+
     fn follows(&self) -> bool {
         true
     }

@@ -25,6 +25,7 @@ plugin! {
         order: String = "overtake" in &["overtake", "reverse", "random"],
         ;
         batch: Vec<Unit>,
+        bytes: usize,
         due: Duration,
         held: Option<Held>,
     }
@@ -47,6 +48,7 @@ impl Behavior for Reorder {
         }
         let Some(mut held) = self.held.take() else {
             let until = cx.now.saturating_add(self.within);
+            self.bytes = unit.bytes.len();
             self.held = Some(Held { unit: take(unit), to_overtake: self.by, until });
             return Verdict::Play(Vec::new());
         };
@@ -77,9 +79,14 @@ impl Behavior for Reorder {
         self.held.is_some() || !self.batch.is_empty()
     }
 
+    fn held_bytes(&self) -> usize {
+        if self.holds() { self.bytes } else { 0 }
+    }
+
     fn trails(&mut self, blank: &mut Unit) -> bool {
         let held = self.held.as_mut().map(|held| &mut held.unit);
         let Some(unit) = held.or(self.batch.last_mut()) else { return false };
+        self.bytes += blank.bytes.len();
         unit.bytes.unsplit(take(blank).bytes);
         true
     }
@@ -106,11 +113,12 @@ impl Reorder {
     fn gather(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
         if self.batch.is_empty() {
             self.due = cx.now.saturating_add(self.within);
+            self.bytes = 0;
         }
+        self.bytes += unit.bytes.len();
         self.batch.push(take(unit));
-        let size: usize = self.batch.iter().map(|unit| unit.bytes.len()).sum();
         let enough = self.by.saturating_add(1).min(MOST_HELD);
-        if (self.batch.len() as u64) < enough && size < MOST_BYTES {
+        if (self.batch.len() as u64) < enough && self.bytes < MOST_BYTES {
             return Verdict::Play(Vec::new());
         }
         self.send(cx)

@@ -69,6 +69,10 @@ impl Behavior for Split {
         Verdict::Play(steps)
     }
 
+    fn paces(&self) -> bool {
+        !self.gap.is_zero()
+    }
+
     fn interest(&self) -> Interest {
         if matches!(self.at.as_str(), "fields" | "header") {
             Interest::Units

@@ -52,6 +52,10 @@ impl Behavior for Throttle {
         }
         Verdict::Play(pieces(take(unit), piece, &link, clock, now))
     }
+
+    fn paces(&self) -> bool {
+        true
+    }
 }
 
 impl Throttle {

@@ -46,6 +46,19 @@ pub trait Behavior: Send {
         false
     }
 
+    /// Number of bytes of the units that it holds: they count against what a direction may have in
+    /// flight.
+    fn held_bytes(&self) -> usize {
+        0
+    }
+
+    /// Whether it lets bytes through one after the other, as a slow line does. The sender of what
+    /// queues up before it has to wait once that is as much as the read buffer; what a delay holds
+    /// is on its way, and others follow at once.
+    fn paces(&self) -> bool {
+        false
+    }
+
     /// Whether units that are not its rule's business may overtake those that it holds.
     fn yields(&self) -> bool {
         false

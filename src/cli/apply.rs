@@ -26,6 +26,7 @@ pub(super) fn apply(
     let seed = args.breaking.seed();
     let settings = Settings {
         buffer: args.breaking.buffer,
+        in_flight: args.breaking.in_flight,
         strict: args.breaking.strict,
         ..Settings::new(seed)
     };

@@ -137,10 +137,17 @@ pub(super) struct Breaking {
     /// Close connections whose bytes the protocol cannot parse, instead of passing them on
     #[arg(long)]
     pub(super) strict: bool,
-    /// The most bytes that each direction of a connection holds; under delay its throughput is at
-    /// most this much per delay
+    /// The most bytes that each direction of a connection holds of what could go on at once: its
+    /// read buffer
     #[arg(long, value_name = "SIZE", default_value = "64KiB", value_parser = buffer)]
     pub(super) buffer: usize,
+    /// The most bytes that rules hold back in each direction of a connection; reading waits while
+    /// it is reached
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = size)]
+    pub(super) in_flight: usize,
+    /// The most bytes that rules hold back on all connections together, beside a buffer for each
+    #[arg(long, value_name = "SIZE", default_value = "512MiB", value_parser = size)]
+    pub(super) memory: usize,
 }
 
 #[derive(Debug, Args)]

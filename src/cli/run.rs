@@ -74,6 +74,7 @@ pub(super) fn run(
     runtime()?.block_on(async {
         let signals = Signals::new()?;
         let mut control = Control::new(seed, false).map_err(Failure::run)?;
+        control.set_memory(breaking.memory);
         let mut proxies: Vec<Proxy> = Vec::new();
         for (name, backend) in &args.backend {
             if proxies.iter().any(|proxy| proxy.name() == name) {
@@ -89,6 +90,7 @@ pub(super) fn run(
                 rules: rules.clone(),
                 limits: Limits {
                     buffer: breaking.buffer,
+                    in_flight: breaking.in_flight,
                     strict: breaking.strict,
                     ..Limits::default()
                 },

@@ -63,12 +63,14 @@ pub(super) fn send(args: &Send, registry: &Registry, matches: &ArgMatches) -> Re
         rules,
         limits: Limits {
             buffer: args.breaking.buffer,
+            in_flight: args.breaking.in_flight,
             strict: args.breaking.strict,
             ..Limits::default()
         },
     };
     runtime()?.block_on(async {
         let mut control = Control::new(seed, false).map_err(Failure::run)?;
+        control.set_memory(args.breaking.memory);
         control.journal_to(io::stderr()).map_err(Failure::run)?;
         let proxy = control.add(config).map_err(Failure::run)?;
         let address = proxy.address().ok_or_else(|| Failure::run("the proxy has no address"))?;

@@ -30,6 +30,7 @@ pub(super) fn serve(
         rules,
         limits: Limits {
             buffer: args.breaking.buffer,
+            in_flight: args.breaking.in_flight,
             connect_timeout: args.connect_timeout,
             max_connections: args.max_connections.map(|most| most as usize),
             strict: args.breaking.strict,
@@ -44,6 +45,7 @@ pub(super) fn serve(
         // Before anybody can know that we are there: a signal is then never the end at once.
         let signals = Signals::new()?;
         let mut control = Control::new(seed, args.precise).map_err(Failure::run)?;
+        control.set_memory(args.breaking.memory);
         if let Some(file) = &args.journal {
             control.journal(file).map_err(|error| {
                 let error = crate::endpoint::plain(&error);

@@ -37,6 +37,8 @@ pub(super) struct Way {
     pub(super) next: Option<Duration>,
     /// Watches a sender that is not read from: none would notice that it went away.
     pub(super) failure: Option<Task>,
+    /// Whether the last read into the session has filled what there was: larger ones pay then.
+    pub(super) filled: bool,
     /// Handed out by the session, or read past it, and not written yet.
     pending: BytesMut,
     /// The receiver may keep what it took until it is told to hand it on.

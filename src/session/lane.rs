@@ -1,13 +1,16 @@
 //! One direction inside a session: input, chain of rules, queue of what is due.
 
 mod cut;
+mod room;
 
+use super::flight::Flight;
 use super::link::{Fate, Link, Question};
 use super::queue::{Item, Joint, Queue};
 use super::{Facts, Record};
 use crate::rule::Rules;
 use bytes::BytesMut;
 use chenapan_core::{Direction, Interest, Kind, Step, Unit, Verdict};
+use room::{cost, sent};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +30,7 @@ pub(super) struct Lane {
     direction: Direction,
     chain: Vec<Link>,
     queue: Queue,
+    flight: Flight,
     hang: Option<Hang>,
     /// The end of stream was queued.
     finishing: bool,
@@ -64,7 +68,7 @@ enum Parcel {
 }
 
 impl Lane {
-    pub(super) fn new(direction: Direction) -> Self {
+    pub(super) fn new(direction: Direction, flight: Flight) -> Self {
         Self {
             input: BytesMut::new(),
             opaque: false,
@@ -75,6 +79,7 @@ impl Lane {
             direction,
             chain: Vec::new(),
             queue: Queue::default(),
+            flight,
             hang: None,
             finishing: false,
             closing: false,
@@ -121,7 +126,8 @@ impl Lane {
 
     /// Judges what has come in, as far as there is room for it.
     pub(super) fn advance(&mut self, facts: &mut Facts, record: &mut Record, now: Duration) {
-        while !self.stopped() && self.queue.held() <= facts.settings.buffer {
+        self.pass(now);
+        while !self.stopped() && self.admits(facts.settings.buffer) {
             let Some(unit) = self.cut(facts, record, now) else {
                 break;
             };
@@ -173,7 +179,7 @@ impl Lane {
     ) {
         let mut fresh = std::mem::take(&mut self.fresh);
         let needed = self.needed(&unit);
-        let mut whole = from == 0;
+        let whole = from == 0;
         for index in from..self.chain.len() {
             if self.hang.is_some() {
                 return self.park(Parcel::Unit(unit), at, (index, passed));
@@ -182,8 +188,12 @@ impl Lane {
             if passed.contains(&link.id) {
                 continue;
             }
+            let (arrival, now) = (at, self.queue.now());
             if !link.meets(&unit, needed, at) {
                 at = at.max(link.last);
+                if at > arrival && link.paces() {
+                    link.line.push(cost(&unit), now, arrival, at);
+                }
                 if unit.kind == Kind::Blank {
                     let fate = link.fate;
                     match fate {
@@ -208,13 +218,13 @@ impl Lane {
             let place = (at, self.direction, unit.offset);
             fresh = false;
             let verdict = link.ask(Question::Unit(&mut unit), place, facts, record);
+            let waits = if link.paces() { sent(&verdict, &unit) } else { 0 };
             match verdict {
                 Verdict::Forward => at = at.max(link.last),
                 Verdict::Delay(time) => {
                     // Counted from its arrival: delays overlap. Order is kept.
                     at = at.saturating_add(time).max(link.last);
                     link.last = at;
-                    whole = false;
                 }
                 Verdict::Drop => {
                     record.dropped |= needed == Interest::Everything;
@@ -226,8 +236,14 @@ impl Lane {
                 }
                 verdict => {
                     self.act(verdict, index, at, facts, record);
+                    if let Some(link) = self.chain.get_mut(index).filter(|_| waits > 0) {
+                        link.line.push(waits, now, arrival, link.last);
+                    }
                     return;
                 }
+            }
+            if waits > 0 {
+                link.line.push(waits, now, arrival, at);
             }
         }
         if self.hang.is_some() {
@@ -298,6 +314,7 @@ impl Lane {
 
     /// Wakes the rules whose time has come, and goes on where one hung for a time only.
     pub(super) fn wake(&mut self, facts: &mut Facts, record: &mut Record, now: Duration) {
+        self.pass(now);
         if self.deadline(facts).is_some_and(|deadline| deadline <= now) {
             let remedy = facts.protocol.give_up(self.direction);
             self.give_up("not whole in time".into(), remedy, facts, record, now);
@@ -329,7 +346,11 @@ impl Lane {
             return None;
         }
         let until = self.hang.as_ref().and_then(|hang| hang.until);
-        self.chain.iter().filter_map(Link::wake).chain(until).chain(self.deadline(facts)).min()
+        // Where a slow line is what keeps more from being read, it is known when that ends.
+        let full = self.waiting() + self.input.len() >= facts.settings.buffer;
+        let passed = self.chain.iter().filter(|_| full).filter_map(|link| link.line.next()).min();
+        let others = until.into_iter().chain(passed).chain(self.deadline(facts));
+        self.chain.iter().filter_map(Link::wake).chain(others).min()
     }
 
     /// Asks the link of one rule about the new connection; none where it has no say.
@@ -397,6 +418,7 @@ impl Lane {
         self.queue.clear();
         self.input.clear();
         self.chain.clear();
+        self.flight.rest();
         self.waiting.clear();
         self.ahead = 0;
         (self.closing, self.finished, self.hang) = (true, true, None);
@@ -425,19 +447,6 @@ impl Lane {
     /// Whether it holds no bytes, so that its buffer can be given back.
     pub(super) fn is_empty(&self) -> bool {
         self.input.is_empty() && self.queue.is_empty() && self.hang.is_none()
-    }
-
-    /// How many more bytes may be read.
-    pub(super) fn room(&self, buffer: usize, longest: usize) -> usize {
-        if self.ended || self.stopped() {
-            return 0;
-        }
-        let room = buffer.saturating_sub(self.input.len() + self.queue.held());
-        match self.opaque || self.queue.held() > 0 {
-            true => room,
-            // A unit that its protocol will wait for has to come in whole.
-            false => room.max(longest.saturating_sub(self.input.len())),
-        }
     }
 
     /// Whether opaque bytes that come at this age may go by unseen.

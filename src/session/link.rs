@@ -1,5 +1,6 @@
 //! One rule at work in one lane: its behavior's instance, its draws and its counts.
 
+use super::line::Line;
 use super::{Facts, Record};
 use crate::journal::{Entry, describe};
 use crate::rule::Rule;
@@ -14,6 +15,10 @@ pub(super) struct Link {
     /// Nothing leaves it before this time.
     pub(super) last: Duration,
     pub(super) fate: Fate,
+    /// What waits before it, where it lets bytes through one after the other.
+    pub(super) line: Line,
+    /// Number of bytes of the units that its behavior holds.
+    pub(super) held: usize,
     rule: Arc<Rule>,
     behavior: Box<dyn Behavior>,
     key: Key,
@@ -68,6 +73,8 @@ impl Link {
             id,
             last: Duration::ZERO,
             fate: Fate::Passed,
+            line: Line::default(),
+            held: 0,
             rule: Arc::clone(rule),
             behavior: rule.instance(),
             key,
@@ -155,7 +162,14 @@ impl Link {
 
     /// Gives it what stands behind the unit that it holds; whether it took that.
     pub(super) fn trails(&mut self, blank: &mut Unit) -> bool {
-        self.behavior.trails(blank)
+        let took = self.behavior.trails(blank);
+        self.held = self.behavior.held_bytes();
+        took
+    }
+
+    /// Whether it lets bytes through one after the other.
+    pub(super) fn paces(&self) -> bool {
+        self.behavior.paces()
     }
 
     /// Whether units that are not its business may overtake those.
@@ -184,6 +198,7 @@ impl Link {
 
     /// Takes what it still holds.
     pub(super) fn release(&mut self) -> Vec<Unit> {
+        self.held = 0;
         self.behavior.release()
     }
 
@@ -220,6 +235,7 @@ impl Link {
                 verdict
             }
         };
+        self.held = self.behavior.held_bytes();
         if unit.is_some() {
             let sends = |step: &Step| matches!(step, Step::Send(_));
             self.fate = match &verdict {

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 /// What an entry costs beside its bytes.
-const OVERHEAD: usize = 64;
+pub(super) const OVERHEAD: usize = 64;
 
 /// The queue of a lane. TCP keeps order: nothing is due before what was queued earlier, except
 /// for replies, which are no part of the stream they meet.
@@ -18,6 +18,13 @@ pub(super) struct Queue {
     /// How much of it are replies.
     replies: usize,
     last: Duration,
+    /// The latest time that was heard of.
+    now: Duration,
+    /// How many entries are due by then, what they hold with the one taken off last, and how much
+    /// of that are replies: what waits for the receiver alone.
+    ripened: usize,
+    ripe_held: usize,
+    ripe_replies: usize,
     /// Whether what was taken off last goes on with the next bytes.
     open: bool,
 }
@@ -90,6 +97,9 @@ impl Queue {
             && std::ptr::eq(back.as_ptr_range().end, bytes.as_ptr())
         {
             self.held += bytes.len();
+            if *due <= self.now {
+                self.ripe_held += bytes.len();
+            }
             back.unsplit(bytes.split());
             return;
         }
@@ -112,6 +122,11 @@ impl Queue {
         for entry in self.entries.drain(place..) {
             self.held -= entry.item.cost();
             self.replies -= entry.reply_cost();
+            if entry.due <= self.now {
+                self.ripened -= 1;
+                self.ripe_held -= entry.item.cost();
+                self.ripe_replies -= entry.reply_cost();
+            }
         }
         self.insert(place, Entry { due: self.last, item, reply: false });
     }
@@ -139,12 +154,35 @@ impl Queue {
     fn insert(&mut self, place: usize, entry: Entry) {
         self.held += entry.item.cost();
         self.replies += entry.reply_cost();
+        if entry.due <= self.now {
+            self.ripened += 1;
+            self.ripe_held += entry.item.cost();
+            self.ripe_replies += entry.reply_cost();
+        }
         self.entries.insert(place, entry);
+    }
+
+    /// Notes the time: what is due by now waits for its receiver alone.
+    pub(super) fn ripen(&mut self, now: Duration) {
+        self.now = self.now.max(now);
+        while let Some(entry) = self.entries.get(self.ripened).filter(|next| next.due <= self.now) {
+            self.ripened += 1;
+            self.ripe_held += entry.item.cost();
+            self.ripe_replies += entry.reply_cost();
+        }
+    }
+
+    /// The latest time that was heard of.
+    pub(super) fn now(&self) -> Duration {
+        self.now
     }
 
     /// Takes off what is due; what was taken before counts as written now.
     pub(super) fn pop(&mut self, now: Duration) -> Option<Item> {
-        self.held -= std::mem::take(&mut self.taken);
+        self.ripen(now);
+        let taken = std::mem::take(&mut self.taken);
+        self.held -= taken;
+        self.ripe_held -= taken;
         self.next_due().filter(|due| *due <= now)?;
         let entry = self.entries.pop_front()?;
         if !entry.reply {
@@ -152,6 +190,8 @@ impl Queue {
         }
         self.taken = entry.item.cost();
         self.replies -= entry.reply_cost();
+        self.ripened -= 1;
+        self.ripe_replies -= entry.reply_cost();
         Some(entry.item)
     }
 
@@ -180,9 +220,19 @@ impl Queue {
         self.held
     }
 
+    /// How many of them wait for the receiver alone.
+    pub(super) fn ripe(&self) -> usize {
+        self.ripe_held
+    }
+
     /// How many of them are replies to what came the other way.
     pub(super) fn replies(&self) -> usize {
         self.replies
+    }
+
+    /// How many of those wait for the receiver alone.
+    pub(super) fn ripe_replies(&self) -> usize {
+        self.ripe_replies
     }
 
     /// Whether nothing waits in it.
@@ -194,5 +244,6 @@ impl Queue {
     pub(super) fn clear(&mut self) {
         self.entries.clear();
         (self.held, self.taken, self.replies) = (0, 0, 0);
+        (self.ripened, self.ripe_held, self.ripe_replies) = (0, 0, 0);
     }
 }

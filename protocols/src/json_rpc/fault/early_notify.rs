@@ -75,6 +75,10 @@ impl Behavior for RpcEarlyNotify {
         Verdict::Play(due.collect())
     }
 
+    fn held_bytes(&self) -> usize {
+        self.held.iter().map(|(_, unit)| unit.bytes.len()).sum()
+    }
+
     fn holds(&self) -> bool {
         !self.held.is_empty()
     }

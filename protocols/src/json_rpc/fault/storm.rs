@@ -84,6 +84,10 @@ impl Behavior for RpcStorm {
         if steps.is_empty() { Verdict::Forward } else { Verdict::Play(steps) }
     }
 
+    fn held_bytes(&self) -> usize {
+        self.storm.as_ref().map_or(0, |storm| storm.unit.bytes.len())
+    }
+
     /// As long as it goes on nothing may be under way that it could come into the middle of.
     fn holds(&self) -> bool {
         self.storm.is_some()

@@ -70,6 +70,10 @@ impl Behavior for RpcSwap {
         self.let_go()
     }
 
+    fn held_bytes(&self) -> usize {
+        self.held.as_ref().map_or(0, |held| held.unit.bytes.len())
+    }
+
     fn holds(&self) -> bool {
         self.held.is_some()
     }
