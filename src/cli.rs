@@ -111,7 +111,7 @@ pub fn main_with(registry: Registry, kinds: Kinds) -> ExitCode {
 }
 
 fn document(registry: &Registry, kinds: &Kinds, what: &DocWhat) -> Result<(), Failure> {
-    let command = || arguments::command(registry, kinds);
+    let command = || arguments::shown(registry, kinds);
     match what {
         DocWhat::Markdown { page: ListWhat::Behaviors } => {
             print(&crate::doc::behaviors_page(registry))

@@ -1,5 +1,6 @@
 //! Documentation made from the options tables: pages and a schema. It uses no engine.
 
+mod example;
 mod kinds;
 mod scenario;
 
@@ -8,6 +9,7 @@ use chenapan_core::{Form, OptionSpec, Registry};
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 
+pub(crate) use example::{of_behavior as behavior_example, of_protocol as protocol_example};
 pub(crate) use kinds::{kinds_page, shown as shown_kinds};
 pub(crate) use scenario::scenario_schema;
 
@@ -25,6 +27,7 @@ pub(crate) fn behaviors_page(registry: &Registry) -> String {
     }
     for entry in registry.behaviors() {
         section(&mut page, entry.name, entry.paragraphs(), entry.options);
+        fence(&mut page, &behavior_example(registry, entry));
     }
     page.push_str(
         "\n## Selectors\n\nThey go into the same list as the options: \
@@ -56,8 +59,13 @@ pub(crate) fn protocols_page(registry: &Registry) -> String {
         if !counters.is_empty() {
             let _ = write!(page, "\nCounters: `{}`.\n", counters.join("`, `"));
         }
+        fence(&mut page, &protocol_example(entry));
     }
     page
+}
+
+fn fence(page: &mut String, command: &str) {
+    let _ = write!(page, "\n```sh\n{command}\n```\n");
 }
 
 fn section(page: &mut String, name: &str, about: Vec<String>, table: &[OptionSpec]) {

@@ -17,7 +17,7 @@ plugin! {
     /// traffic; with 0 that is as soon as the connection is there. Until then data flows freely.
     pub struct Close = "close", Downstream {
         /// The age of the connection at which it ends.
-        after: Duration = "0s",
+        after: Duration = like "30s" "0s",
         /// The number of bytes after which it ends.
         bytes: Option<Size> = "none",
         ;

@@ -11,7 +11,7 @@ plugin! {
     /// the bytes that reach this rule.
     pub struct Limit = "limit", Downstream {
         /// How many bytes may pass.
-        bytes: Size = "0B",
+        bytes: Size = like "1000" "0B",
         ;
         ending: Ending,
     }

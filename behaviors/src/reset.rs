@@ -22,7 +22,7 @@ plugin! {
         /// The age of the connection at which it ends.
         after: Duration = "0s",
         /// The number of bytes after which it ends.
-        bytes: Option<Size> = "none",
+        bytes: Option<Size> = like "1000" "none",
         ;
         ending: Ending,
     }

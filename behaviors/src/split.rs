@@ -30,7 +30,7 @@ plugin! {
         /// How much longer or shorter each piece may be, drawn evenly.
         variation: Size = "0B",
         /// How long to wait between two pieces of a unit.
-        gap: Duration = "0s",
+        gap: Duration = like "20ms" "0s",
     }
 }
 

@@ -11,7 +11,7 @@ plugin! {
     /// that when the rule comes; with 0 it stays open for ever.
     pub struct Timeout = "timeout" {
         /// The age of the connection at which to close it; 0 for never.
-        after: Duration = "0s",
+        after: Duration = like "10s" "0s",
         ;
         over: bool,
     }

@@ -156,7 +156,8 @@ impl<T: Written> FromValue for T {
 /// Declares a plug-in: its struct, its name, its options and their documentation in one place.
 ///
 /// Each field is an option and needs a doc comment; `= "1s"` is its default as a user would write
-/// it, `= like "1s"` says that it must be given. `as "name"` gives the option another name than
+/// it, `= like "1s"` says that it must be given, and `= like "1s" "0s"` shows in examples another
+/// value than the default. `as "name"` gives the option another name than
 /// its field, `in &["a", "b"]` lists the only texts allowed, an `Option` may be `"none"`, and a
 /// `Vec` takes one value each time it is given. Types of one's own implement [`Written`](crate::Written).
 /// Fields after a lone `;` are state: no options, and born from [`Default`]. A behavior that acts

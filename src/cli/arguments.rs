@@ -10,28 +10,30 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-const LONG_ABOUT: &str = "\
+const ABOUT: &str = "\
 A chaos proxy that understands what it breaks.
 
-It stands between a source (a client) and a backend (a server), passes on what they say, and
-misbehaves on purpose, exactly as told and repeatably. Without rules it changes nothing.";
+It stands between a client (the source) and a server (the backend) and
+misbehaves on purpose, as told and repeatably. Without rules it changes nothing.";
 
 const EXAMPLES: &str = "\
 Examples:
-  chenapan --listen :8000 --backend db:5432 --behavior delay:sleep=250ms:chance=30%
-  chenapan --listen 8000 --backend 127.0.0.1:80 --behavior limit:bytes=1000 --seed 42
-  chenapan --proxy 127.0.0.1:8000 --backend 127.0.0.1:80 --behavior 20:delay,5:error
   chenapan demo
-  chenapan help delay
+  chenapan --backend db:5432 --behavior delay:sleep=250ms:chance=30%
+  chenapan --listen 8001 --backend 127.0.0.1:80 --behavior limit:bytes=1000
+  chenapan --backend 127.0.0.1:80 --behavior 20:delay,5:error --seed 42
 
-Exit codes: 0 well, 1 a verdict is negative, 2 usage or configuration, 3 could not run.";
+Each option of a behavior or protocol is a flag, too, as in Vaurien:
+--behavior-delay-sleep 2. These flags are not listed; help NAME has the options.
+
+Exit codes: 0 success, 1 a check failed, 2 bad usage or configuration, 3 failed
+to run.";
 
 #[derive(Debug, Parser)]
 #[command(
     name = "chenapan",
     version,
-    about = "A chaos proxy that understands what it breaks",
-    long_about = LONG_ABOUT,
+    about = ABOUT,
     after_help = EXAMPLES,
     args_conflicts_with_subcommands = true,
     disable_help_subcommand = true,
@@ -46,47 +48,47 @@ pub(super) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Show a few faults: built-in backend and client, nothing to set up
+    /// Show a few faults; needs nothing to be set up
     Demo {
-        /// Decide every draw; printed if not given
+        /// Random seed; printed if not given
         #[arg(long, value_name = "NUMBER")]
         seed: Option<u64>,
     },
-    /// Run rules on bytes from standard input, in virtual time
-    ///
-    /// What would go on (or come back) goes to standard output, the journal to standard error.
-    Apply(Apply),
-    /// Run chaos tests that are written as YAML, with a verdict
+    /// Run a command with a proxy in its way, and check that rules acted
+    Run(super::run::Run),
+    /// Run chaos tests written in YAML, and check their expectations
     #[command(subcommand)]
     Scenario(super::scenario::Command),
-    /// Run a command whose traffic goes through proxies; its exit code, and a verdict
-    Run(super::run::Run),
-    /// Be the client once: send bytes through a protocol and rules, and tell what the backend did
+    /// Connect once, send bytes, and report what the backend did
     ///
-    /// What comes back goes to standard output; standard error gets the journal, and at the end
-    /// what was sent, what came back and who ended the connection.
+    /// The answer goes to standard output. Standard error gets the journal, and at the end how much was
+    /// sent, how much came back and who closed the connection.
     Send(super::send::Send),
+    /// Apply rules to standard input, in virtual time
+    ///
+    /// The bytes that would be forwarded (or sent back) go to standard output, the journal to standard
+    /// error.
+    Apply(Apply),
     /// Write a header of a protocol, right or wrong
     Encode,
-    /// Show what a protocol's codec makes of bytes from standard input
+    /// Explain the bytes on standard input, as a protocol reads them
     Decode(super::decode::Decode),
-    /// Listen, and send back what comes; with a protocol, first say what its header meant
+    /// Run a server that sends back what it receives, and reads headers
     Echo(super::echo::Echo),
-    /// Read an address as --listen and --backend do, and say what it means
+    /// Explain an address as --listen or --backend reads it
     #[command(subcommand)]
     Endpoint(super::endpoint::Command),
     /// List protocols, behaviors and kinds of addresses
     List {
-        /// Only these
+        /// List only these
         what: Option<ListWhat>,
     },
-    /// Explain a behavior, a protocol, the selectors of rules (help rules), addresses (help endpoints)
-    /// or a command
+    /// Explain a behavior, a protocol, a command or a topic such as rules
     Help {
         /// What to explain
         topic: Option<String>,
     },
-    /// Write documentation made from the options tables
+    /// Write manual pages, completion scripts and other generated documents
     Doc {
         #[command(subcommand)]
         what: DocWhat,
@@ -119,75 +121,80 @@ pub(super) enum ListWhat {
     Kinds,
 }
 
-/// What breaks what.
+/// Protocol, rules and seed: everything that decides the faults.
 #[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Faults")]
 pub(super) struct Breaking {
-    /// Protocol: NAME or NAME:option=value
+    /// NAME or NAME:option=value; see `list protocols`
     #[arg(long, value_name = "PROTOCOL", default_value = "tcp")]
     pub(super) protocol: String,
-    /// Rule: NAME:option=value:..., or a mix such as 20:delay,5:error; may be repeated
-    ///
-    /// Options of the behavior and selectors (chance, direction, first ...) go into one list;
-    /// `chenapan help NAME` and `chenapan help rules` explain them.
+    /// NAME:option=value:... or a mix, 20:delay,5:error; may be repeated; see
+    /// `list behaviors`, `help rules`
     #[arg(long, value_name = "RULE")]
     pub(super) behavior: Vec<String>,
-    /// Decide every draw; a random one is chosen and printed if not given
-    #[arg(long, value_name = "NUMBER")]
+    /// Random seed that repeats a run; printed if not given
+    #[arg(long, value_name = "N")]
     pub(super) seed: Option<u64>,
-    /// Close connections whose bytes the protocol cannot parse, instead of passing them on
+    /// Close connections that the protocol cannot parse
     #[arg(long)]
     pub(super) strict: bool,
-    /// The most bytes that each direction of a connection holds of what could go on at once: its
-    /// read buffer
-    #[arg(long, value_name = "SIZE", default_value = "64KiB", value_parser = buffer)]
+    /// Read buffer of each direction
+    #[arg(long, value_name = "SIZE", default_value = "64KiB", value_parser = buffer, help_heading = "Connections")]
     pub(super) buffer: usize,
-    /// The most bytes that rules hold back in each direction of a connection; reading waits while
-    /// it is reached
-    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = size)]
+    /// Most bytes that rules hold back in each direction
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = size, help_heading = "Connections")]
     pub(super) in_flight: usize,
-    /// The most bytes that rules hold back on all connections together, beside a buffer for each
-    #[arg(long, value_name = "SIZE", default_value = "512MiB", value_parser = size)]
+    /// Most bytes that rules hold back in all connections
+    #[arg(long, value_name = "SIZE", default_value = "512MiB", value_parser = size, help_heading = "Connections")]
     pub(super) memory: usize,
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Addresses")]
 pub(super) struct Serve {
-    /// Where to listen: host:port, :port (every address), port (127.0.0.1), unix:PATH, tls:PORT:key=FILE,
-    /// stdio: ...; may be repeated
-    ///
-    /// `chenapan help endpoints` explains all kinds of addresses.
+    /// port (on 127.0.0.1), :port (on every address), host:port ...; may be repeated; see
+    /// `help endpoints`
     #[arg(long, visible_alias = "proxy", value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
     pub(super) listen: Vec<Listen>,
-    /// Where to connect to: host:port, unix:PATH, tls:HOST:PORT, exec:COMMAND ...
-    ///
-    /// `chenapan help endpoints` explains all kinds of addresses.
+    /// host:port, tls:HOST:PORT, unix:PATH, exec:COMMAND ...
     #[arg(long, value_name = "ADDRESS", required = true)]
     pub(super) backend: Option<Connect>,
+    /// Time to connect to the backend
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time, help_heading = "Connections")]
+    pub(super) connect_timeout: Duration,
+    /// close or reset clients of an unreachable backend
+    #[arg(
+        long,
+        value_name = "HOW",
+        default_value = "close",
+        hide_possible_values = true,
+        help_heading = "Connections"
+    )]
+    pub(super) on_refused: OnRefused,
     #[command(flatten)]
     pub(super) breaking: Breaking,
-    /// Write one line of JSON for everything that was done to a connection
-    #[arg(long, value_name = "FILE")]
-    pub(super) journal: Option<PathBuf>,
-    /// How long connecting to the backend may take
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
-    pub(super) connect_timeout: Duration,
-    /// What a client sees whose backend cannot be reached
-    #[arg(long, value_name = "HOW", default_value = "close")]
-    pub(super) on_refused: OnRefused,
-    /// The most connections at once; more wait to be accepted
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Most connections at once; others wait
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..),
+        help_heading = "Connections"
+    )]
     pub(super) max_connections: Option<u32>,
-    /// How long connections may go on after SIGINT or SIGTERM; a second signal ends at once
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = time)]
+    /// Time to finish after SIGINT or SIGTERM
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = time, help_heading = "Connections")]
     pub(super) grace: Duration,
-    /// Spin for the last 60 us before a deadline: less error of delay and rate, more CPU
-    #[arg(long)]
+    /// More exact delays and rates for more CPU time
+    #[arg(long, help_heading = "Connections")]
     pub(super) precise: bool,
-    /// How log events look
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    /// Write a line of JSON for each fault
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(super) journal: Option<PathBuf>,
+    /// Format of the log on standard error
+    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub(super) log_format: LogFormat,
-    /// The least important events that are logged; the default is warn on a terminal, else info
-    #[arg(long, value_name = "LEVEL")]
+    /// off, error, warn (default on a terminal), info (default elsewhere), debug or trace
+    #[arg(long, value_name = "LEVEL", hide_possible_values = true, help_heading = "Output")]
     pub(super) log_level: Option<LogLevel>,
 }
 
@@ -246,16 +253,28 @@ pub(super) enum Output {
     Replied,
 }
 
-/// All arguments, with a flag for every option of every plug-in.
+/// All arguments, with a hidden flag for every option of every plug-in.
 pub(super) fn command(registry: &Registry, kinds: &Kinds) -> clap::Command {
-    let generated = flags(registry);
+    with_flags(flags(registry), registry, kinds)
+}
+
+/// The arguments that help, manual pages and completion show.
+pub(super) fn shown(registry: &Registry, kinds: &Kinds) -> clap::Command {
+    with_flags(Vec::new(), registry, kinds)
+}
+
+fn with_flags(generated: Vec<Arg>, registry: &Registry, kinds: &Kinds) -> clap::Command {
     let with = |command: clap::Command| command.args(generated.iter().cloned());
     let (listeners, backends) = (kinds.clone(), kinds.clone());
     let listen = |arg: Arg| arg.value_parser(move |text: &str| listeners.listen(text));
     let backend = |arg: Arg| arg.value_parser(move |text: &str| backends.connect(text));
     with(Cli::command())
-        .mut_arg("listen", listen.clone())
-        .mut_arg("backend", backend.clone())
+        // Unlike `mut_arg` this keeps the order of arguments.
+        .mut_args(|arg| match arg.get_id().as_str() {
+            "listen" => listen.clone()(arg),
+            "backend" => backend.clone()(arg),
+            _ => arg,
+        })
         .mut_subcommand("apply", with)
         .mut_subcommand("send", |command| with(command).mut_arg("backend", backend))
         .mut_subcommand("run", |command| super::run::with_kinds(with(command), kinds))
@@ -271,11 +290,7 @@ fn flags(registry: &Registry) -> Vec<Arg> {
         registry.behaviors().iter().map(|entry| ("behavior", entry.name, entry.options));
     let rows = protocols.chain(behaviors);
     rows.flat_map(|(sort, name, options)| options.iter().map(move |spec| (sort, name, spec)))
-        .map(|(sort, name, spec)| {
-            flag(id(sort, name, spec), spec)
-                .help_heading(format!("Options of {sort} {name}"))
-                .hide_short_help(true)
-        })
+        .map(|(sort, name, spec)| flag(id(sort, name, spec), spec).hide(true))
         .collect()
 }
 

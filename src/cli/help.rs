@@ -2,6 +2,7 @@
 
 use super::Failure;
 use super::arguments::{self, ListWhat};
+use crate::doc;
 use crate::endpoint::Kinds;
 use crate::rule::SELECTORS;
 use chenapan_core::{Form, OptionSpec, Registry, nearest};
@@ -32,7 +33,7 @@ pub(super) fn topic(
     kinds: &Kinds,
     topic: Option<&str>,
 ) -> Result<String, Failure> {
-    let mut command = arguments::command(registry, kinds);
+    let mut command = arguments::shown(registry, kinds);
     let Some(topic) = topic else {
         return Ok(command.render_long_help().ansi().to_string());
     };
@@ -49,9 +50,8 @@ pub(super) fn topic(
         let _ = write!(
             page,
             "\n{direction}\nSelectors (chance, first, connections ...) go into the same list; \
-             see chenapan help rules.\n\nExample:\n  chenapan --listen 8000 --backend 127.0.0.1:80 \
-             --behavior {}\n",
-            example(entry.name, entry.options)
+             see chenapan help rules.\n\n{}",
+            example(&doc::behavior_example(registry, entry))
         );
         return Ok(page);
     }
@@ -65,11 +65,7 @@ pub(super) fn topic(
         if !counters.is_empty() {
             let _ = write!(page, "\nCounters:\n{}", wrap(&counters.join(", "), "  "));
         }
-        let _ = write!(
-            page,
-            "\nExample:\n  chenapan --listen 8000 --backend 127.0.0.1:80 --protocol {}\n",
-            entry.name
-        );
+        let _ = write!(page, "\n{}", example(&doc::protocol_example(entry)));
         return Ok(page);
     }
     if let Some(found) = command.find_subcommand_mut(topic) {
@@ -141,9 +137,8 @@ fn page(sort: &str, name: &str, about: Vec<String>, options: &[OptionSpec]) -> S
     page
 }
 
-fn example(name: &str, options: &[OptionSpec]) -> String {
-    let shown = options.iter().find(|spec| !matches!(spec.example, "" | "none"));
-    shown.map_or(name.to_owned(), |spec| format!("{name}:{}={}", spec.name, spec.example))
+fn example(command: &str) -> String {
+    command.lines().fold("Example:\n".to_owned(), |text, line| text + "  " + line + "\n")
 }
 
 pub(super) fn columns(indent: &str, rows: &[(impl AsRef<str>, String)]) -> String {
@@ -169,4 +164,70 @@ pub(super) fn wrap(text: &str, indent: &str) -> String {
     }
     let _ = writeln!(out, "{indent}{line}");
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::arguments::{Cli, Command};
+    use super::*;
+    use crate::control::Control;
+    use crate::proxy::Config;
+    use clap::FromArgMatches;
+
+    /// The words of a command as a shell takes them: quotes, and lines that go on.
+    fn words(text: &str) -> Vec<String> {
+        let (mut words, mut quoted) = (vec![String::new()], false);
+        for letter in text.replace("\\\n", " ").chars() {
+            let last = words.len() - 1;
+            match letter {
+                '\'' => quoted = !quoted,
+                '*' | '{' | '$' | '~' | '#' | '&' | ';' | '(' | '<' | '>' | '"' if !quoted => {
+                    panic!("a shell would change {letter:?} in {text}")
+                }
+                letter if letter.is_whitespace() && !quoted => {
+                    if !words[last].is_empty() {
+                        words.push(String::new());
+                    }
+                }
+                letter => words[last].push(letter),
+            }
+        }
+        words.retain(|word| !word.is_empty());
+        words
+    }
+
+    #[tokio::test]
+    async fn every_generated_example_starts_and_stops_as_printed() {
+        let registry = crate::registry();
+        let kinds = Kinds::new();
+        let command = arguments::command(&registry, &kinds);
+        let behaviors = registry.behaviors().iter().map(|entry| entry.name);
+        let names: Vec<_> =
+            behaviors.chain(registry.protocols().iter().map(|entry| entry.name)).collect();
+        let mut control = Control::new(1, false).unwrap();
+        for name in &names {
+            let page = topic(&registry, &kinds, Some(name)).unwrap_or_default();
+            let (_, example) = page.split_once("\nExample:\n").expect(name);
+            let words = words(example);
+            let matches = command.clone().try_get_matches_from(&words);
+            let matches = matches.unwrap_or_else(|error| panic!("{example}: {error}"));
+            let Cli { command: None::<Command>, serve } = Cli::from_arg_matches(&matches).unwrap()
+            else {
+                panic!("{example}");
+            };
+            let Ok((speaking, rules)) = serve.breaking.read(&registry, &matches) else {
+                panic!("{example}: refused");
+            };
+            let shown = rules.iter().any(|rule| rule.behavior() == *name);
+            assert!(shown || speaking.name == *name, "{name}: {example}");
+            let backend = serve.backend.unwrap().to_string();
+            let mut config = Config::new("127.0.0.1:0", &backend).unwrap();
+            config.name = (*name).to_owned();
+            config.protocol = speaking.protocol;
+            config.rules = rules;
+            control.add(config).unwrap();
+        }
+        assert_eq!(control.proxies().len(), names.len());
+        control.stop(std::time::Duration::ZERO).await.unwrap();
+    }
 }

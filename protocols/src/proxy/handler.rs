@@ -56,7 +56,7 @@ macro_rules! handler {
                 /// A TLV to add in version 2: a name with a value (alpn, authority, noop, unique-id,
                 /// ssl, netns, gcp, azure, aws, alibaba-vpc ...), or a type with its value in hex,
                 /// such as 0xE0=6869; crc32c alone is the place of the checksum.
-                tlv: Vec<TlvText> = "none",
+                tlv: Vec<TlvText> = like "authority=example.com" "none",
                 /// The unique id to add in version 2; `{n}` is the number of the connection.
                 unique_id as "unique-id": Option<String> = "none",
                 /// Whether to add a checksum in version 2, behind all other TLVs.
