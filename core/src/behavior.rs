@@ -1,6 +1,6 @@
 //! How a behavior is asked: one unit (or event) in, one verdict out.
 
-use crate::{Connection, Dice, Direction, Key, Kind, OptionError, Protocol, Unit, Verdict};
+use crate::{Connection, Dice, Direction, Key, Kind, Member, OptionError, Protocol, Unit, Verdict};
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -139,7 +139,11 @@ pub struct Context<'a> {
     pub dice: Dice,
     key: Key,
     damage: &'a mut Vec<Damage>,
+    picks: Option<&'a Picks<'a>>,
 }
+
+/// Whether a rule means one of the messages in a unit.
+type Picks<'a> = dyn Fn(&Member<'_>) -> bool + 'a;
 
 impl<'a> Context<'a> {
     /// A context at `now` in a direction; the engine's and the tests' way in.
@@ -155,7 +159,25 @@ impl<'a> Context<'a> {
         damage: &'a mut Vec<Damage>,
     ) -> Self {
         let dice = key.with(offset).dice();
-        Self { now, direction, offset, connection, protocol, dice, key, damage }
+        let picks = None;
+        Self { now, direction, offset, connection, protocol, dice, key, damage, picks }
+    }
+
+    /// The same for a rule that means some of the messages in a unit only.
+    #[must_use]
+    pub fn picking(self, picks: &'a Picks<'a>) -> Self {
+        Self { picks: Some(picks), ..self }
+    }
+
+    /// Which of the messages in a unit its rule means, in their order; none where it means all.
+    pub fn picked(&self, unit: &Unit) -> Option<Vec<bool>> {
+        let picks = self.picks?;
+        let mut picked = Vec::new();
+        self.protocol.members(unit, &mut |member| {
+            picked.push(picks(&member));
+            true
+        });
+        Some(picked)
     }
 
     /// Chance for this rule at any offset: what it draws does not depend on how reads fell.

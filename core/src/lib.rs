@@ -80,7 +80,7 @@ pub use protocol::{
     Amount, Connection, Counted, Handled, Malformed, Protocol, Refusal, Remedy, Want,
 };
 pub use registry::{BehaviorEntry, Instances, ProtocolEntry, Registry, UnknownName};
-pub use unit::{Direction, Field, Kind, Unit};
+pub use unit::{Direction, Field, Kind, Member, Unit};
 pub use value::{Chance, FieldName, Form, OwnForm, Pattern, Rate, Size, Value};
 pub use verdict::{Step, Verdict};
 

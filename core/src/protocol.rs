@@ -1,6 +1,6 @@
 //! How a protocol handler tells the engine where one unit ends and the next begins.
 
-use crate::{Direction, OptionError, Unit};
+use crate::{Direction, Member, OptionError, Unit};
 use bytes::BytesMut;
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -87,6 +87,12 @@ pub trait Protocol: Send {
     fn put_message(&self, unit: &mut Unit, message: &[u8]) -> bool {
         let _ = (unit, message);
         false
+    }
+
+    /// Shows the messages in a unit that holds several, one after the other, for as long as `show`
+    /// says so.
+    fn members(&self, unit: &Unit, show: &mut dyn FnMut(Member<'_>) -> bool) {
+        let _ = (unit, show);
     }
 
     /// A unit for a new message in a direction, framed as its others are; none where nothing can

@@ -146,6 +146,17 @@ pub struct Unit {
     pub open: bool,
 }
 
+/// One of the messages in a unit that holds several, as selectors see it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Member<'a> {
+    /// The method, command or path it carries; a response bears its request's.
+    pub label: Option<&'a str>,
+    /// Its id, as it is written.
+    pub id: Option<&'a str>,
+    /// The code of an error, as it is written.
+    pub code: Option<&'a str>,
+}
+
 impl Unit {
     /// A unit without label and fields.
     pub fn new(kind: Kind, bytes: BytesMut) -> Self {

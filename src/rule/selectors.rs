@@ -1,8 +1,8 @@
 //! When a rule applies: the selectors that all behaviors share.
 
 use chenapan_core::{
-    Chance, Connection, Directions, Form, Kind, Networks, OptionError, OptionSpec, Pattern, Unit,
-    Values, Written, nearest,
+    Chance, Connection, Directions, Form, Kind, Member, Networks, OptionError, OptionSpec, Pattern,
+    Protocol, Unit, Values, Written, nearest,
 };
 use std::ops::Range;
 use std::time::Duration;
@@ -23,7 +23,11 @@ pub const SELECTORS: &[OptionSpec] = &[
         choices: &["unit", "connection"],
         ..text("per", " Whether chance is drawn per unit or once per connection.", "connection")
     },
-    text("only", " Only units of these kinds, with commas between them.", "header"),
+    text(
+        "only",
+        " Only units of these kinds, with commas between them; `reply` is response and error.",
+        "header",
+    ),
     text("on", " The same as only; `any` is all kinds.", "request"),
     text("label", " Only units whose label this glob fits (* and ?).", "get*"),
     text("method", " The same as label: a reply bears the method of its request.", "eth_*"),
@@ -160,8 +164,53 @@ impl Selectors {
                 .is_none_or(|networks| source.is_some_and(|address| networks.include(address)))
     }
 
-    /// Whether a unit meets every selector that looks at the unit itself.
-    pub(crate) fn unit(&self, unit: &Unit, now: Duration) -> bool {
+    /// Whether a unit, or one of the messages in it, meets every selector that looks at the unit
+    /// itself.
+    pub(crate) fn meets(&self, unit: &Unit, now: Duration, protocol: &dyn Protocol) -> bool {
+        match unit.kind == Kind::Batch && self.picks() {
+            true => self.around(unit, now) && self.any(unit, protocol),
+            false => self.unit(unit, now),
+        }
+    }
+
+    /// Whether it may mean some of the messages in a unit only.
+    pub(crate) fn picks(&self) -> bool {
+        self.label.is_some() || self.id.is_some() || self.code.is_some()
+    }
+
+    /// Whether it means one of the messages in a unit.
+    pub(crate) fn member(&self, member: &Member<'_>) -> bool {
+        let fits = |pattern: &Option<Pattern>, text: Option<&str>| {
+            pattern.as_ref().is_none_or(|pattern| {
+                let fits = |raw: &[u8]| pattern.is_match(raw) || pattern.is_match(unquoted(raw));
+                text.is_some_and(|text| fits(text.as_bytes()))
+            })
+        };
+        let label = self
+            .label
+            .as_ref()
+            .is_none_or(|label| member.label.is_some_and(|text| label.is_match(text.as_bytes())));
+        label && fits(&self.id, member.id) && fits(&self.code, member.code)
+    }
+
+    fn any(&self, unit: &Unit, protocol: &dyn Protocol) -> bool {
+        let mut found = false;
+        protocol.members(unit, &mut |member| {
+            found = self.member(&member);
+            !found
+        });
+        found
+    }
+
+    /// Whether a unit meets the selectors that do not look for a message in it.
+    fn around(&self, unit: &Unit, now: Duration) -> bool {
+        self.window.contains(&now)
+            && self.bytes.contains(&unit.offset)
+            && self.kind(unit.kind)
+            && self.matching.as_ref().is_none_or(|pattern| pattern.is_match(&unit.bytes))
+    }
+
+    fn unit(&self, unit: &Unit, now: Duration) -> bool {
         self.window.contains(&now)
             && self.bytes.contains(&unit.offset)
             && self.kind(unit.kind)
@@ -171,10 +220,10 @@ impl Selectors {
             && self.id.as_ref().is_none_or(|id| {
                 told(unit, "id").is_some_and(|raw| id.is_match(raw) || id.is_match(unquoted(raw)))
             })
-            && self
-                .code
-                .as_ref()
-                .is_none_or(|code| told(unit, "code").is_some_and(|raw| code.is_match(raw)))
+            && self.code.as_ref().is_none_or(|code| {
+                let fits = |raw| code.is_match(raw) || code.is_match(unquoted(raw));
+                told(unit, "code").is_some_and(fits)
+            })
             && self.matching.as_ref().is_none_or(|pattern| pattern.is_match(&unit.bytes))
     }
 
@@ -227,18 +276,28 @@ fn read<T>(
     text.map(|text| parse(&text).map_err(|wrong| OptionError::value(option, wrong))).transpose()
 }
 
+/// The word for a response and an error, which answer a request alike.
+const REPLY: &str = "reply";
+
 fn kinds(text: &str) -> Result<Vec<Kind>, String> {
     let kind = |name: &str| {
         let name = name.trim();
-        Kind::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| {
-            let known = Kind::ALL.map(Kind::name);
-            match nearest(name, known.into_iter()) {
-                Some(near) => format!("{name:?} is no kind of unit; did you mean {near:?}?"),
-                None => format!("{name:?} is no kind of unit; known are {}", known.join(", ")),
-            }
-        })
+        if name == REPLY {
+            return Ok(vec![Kind::Response, Kind::Error]);
+        }
+        Kind::ALL.into_iter().find(|kind| kind.name() == name).map(|kind| vec![kind]).ok_or_else(
+            || {
+                let mut known = Kind::ALL.map(Kind::name).to_vec();
+                known.push(REPLY);
+                match nearest(name, known.iter().copied()) {
+                    Some(near) => format!("{name:?} is no kind of unit; did you mean {near:?}?"),
+                    None => format!("{name:?} is no kind of unit; known are {}", known.join(", ")),
+                }
+            },
+        )
     };
-    text.split(',').map(kind).collect()
+    let kinds: Result<Vec<_>, _> = text.split(',').map(kind).collect();
+    Ok(kinds?.concat())
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -416,6 +475,8 @@ mod tests {
             (("code", "-320*"), true),
             (("code", "-1"), false),
             (("on", "error, response"), true),
+            (("on", "reply"), true),
+            (("on", "request, reply"), true),
             (("on", "request"), false),
             (("on", "any"), true),
         ] {

@@ -189,7 +189,7 @@ impl Lane {
                 continue;
             }
             let (arrival, now) = (at, self.queue.now());
-            if !link.meets(&unit, needed, at) {
+            if !link.meets(&unit, needed, at, facts) {
                 at = at.max(link.last);
                 if at > arrival && link.paces() {
                     link.line.push(cost(&unit), now, arrival, at);

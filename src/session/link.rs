@@ -4,7 +4,9 @@ use super::line::Line;
 use super::{Facts, Record};
 use crate::journal::{Entry, describe};
 use crate::rule::Rule;
-use chenapan_core::{Behavior, Context, Direction, Interest, Key, Kind, Step, Unit, Verdict};
+use chenapan_core::{
+    Behavior, Context, Direction, Interest, Key, Kind, Member, Step, Unit, Verdict,
+};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,7 +96,13 @@ impl Link {
     /// Whether a unit is the rule's business; counts it where it is.
     ///
     /// `needed` is the interest that lets a behavior see a unit of this sort.
-    pub(super) fn meets(&mut self, unit: &Unit, needed: Interest, at: Duration) -> bool {
+    pub(super) fn meets(
+        &mut self,
+        unit: &Unit,
+        needed: Interest,
+        at: Duration,
+        facts: &Facts,
+    ) -> bool {
         let repeat = match self.place {
             Some((offset, times)) if offset == unit.offset => times + 1,
             _ => 0,
@@ -109,7 +117,7 @@ impl Link {
         let selectors = self.rule.selectors();
         if self.behavior.interest() < needed
             || selectors.exhausted(self.selected)
-            || !selectors.unit(unit, at)
+            || !selectors.meets(unit, at, &*facts.protocol)
         {
             return false;
         }
@@ -221,6 +229,11 @@ impl Link {
         let (connection, protocol) = (&facts.connection, &*facts.protocol);
         let place = (key, offset);
         let mut cx = Context::new(connection, protocol, direction, at, place, &mut record.damage);
+        let selectors = self.rule.selectors();
+        let picks = |member: &Member<'_>| selectors.member(member);
+        if selectors.picks() {
+            cx = cx.picking(&picks);
+        }
         let wake = self.wake();
         let verdict = match question {
             Question::Connect => self.behavior.on_connect(&mut cx),

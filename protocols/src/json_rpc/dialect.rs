@@ -51,7 +51,7 @@ impl FromStr for Dialect {
     }
 }
 
-/// Reads the frames of one connection, of both directions.
+/// Reads the frames of one direction of a connection: peers differ in what they speak.
 ///
 /// ```
 /// use chenapan_protocols::json_rpc::{Dialect, Kind, Reader};

@@ -70,24 +70,33 @@ fn replies(message: &Message<'_>) -> bool {
     message.object.as_ref().is_some_and(super::Object::replies)
 }
 
-/// Shows a message, or each reply in a batch.
-fn each(message: &Message<'_>, mut show: impl FnMut(&Message<'_>)) {
-    match message.kind {
-        Said::Batch(_) => message.items().filter(replies).for_each(|item| show(&item)),
+/// Shows a message, or each reply in a batch that is picked.
+fn each(message: &Message<'_>, picked: Option<&[bool]>, mut show: impl FnMut(&Message<'_>)) {
+    match message.meant() {
+        Said::Batch(_) => picks(message, picked).for_each(|item| show(&item)),
         _ if message.object.is_some() => show(message),
         _ => {}
     }
 }
 
-/// Changes the message in a unit, or each reply of a batch; whether anything changed.
+/// The replies in a batch that are picked.
+fn picks<'a>(message: &Message<'a>, picked: Option<&[bool]>) -> impl Iterator<Item = Message<'a>> {
+    let items = message.items().enumerate().filter(move |(at, item)| {
+        replies(item) && picked.is_none_or(|picked| picked.get(*at) == Some(&true))
+    });
+    items.map(|(_, item)| item)
+}
+
+/// Changes the message in a unit, or each reply of a batch that its rule means; whether anything changed.
 fn change(
     unit: &mut Unit,
     cx: &mut Context<'_>,
     what: impl Into<Cow<'static, str>>,
     mut edit: impl FnMut(&Message<'_>, &mut Patch, &mut Dice),
 ) -> bool {
+    let picked = cx.picked(unit);
     change_whole(unit, cx, what, |message, patch, dice| {
-        each(message, |message| edit(message, patch, dice));
+        each(message, picked.as_deref(), |message| edit(message, patch, dice));
     })
 }
 

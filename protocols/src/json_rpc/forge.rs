@@ -25,7 +25,7 @@ impl Forgery<'_> {
     /// [`Message::reply_id`] says; unless it is a reply itself, if a wrong one.
     pub fn reply(&self, message: &Message<'_>) -> Option<Vec<u8>> {
         let replies = message.object.as_ref().is_some_and(Object::replies);
-        match message.kind {
+        match message.meant() {
             Kind::Invalid(_) if replies => None,
             Kind::Request | Kind::Invalid(_) => {
                 let mut out = Vec::new();
@@ -34,7 +34,7 @@ impl Forgery<'_> {
             }
             Kind::Batch(_) => {
                 let mut out = Vec::new();
-                for item in message.items().filter(|item| item.kind == Kind::Request) {
+                for item in message.items().filter(|item| item.meant() == Kind::Request) {
                     out.push(if out.is_empty() { b'[' } else { b',' });
                     self.one(&item, &mut out);
                 }

@@ -10,7 +10,8 @@ use super::state::{Settings, State};
 use super::{Dialect, Forgery, Framer, Framing};
 use bytes::BytesMut;
 use chenapan_core::{
-    Counted, Direction, Handled, Malformed, OptionError, Protocol, Refusal, Size, Unit, plugin,
+    Counted, Direction, Handled, Malformed, Member, OptionError, Protocol, Refusal, Size, Unit,
+    plugin,
 };
 use std::borrow::Cow;
 use std::time::Duration;
@@ -28,7 +29,11 @@ plugin! {
     /// values of JSON with whatever is between. That reads messages on lines, too, but a line end
     /// is then no part of its message: with `framing=newline` it is.
     ///
-    /// What is counted: messages of each kind as they come, errors by code, invalid ones by reason;
+    /// What a message is goes by what it has: with a method it is a call, with a result or an error
+    /// a reply, also where the dialect's rules say that something is wrong with it. Only what can be
+    /// neither is `invalid` as a kind; the counter `invalid` goes by the rules.
+    ///
+    /// What is counted: messages of each kind as they come, errors by code, wrong ones by reason;
     /// replies to nothing that was asked (`orphan`), to what was answered before (`duplicate`), ids that
     /// another request has already (`reused`); requests to which no reply was delivered when their
     /// connection ended (`unanswered`; an error that a rule made is a reply, one that a rule dropped is
@@ -39,7 +44,8 @@ plugin! {
         framing: String = "auto" in &[
             "auto", "newline", "json", "content-length", "http", "sse", "websocket", "bitcoin",
         ],
-        /// By which rules messages are read; `auto` takes those of the first message.
+        /// By which rules messages are read, and so what counts as `invalid`; `auto` takes those of the
+        /// first message of each direction.
         dialect: String = "auto" in &["auto", "v1", "v2", "loose"],
         /// The largest message; what is larger passes unread. 0 is no limit.
         max_size as "max-size": Size = "16MiB",
@@ -130,6 +136,10 @@ impl Protocol for JsonRpc {
 
     fn put_message(&self, unit: &mut Unit, message: &[u8]) -> bool {
         self.look(|state| state.put_message(unit, message)).is_some()
+    }
+
+    fn members(&self, unit: &Unit, show: &mut dyn FnMut(Member<'_>) -> bool) {
+        self.look(|state| state.members(unit, show));
     }
 
     fn frame(&self, direction: Direction, message: &[u8]) -> Option<Unit> {

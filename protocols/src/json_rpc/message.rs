@@ -22,6 +22,8 @@ pub struct Message<'a> {
     pub object: Option<Object>,
     /// The frame; empty for what is no JSON.
     pub(super) text: &'a str,
+    /// Whether it is an item of a batch, which cannot be a batch again.
+    pub(super) inner: bool,
 }
 
 /// What a message is.
@@ -238,6 +240,47 @@ impl<'a> Message<'a> {
         Some(Id::new(self.raw(id.value.clone())))
     }
 
+    /// What it means to be, however its dialect calls it: what has a method is a request or
+    /// notification, what has a result or an error is a reply, and an array is a batch. What is
+    /// none of these is invalid here, too.
+    pub fn meant(&self) -> Kind {
+        let Kind::Invalid(reason) = self.kind else { return self.kind };
+        let Some(object) = &self.object else {
+            let array = reason == Reason::NotObject
+                && !self.inner
+                && self.raw(self.span.clone()).starts_with('[');
+            let batch = || match read::batch(self) {
+                Kind::Batch(flow) => Kind::Batch(flow),
+                _ => self.kind,
+            };
+            return if array { batch() } else { self.kind };
+        };
+        let sort = |member: &Member| Sort::of(self.raw(member.value.clone()));
+        match object {
+            Object { method: Some(method), .. } if sort(method) != Sort::Text => self.kind,
+            Object { method: Some(_), id, .. } => match id.as_ref().map(sort) {
+                None => Kind::Notification,
+                Some(Sort::Null) if self.dialect != Dialect::V2 => Kind::Notification,
+                Some(_) => Kind::Request,
+            },
+            Object { error: Some(error), .. } if sort(error) != Sort::Null => Kind::Error,
+            Object { result: None, error: None, .. } => self.kind,
+            _ => Kind::Response,
+        }
+    }
+
+    /// The method of what means to be a request or notification.
+    pub(super) fn calls(&self) -> Option<Cow<'a, str>> {
+        let method = self.object.as_ref()?.method.as_ref()?;
+        let calls = matches!(self.meant(), Kind::Request | Kind::Notification);
+        calls.then(|| text::text(self.raw(method.value.clone())))
+    }
+
+    /// The code of what means to be an error, as far as it can be told.
+    pub(super) fn fails(&self) -> Option<&'a str> {
+        if self.meant() == Kind::Error { read::code(self) } else { None }
+    }
+
     /// The method of a request or notification, with U+FFFD for lone surrogates.
     pub fn method(&self) -> Option<Cow<'a, str>> {
         if !matches!(self.kind, Kind::Request | Kind::Notification) {
@@ -292,11 +335,11 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// The messages of a batch, read one after the other; nothing for all else.
+    /// The messages of a batch, of an array in 1.0, too, read one after the other; nothing for all else.
     ///
     /// They are not kept: a frame of some megabytes can hold millions of them.
     pub fn items(&self) -> Items<'a> {
-        let cursor = match self.kind {
+        let cursor = match self.meant() {
             Kind::Batch(_) => Some(Cursor::new(self.text.as_bytes(), self.span.start)),
             _ => None,
         };

@@ -48,7 +48,7 @@ pub(super) enum Sums {
 
 /// The kind of the unit.
 pub(super) fn kind(message: &Message<'_>, junk: bool) -> chenapan_core::Kind {
-    match message.kind {
+    match message.meant() {
         _ if junk => chenapan_core::Kind::Invalid,
         Kind::Request => chenapan_core::Kind::Request,
         Kind::Notification => chenapan_core::Kind::Notification,
@@ -79,7 +79,7 @@ pub(super) fn unit(
     if unit.kind == chenapan_core::Kind::Blank && frame.head > 0 {
         unit.kind = chenapan_core::Kind::Data;
     }
-    unit.label = message.method().map(|method| label(&method).into());
+    unit.label = message.calls().map(|method| label(&method).into());
     name(&mut unit, frame, message, sums);
     unit
 }
@@ -114,8 +114,7 @@ pub(super) fn name(unit: &mut Unit, frame: &Frame, message: &Message<'_>, sums: 
         unit.marks.reserve_exact(1);
         unit.marks.push(("id", id.raw().into()));
     }
-    let code = message.code().filter(|code| message.kind == Kind::Error && code.len() <= MOST);
-    if let Some(code) = code {
+    if let Some(code) = message.fails().filter(|code| code.len() <= MOST) {
         unit.marks.push(("code", code.into()));
     }
 }

@@ -13,7 +13,7 @@ use std::ops::Range;
 /// Reads a frame; what it returns bears the dialect that the frame settles.
 pub(super) fn read(frame: &[u8], dialect: Dialect) -> Message<'_> {
     let start = blanks(frame);
-    let plain = |kind| Message { kind, dialect, span: 0..0, object: None, text: "" };
+    let plain = |kind| Message { kind, dialect, span: 0..0, object: None, text: "", inner: false };
     if start == frame.len() {
         return plain(Kind::Blank);
     }
@@ -26,7 +26,8 @@ pub(super) fn read(frame: &[u8], dialect: Dialect) -> Message<'_> {
     if behind + blanks(&frame[behind..]) != frame.len() {
         return plain(Kind::Invalid(Reason::Json));
     }
-    let mut message = Message { kind: Kind::Blank, dialect, span: start..behind, object, text };
+    let span = start..behind;
+    let mut message = Message { kind: Kind::Blank, dialect, span, object, text, inner: false };
     if dialect == Dialect::Auto {
         message.dialect = settle(&message);
     }
@@ -44,7 +45,7 @@ pub(super) fn item(text: &str, span: Range<usize>, dialect: Dialect) -> Message<
         Some(b'{') => object(text, span.start).ok(),
         _ => None,
     };
-    let mut message = Message { kind: Kind::Blank, dialect, span, object, text };
+    let mut message = Message { kind: Kind::Blank, dialect, span, object, text, inner: true };
     message.kind = kind(&message);
     message
 }
@@ -151,7 +152,7 @@ fn integer(raw: &str) -> bool {
 }
 
 /// A batch, by what its items are.
-fn batch(message: &Message<'_>) -> Kind {
+pub(super) fn batch(message: &Message<'_>) -> Kind {
     let mut flow = None;
     let mut cursor = Cursor::new(message.text.as_bytes(), message.span.start);
     while let Ok(Some(item)) = cursor.item() {

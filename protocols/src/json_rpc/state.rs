@@ -33,7 +33,6 @@ pub(super) struct State {
     pub(super) now: Duration,
     pub(super) counts: Counts,
     settings: Settings,
-    reader: Reader,
     sides: [Side; 2],
 }
 
@@ -41,6 +40,8 @@ pub(super) struct State {
 #[derive(Clone, Debug)]
 struct Side {
     framer: Box<dyn Framer>,
+    /// Client and server may differ in the dialect that they speak.
+    reader: Reader,
     /// The requests that went this way.
     ledger: Ledger,
     /// Whether nothing is framed any more.
@@ -59,12 +60,13 @@ impl State {
     pub(super) fn with_framers(settings: Settings, framers: [Box<dyn Framer>; 2]) -> Self {
         let sides = framers.map(|framer| Side {
             framer,
+            reader: Reader::new(settings.dialect),
             ledger: Ledger::default(),
             raw: false,
             latest: None,
         });
         let (now, counts) = (Duration::ZERO, Counts::default());
-        Self { now, counts, settings, reader: Reader::new(settings.dialect), sides }
+        Self { now, counts, settings, sides }
     }
 
     /// Takes the next unit off the front.
@@ -114,7 +116,8 @@ impl State {
         let bytes = input.split_to(frame.size);
         let sums = self.sums();
         // Only what the message says is looked at; a handle on the same bytes costs nothing.
-        let Self { reader, counts, sides, now, settings, .. } = self;
+        let Self { counts, sides, now, settings, .. } = self;
+        let mut reader = sides[direction as usize].reader;
         let message = match frame.junk {
             true => {
                 counts.one("junk");
@@ -122,10 +125,11 @@ impl State {
             }
             false => reader.read(frame.payload(&bytes)),
         };
+        sides[direction as usize].reader = reader;
         let (now, pending) = (*now, settings.pending);
         let mut books = Books { counts, sides, now, pending, answered: None };
         let label = books.enter(direction, &message);
-        let alone = !frame.junk && !matches!(message.kind, Kind::Batch(_));
+        let alone = !frame.junk && !matches!(message.meant(), Kind::Batch(_));
         let latest =
             (alone && matches!(frame.payload, Payload::Within(_))).then_some(books.answered);
         sides[direction as usize].latest = latest;

@@ -83,7 +83,7 @@ impl Behavior for RpcBatch {
 
 /// Whether a message is a batch with replies in it.
 fn answers(message: &Message<'_>) -> bool {
-    matches!(message.kind, Said::Batch(Flow::Response | Flow::Mixed))
+    matches!(message.meant(), Said::Batch(Flow::Response | Flow::Mixed))
 }
 
 impl RpcBatch {

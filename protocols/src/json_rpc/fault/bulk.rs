@@ -1,6 +1,6 @@
 //! Makes results too much for their reader.
 
-use super::{PAYLOAD, Patch, REPLIES, change_whole, replies};
+use super::{PAYLOAD, Patch, REPLIES, change_whole, picks};
 use crate::json_rpc::{Kind as Said, Message, Sort};
 use chenapan_core::{Behavior, Context, Interest, Kind, OptionError, Size, Unit, Verdict, plugin};
 
@@ -37,9 +37,10 @@ impl Behavior for RpcBulk {
             (_, Some(Size(bytes))) => format!("bulk: {bytes} bytes more"),
             _ => format!("bulk: {} levels", self.nest.unwrap_or(NEST)),
         };
-        change_whole(unit, cx, what, |message, patch, _| match message.kind {
+        let picked = cx.picked(unit);
+        change_whole(unit, cx, what, |message, patch, _| match message.meant() {
             Said::Batch(_) => {
-                let first = message.items().filter(replies).find(|item| result(item).is_some());
+                let first = picks(message, picked.as_deref()).find(|item| result(item).is_some());
                 if let Some(item) = first {
                     self.edit(&item, patch);
                 }

@@ -1,7 +1,7 @@
 //! Says the same in other bytes.
 
 use super::patch::Tokens;
-use super::{PAYLOAD, Patch, REPLIES, put, read, replies};
+use super::{PAYLOAD, Patch, REPLIES, picks, put, read};
 use crate::json_rpc::{Cursor, Kind as Said, Message};
 use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, plugin};
 
@@ -10,12 +10,15 @@ plugin! {
     ///
     /// `keys`: the members of the message come in the opposite order. `space`: a blank follows each comma,
     /// colon and opening bracket. `escapes`: each string, names too, has its first character, if that is a
-    /// letter or digit, as an escape. `members`: behind all others stands a member `chenapan` that means
-    /// nothing to anyone. Inside of result, error and params nothing changes its order. In a batch each
-    /// reply is restyled.
+    /// letter or digit, as an escape. Inside of result, error and params nothing changes its order. In a
+    /// batch each reply is restyled.
     ///
     /// Every healthy peer must read it as before. RFC 8259, sections 1, 2, 4 and 7: an object is
     /// "unordered", blanks are "insignificant", and "any character may be escaped".
+    ///
+    /// `members`: behind all others stands a member `chenapan` that means nothing to anyone. That is
+    /// not for all peers: no text allows members that JSON-RPC does not know, and one that checks
+    /// messages by a strict schema (MCP's TypeScript client does) refuses them.
     pub struct RpcRestyle = "rpc-restyle", Downstream {
         /// Whether the members change their order.
         keys: bool = "yes",
@@ -24,7 +27,7 @@ plugin! {
         /// Whether there are more escapes.
         escapes: bool = "yes",
         /// Whether there is one more member.
-        members: bool = "yes",
+        members: bool = "no",
     }
 }
 
@@ -37,19 +40,26 @@ impl Behavior for RpcRestyle {
         if message.span.is_empty() {
             return Verdict::Forward;
         }
-        let batch = matches!(message.kind, Said::Batch(_));
-        if batch && !message.items().any(|item| replies(&item)) {
+        let batch = matches!(message.meant(), Said::Batch(_));
+        let picked = cx.picked(unit);
+        if batch && picks(&message, picked.as_deref()).next().is_none() {
             return Verdict::Forward;
         }
         let mut moved = Patch::default();
+        let mut place = |message: &Message<'_>| self.place(message, &mut moved);
         match batch {
-            true => message.items().filter(replies).for_each(|item| self.place(&item, &mut moved)),
-            false => self.place(&message, &mut moved),
+            true => picks(&message, picked.as_deref()).for_each(|item| place(&item)),
+            false => place(&message),
         }
         let made = moved.apply(&text);
         let mut styled = Patch::default();
-        let span = read(&made).span;
-        self.style(&made, span, &mut styled);
+        let placed = read(&made);
+        match batch {
+            // What separates the replies of a batch is its own.
+            true => picks(&placed, picked.as_deref())
+                .for_each(|item| self.style(&made, item.span, &mut styled)),
+            false => self.style(&made, placed.span, &mut styled),
+        }
         let made = styled.apply(&made);
         let differs = made.iter().zip(text.iter()).position(|(one, other)| one != other);
         let at = differs.unwrap_or(made.len().min(text.len()));
@@ -161,8 +171,7 @@ mod tests {
     #[test]
     fn it_means_the_same_as_before() {
         let (bytes, _) = after::<RpcRestyle>(&[], REPLY);
-        let mut after: serde_json::Value = serde_json::from_str(&bytes).unwrap();
-        assert!(after.as_object_mut().unwrap().remove("chenapan").is_some());
+        let after: serde_json::Value = serde_json::from_str(&bytes).unwrap();
         assert_eq!(after, serde_json::from_str::<serde_json::Value>(REPLY).unwrap());
     }
 

@@ -18,7 +18,7 @@ plugin! {
 impl Behavior for RpcWrap {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
         change_whole(unit, cx, "wrap", |message, patch, _| {
-            if message.object.is_some() && !matches!(message.kind, Said::Batch(_)) {
+            if message.object.is_some() && !matches!(message.meant(), Said::Batch(_)) {
                 patch.insert(message.span.start, "[");
                 patch.insert(message.span.end, "]");
             }

@@ -352,3 +352,80 @@ fn the_same_message_in_its_own_place_changes_no_byte() {
         assert_eq!(unit, before);
     }
 }
+
+#[test]
+fn what_a_message_is_goes_by_what_it_has_and_not_by_its_dialect() {
+    for (bytes, kind) in [
+        (r#"{"result":1,"error":null,"id":1}"#, Kind::Response),
+        (r#"{"result":null,"error":{"code":-28,"message":"no"},"id":1}"#, Kind::Error),
+        (r#"{"jsonrpc":"2.0","result":5,"error":null,"id":1}"#, Kind::Response),
+        (r#"{"jsonrpc":"2.0","result":5,"error":{"code":1},"id":1}"#, Kind::Error),
+        (r#"{"jsonrpc":"2.0","error":{"code":"-5"},"id":1}"#, Kind::Error),
+        (r#"{"result":5,"id":1}"#, Kind::Response),
+        (r#"[{"result":5,"error":null,"id":1}]"#, Kind::Batch),
+        (r#"{"jsonrpc":"2.0","id":1}"#, Kind::Invalid),
+        ("[]", Kind::Invalid),
+        ("[[]]", Kind::Batch),
+    ] {
+        for dialect in ["auto", "v1", "v2", "loose"] {
+            let mut rpc = protocol(&[("dialect", dialect)]);
+            pass(&mut rpc, UP, r#"{"jsonrpc":"2.0","method":"add","params":[],"id":1}"#, 0);
+            let unit = &pass(&mut rpc, DOWN, bytes, 0)[0];
+            assert_eq!(unit.kind, kind, "{bytes} {dialect}");
+            let replies = matches!(kind, Kind::Response | Kind::Error);
+            assert_eq!(unit.label.as_deref(), replies.then_some("add"), "{bytes} {dialect}");
+            rpc.ended();
+            let found = counted(&mut rpc);
+            let waits = u64::from(kind == Kind::Invalid || bytes == "[[]]");
+            assert_eq!(found.get("unanswered").copied().unwrap_or(0), waits, "{bytes}");
+            assert_eq!(found.get("orphan"), None, "{bytes} {dialect}");
+        }
+    }
+    for (bytes, kind) in [
+        (r#"{"jsonrpc":"1.0","id":"curltest","method":"getblockchaininfo"}"#, Kind::Request),
+        (r#"{"jsonrpc":"1.0","id":1,"method":"a","params":{"n":1}}"#, Kind::Request),
+        (r#"{"jsonrpc":"1.0","method":"a"}"#, Kind::Notification),
+        (r#"{"jsonrpc":"2.0","method":"a","params":5,"id":null}"#, Kind::Request),
+        (r#"{"jsonrpc":"1.0","method":5,"id":1}"#, Kind::Invalid),
+    ] {
+        let unit = one(&mut protocol(&[]), UP, bytes.as_bytes());
+        assert_eq!((unit.kind, unit.label.is_some()), (kind, kind != Kind::Invalid), "{bytes}");
+    }
+}
+
+#[test]
+fn each_direction_settles_on_a_dialect_of_its_own() {
+    let mut rpc = protocol(&[]);
+    pass(&mut rpc, UP, r#"{"jsonrpc":"2.0","method":"a","id":1}"#, 0);
+    pass(&mut rpc, DOWN, r#"{"result":1,"error":null,"id":1}"#, 0);
+    pass(&mut rpc, UP, r#"{"method":"a","params":[],"id":2}"#, 0);
+    rpc.ended();
+    let found = counted(&mut rpc);
+    assert_eq!(found["invalid"], 1, "the second request only");
+    assert_eq!((found["responses"], found["requests"], found["unanswered"]), (1, 2, 1));
+}
+
+#[test]
+fn the_messages_of_a_batch_are_shown_with_what_they_answer() {
+    let mut rpc = protocol(&[]);
+    let calls =
+        r#"[{"jsonrpc":"2.0","method":"a","id":1},{"jsonrpc":"2.0","method":"b","id":"x"},5]"#;
+    let replies =
+        r#"[{"jsonrpc":"2.0","error":{"code":-5,"message":""},"id":"x"},{"result":1,"id":1}]"#;
+    let shown = |rpc: &JsonRpc, unit: &Unit, most: usize| {
+        let mut all = Vec::new();
+        rpc.members(unit, &mut |member| {
+            let text = |text: Option<&str>| text.unwrap_or("-").to_owned();
+            all.push([member.label, member.id, member.code].map(text).join(" "));
+            all.len() < most
+        });
+        all
+    };
+    let unit = pass(&mut rpc, UP, calls, 0).remove(0);
+    assert_eq!(shown(&rpc, &unit, 9), ["a 1 -", "b \"x\" -", "- - -"]);
+    assert_eq!(shown(&rpc, &unit, 1), ["a 1 -"]);
+    let unit = pass(&mut rpc, DOWN, replies, 0).remove(0);
+    assert_eq!(shown(&rpc, &unit, 9), ["b \"x\" -5", "a 1 -"]);
+    let single = one(&mut rpc, UP, br#"{"jsonrpc":"2.0","method":"a","id":1}"#);
+    assert_eq!(shown(&rpc, &single, 9), [""; 0]);
+}

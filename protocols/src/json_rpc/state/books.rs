@@ -3,7 +3,7 @@
 use super::Side;
 use crate::json_rpc::counts::Counts;
 use crate::json_rpc::ledger::{Answer, Digest};
-use crate::json_rpc::message::{Kind, Message, Object};
+use crate::json_rpc::message::{Kind, Message};
 use crate::json_rpc::parts;
 use chenapan_core::Direction;
 use std::time::Duration;
@@ -25,7 +25,10 @@ impl Books<'_> {
         direction: Direction,
         message: &Message<'_>,
     ) -> Option<Box<str>> {
-        match message.kind {
+        if let Kind::Invalid(reason) = message.kind {
+            self.counts.one_of("invalid", reason.name());
+        }
+        match message.meant() {
             Kind::Batch(_) => {
                 self.counts.one("batches");
                 for item in message.items() {
@@ -48,26 +51,19 @@ impl Books<'_> {
                 self.answers(direction, message)
             }
             Kind::Error => {
-                match message.code() {
+                match message.fails() {
                     Some(code) => self.counts.one_of("errors", code),
                     None => self.counts.one("errors"),
                 }
                 self.answers(direction, message)
             }
-            Kind::Invalid(reason) => {
-                self.counts.one_of("invalid", reason.name());
-                let replies = message.object.as_ref().is_some_and(Object::replies);
-                if replies && message.id().is_some() {
-                    return self.answers(direction, message);
-                }
-                None
-            }
+            Kind::Invalid(_) => None,
         }
     }
 
     fn asks(&mut self, direction: Direction, message: &Message<'_>) {
         let Some(id) = message.id().and_then(Digest::of) else { return };
-        let method = message.method().unwrap_or_default();
+        let method = message.calls().unwrap_or_default();
         let ledger = &mut self.sides[direction as usize].ledger;
         let noted = ledger.asks(id, parts::label(&method), self.now, self.pending);
         if noted.reused {

@@ -77,13 +77,13 @@ impl State {
     }
 
     fn arrives(&mut self, direction: Direction, payload: &[u8], at: Duration) {
-        let mut reader = self.reader;
+        let mut reader = self.sides[direction as usize].reader;
         let message = reader.read(payload);
         let id = |message: &Message<'_>| {
             message.object.as_ref().filter(|object| object.replies())?;
             Digest::of(message.id()?)
         };
-        if let Kind::Batch(_) = message.kind {
+        if let Kind::Batch(_) = message.meant() {
             for item in message.items() {
                 self.settles(direction, id(&item), at);
             }

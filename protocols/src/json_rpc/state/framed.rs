@@ -6,9 +6,9 @@ use super::State;
 use crate::json_rpc::ledger::Digest;
 use crate::json_rpc::message::Kind;
 use crate::json_rpc::parts::{self, Sums};
-use crate::json_rpc::{Cut, Forgery, Frame, Framer, Framing, Message, Payload};
+use crate::json_rpc::{Cut, Forgery, Frame, Framer, Framing, Id, Message, Payload};
 use bytes::BytesMut;
-use chenapan_core::{Direction, Unit};
+use chenapan_core::{Direction, Member, Unit};
 use std::borrow::Cow;
 
 impl State {
@@ -137,16 +137,36 @@ impl State {
 
     /// Says anew what a unit is.
     fn name(&self, unit: &mut Unit, frame: &Frame, message: &[u8]) {
-        let mut reader = self.reader;
+        let Some(direction) = unit.direction else { return };
+        let mut reader = self.sides[direction as usize].reader;
         let message = reader.read(message);
         unit.kind = parts::kind(&message, frame.junk);
-        let label = message.method().map(|method| parts::label(&method).into());
-        unit.label = match message.kind {
+        let label = message.calls().map(|method| parts::label(&method).into());
+        unit.label = match message.meant() {
             Kind::Request | Kind::Notification => label,
-            _ => unit.label.take().or_else(|| self.answered(unit.direction?, &message)),
+            _ => unit.label.take().or_else(|| self.answered(direction, &message)),
         };
         parts::name(unit, frame, &message, self.sums());
         parts::status(unit, frame.head);
+    }
+
+    /// Shows the messages of a batch.
+    pub(in crate::json_rpc) fn members(
+        &self,
+        unit: &Unit,
+        show: &mut dyn FnMut(Member<'_>) -> bool,
+    ) -> Option<()> {
+        let (direction, text) = (unit.direction?, self.message(unit)?);
+        let mut reader = self.sides[direction as usize].reader;
+        for item in reader.read(&text).items() {
+            let (method, answered) = (item.calls(), self.answered(direction, &item));
+            let label = method.as_deref().map(parts::label).or(answered.as_deref());
+            let (id, code) = (item.id().map(Id::raw), item.fails());
+            if !show(Member { label, id, code }) {
+                break;
+            }
+        }
+        Some(())
     }
 
     /// The method of what a reply answers.
@@ -201,7 +221,7 @@ impl State {
         forgery: &Forgery<'_>,
     ) -> Option<BytesMut> {
         let payload = self.message(unit)?;
-        let mut reader = self.reader;
+        let mut reader = self.sides[unit.direction? as usize].reader;
         let reply = forgery.reply(&reader.read(&payload))?;
         let bytes = self.encode(unit.direction?.opposite(), &reply)?;
         Some(BytesMut::from(&bytes[..]))

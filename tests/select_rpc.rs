@@ -1,0 +1,89 @@
+//! Rules meet the messages that they name, as real peers send them.
+
+mod support;
+
+use std::io::Write;
+use support::wire::Wire;
+
+/// A connection of messages on lines, with rules.
+fn wire(rules: &[&str]) -> Wire {
+    let rules = rules.iter().flat_map(|rule| ["--behavior", rule]);
+    Wire::with(&["--protocol", "json-rpc"].into_iter().chain(rules).collect::<Vec<_>>())
+}
+
+/// What comes of the reply to a request, and how many faults are in the journal.
+fn after(rule: &str, request: &str, reply: &str) -> (String, usize) {
+    let mut wire = wire(&[rule]);
+    assert!(wire.carries_up(format!("{request}\n").as_bytes()), "{rule} touches the request");
+    wire.server.write_all(format!("{reply}\n").as_bytes()).unwrap();
+    let [up, down] = wire.end();
+    assert!(up.is_empty());
+    let down = String::from_utf8(down).unwrap();
+    (down.trim_end_matches('\n').to_owned(), wire.stop().journal.len())
+}
+
+#[test]
+fn a_reply_is_met_whatever_its_dialect_calls_it() {
+    let request = r#"{"jsonrpc":"2.0","method":"eth_call","id":1}"#;
+    for reply in [
+        r#"{"result":5,"error":null,"id":1}"#,
+        r#"{"jsonrpc":"2.0","result":5,"error":null,"id":1}"#,
+        r#"{"result":5,"id":1}"#,
+        r#"{"jsonrpc":"2.0","error":{"code":"-32000"},"id":1}"#,
+    ] {
+        let retyped = reply.replace(r#""id":1"#, r#""id":"1""#);
+        for rule in ["rpc-id", "rpc-id:method=eth_*", "rpc-id:on=reply"] {
+            assert_eq!(after(rule, request, reply), (retyped.clone(), 1), "{rule} {reply}");
+        }
+        assert_eq!(after("drop:on=reply", request, reply), (String::new(), 1), "{reply}");
+    }
+    let error = r#"{"jsonrpc":"2.0","error":{"code":"-32000"},"id":1}"#;
+    assert_eq!(after("drop:code=-32*", request, error), (String::new(), 1));
+    assert_eq!(after("drop:on=response", request, error), (error.to_owned(), 0));
+}
+
+#[test]
+fn a_call_is_met_whatever_its_dialect_calls_it() {
+    for call in [
+        r#"{"jsonrpc":"1.0","id":"curltest","method":"getinfo"}"#,
+        r#"{"jsonrpc":"1.0","id":"curltest","method":"getinfo","params":{"n":1}}"#,
+    ] {
+        let mut wire = wire(&["rpc-error:preset=bitcoind-warmup:method=getinfo"]);
+        wire.client.write_all(format!("{call}\n").as_bytes()).unwrap();
+        let [up, down] = wire.end();
+        let down = String::from_utf8(down).unwrap();
+        assert!(down.contains("-28") && down.contains(r#""id":"curltest""#), "{down}");
+        // The line end goes with its message.
+        assert_eq!(String::from_utf8(up).unwrap(), "");
+        assert_eq!(wire.stop().journal.len(), 1);
+    }
+}
+
+#[test]
+fn faults_of_a_batch_hit_the_messages_that_are_meant() {
+    let request = r#"[{"jsonrpc":"2.0","method":"eth_call","id":1},{"jsonrpc":"2.0","method":"net_version","id":2}]"#;
+    let one = r#"{"jsonrpc":"2.0","result":1,"id":1}"#;
+    let two = r#"{"jsonrpc":"2.0","result":2,"id":2}"#;
+    let whole = format!("[{two}, {one}]");
+    let error = r#""error":{"code":-32603,"message":"Internal error"}"#;
+    for (rule, expected) in [
+        ("rpc-id:method=eth_*", format!("[{two}, {}]", one.replace(":1}", ":\"1\"}"))),
+        ("rpc-id:id=2", format!("[{}, {one}]", two.replace(":2}", ":\"2\"}"))),
+        ("rpc-neither:method=net_*", format!("[{}, {one}]", two.replace(r#""result":2,"#, ""))),
+        (
+            "rpc-error:mode=mask:method=eth_call",
+            format!("[{two}, {}]", one.replace(r#""result":1"#, error)),
+        ),
+        ("drop:method=eth_call:direction=downstream", String::new()),
+    ] {
+        assert_eq!(after(rule, request, &whole), (expected, 1), "{rule}");
+    }
+    for rule in ["rpc-id:id=3", "rpc-id:method=eth_call:id=2", "rpc-id:code=1"] {
+        assert_eq!(after(rule, request, &whole), (whole.clone(), 0), "{rule}");
+    }
+    let mut wire = wire(&["rpc-error:method=net_*"]);
+    wire.client.write_all(format!("{request}\n").as_bytes()).unwrap();
+    let [up, down] = wire.end();
+    let down = String::from_utf8(down).unwrap();
+    assert!(up.is_empty() && down.matches("-32603").count() == 2, "a batch is answered as a whole");
+}
