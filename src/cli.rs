@@ -14,9 +14,11 @@ mod run;
 mod scenario;
 mod send;
 mod serve;
+mod signals;
 mod terminal;
 
 use crate::endpoint::Kinds;
+use crate::outlet;
 use arguments::{Cli, Command, DocWhat, ListWhat};
 use chenapan_core::Registry;
 use clap::FromArgMatches;
@@ -157,8 +159,23 @@ fn flushed(mut out: impl Write, bytes: &[u8]) -> Result<(), Failure> {
     }
 }
 
+/// Writes text to stdout, but not for longer than somebody reads there.
+fn say(text: &str) -> Result<(), Failure> {
+    match outlet::deliver(anstream::stdout(), text.as_bytes().to_vec()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::run(format!("standard output: {}", crate::endpoint::plain(&error))))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Says it on stderr, if anybody reads there.
+fn mention(text: &str) {
+    let _ = outlet::deliver(anstream::stderr(), text.as_bytes().to_vec());
+}
+
 fn fail(message: &str, code: u8) -> ExitCode {
     let style = anstyle::AnsiColor::Red.on_default().bold();
-    let _ = writeln!(anstream::stderr(), "{style}error:{style:#} {message}");
+    mention(&format!("{style}error:{style:#} {message}\n"));
     ExitCode::from(code)
 }

@@ -64,6 +64,19 @@ impl Control {
         Ok(())
     }
 
+    /// Says in the log what proxies added from now on do, one line a fault.
+    ///
+    /// # Errors
+    ///
+    /// There is no thread to say it.
+    pub fn tell_faults(&mut self) -> io::Result<()> {
+        if self.journal.is_none() {
+            self.journal_to(io::sink())?;
+        }
+        self.journal.iter().for_each(Journal::tell_faults);
+        Ok(())
+    }
+
     /// Starts a proxy.
     ///
     /// # Errors
@@ -94,11 +107,24 @@ impl Control {
     ///
     /// The journal could not be written.
     pub async fn stop(self, grace: Duration) -> io::Result<()> {
+        self.stop_or(grace, std::future::pending()).await
+    }
+
+    /// The same, but does not wait for proxies any more once `now` is ready. The journal gets what
+    /// was done until then.
+    ///
+    /// # Errors
+    ///
+    /// The journal could not be written.
+    pub async fn stop_or(self, grace: Duration, now: impl Future<Output = ()>) -> io::Result<()> {
+        let mut stops = tokio::task::JoinSet::new();
         let proxies = self.proxies.clone();
-        let stops =
-            proxies.into_iter().map(|proxy| tokio::spawn(async move { proxy.stop(grace).await }));
-        for stop in stops.collect::<Vec<_>>() {
-            let _ = stop.await;
+        for proxy in proxies {
+            stops.spawn(async move { proxy.stop(grace).await });
+        }
+        tokio::select! {
+            () = now => {}
+            () = async { while stops.join_next().await.is_some() {} } => {}
         }
         let Some(journal) = self.journal else {
             return Ok(());

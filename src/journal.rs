@@ -5,16 +5,16 @@
 use chenapan_core::{Direction, Step, Verdict};
 use serde::Serialize;
 use std::borrow::Cow;
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::io::{self, Write};
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
-use tokio::sync::mpsc;
 
-/// How many batches may wait for the disk before connections have to wait for it too.
-const WAITING: usize = 1_024;
+mod writer;
+
+pub use writer::{Journal, Sender};
+
+/// The target of log events that say what rules did.
+pub(crate) const FAULTS: &str = "fault";
 
 /// Something that a rule did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +93,23 @@ struct Line<'a> {
 }
 
 impl Entry {
+    /// Says it in the log, in one line.
+    fn log(&self) {
+        let Entry { connection, direction, offset, length, rule, .. } = self;
+        let at = self.at.as_secs_f64();
+        tracing::info!(
+            target: FAULTS,
+            connection,
+            %direction,
+            offset,
+            length,
+            rule = %rule,
+            at,
+            "{}",
+            self.what
+        );
+    }
+
     /// Writes it as one line of JSON.
     ///
     /// # Errors
@@ -111,71 +128,6 @@ impl Entry {
         };
         serde_json::to_writer(&mut *out, &line)?;
         out.write_all(b"\n")
-    }
-}
-
-/// A journal that is being written to a file.
-///
-/// Connections hand over batches and wait when the disk cannot keep up: no line is lost, and
-/// memory is bounded.
-#[derive(Debug)]
-pub struct Journal {
-    sender: mpsc::Sender<Vec<Entry>>,
-    writer: thread::JoinHandle<io::Result<()>>,
-}
-
-impl Journal {
-    /// Starts a journal in a file, which is emptied first.
-    ///
-    /// # Errors
-    ///
-    /// The file cannot be written.
-    pub fn create(path: &Path, seed: u64) -> io::Result<Self> {
-        Self::to(File::create(path)?, seed)
-    }
-
-    /// Starts a journal in any place that can be written to.
-    ///
-    /// # Errors
-    ///
-    /// There is no thread to write it.
-    pub fn to(out: impl Write + Send + 'static, seed: u64) -> io::Result<Self> {
-        let mut out = BufWriter::new(out);
-        let (sender, mut batches) = mpsc::channel::<Vec<Entry>>(WAITING);
-        let writer = thread::Builder::new().name("journal".to_owned()).spawn(move || {
-            let mut result = Ok(());
-            // An empty batch is the end: senders may live on without anything to say.
-            while let Some(batch) = batches.blocking_recv().filter(|batch| !batch.is_empty()) {
-                // After an error go on taking batches: traffic does not stop for a full disk.
-                if result.is_ok() {
-                    result = batch.iter().try_for_each(|entry| entry.write(seed, &mut out));
-                    if result.is_ok() && batches.is_empty() {
-                        result = out.flush();
-                    }
-                    if let Err(error) = &result {
-                        tracing::error!(%error, "the journal cannot be written any more");
-                    }
-                }
-            }
-            result.and_then(|()| out.flush())
-        })?;
-        Ok(Self { sender, writer })
-    }
-
-    /// Where connections send their entries.
-    pub fn sender(&self) -> mpsc::Sender<Vec<Entry>> {
-        self.sender.clone()
-    }
-
-    /// Writes what was sent before this to the end, and nothing that is sent later.
-    ///
-    /// # Errors
-    ///
-    /// The first thing that went wrong with the file.
-    pub fn finish(self) -> io::Result<()> {
-        // It fails where the writer is gone, which the next line tells.
-        let _ = self.sender.blocking_send(Vec::new());
-        self.writer.join().unwrap_or_else(|_| Err(io::Error::other("the writer has died")))
     }
 }
 
@@ -199,17 +151,6 @@ mod tests {
         let reply = Step::Reply(BytesMut::from("no"));
         assert_eq!(told(vec![reply, Step::Reset]), "reply 2 bytes, reset");
         assert_eq!(describe(&Verdict::Forward), None);
-    }
-
-    #[test]
-    fn finishing_does_not_wait_for_idle_senders() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let journal = Journal::create(file.path(), 42).unwrap();
-        let idle = journal.sender();
-        idle.blocking_send(vec![entry()]).unwrap();
-        journal.finish().unwrap();
-        assert_eq!(std::fs::read_to_string(file.path()).unwrap().lines().count(), 1);
-        drop(idle);
     }
 
     fn entry() -> Entry {

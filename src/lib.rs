@@ -10,6 +10,7 @@ mod doc;
 pub mod endpoint;
 pub mod journal;
 mod notation;
+mod outlet;
 pub mod proxy;
 mod pump;
 mod report;

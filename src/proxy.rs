@@ -7,7 +7,7 @@ use crate::endpoint::{
     Arrival, Connect, Dialer, EndpointError, GRACE, Greeting, Listen, Listener, Local, Peer,
     Stream, plain,
 };
-use crate::journal::Entry;
+use crate::journal;
 use crate::pump::{Ending, Order, Outside, PATIENCE, Pump, turn_away};
 use crate::rule::Rules;
 use crate::session::{IN_FLIGHT, Session, Settings};
@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -119,7 +119,7 @@ pub(crate) struct Shared {
     settings: Settings,
     clock: Clock,
     memory: Arc<Budget>,
-    journal: Option<mpsc::Sender<Vec<Entry>>>,
+    journal: Option<journal::Sender>,
     stats: Stats,
     rules: watch::Sender<Arc<Rules>>,
     started: Instant,
@@ -149,7 +149,7 @@ impl Proxy {
         config: Config,
         settings: Settings,
         (clock, memory): (Clock, Arc<Budget>),
-        journal: Option<mpsc::Sender<Vec<Entry>>>,
+        journal: Option<journal::Sender>,
     ) -> io::Result<Self> {
         let listeners: Vec<_> =
             config.listen.iter().map(Listener::bind).collect::<Result<_, _>>()?;
@@ -296,7 +296,7 @@ impl Shared {
         &self.memory
     }
 
-    pub(crate) fn journal(&self) -> Option<&mpsc::Sender<Vec<Entry>>> {
+    pub(crate) fn journal(&self) -> Option<&journal::Sender> {
         self.journal.as_ref()
     }
 
@@ -375,6 +375,11 @@ async fn accept(shared: Arc<Shared>, listener: Listener, most: Option<Arc<Semaph
     }
 }
 
+/// An address for the log, where it is known.
+fn known(address: Option<SocketAddr>) -> Option<String> {
+    address.map(|address| address.to_string())
+}
+
 /// Starts the task of one connection.
 fn begin(
     shared: &Arc<Shared>,
@@ -394,7 +399,7 @@ fn begin(
     shared.live().insert(connection.number, entrant);
     shared.stats.accepted.add(1);
     let number = connection.number;
-    tracing::debug!(connection = number, source = ?connection.source, "accepted");
+    tracing::debug!(connection = number, source = known(connection.source), "accepted");
     let guard = Guard { shared: Arc::clone(shared), number, _permit: permit };
     if greeting.is_none() && written.is_none() {
         let pump = shared.pump(connection, peer.stream, (outside, since));

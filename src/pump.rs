@@ -18,7 +18,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::watch;
 use way::Way;
 
@@ -583,12 +582,9 @@ impl Pump {
         if entries.is_empty() {
             return;
         }
-        if let Err(TrySendError::Full(entries)) = journal.try_send(entries) {
+        if let Err(entries) = journal.try_send(entries) {
             let journal = journal.clone();
-            // The journal is gone only when the program ends.
-            self.journalling = Some(Box::pin(async move {
-                let _ = journal.send(entries).await;
-            }));
+            self.journalling = Some(Box::pin(async move { journal.send(entries).await }));
         }
     }
 

@@ -6,12 +6,15 @@ pub(crate) mod github;
 pub(crate) mod html;
 pub(crate) mod json;
 pub(crate) mod junit;
+mod live;
 pub(crate) mod markdown;
 #[cfg(test)]
 mod sample;
 mod scale;
 mod timeline;
 mod words;
+
+pub(crate) use live::Live;
 
 use crate::proxy::Proxy;
 use crate::stats::Total;
@@ -30,30 +33,6 @@ pub(crate) fn start(proxy: &Proxy, protocol: &str, seed: u64) -> String {
     }
     for rule in proxy.rules().iter() {
         let _ = writeln!(out, "rule {rule}");
-    }
-    out
-}
-
-/// The live line: connections, bytes each way, faults by rule.
-pub(crate) fn line(proxies: &[Proxy]) -> String {
-    let mut out = String::new();
-    for proxy in proxies {
-        let stats = proxy.stats();
-        let _ = write!(
-            out,
-            "{} open, {} in all | up {} | down {}",
-            stats.active(),
-            stats.accepted.value(),
-            size(stats.sent(Direction::Upstream)),
-            size(stats.sent(Direction::Downstream)),
-        );
-        let rules = proxy.rules();
-        if !rules.is_empty() {
-            out.push_str(" | faults:");
-        }
-        for rule in rules.iter() {
-            let _ = write!(out, " {} {}", rule.name(), rule.tally().faults());
-        }
     }
     out
 }
@@ -195,6 +174,8 @@ fn direction_name(direction: Direction) -> String {
 fn directions_name(directions: Directions) -> String {
     directions.name().to_owned()
 }
+
+pub(crate) use words::time;
 
 /// A number of bytes, short.
 pub(crate) fn size(bytes: u64) -> String {

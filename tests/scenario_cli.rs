@@ -243,7 +243,9 @@ fn run_puts_a_proxy_around_a_command_and_ends_as_it_does() {
     assert_eq!(past.status.code(), Some(1));
     assert!(text(&past.stderr).contains("no traffic went through the proxy"));
     let ended = around(&["--", "sh", "-c", "kill -TERM $PPID; exec sleep 300"]);
-    assert_eq!(ended.status.code(), Some(1), "{}", text(&ended.stderr));
+    assert_eq!(ended.status.code(), Some(128 + 15), "{}", text(&ended.stderr));
+    let killed = around(&["--", "sh", "-c", "kill -9 $$"]);
+    assert_eq!(killed.status.code(), Some(128 + 9), "{}", text(&killed.stderr));
     let missing = around(&["--", "/no/such/program"]);
     assert_eq!(missing.status.code(), Some(3));
 }

@@ -190,12 +190,29 @@ pub(super) struct Serve {
     /// Write a line of JSON for each fault
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(super) journal: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) logging: Logging,
+}
+
+/// What is said on standard error while it runs.
+#[derive(Clone, Debug, Default, Args)]
+pub(super) struct Logging {
+    /// Log a line for each fault; -vv: for each connection, too
+    #[arg(long, short, action = ArgAction::Count, help_heading = "Output")]
+    pub(super) verbose: u8,
     /// Format of the log on standard error
     #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub(super) log_format: LogFormat,
-    /// off, error, warn (default on a terminal), info (default elsewhere), debug or trace
+    /// off, error, warn (default), info (a line for each connection), debug or trace
     #[arg(long, value_name = "LEVEL", hide_possible_values = true, help_heading = "Output")]
     pub(super) log_level: Option<LogLevel>,
+}
+
+impl Logging {
+    /// Whether each fault is said.
+    pub(super) fn tells_faults(&self) -> bool {
+        self.verbose > 0 || matches!(self.log_level, Some(LogLevel::Debug | LogLevel::Trace))
+    }
 }
 
 #[derive(Debug, Args)]
@@ -216,8 +233,9 @@ pub(super) enum OnRefused {
     Reset,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum LogFormat {
+    #[default]
     Text,
     Json,
 }

@@ -36,7 +36,7 @@ const CASES: &[&str] = &[
 ];
 
 pub(super) fn demo(registry: &Registry, seed: Option<u64>) -> Result<(), Failure> {
-    serve::runtime()?.block_on(run(registry, seed.unwrap_or_else(random_seed)))
+    serve::on_runtime(run(registry, seed.unwrap_or_else(random_seed)))
 }
 
 async fn run(registry: &Registry, seed: u64) -> Result<(), Failure> {

@@ -2,11 +2,12 @@
 //!
 //! It never says anything before the whole header is there, and nothing at all if that is wrong.
 
-use super::Failure;
-use super::arguments::{LogFormat, time};
+use super::arguments::{Logging, time};
 use super::decode::{Choices, Receiver, Verdict, Version, least};
-use super::serve::{Signals, raise_descriptor_limit, runtime};
-use super::terminal::{self, Line};
+use super::serve::{on_runtime, raise_descriptor_limit};
+use super::signals::{Second, Signals};
+use super::terminal::Terminal;
+use super::{Failure, mention};
 use crate::endpoint::{Arrival, At, Listen, Listener, Peer, Stream, plain};
 use bytes::{Buf, BufMut, BytesMut};
 use clap::{Args, ValueEnum};
@@ -76,19 +77,17 @@ pub(super) fn echo(args: &Echo) -> Result<(), Failure> {
         stopping: CancellationToken::new(),
         tasks: TaskTracker::new(),
     });
-    terminal::log(&Line::new(), LogFormat::Text, None);
+    let terminal = Terminal::start(&Logging::default());
     raise_descriptor_limit();
-    let runtime = runtime()?;
-    let result = runtime.block_on(run(args, &server));
-    // A task may be stuck in writing to standard output.
-    runtime.shutdown_background();
+    let result = on_runtime(run(args, &server));
+    terminal.finish();
     result
 }
 
 /// Listens until a signal.
 async fn run(args: &Echo, server: &Arc<Server>) -> Result<(), Failure> {
     // Before anybody can know that we are there: a signal is then never the end at once.
-    let mut signals = Signals::new()?;
+    let mut signals = Signals::new(Second::Ends)?;
     if args.listen.iter().any(|address| address.at == At::Stdio) {
         return Err(Failure::usage("--listen stdio: standard output is for what echo has to say"));
     }
@@ -98,7 +97,7 @@ async fn run(args: &Echo, server: &Arc<Server>) -> Result<(), Failure> {
         let local = listener.local().clone();
         let protocol = args.protocol.to_possible_value();
         let protocol = protocol.as_ref().map_or("", |value| value.get_name());
-        anstream::eprintln!("listening on {local}, echo, {protocol}");
+        mention(&format!("listening on {local}, echo, {protocol}\n"));
         server.tasks.spawn(Arc::clone(server).accept(listener));
     }
     for address in args.listen.iter().filter(|address| !address.is_local()) {

@@ -1,8 +1,9 @@
 //! `chenapan run`: proxies around a command, its exit code and a verdict.
 
 use super::arguments::Breaking;
-use super::serve::{Signals, raise_descriptor_limit, runtime};
-use super::{Failure, print};
+use super::serve::{on_runtime, raise_descriptor_limit};
+use super::signals::{Second, Signals};
+use super::{Failure, mention};
 use crate::control::Control;
 use crate::endpoint::{Connect, EndpointError, Kinds, Listen, plain};
 use crate::proxy::{Config, Limits, Proxy};
@@ -10,7 +11,7 @@ use crate::report;
 use chenapan_core::Registry;
 use clap::{ArgMatches, Args};
 use rustix::process::{Pid, Signal, kill_process};
-use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitCode, ExitStatus};
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,8 +72,8 @@ pub(super) fn run(
     let (speaking, rules) = breaking.read(registry, matches)?;
     let seed = breaking.seed();
     raise_descriptor_limit();
-    runtime()?.block_on(async {
-        let signals = Signals::new()?;
+    on_runtime(async {
+        let signals = Signals::new(Second::Counts)?;
         let mut control = Control::new(seed, false).map_err(Failure::run)?;
         control.set_memory(breaking.memory);
         let mut proxies: Vec<Proxy> = Vec::new();
@@ -102,7 +103,7 @@ pub(super) fn run(
         control.stop(Duration::ZERO).await.map_err(Failure::run)?;
         let summaries: String = proxies.iter().map(|proxy| report::summary(proxy, seed)).collect();
         // The verdict is for people; the command's own output is on standard output.
-        let _ = write!(anstream::stderr(), "{summaries}");
+        mention(&summaries);
         verdict(status, &rules, &proxies)
     })
 }
@@ -160,13 +161,13 @@ fn verdict(
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     let met = proxies.iter().any(|proxy| proxy.rules().iter().any(|rule| rule.tally().met() > 0));
     match code {
-        Some(0) if !rules.is_empty() && !met => {
-            print("")?;
-            Err(Failure::Negative(
-                "no traffic went through the proxy: no rule was ever met".to_owned(),
-            ))
-        }
+        Some(0) if !rules.is_empty() && !met => Err(Failure::Negative(
+            "no traffic went through the proxy: no rule was ever met".to_owned(),
+        )),
         Some(code) => Ok(ExitCode::from(code)),
-        None => Err(Failure::Negative(format!("the command was ended by {status}"))),
+        // As shells say it.
+        None => Ok(status.signal().map_or(ExitCode::from(1), |signal| {
+            ExitCode::from(128 | u8::try_from(signal).unwrap_or_default())
+        })),
     }
 }

@@ -6,9 +6,11 @@ mod shrink;
 mod starter;
 
 use super::arguments::random_seed;
-use super::serve::{Signals, raise_descriptor_limit, runtime};
+use super::serve::{on_runtime, raise_descriptor_limit};
+use super::signals::{Second, Signals};
 use super::{Failure, print};
 use crate::endpoint::{Kinds, plain};
+use crate::outlet;
 use crate::report::{
     self,
     console::{Console, Detail},
@@ -16,7 +18,6 @@ use crate::report::{
 use crate::scenario::{Outcome, Scenario, Settings, adopt, run};
 use chenapan_core::Registry;
 use clap::{Args, Subcommand, ValueEnum};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Subcommand)]
@@ -177,7 +178,9 @@ fn run_files(args: &Run, registry: &Registry, kinds: &Kinds) -> Result<(), Failu
                 _ => report::markdown::markdown(&outcome),
             };
             let file = numbered(file, number, scenarios.len());
-            fs::write(&file, text).map_err(|error| {
+            let written =
+                outlet::create(&file).and_then(|out| outlet::deliver(out, text.into_bytes()));
+            written.map_err(|error| {
                 Failure::run(format!("--report {}: {}", file.display(), plain(&error)))
             })?;
         }
@@ -218,8 +221,8 @@ fn interruptible(
 ) -> Result<Outcome, Failure> {
     raise_descriptor_limit();
     adopt();
-    runtime()?.block_on(async {
-        let mut signals = Signals::new()?;
+    on_runtime(async {
+        let mut signals = Signals::new(Second::Ends)?;
         tokio::select! {
             outcome = work => outcome.map_err(Failure::run),
             () = signals.next() => Err(Failure::run("interrupted: everything was stopped")),

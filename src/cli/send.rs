@@ -4,7 +4,7 @@
 
 use super::Failure;
 use super::arguments::{Breaking, time};
-use super::serve::runtime;
+use super::serve::on_runtime;
 use crate::control::Control;
 use crate::endpoint::{Connect, plain};
 use crate::proxy::{Config, Limits, Proxy};
@@ -68,7 +68,7 @@ pub(super) fn send(args: &Send, registry: &Registry, matches: &ArgMatches) -> Re
             ..Limits::default()
         },
     };
-    runtime()?.block_on(async {
+    on_runtime(async {
         let mut control = Control::new(seed, false).map_err(Failure::run)?;
         control.set_memory(args.breaking.memory);
         control.journal_to(io::stderr()).map_err(Failure::run)?;

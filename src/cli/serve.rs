@@ -1,8 +1,9 @@
 //! The command without a name: one proxy until a signal comes.
 
 use super::arguments::{OnRefused, Serve};
-use super::terminal::{self, Line};
-use super::{Failure, print};
+use super::signals::{Second, Signals};
+use super::terminal::Terminal;
+use super::{Failure, mention, say};
 use crate::control::Control;
 use crate::endpoint::Local;
 use crate::proxy::{Config, Limits, Proxy};
@@ -10,9 +11,7 @@ use crate::report;
 use chenapan_core::Registry;
 use clap::ArgMatches;
 use sd_notify::NotifyState;
-use std::io::Write;
 use std::time::Duration;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub(super) fn serve(
     args: &Serve,
@@ -37,13 +36,11 @@ pub(super) fn serve(
             reset_refused: args.on_refused == OnRefused::Reset,
         },
     };
-    let line = Line::new();
-    terminal::log(&line, args.log_format, args.log_level);
+    let mut terminal = Terminal::start(&args.logging);
     raise_descriptor_limit();
-    let runtime = runtime()?;
-    runtime.block_on(async {
+    on_runtime(async {
         // Before anybody can know that we are there: a signal is then never the end at once.
-        let signals = Signals::new()?;
+        let mut signals = Signals::new(Second::Ends)?;
         let mut control = Control::new(seed, args.precise).map_err(Failure::run)?;
         control.set_memory(args.breaking.memory);
         if let Some(file) = &args.journal {
@@ -52,21 +49,32 @@ pub(super) fn serve(
                 Failure::run(format!("--journal {}: {error}", file.display()))
             })?;
         }
+        if args.logging.tells_faults() {
+            control.tell_faults().map_err(Failure::run)?;
+        }
         let proxy = control.add(config).map_err(Failure::run)?;
         // Standard output may be a client's.
-        let says = match proxy.locals().contains(&Local::Stdio) {
-            true => |text: &str| warn(text),
-            false => |text: &str| print(text),
+        let is_stdio = proxy.locals().contains(&Local::Stdio);
+        let says = |text: &str| match is_stdio {
+            true => {
+                mention(text);
+                Ok(())
+            }
+            false => say(text),
         };
-        says(&report::start(&proxy, speaking.name, seed))?;
+        // Traffic does not wait for somebody who reads this, nor does the end.
+        let start = says(&report::start(&proxy, speaking.name, seed));
         // A service manager that waits for it is told; one that does not has not asked.
         let _ = sd_notify::notify(&[NotifyState::Ready]);
         for address in proxy.locals().iter().filter(|address| !address.is_local()) {
             tracing::warn!(%address, "listens beyond this machine: others can connect too");
         }
-        until_stopped(control, signals, &line, args.grace).await?;
+        terminal.watch(control.proxies());
+        let stopped = until_stopped(control, &mut signals, &terminal, args.grace).await;
+        terminal.finish();
         says(&report::summary(&proxy, seed))?;
-        match proxy.locals().contains(&Local::Stdio) && proxy.stats().unreachable.value() > 0 {
+        start.and(stopped)?;
+        match is_stdio && proxy.stats().unreachable.value() > 0 {
             // What went wrong was said.
             true => Err(Failure::run(format!("--backend {}: not reached", proxy.backend()))),
             false => Ok(()),
@@ -77,8 +85,8 @@ pub(super) fn serve(
 /// Runs until a signal, then stops in order; a second signal ends at once.
 async fn until_stopped(
     control: Control,
-    mut signals: Signals,
-    line: &Line,
+    signals: &mut Signals,
+    terminal: &Terminal,
     grace: Duration,
 ) -> Result<(), Failure> {
     let proxies: Vec<Proxy> = control.proxies().to_vec();
@@ -86,63 +94,33 @@ async fn until_stopped(
     for proxy in proxies.clone() {
         finished.spawn(async move { proxy.finished().await });
     }
-    let mut ticks = tokio::time::interval(terminal::TICK);
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => line.draw(&proxies),
-            () = signals.next() => break,
-            _ = finished.join_next() => break,
-        }
+    tokio::select! {
+        () = signals.next() => {}
+        _ = finished.join_next() => {}
     }
-    let active: u64 = proxies.iter().map(|proxy| proxy.stats().active()).sum();
-    if active > 0 {
-        tracing::info!(connections = active, ?grace, "stopping; a second signal ends at once");
+    let open: u64 = proxies.iter().map(|proxy| proxy.stats().active()).sum();
+    if open > 0 {
+        let grace = crate::report::time(grace);
+        let plural = if open == 1 { "" } else { "s" };
+        terminal.tell(&format!(
+            "stopping: waits up to {grace} for {open} open connection{plural}; \
+             a second signal ends at once"
+        ));
     }
-    let stop = control.stop(grace);
-    tokio::pin!(stop);
-    let stopped = loop {
-        tokio::select! {
-            stopped = &mut stop => break stopped,
-            _ = ticks.tick() => line.draw(&proxies),
-            () = signals.next() => break Ok(()),
-        }
-    };
-    line.clear();
+    let stopped = control.stop_or(grace, signals.next()).await;
     stopped.map_err(|error| Failure::run(format!("--journal: {}", crate::endpoint::plain(&error))))
 }
 
-/// Says it where a client on standard output does not hear it.
-fn warn(text: &str) -> Result<(), Failure> {
-    // Nobody may be listening there.
-    let _ = anstream::stderr().lock().write_all(text.as_bytes());
-    Ok(())
+/// Runs a future to its end on a runtime of its own. What is still under way then has a second to
+/// end: some of it may never do, such as asking for a name.
+pub(super) fn on_runtime<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = runtime()?;
+    let result = runtime.block_on(work);
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    result
 }
 
-pub(super) struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    /// The terminal is gone.
-    hangup: Signal,
-}
-
-impl Signals {
-    pub(super) fn new() -> Result<Self, Failure> {
-        let listen = |kind| signal(kind).map_err(Failure::run);
-        let interrupt = listen(SignalKind::interrupt())?;
-        let terminate = listen(SignalKind::terminate())?;
-        Ok(Self { interrupt, terminate, hangup: listen(SignalKind::hangup())? })
-    }
-
-    pub(super) async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-            _ = self.hangup.recv() => {}
-        }
-    }
-}
-
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::run)
 }
 

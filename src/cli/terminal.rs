@@ -1,96 +1,203 @@
 //! What a person sees while a proxy runs: one live line on a terminal, log events elsewhere.
+//!
+//! Both are written by threads of their own: a terminal that was stopped, or a pipe that nobody
+//! reads, stops nothing else.
 
-use super::arguments::{LogFormat, LogLevel};
+use super::arguments::{LogFormat, LogLevel, Logging};
+use crate::journal::FAULTS;
+use crate::outlet;
 use crate::proxy::Proxy;
-use crate::report;
+use crate::report::Live;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal, Write};
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// How often the live line is drawn.
-pub(super) const TICK: Duration = Duration::from_millis(250);
+const TICK: Duration = Duration::from_millis(250);
 
-/// The live line, if stderr is a terminal.
-#[derive(Clone)]
-pub(super) struct Line {
+/// How many lines of the log may wait for their reader; more are lost, and counted.
+const LINES: usize = 8 * 1_024;
+
+/// Columns that stay free for what a terminal echoes, such as `^C`.
+const SPARE: usize = 4;
+
+/// How wide a terminal is that does not say it.
+const WIDTH: usize = 80;
+
+/// Standard error in use: the log, and on a terminal the live line below it.
+pub(super) struct Terminal {
     bar: Option<ProgressBar>,
+    colors: bool,
+    log: NonBlocking,
+    lost: Arc<Lost>,
+    writer: WorkerGuard,
+    drawn: Option<Drawn>,
 }
 
-impl Line {
-    pub(super) fn new() -> Self {
-        let bar = io::stderr().is_terminal().then(|| {
+/// The thread that draws the live line.
+struct Drawn {
+    stop: mpsc::Sender<()>,
+    stopped: mpsc::Receiver<()>,
+}
+
+impl Terminal {
+    /// Starts the log.
+    pub(super) fn start(logging: &Logging) -> Self {
+        let is_terminal = io::stderr().is_terminal();
+        let bar = is_terminal.then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            let style = ProgressStyle::with_template("{wide_msg}");
+            let style = ProgressStyle::with_template("{msg}");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
             bar
         });
-        Self { bar }
+        let lost = Arc::new(Lost::default());
+        let json = logging.log_format == LogFormat::Json;
+        let above = Above { bar: bar.clone(), lost: Arc::clone(&lost), json };
+        let (log, writer) = NonBlockingBuilder::default()
+            .lossy(true)
+            .buffered_lines_limit(LINES)
+            .thread_name("log")
+            .finish(above);
+        let _ = lost.counter.set(log.error_counter());
+        let colors = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
+        let layer = tracing_subscriber::fmt::layer()
+            .with_target(false)
+            .with_ansi(colors)
+            .with_writer(log.clone());
+        let layer = match logging.log_format {
+            LogFormat::Text => layer.boxed(),
+            LogFormat::Json => layer.json().flatten_event(true).boxed(),
+        };
+        let layer = layer.with_filter(filter(logging));
+        // It fails only where a log was started before.
+        let _ = tracing_subscriber::registry().with(layer).try_init();
+        Self { bar, colors, log, lost, writer, drawn: None }
     }
 
-    pub(super) fn draw(&self, proxies: &[Proxy]) {
-        if let Some(bar) = &self.bar {
-            bar.set_message(report::line(proxies));
-            bar.tick();
-        }
-    }
-
-    pub(super) fn clear(&self) {
-        if let Some(bar) = &self.bar {
+    /// Draws the live line about these proxies from now on, where there is a terminal.
+    pub(super) fn watch(&mut self, proxies: &[Proxy]) {
+        let Some(bar) = self.bar.clone() else { return };
+        let mut live = Live::new(proxies.to_vec(), self.colors);
+        let ((stop, stopping), (tell, stopped)) = (mpsc::channel(), mpsc::channel());
+        let thread = thread::Builder::new().name("live line".to_owned());
+        let spawned = thread.spawn(move || {
+            while stopping.recv_timeout(TICK) == Err(mpsc::RecvTimeoutError::Timeout) {
+                bar.set_message(live.line(width().saturating_sub(SPARE), Instant::now()));
+                bar.tick();
+            }
             bar.finish_and_clear();
+            let _ = tell.send(());
+        });
+        self.drawn = spawned.ok().map(|_| Drawn { stop, stopped });
+    }
+
+    /// Says something to a person, whatever the log leaves out; elsewhere it is a warning.
+    pub(super) fn tell(&self, text: &str) {
+        match self.bar {
+            // It is lost only where nobody has read for long.
+            Some(_) => drop(self.log.clone().write_all(format!("{text}\n").as_bytes())),
+            None => tracing::warn!("{text}"),
         }
     }
 
-    fn is_live(&self) -> bool {
-        self.bar.is_some()
+    /// Takes the live line away and writes what is left of the log, as long as somebody reads.
+    pub(super) fn finish(self) {
+        if let Some(Drawn { stop, stopped }) = self.drawn {
+            drop(stop);
+            let _ = stopped.recv_timeout(outlet::PATIENCE);
+        }
+        match self.lost.untold() {
+            // It waits for a second at most.
+            0 => drop(self.writer),
+            // Nobody reads: its queue is full.
+            _ => std::mem::forget(self.writer),
+        }
     }
 }
 
-/// Log events go to stderr, above the live line.
-impl<'a> MakeWriter<'a> for Line {
-    type Writer = Above;
+/// Which events are logged.
+fn filter(logging: &Logging) -> Targets {
+    let level = match logging.log_level {
+        None if logging.verbose > 1 => LevelFilter::INFO,
+        None | Some(LogLevel::Warn) => LevelFilter::WARN,
+        Some(LogLevel::Off) => LevelFilter::OFF,
+        Some(LogLevel::Error) => LevelFilter::ERROR,
+        Some(LogLevel::Info) => LevelFilter::INFO,
+        Some(LogLevel::Debug) => LevelFilter::DEBUG,
+        Some(LogLevel::Trace) => LevelFilter::TRACE,
+    };
+    let faults = if logging.verbose > 0 { level.max(LevelFilter::INFO) } else { level };
+    Targets::new().with_default(level).with_target(FAULTS, faults)
+}
 
-    fn make_writer(&'a self) -> Above {
-        Above(self.clone())
+/// How many columns standard error has.
+fn width() -> usize {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stderr());
+    size.map(|size| usize::from(size.ws_col)).ok().filter(|columns| *columns > 0).unwrap_or(WIDTH)
+}
+
+/// Lines that found no room.
+#[derive(Default)]
+struct Lost {
+    counter: OnceLock<ErrorCounter>,
+    told: AtomicUsize,
+}
+
+impl Lost {
+    /// How many more there are than was said.
+    fn untold(&self) -> usize {
+        let lost = self.counter.get().map_or(0, ErrorCounter::dropped_lines);
+        lost.saturating_sub(self.told.load(Ordering::Relaxed))
     }
 }
 
-pub(super) struct Above(Line);
+/// Standard error above the live line.
+struct Above {
+    bar: Option<ProgressBar>,
+    lost: Arc<Lost>,
+    json: bool,
+}
+
+impl Above {
+    /// Says how many lines were lost before the next one.
+    fn lost(&self) -> String {
+        let lines = self.lost.untold();
+        if lines == 0 {
+            return String::new();
+        }
+        self.lost.told.fetch_add(lines, Ordering::Relaxed);
+        let message = format!("{lines} lines of the log lost: nobody read them in time");
+        match self.json {
+            true => format!("{{\"level\":\"WARN\",\"message\":\"{message}\",\"lost\":{lines}}}\n"),
+            false => format!("{message}\n"),
+        }
+    }
+}
 
 impl Write for Above {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &self.0.bar {
-            Some(bar) => bar.suspend(|| io::stderr().write(bytes)),
-            None => io::stderr().write(bytes),
-        }
+        let lost = self.lost();
+        let write = || {
+            let mut out = io::stderr().lock();
+            out.write_all(lost.as_bytes()).and_then(|()| out.write_all(bytes))
+        };
+        match &self.bar {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }?;
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         io::stderr().flush()
     }
-}
-
-/// Starts the log.
-pub(super) fn log(line: &Line, format: LogFormat, level: Option<LogLevel>) {
-    let level = match level {
-        None if line.is_live() => LevelFilter::WARN,
-        None | Some(LogLevel::Info) => LevelFilter::INFO,
-        Some(LogLevel::Off) => LevelFilter::OFF,
-        Some(LogLevel::Error) => LevelFilter::ERROR,
-        Some(LogLevel::Warn) => LevelFilter::WARN,
-        Some(LogLevel::Debug) => LevelFilter::DEBUG,
-        Some(LogLevel::Trace) => LevelFilter::TRACE,
-    };
-    let colors = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let log = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_target(false)
-        .with_ansi(colors)
-        .with_writer(line.clone());
-    // It fails only where a log was started before.
-    let _ = match format {
-        LogFormat::Text => log.try_init(),
-        LogFormat::Json => log.json().flatten_event(true).try_init(),
-    };
 }

@@ -6,7 +6,7 @@ use crate::scenario::{Check, Outcome};
 use std::time::Duration;
 
 /// A time as people say it: `340ms`, `12.3s`, `2m 05s`, `1h 02m 05s`.
-pub(super) fn time(time: Duration) -> String {
+pub(crate) fn time(time: Duration) -> String {
     let millis = (time.as_secs_f64() * 1e3).round() as u64;
     let tenths = (time.as_secs_f64() * 10.0).round() as u64;
     let seconds = time.as_secs_f64().round() as u64;

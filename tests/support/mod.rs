@@ -67,6 +67,11 @@ impl Proxy {
 
     /// Starts a command that is the program, in the end, and waits until it listens.
     pub fn spawn(mut command: Command) -> Self {
+        // What a connection came to is an event to wait for, unless the test is about the log.
+        let asked = |arg: &std::ffi::OsStr| arg == "--log-level" || arg == "-v" || arg == "-vv";
+        if !command.get_args().any(asked) {
+            command.args(["--log-level", "info"]);
+        }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let (says, said) = channel();

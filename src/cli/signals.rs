@@ -1,0 +1,86 @@
+//! Signals: a first one asks for the end, a second one brings it about.
+//!
+//! A task of its own hears them, so that they are heard whatever the main thread waits for.
+
+use super::Failure;
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+/// How long the program may take to end after a second signal.
+const LAST: Duration = Duration::from_secs(1);
+
+/// What a second signal does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Second {
+    /// It ends the program, whatever that is doing.
+    Ends,
+    /// The same as the first.
+    Counts,
+}
+
+/// Signals that ask for the end: SIGINT, SIGTERM, and SIGHUP when the terminal is gone.
+#[derive(Clone, Debug)]
+pub(super) struct Signals {
+    came: watch::Receiver<u32>,
+    /// How many were heard by who waits for them.
+    heard: Arc<AtomicU32>,
+}
+
+impl Signals {
+    /// Hears signals from now on; to be called on the runtime. One that nobody heeds for a second
+    /// ends the program: it waits for something that may never come, such as a named pipe's other
+    /// end.
+    pub(super) fn new(second: Second) -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(Failure::run);
+        let mut interrupt = listen(SignalKind::interrupt())?;
+        let mut terminate = listen(SignalKind::terminate())?;
+        let mut hangup = listen(SignalKind::hangup())?;
+        let (tell, came) = watch::channel(0);
+        let heard = Arc::new(AtomicU32::new(0));
+        let heeded = Arc::clone(&heard);
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                    _ = hangup.recv() => {}
+                }
+                tell.send_modify(|came| *came += 1);
+                let came = *tell.borrow();
+                let heeded = Arc::clone(&heeded);
+                std::thread::spawn(move || {
+                    std::thread::sleep(LAST);
+                    if second == Second::Ends && came > 1 {
+                        end("ended by a second signal before all was said");
+                    }
+                    if heeded.load(Ordering::Relaxed) < came {
+                        end("ended by a signal while it waited for something else");
+                    }
+                });
+            }
+        });
+        Ok(Self { came, heard })
+    }
+
+    /// Waits for the next signal.
+    pub(super) async fn next(&mut self) {
+        if self.came.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        self.heard.store(*self.came.borrow_and_update(), Ordering::Relaxed);
+    }
+}
+
+/// Ends the program without waiting for anything.
+fn end(why: &'static str) -> ! {
+    // Nobody may read it.
+    std::thread::spawn(move || {
+        let _ = writeln!(anstream::stderr(), "error: {why}");
+    });
+    std::thread::sleep(Duration::from_millis(50));
+    std::process::exit(3)
+}
