@@ -5,15 +5,24 @@
 //! printf 'one\ntwo\nthree\n' |
 //!     cargo run --example custom_protocol -- apply --protocol lines --behavior drop:label=two
 //! ```
+//!
+//! Each line of the client asks for one line of the server, in the same order, and `replies` says so.
+//! That is all the bookkeeping there is: the engine remembers what was asked, gives a reply the label
+//! of its request (so `label=get` and `delay:label=get:direction=downstream` mean what they say), and
+//! lets an error that a rule makes wait for the replies before it. It counts requests where they leave
+//! for the server; one that counted them in `handle` would be wrong after the first one that a rule
+//! has refused, dropped or repeated.
 
 use bytes::BytesMut;
 use chenapan_core::{
-    Direction, Handled, Kind, Malformed, Protocol, ProtocolEntry, Refusal, Unit, Want, plugin,
+    Direction, Handled, Kind, Malformed, Protocol, ProtocolEntry, Refusal, Replies, Unit, Want,
+    plugin,
 };
 use std::process::ExitCode;
 
 plugin! {
-    /// Lines that end in a line feed; each one's label is its first word.
+    /// Lines that end in a line feed, one for each line of the client. The label of a request is its
+    /// first word, and a reply has that of its request.
     pub struct Lines = "lines" {
         /// What an error reply starts with.
         error: String = "ERR",
@@ -32,12 +41,18 @@ impl Protocol for Lines {
         };
         let line = input.split_to(*searched + end + 1);
         *searched = 0;
-        let kind = match direction {
-            Direction::Upstream => Kind::Request,
-            Direction::Downstream => Kind::Response,
-        };
-        let word = String::from_utf8_lossy(&line).split_whitespace().next().map(Box::from);
-        Ok(Handled::Unit(Unit { label: word, ..Unit::new(kind, line) }))
+        Ok(Handled::Unit(match direction {
+            Direction::Upstream => {
+                let text = String::from_utf8_lossy(&line);
+                let label = text.split_whitespace().next().map(Box::from);
+                Unit { label, ..Unit::new(Kind::Request, line) }
+            }
+            Direction::Downstream => Unit::new(Kind::Response, line),
+        }))
+    }
+
+    fn replies(&self) -> Replies {
+        Replies::InOrder
     }
 
     fn refuse(&self, _: &Unit, refusal: &Refusal) -> Option<BytesMut> {

@@ -5,6 +5,7 @@
 
 mod flight;
 mod lane;
+mod ledger;
 mod line;
 mod link;
 mod queue;
@@ -16,10 +17,11 @@ use crate::journal::Entry;
 use crate::rule::Rules;
 use bytes::BytesMut;
 use chenapan_core::{
-    Connection, Counted, Damage, Direction, Key, Kind, Protocol, Step, Unit, Verdict,
+    Connection, Counted, Damage, Direction, Key, Kind, Protocol, Replies, Step, Unit, Verdict,
 };
 use flight::Flight;
 use lane::Lane;
+use ledger::{Forged, Ledger};
 use queue::Item;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -93,6 +95,14 @@ impl Facts {
     fn most(&self) -> usize {
         self.settings.buffer.max(self.protocol.longest())
     }
+
+    /// Tells the protocol of a reply that a rule has made.
+    fn delivers(&mut self, direction: Direction, bytes: &BytesMut, at: Duration) {
+        if self.follows {
+            let reply = Unit::new(Kind::Data, bytes.clone());
+            self.protocol.delivered(direction, &reply, at);
+        }
+    }
 }
 
 /// What judging leaves behind for others to pick up.
@@ -107,6 +117,15 @@ struct Record {
     unparsed: u64,
     /// Whether the protocol has refused the connection.
     refused: bool,
+    /// Who waits for which reply, where they come in order.
+    ledger: Ledger,
+}
+
+impl Record {
+    /// Whether replies come in the order of requests, as far as that can be told.
+    fn in_order(&self, facts: &Facts) -> bool {
+        facts.protocol.replies() == Replies::InOrder && !self.ledger.gave_up()
+    }
 }
 
 enum Phase {
@@ -222,7 +241,7 @@ impl Session {
         for lane in &mut self.lanes {
             lane.begin(&mut self.facts, &mut self.record, now);
         }
-        self.answer();
+        self.answer(now);
     }
 
     /// Where what was read in a direction is to be put.
@@ -234,7 +253,7 @@ impl Session {
     pub fn received(&mut self, direction: Direction, now: Duration) {
         self.lanes[direction as usize].advance(&mut self.facts, &mut self.record, now);
         self.ask_again(direction.opposite(), now);
-        self.answer();
+        self.answer(now);
     }
 
     /// Bytes went by unseen, as [`Session::transparent`] allowed.
@@ -249,7 +268,7 @@ impl Session {
             lane.ended = true;
             lane.advance(&mut self.facts, &mut self.record, now);
             self.ask_again(direction.opposite(), now);
-            self.answer();
+            self.answer(now);
         }
     }
 
@@ -264,6 +283,7 @@ impl Session {
     pub fn abandon(&mut self, direction: Direction) {
         self.lanes[direction as usize].clear();
         self.record.replies.clear();
+        self.record.ledger.drain();
     }
 
     /// The rules have changed. What was judged stays judged; what hung on a rule that went is
@@ -278,7 +298,7 @@ impl Session {
         {
             self.phase = Phase::Waiting { dial: now, early: Vec::new() };
         }
-        self.answer();
+        self.answer(now);
         for direction in Direction::BOTH {
             self.received(direction, now);
         }
@@ -290,7 +310,7 @@ impl Session {
             self.lanes[direction as usize].wake(&mut self.facts, &mut self.record, now);
             self.ask_again(direction.opposite(), now);
         }
-        self.answer();
+        self.answer(now);
     }
 
     /// When the next rule wants to be woken.
@@ -304,13 +324,19 @@ impl Session {
         if self.lanes[direction as usize].has_work() {
             self.received(direction, now);
         }
-        let [lane, other] = self.lanes_from(direction);
-        let (queue, other) = (lane.queued(), other.queued());
+        let (queue, other) = {
+            let [upstream, downstream] = &self.lanes;
+            match direction {
+                Direction::Upstream => (upstream.queued(), downstream.queued()),
+                Direction::Downstream => (downstream.queued(), upstream.queued()),
+            }
+        };
         let (closing, next) = (queue.end_next(), queue.next_due());
         // An end waits for what is due before it the other way, such as an error reply, but not
         // for another end.
         let before = other.next_due().filter(|_| !other.end_next());
-        if closing && next <= Some(now) && before.is_some_and(|due| Some(due) <= next) {
+        let waits = direction == Direction::Upstream && self.record.ledger.waits();
+        if closing && next <= Some(now) && (waits || before.is_some_and(|due| Some(due) <= next)) {
             return Output::Idle;
         }
         if direction == Direction::Upstream && !matches!(self.phase, Phase::Open) {
@@ -344,9 +370,15 @@ impl Session {
         if !matches!(self.phase, Phase::Open) {
             return 0;
         }
+        let waits = match direction {
+            Direction::Upstream => self.record.ledger.held(),
+            Direction::Downstream => 0,
+        };
         let [lane, other] = self.lanes_from(direction);
         // One who asks on without taking the answers has to wait.
-        if other.ripe_replies() > buffer || (other.replies() > buffer && !other.has_flight()) {
+        if other.ripe_replies() + waits > buffer
+            || (other.replies() > buffer && !other.has_flight())
+        {
             return 0;
         }
         lane.room(buffer, longest)
@@ -381,7 +413,9 @@ impl Session {
 
     /// When an order to end the connection was due that unwritten bytes hold up.
     pub fn overdue(&self) -> Option<Duration> {
-        self.lanes.iter().filter_map(|lane| lane.queued().end_due()).min()
+        // One that waits for forged replies, which wait for the backend, is not late.
+        let lanes = self.lanes.iter().skip(usize::from(self.record.ledger.waits()));
+        lanes.filter_map(|lane| lane.queued().end_due()).min()
     }
 
     /// What was done to the connection since this was asked last, for the journal.
@@ -454,16 +488,28 @@ impl Session {
     }
 
     /// Hands replies over to the lane that carries them back.
-    fn answer(&mut self) {
-        if self.record.replies.is_empty() {
+    fn answer(&mut self, now: Duration) {
+        let Self { facts, record, lanes, .. } = self;
+        for (at, direction, bytes) in std::mem::take(&mut record.replies) {
+            facts.delivers(direction.opposite(), &bytes, at);
+            lanes[direction.opposite() as usize].push_reply(bytes, at);
+        }
+        if !record.ledger.waits() {
             return;
         }
-        for (at, direction, bytes) in self.record.replies.drain(..) {
-            if self.facts.follows {
-                let reply = Unit::new(Kind::Data, bytes.clone());
-                self.facts.protocol.delivered(direction.opposite(), &reply, at);
-            }
-            self.lanes[direction.opposite() as usize].push_reply(bytes, at);
+        let down = &mut lanes[Direction::Downstream as usize];
+        if down.opaque {
+            record.ledger.give_up();
+        }
+        if record.ledger.overflows() && facts.settings.journal {
+            record.entries.push(down.disordered(facts, now));
+        }
+        if record.in_order(facts) {
+            return down.forged(facts, record, now);
+        }
+        for Forged { at, bytes, .. } in record.ledger.drain() {
+            facts.delivers(Direction::Downstream, &bytes, at);
+            down.push_reply(bytes, at);
         }
     }
 }

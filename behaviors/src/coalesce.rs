@@ -36,11 +36,10 @@ impl Behavior for Coalesce {
             let until = cx.now.saturating_add(self.within);
             let held = self.held.insert(Held { unit: take(unit), until });
             held.unit.fields.clear();
-            held.unit.marks.clear();
             return Verdict::Play(Vec::new());
         };
         // Pieces of the same read are joined without a copy.
-        held.unit.bytes.unsplit(take(unit).bytes);
+        held.unit.append(take(unit));
         if held.unit.bytes.len() as u64 >= self.size.0 {
             return self.let_go();
         }
@@ -67,9 +66,13 @@ impl Behavior for Coalesce {
         self.held.as_ref().map_or(0, |held| held.unit.bytes.len())
     }
 
+    fn ordered(&self) -> bool {
+        true
+    }
+
     fn trails(&mut self, blank: &mut Unit) -> bool {
         let Some(held) = &mut self.held else { return false };
-        held.unit.bytes.unsplit(take(blank).bytes);
+        held.unit.append(take(blank));
         true
     }
 

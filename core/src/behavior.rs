@@ -82,6 +82,20 @@ pub trait Behavior: Send {
         false
     }
 
+    /// Whether all that it holds leaves in the order in which it came, also what other units may
+    /// overtake by [`Behavior::yields`]. Where replies come in order, the end of a reply and the
+    /// next one are kept back for those that do not.
+    fn ordered(&self) -> bool {
+        false
+    }
+
+    /// Whether it is for replies as a whole, where they come in order: it is shown the unit that
+    /// opens a reply, or is all of it, as a reply with its request's label, and no later part of it
+    /// unless it holds and follows.
+    fn by_reply(&self) -> bool {
+        false
+    }
+
     /// The name of the field without which it never does anything.
     fn needs(&self) -> Option<&str> {
         None

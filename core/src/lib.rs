@@ -77,10 +77,10 @@ pub use network::{Network, Networks};
 pub use options::{Fault, OptionError, OptionSpec, Values, nearest};
 pub use plugin::{Directions, FromValue, Plugin, Written};
 pub use protocol::{
-    Amount, Connection, Counted, Handled, Malformed, Protocol, Refusal, Remedy, Want,
+    Amount, Connection, Counted, Handled, Malformed, Protocol, Refusal, Remedy, Replies, Want,
 };
 pub use registry::{BehaviorEntry, Instances, ProtocolEntry, Registry, UnknownName};
-pub use unit::{Direction, Field, Kind, Member, Unit};
+pub use unit::{Direction, Field, Kind, Member, Turn, Unit};
 pub use value::{Chance, FieldName, Form, OwnForm, Pattern, Rate, Size, Value};
 pub use verdict::{Step, Verdict};
 

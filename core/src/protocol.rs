@@ -108,9 +108,37 @@ pub trait Protocol: Send {
         let _ = unit;
     }
 
-    /// Whether bytes may go on before their unit is whole, where no rule could look at that. It must
-    /// hand over every byte then, in order and unchanged.
-    fn streams(&self) -> bool {
+    /// How replies find their requests. Asked again as things go on: it may be another answer once
+    /// a connection has changed what it speaks.
+    fn replies(&self) -> Replies {
+        Replies::Unordered
+    }
+
+    /// Whether a rule may look at what comes next in a direction; told before each
+    /// [`Protocol::handle`]. A unit that shares what frames it with its neighbours may then be given
+    /// a frame of its own, so that it can be changed or taken out alone; otherwise its bytes stay as
+    /// they came.
+    fn watched(&mut self, direction: Direction, watched: bool) {
+        let _ = (direction, watched);
+    }
+
+    /// A message as the reply to a unit, framed as its sender reads replies; none where there is no
+    /// way to say it.
+    fn reply(&self, to: &Unit, message: &[u8]) -> Option<BytesMut> {
+        Some(self.frame(to.direction?.opposite(), message)?.bytes)
+    }
+
+    /// Bytes to be sent back to the sender of a direction, without which it may not send the rest of
+    /// what is incomplete; asked whenever something is held because of that.
+    fn prompt(&mut self, direction: Direction) -> Option<BytesMut> {
+        let _ = direction;
+        None
+    }
+
+    /// Whether bytes of a direction may go on before their unit is whole, where no rule could look
+    /// at that. It must hand over every byte then, in order and unchanged.
+    fn streams(&self, direction: Direction) -> bool {
+        let _ = direction;
         false
     }
 
@@ -130,6 +158,16 @@ pub trait Protocol: Send {
 
     /// A unit (as it then was) or a reply has got past all rules, and leaves at this age of the
     /// connection.
+    ///
+    /// Told once per unit. Where rules have cut it in pieces that is when the last one leaves, and
+    /// `unit` is that piece: it has the kind, the label, the turn and the marks. A unit that a rule
+    /// has joined to another one is told behind it, without bytes. A reply that was forged is of
+    /// [`Kind::Data`](crate::Kind::Data).
+    ///
+    /// What has to know which requests the other side has got belongs here and not into
+    /// [`Protocol::handle`]: a request that was refused, dropped or repeated by a rule never got
+    /// there, or twice. A protocol that answers in order need not keep that book itself: see
+    /// [`Protocol::replies`].
     fn delivered(&mut self, direction: Direction, unit: &Unit, at: Duration) {
         let _ = (direction, unit, at);
     }
@@ -198,6 +236,22 @@ pub trait Protocol: Send {
     fn check(&self) -> Result<(), OptionError> {
         Ok(())
     }
+}
+
+/// How replies find their requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Replies {
+    /// By what they bear, such as an id; or they do not.
+    #[default]
+    Unordered,
+    /// By their order: the first reply answers the first request.
+    ///
+    /// The engine keeps that order then. A reply that a rule forges waits for the replies to earlier
+    /// requests, and later ones wait for it. A reply without a label gets the one of its request.
+    /// What a rule holds is not passed by the end of the reply that it belongs to, nor by the next
+    /// one. [`Unit::turn`] says which units ask for a reply, and which are one.
+    InOrder,
 }
 
 /// Something that a protocol has counted.

@@ -96,6 +96,54 @@ impl Kind {
     }
 }
 
+/// How a unit stands to the replies of a protocol that answers in the order of requests; see
+/// [`Replies::InOrder`](crate::Replies::InOrder).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Turn {
+    /// Its kind tells: upstream a request asks for one reply, downstream a response or an error is
+    /// one, and all else is beside the order.
+    #[default]
+    ByKind,
+    /// It neither asks for a reply nor belongs to one: a request that is not answered, an interim
+    /// reply, what a server says unasked.
+    None,
+    /// It opens a reply in which others follow: the head of a body that comes in pieces.
+    Opens,
+    /// It belongs to a reply, and more of that follows.
+    Part,
+    /// It closes the reply that it belongs to: the end of a body. What was before it has to come
+    /// before it.
+    Closes,
+    /// Upstream it asks for one reply, whatever its kind; downstream it is one.
+    Whole,
+    /// The same for the last reply of the connection, which is closed behind it.
+    Final,
+}
+
+impl Turn {
+    /// Whether a request asks for a reply.
+    pub fn asks(self) -> bool {
+        matches!(self, Turn::Whole | Turn::Final)
+    }
+
+    /// Whether nothing of a reply follows.
+    pub fn ends(self) -> bool {
+        matches!(self, Turn::Closes | Turn::Whole | Turn::Final)
+    }
+
+    /// The turn of a piece that is not the last one of its unit.
+    fn of_piece(self, kind: Kind) -> Self {
+        match self {
+            Turn::ByKind if matches!(kind, Kind::Request | Kind::Response | Kind::Error) => {
+                Turn::Part
+            }
+            Turn::Closes | Turn::Whole | Turn::Final => Turn::Part,
+            turn => turn,
+        }
+    }
+}
+
 /// A named range of a unit's bytes, such as `checksum`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
@@ -144,6 +192,11 @@ pub struct Unit {
     pub direction: Option<Direction>,
     /// Whether it is a piece of a message that the next one goes on with: no reply may come between.
     pub open: bool,
+    /// How it stands to replies, where they come in order; its last piece bears it, where it was
+    /// cut.
+    pub turn: Turn,
+    /// What the engine has to know of units whose bytes are among its own, by [`Unit::append`].
+    pub joined: Vec<Unit>,
 }
 
 /// One of the messages in a unit that holds several, as selectors see it.
@@ -160,13 +213,48 @@ pub struct Member<'a> {
 impl Unit {
     /// A unit without label and fields.
     pub fn new(kind: Kind, bytes: BytesMut) -> Self {
-        let (fields, marks) = (Vec::new(), Vec::new());
-        Self { kind, bytes, offset: 0, label: None, fields, marks, direction: None, open: false }
+        let (fields, marks, joined) = (Vec::new(), Vec::new(), Vec::new());
+        let (direction, label, open, turn) = (None, None, false, Turn::ByKind);
+        Self { kind, bytes, offset: 0, label, fields, marks, direction, open, turn, joined }
     }
 
     /// Plain bytes that start at `offset` of their direction.
     pub fn data(bytes: BytesMut, offset: u64) -> Self {
         Self { offset, ..Self::new(Kind::Data, bytes) }
+    }
+
+    /// How it stands to replies where it travels so, told by its kind where it does not say.
+    pub fn turn_in(&self, direction: Direction) -> Turn {
+        match (self.turn, direction, self.kind) {
+            (Turn::ByKind, Direction::Upstream, Kind::Request)
+            | (Turn::ByKind, Direction::Downstream, Kind::Response | Kind::Error) => Turn::Whole,
+            (Turn::ByKind, _, _) => Turn::None,
+            (turn, _, _) => turn,
+        }
+    }
+
+    /// Puts another unit behind its bytes, so that both leave as one. Requests and replies among
+    /// them still count as such.
+    pub fn append(&mut self, mut other: Unit) {
+        let told = |unit: &Unit| {
+            !unit.marks.is_empty()
+                || !matches!(unit.turn, Turn::ByKind | Turn::None)
+                || matches!(unit.kind, Kind::Request | Kind::Response | Kind::Error)
+        };
+        if !self.marks.is_empty() {
+            // Of several in one, marks say nothing.
+            let marks = std::mem::take(&mut self.marks);
+            let none = Unit::new(Kind::Data, BytesMut::new());
+            self.joined.push(Unit { marks, turn: Turn::None, ..none });
+        }
+        self.bytes.unsplit(std::mem::take(&mut other.bytes));
+        self.fields.clear();
+        let behind = std::mem::take(&mut other.joined);
+        if told(&other) {
+            other.fields.clear();
+            self.joined.push(other);
+        }
+        self.joined.extend(behind);
     }
 
     /// The bytes of the first field called `name`, where the unit has one and still holds all of it.
@@ -180,7 +268,8 @@ impl Unit {
         self.bytes.get_mut(range)
     }
 
-    /// Takes the first `at` bytes off as a unit of the same kind and label.
+    /// Takes the first `at` bytes off as a unit of the same kind and label, which is open where
+    /// something is left.
     ///
     /// Fields that lie wholly on one side stay named there; one that is cut in two loses its name.
     /// `at` past the end takes everything.
@@ -200,8 +289,13 @@ impl Unit {
             offset: self.offset,
             label: self.label.clone(),
             fields: front,
-            open: all && self.open,
+            open: !all || self.open,
+            turn: if all { self.turn } else { self.turn.of_piece(self.kind) },
+            joined: if all { std::mem::take(&mut self.joined) } else { Vec::new() },
         };
+        if !all && self.turn == Turn::Opens {
+            self.turn = Turn::Part;
+        }
         self.offset += at as u64;
         piece
     }
@@ -260,8 +354,7 @@ impl Unit {
         };
         for cut in cuts {
             if cut > start && self.bytes.len() > cut - start {
-                let mut piece = self.split_to(cut - start);
-                piece.open = true;
+                let piece = self.split_to(cut - start);
                 put(piece, start);
                 start = cut;
             }
@@ -362,13 +455,61 @@ mod tests {
         let mut one_by_one = Vec::new();
         let mut before = 0;
         for cut in [2, 5, 6, 9] {
-            one_by_one.push(Unit { open: true, ..rest.split_to(cut - before) });
+            one_by_one.push(rest.split_to(cut - before));
             before = cut;
         }
         one_by_one.push(rest);
         assert_eq!(pieces, one_by_one);
         assert_eq!(greeting().split_at([5, 6])[2].field("second"), Some(&b"world"[..]));
         assert_eq!(greeting().split_at([]), [greeting()]);
+    }
+
+    #[test]
+    fn its_kind_tells_its_turn_where_it_does_not_say() {
+        let turn = |kind, direction| Unit::new(kind, BytesMut::new()).turn_in(direction);
+        assert_eq!(turn(Kind::Request, Direction::Upstream), Turn::Whole);
+        assert_eq!(turn(Kind::Request, Direction::Downstream), Turn::None);
+        assert_eq!(turn(Kind::Response, Direction::Downstream), Turn::Whole);
+        assert_eq!(turn(Kind::Error, Direction::Downstream), Turn::Whole);
+        assert_eq!(turn(Kind::Response, Direction::Upstream), Turn::None);
+        assert_eq!(turn(Kind::Notification, Direction::Downstream), Turn::None);
+        let told = Unit { turn: Turn::Part, ..Unit::new(Kind::Data, BytesMut::new()) };
+        assert_eq!(told.turn_in(Direction::Upstream), Turn::Part);
+    }
+
+    #[test]
+    fn the_last_piece_bears_the_turn_and_all_before_it_are_open() {
+        let request = || Unit::new(Kind::Request, BytesMut::from("abcdef"));
+        for (turn, front) in [
+            (Turn::ByKind, Turn::Part),
+            (Turn::Whole, Turn::Part),
+            (Turn::Closes, Turn::Part),
+            (Turn::None, Turn::None),
+        ] {
+            let pieces = Unit { turn, ..request() }.split_at([2, 4]);
+            let told: Vec<_> = pieces.iter().map(|piece| (piece.turn, piece.open)).collect();
+            assert_eq!(told, [(front, true), (front, true), (turn, false)]);
+        }
+        let pieces = Unit { turn: Turn::Opens, ..request() }.split_at([3]);
+        assert_eq!((pieces[0].turn, pieces[1].turn), (Turn::Opens, Turn::Part));
+    }
+
+    #[test]
+    fn what_is_joined_is_remembered_and_goes_with_the_last_piece() {
+        let mut first = Unit::new(Kind::Request, BytesMut::from("one "));
+        first.marks.push(("asked", "head".into()));
+        first.append(Unit::new(Kind::Blank, BytesMut::from(" ")));
+        let label = Some("SET".into());
+        first.append(Unit { label, ..Unit::new(Kind::Request, BytesMut::from("two")) });
+        assert_eq!((&first.bytes[..], first.kind), (&b"one  two"[..], Kind::Request));
+        let joined: Vec<_> =
+            first.joined.iter().map(|unit| (unit.kind, unit.mark("asked"), &unit.label)).collect();
+        assert_eq!(
+            joined,
+            [(Kind::Data, Some("head"), &None), (Kind::Request, None, &Some("SET".into()))]
+        );
+        let front = first.split_to(3);
+        assert_eq!((front.joined.len(), first.joined.len()), (0, 2));
     }
 
     #[test]

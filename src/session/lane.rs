@@ -2,17 +2,20 @@
 
 mod cut;
 mod room;
+mod turn;
 
 use super::flight::Flight;
+use super::ledger::Asked;
 use super::link::{Fate, Link, Question};
 use super::queue::{Item, Joint, Queue};
 use super::{Facts, Record};
 use crate::rule::Rules;
 use bytes::BytesMut;
-use chenapan_core::{Direction, Interest, Kind, Step, Unit, Verdict};
+use chenapan_core::{Direction, Interest, Kind, Step, Turn, Unit, Verdict};
 use room::{cost, sent};
 use std::sync::Arc;
 use std::time::Duration;
+use turn::Fenced;
 
 /// One direction of a connection.
 pub(super) struct Lane {
@@ -44,6 +47,12 @@ pub(super) struct Lane {
     ahead: usize,
     /// Replies that wait for the end of that unit.
     waiting: Vec<(BytesMut, Duration)>,
+    /// What was cut and must not pass what rules hold.
+    fenced: Option<Fenced>,
+    /// The request to which the reply at hand belongs, where replies come in order.
+    answers: Option<Asked>,
+    /// Whether the reply to the unit at hand is the connection's last.
+    last: bool,
 }
 
 /// What stopped a lane, and what waits for it to go on.
@@ -88,6 +97,9 @@ impl Lane {
             fresh: false,
             ahead: 0,
             waiting: Vec::new(),
+            fenced: None,
+            answers: None,
+            last: false,
         }
     }
 
@@ -128,13 +140,12 @@ impl Lane {
     pub(super) fn advance(&mut self, facts: &mut Facts, record: &mut Record, now: Duration) {
         self.pass(now);
         while !self.stopped() && self.admits(facts.settings.buffer) {
-            let Some(unit) = self.cut(facts, record, now) else {
+            if !self.step(facts, record, now) {
                 break;
-            };
-            self.fresh = true;
-            self.judge(unit, 0, now, facts, record);
+            }
         }
-        if self.ended && !self.eof_judged && self.input.is_empty() && !self.stopped() {
+        let left = !self.input.is_empty() || self.fenced.is_some();
+        if self.ended && !self.eof_judged && !left && !self.stopped() {
             if !self.opaque && facts.protocol.owes(self.direction) {
                 let remedy = facts.protocol.give_up(self.direction);
                 self.give_up("end of stream before a unit".into(), remedy, facts, record, now);
@@ -154,7 +165,7 @@ impl Lane {
 
     /// Whether [`Lane::advance`] could do anything.
     pub(super) fn has_work(&self) -> bool {
-        !self.input.is_empty() || (self.ended && !self.eof_judged)
+        !self.input.is_empty() || self.fenced.is_some() || (self.ended && !self.eof_judged)
     }
 
     /// Shows a unit to the rules from the `from`-th on and queues what becomes of it.
@@ -178,6 +189,7 @@ impl Lane {
         record: &mut Record,
     ) {
         let mut fresh = std::mem::take(&mut self.fresh);
+        let in_order = self.direction == Direction::Downstream && record.in_order(facts);
         let needed = self.needed(&unit);
         let whole = from == 0;
         for index in from..self.chain.len() {
@@ -189,7 +201,7 @@ impl Lane {
                 continue;
             }
             let (arrival, now) = (at, self.queue.now());
-            if !link.meets(&unit, needed, at, facts) {
+            if !Self::shown(&self.answers, link, &mut unit, needed, (at, facts)) {
                 at = at.max(link.last);
                 if at > arrival && link.paces() {
                     link.line.push(cost(&unit), now, arrival, at);
@@ -207,7 +219,7 @@ impl Lane {
                         }
                     }
                 }
-                if link.holds() && !link.yields() {
+                if link.holds() && (!link.yields() || (in_order && link.ordered())) {
                     // What is held came before.
                     for held in link.release() {
                         self.judge(held, index + 1, at, facts, record);
@@ -216,6 +228,7 @@ impl Lane {
                 continue;
             }
             let place = (at, self.direction, unit.offset);
+            self.last = unit.turn_in(self.direction) == Turn::Final;
             fresh = false;
             let verdict = link.ask(Question::Unit(&mut unit), place, facts, record);
             let waits = if link.paces() { sent(&verdict, &unit) } else { 0 };
@@ -249,13 +262,7 @@ impl Lane {
         if self.hang.is_some() {
             return self.park(Parcel::Unit(unit), at, (self.chain.len(), passed));
         }
-        if facts.follows {
-            let at = at.max(self.queue.latest());
-            match fresh {
-                true => facts.protocol.passed(self.direction, &unit, at),
-                false => facts.protocol.delivered(self.direction, &unit, at),
-            }
-        }
+        self.leaves(&unit, (at.max(self.queue.latest()), fresh), facts, record);
         // Bytes without structure have no inside that a reply could fall into.
         let open = unit.open && unit.kind != Kind::Data;
         self.push_bytes(unit.bytes, at, if open { Joint::Open } else { Joint::of(whole) });
@@ -298,6 +305,7 @@ impl Lane {
                 }
             }
         }
+        self.forged(facts, record, at);
         if !self.closing {
             self.queue.push_finish(at);
             self.finishing = true;
@@ -420,7 +428,7 @@ impl Lane {
         self.chain.clear();
         self.flight.rest();
         self.waiting.clear();
-        self.ahead = 0;
+        (self.ahead, self.fenced) = (0, None);
         (self.closing, self.finished, self.hang) = (true, true, None);
     }
 
@@ -428,11 +436,9 @@ impl Lane {
     pub(super) fn reset(&mut self, facts: &mut Facts, record: &mut Record, now: Duration) {
         self.ended = true;
         while !self.stopped() {
-            let Some(unit) = self.cut(facts, record, now) else {
+            if !self.step(facts, record, now) {
                 break;
-            };
-            self.fresh = true;
-            self.judge(unit, 0, now, facts, record);
+            }
         }
         self.input.clear();
         self.push_end(Item::Reset, now);
@@ -446,12 +452,16 @@ impl Lane {
 
     /// Whether it holds no bytes, so that its buffer can be given back.
     pub(super) fn is_empty(&self) -> bool {
-        self.input.is_empty() && self.queue.is_empty() && self.hang.is_none()
+        self.input.is_empty()
+            && self.queue.is_empty()
+            && self.hang.is_none()
+            && self.fenced.is_none()
     }
 
     /// Whether opaque bytes that come at this age may go by unseen.
     pub(super) fn transparent(&self, now: Duration) -> bool {
         self.opaque
+            && self.fenced.is_none()
             && self.input.is_empty()
             && self.queue.is_empty()
             && !self.ended
@@ -485,7 +495,7 @@ impl Lane {
         match verdict {
             Verdict::Forward | Verdict::Delay(_) | Verdict::Drop => {}
             Verdict::Hang => self.stop(index),
-            Verdict::Reply(bytes) => record.replies.push((at, self.direction, bytes)),
+            Verdict::Reply(bytes) => self.reply(bytes, at, self.last, facts, record),
             Verdict::Close => self.push_end(Item::Close, at),
             Verdict::Reset => self.push_end(Item::Reset, at),
             Verdict::Play(steps) => {
@@ -509,7 +519,7 @@ impl Lane {
                     at = at.max(self.chain[index].last);
                     self.judge(unit, index + 1, at, facts, record);
                 }
-                Step::Reply(bytes) => record.replies.push((at, self.direction, bytes)),
+                Step::Reply(bytes) => self.reply(bytes, at, self.last, facts, record),
                 Step::Wait(time) => at = at.saturating_add(time),
                 Step::Hang => {
                     self.stop(index);

@@ -154,6 +154,11 @@ impl Link {
         self.behavior.holds()
     }
 
+    /// Whether it sees everything while it holds.
+    pub(super) fn follows(&self) -> bool {
+        self.behavior.follows()
+    }
+
     /// Whether it could be shown a unit from now on.
     pub(super) fn looks(&self, now: Duration, offset: u64) -> bool {
         let selectors = self.rule.selectors();
@@ -183,6 +188,16 @@ impl Link {
     /// Whether units that are not its business may overtake those.
     pub(super) fn yields(&self) -> bool {
         self.behavior.yields()
+    }
+
+    /// Whether all that it holds leaves in order.
+    pub(super) fn ordered(&self) -> bool {
+        self.behavior.ordered()
+    }
+
+    /// Whether it is shown replies as a whole only.
+    pub(super) fn by_reply(&self) -> bool {
+        self.behavior.by_reply()
     }
 
     /// The next place after `offset` where opaque data must be cut for this rule.

@@ -146,6 +146,13 @@ impl Queue {
         self.insert(place, Entry { due, item, reply: true });
     }
 
+    /// Queues a reply that comes in its turn, behind all earlier bytes of the stream.
+    pub(super) fn push_turn(&mut self, bytes: BytesMut, at: Duration) {
+        self.last = self.last.max(at);
+        let item = Item::Bytes { bytes, joint: Joint::None };
+        self.insert(self.place(self.last), Entry { due: self.last, item, reply: true });
+    }
+
     /// The place behind everything that is due no later: what is due stays in order of time.
     fn place(&self, due: Duration) -> usize {
         self.entries.partition_point(|entry| entry.due <= due)

@@ -3,6 +3,7 @@
 mod flight;
 mod header;
 mod messages;
+mod turns;
 
 use super::{Output, Session, Settings};
 use crate::rule::{Defaults, Rule, Rules};

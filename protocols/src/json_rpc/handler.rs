@@ -150,7 +150,7 @@ impl Protocol for JsonRpc {
         self.look(|state| state.set_apart(unit));
     }
 
-    fn streams(&self) -> bool {
+    fn streams(&self, _: Direction) -> bool {
         true
     }
 

@@ -5,7 +5,7 @@ use crate::journal::Entry;
 use crate::session::link::Link;
 use crate::session::queue::{Item, Joint};
 use bytes::{Buf, BytesMut};
-use chenapan_core::{Handled, Kind, Malformed, Remedy, Unit};
+use chenapan_core::{Direction, Handled, Kind, Malformed, Remedy, Unit};
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -46,6 +46,8 @@ impl Lane {
             }
             let before = self.input.len();
             facts.protocol.at(now);
+            let watched = self.ahead == 0 && self.is_watched(now);
+            facts.protocol.watched(self.direction, watched);
             let mut handled = facts.protocol.handle(self.direction, &mut self.input);
             if self.ended && matches!(handled, Ok(Handled::Incomplete(_))) {
                 handled = facts.protocol.end(self.direction, &mut self.input);
@@ -56,7 +58,7 @@ impl Lane {
             match handled {
                 Ok(Handled::Unit(mut unit)) if self.ahead > 0 && consumed > 0 => {
                     unit.offset = start;
-                    self.follow(unit, consumed, facts, now);
+                    self.follow(unit, consumed, facts, record, now);
                 }
                 // A unit that takes nothing off the input would come again for ever.
                 Ok(Handled::Unit(mut unit)) if consumed > 0 => {
@@ -70,7 +72,7 @@ impl Lane {
                         () if self.ended => "end of stream inside a unit",
                         () if self.input.len() >= facts.most() => "unit larger than the buffer",
                         () => {
-                            self.stream(facts, now);
+                            self.stream(facts, record, now);
                             return None;
                         }
                     };
@@ -138,16 +140,28 @@ impl Lane {
         }
     }
 
+    /// Whether a rule could look at what comes next.
+    fn is_watched(&self, now: Duration) -> bool {
+        self.chain.iter().any(|link| link.holds() || link.looks(now, self.offset))
+    }
+
     /// Lets go on what no rule could look at, before its unit is whole.
-    fn stream(&mut self, facts: &Facts, now: Duration) {
-        let looked_at = self.chain.iter().any(|link| link.holds() || link.looks(now, self.offset));
+    fn stream(&mut self, facts: &mut Facts, record: &mut Record, now: Duration) {
+        let upstream = self.direction == Direction::Upstream;
         // A reply that is due later must not fall into the middle of it.
-        let replies = self.ahead == 0 && self.queue.replies() > 0;
-        if looked_at || replies || !facts.protocol.streams() {
+        let replies =
+            self.ahead == 0 && (self.queue.replies() > 0 || (!upstream && record.ledger.is_next()));
+        if self.is_watched(now) || replies || !facts.protocol.streams(self.direction) {
+            if self.ahead == 0
+                && let Some(bytes) = facts.protocol.prompt(self.direction)
+            {
+                self.reply(bytes, now, false, facts, record);
+            }
             return;
         }
         let bytes = BytesMut::from(&self.input[self.ahead..]);
         self.ahead = self.input.len();
+        record.ledger.under_way |= upstream;
         self.push_bytes(bytes, self.after(now), Joint::Whole);
     }
 
@@ -158,7 +172,14 @@ impl Lane {
     }
 
     /// A unit of which some bytes have gone on: the rest follows, whatever rules there are now.
-    fn follow(&mut self, mut unit: Unit, consumed: usize, facts: &mut Facts, now: Duration) {
+    fn follow(
+        &mut self,
+        mut unit: Unit,
+        consumed: usize,
+        facts: &mut Facts,
+        record: &mut Record,
+        now: Duration,
+    ) {
         if unit.kind != Kind::Blank {
             // What stands behind it goes on as it does, whatever became of earlier ones.
             self.chain.iter_mut().for_each(Link::passed);
@@ -166,8 +187,10 @@ impl Lane {
         let ahead = self.ahead.min(consumed);
         self.ahead -= ahead;
         let at = self.after(now).max(self.queue.latest());
-        if facts.follows {
-            facts.protocol.passed(self.direction, &unit, at);
+        self.leaves(&unit, (at, true), facts, record);
+        match self.direction {
+            Direction::Upstream => record.ledger.under_way = self.ahead > 0,
+            Direction::Downstream => record.ledger.came(unit.turn_in(self.direction)),
         }
         unit.bytes.advance(ahead.min(unit.bytes.len()));
         self.push_bytes(unit.bytes, at, Joint::Whole);

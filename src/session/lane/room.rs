@@ -60,7 +60,7 @@ impl Lane {
 
     /// How many more bytes may be read.
     pub(in crate::session) fn room(&mut self, buffer: usize, longest: usize) -> usize {
-        if self.ended || self.stopped() {
+        if self.ended || self.stopped() || self.fenced.is_some() {
             return 0;
         }
         let waiting = self.waiting();

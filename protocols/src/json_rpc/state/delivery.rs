@@ -20,6 +20,10 @@ impl State {
     ) {
         use chenapan_core::Kind;
         self.asks(direction, unit);
+        if unit.bytes.is_empty() {
+            // One that was joined to others is read with those.
+            return;
+        }
         if matches!(unit.kind, Kind::Request | Kind::Notification | Kind::Blank)
             || !self.sides[direction.opposite() as usize].ledger.waits()
             || self.sides[direction as usize].raw

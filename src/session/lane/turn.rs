@@ -1,0 +1,220 @@
+//! Replies that come in order: what waits for its turn, and what must not be passed.
+
+use super::{Facts, Lane, Record};
+use crate::journal::Entry;
+use crate::session::ledger::{Asked, Forged};
+use crate::session::link::Link;
+use crate::session::queue::Item;
+use bytes::BytesMut;
+use chenapan_core::{Direction, Interest, Kind, Turn, Unit};
+use std::time::Duration;
+
+/// A unit that waits for rules to let go of what came before it.
+pub(super) struct Fenced {
+    unit: Unit,
+    /// Whether it is the first of a reply.
+    begins: bool,
+    turn: Turn,
+}
+
+impl Lane {
+    /// Judges the next unit of the input; whether there was one that may pass.
+    pub(super) fn step(&mut self, facts: &mut Facts, record: &mut Record, now: Duration) -> bool {
+        let fenced = match self.fenced.take() {
+            Some(fenced) => fenced,
+            None => {
+                let Some(mut unit) = self.cut(facts, record, now) else { return false };
+                let down = self.direction == Direction::Downstream;
+                if !down || self.opaque || !record.in_order(facts) {
+                    self.fresh = true;
+                    self.judge(unit, 0, now, facts, record);
+                    return true;
+                }
+                let turn = unit.turn_in(self.direction);
+                let begins = turn != Turn::None && !record.ledger.is_inside();
+                let message = !matches!(unit.kind, Kind::Data | Kind::Blank);
+                if let (None, Some(asked), true) =
+                    (&unit.label, record.ledger.asked(), turn != Turn::None)
+                    && (message || turn.asks())
+                {
+                    unit.label.clone_from(&asked.label);
+                }
+                Fenced { unit, begins, turn }
+            }
+        };
+        if !self.may_pass(&fenced, facts, record, now) {
+            self.fenced = Some(fenced);
+            return false;
+        }
+        let Fenced { unit, turn, .. } = fenced;
+        if turn != Turn::None && self.chain.iter().any(Link::by_reply) {
+            self.answers = record.ledger.asked().cloned();
+        }
+        self.fresh = true;
+        self.judge(unit, 0, now, facts, record);
+        record.ledger.came(turn);
+        true
+    }
+
+    /// Whether a unit is a rule's business. Where replies come in order, one that is for replies as
+    /// a whole sees what opens one as what it will be.
+    pub(super) fn shown(
+        answers: &Option<Asked>,
+        link: &mut Link,
+        unit: &mut Unit,
+        needed: Interest,
+        (at, facts): (Duration, &Facts),
+    ) -> bool {
+        if !link.by_reply() || (link.holds() && link.follows()) {
+            return link.meets(unit, needed, at, facts);
+        }
+        let (kind, label) = (unit.kind, unit.label.clone());
+        match unit.turn_in(Direction::Downstream) {
+            Turn::Part | Turn::Closes => return false,
+            Turn::Opens | Turn::Whole | Turn::Final => {
+                let asked = answers.as_ref();
+                unit.kind = match (kind, asked.map(|asked| asked.kind)) {
+                    (Kind::Data | Kind::Blank, Some(Kind::Request)) => Kind::Response,
+                    (Kind::Data | Kind::Blank, Some(asked)) => asked,
+                    (kind, _) => kind,
+                };
+                unit.label = label.clone().or_else(|| asked?.label.clone());
+            }
+            _ => {}
+        }
+        let shown = link.meets(unit, needed, at, facts);
+        (unit.kind, unit.label) = (kind, label);
+        shown
+    }
+
+    /// Whether no rule holds what a unit must not pass. One that would hold it without an end lets
+    /// go of it.
+    fn may_pass(
+        &mut self,
+        fenced: &Fenced,
+        facts: &mut Facts,
+        record: &mut Record,
+        now: Duration,
+    ) -> bool {
+        let forged = fenced.begins && record.ledger.is_next();
+        if !fenced.begins && fenced.turn != Turn::Closes {
+            return true;
+        }
+        if !self.lets_go(forged, facts, record, now) {
+            return false;
+        }
+        if forged {
+            self.forged(facts, record, now);
+        }
+        !(forged && record.ledger.is_next()) && !self.stopped()
+    }
+
+    /// Whether no rule holds anything, or only such as leaves in order unless `all` is meant.
+    fn lets_go(
+        &mut self,
+        all: bool,
+        facts: &mut Facts,
+        record: &mut Record,
+        now: Duration,
+    ) -> bool {
+        for index in 0..self.chain.len() {
+            let link = &mut self.chain[index];
+            if !link.holds() || (link.ordered() && !all) {
+                continue;
+            }
+            if link.wake().is_some() {
+                return false;
+            }
+            let at = now.max(link.last);
+            for held in link.release() {
+                self.judge(held, index + 1, at, facts, record);
+            }
+        }
+        true
+    }
+
+    /// Hands on the forged replies whose turn it is.
+    pub(in crate::session) fn forged(
+        &mut self,
+        facts: &mut Facts,
+        record: &mut Record,
+        now: Duration,
+    ) {
+        while record.ledger.is_next()
+            && self.ahead == 0
+            && !self.stopped()
+            && self.lets_go(true, facts, record, now)
+            && !self.stopped()
+        {
+            let Some(forged) = record.ledger.next() else { return };
+            self.push_forged(forged, facts, now);
+        }
+    }
+
+    fn push_forged(&mut self, forged: Forged, facts: &mut Facts, now: Duration) {
+        let Forged { at, bytes, last } = forged;
+        let at = at.max(now).max(self.queue.latest());
+        facts.delivers(self.direction, &bytes, at);
+        self.queue.push_turn(bytes, at);
+        if last {
+            self.push_end(Item::Close, at);
+        }
+    }
+
+    /// What the journal says once replies are not kept in order any more.
+    pub(in crate::session) fn disordered(&self, facts: &Facts, now: Duration) -> Entry {
+        Entry {
+            at: now,
+            connection: facts.connection.number,
+            direction: self.direction,
+            offset: self.offset,
+            length: 0,
+            rule: "protocol".into(),
+            what: "too many requests wait: replies are not kept in order any more".into(),
+        }
+    }
+
+    /// What a rule sends back to where a unit came from.
+    pub(super) fn reply(
+        &self,
+        bytes: BytesMut,
+        at: Duration,
+        last: bool,
+        facts: &Facts,
+        record: &mut Record,
+    ) {
+        match self.direction == Direction::Upstream && record.in_order(facts) {
+            true if bytes.is_empty() => {}
+            true => record.ledger.answers(Forged { at, bytes, last }),
+            false => record.replies.push((at, self.direction, bytes)),
+        }
+    }
+
+    /// A unit leaves, all of it: its protocol is told, and the book of requests is kept.
+    pub(super) fn leaves(
+        &self,
+        unit: &Unit,
+        (at, fresh): (Duration, bool),
+        facts: &mut Facts,
+        record: &mut Record,
+    ) {
+        if unit.open && unit.kind != Kind::Data {
+            // Told with its last piece.
+            return;
+        }
+        let first = std::iter::once(unit).chain(&unit.joined);
+        if self.direction == Direction::Upstream && !self.opaque && record.in_order(facts) {
+            for unit in first.clone().filter(|unit| unit.turn_in(self.direction).asks()) {
+                record.ledger.asks(unit.kind, unit.label.as_deref());
+            }
+        }
+        if facts.follows {
+            for (nth, unit) in first.enumerate() {
+                match fresh && nth == 0 {
+                    true => facts.protocol.passed(self.direction, unit, at),
+                    false => facts.protocol.delivered(self.direction, unit, at),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Which requests the backend has got and which ones a rule has answered, in the order of replies.
+//!
+//! Kept for protocols whose replies come in order only. It never sees a reply that the backend sent,
+//! only that one came.
+
+use bytes::BytesMut;
+use chenapan_core::{Kind, Turn};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// The most requests that may wait for replies, and the most bytes of forged replies that may wait
+/// for those: where there are more, order is given up.
+const MOST_SLOTS: usize = 64 << 10;
+const MOST_BYTES: usize = 64 << 20;
+
+/// What a slot costs beside its bytes.
+const OVERHEAD: usize = 64;
+
+/// The requests of one connection, oldest first.
+#[derive(Default)]
+pub(super) struct Ledger {
+    slots: VecDeque<Slot>,
+    /// How many slots at the front wait for nothing from the backend.
+    settled: usize,
+    /// Whether a reply of the backend has begun and not ended.
+    inside: bool,
+    /// How many forged replies wait, and how many bytes they are.
+    forged: usize,
+    bytes: usize,
+    /// Whether the backend has got a part of a request.
+    pub(super) under_way: bool,
+    /// How many replies came before the end of their request did.
+    early: usize,
+    unordered: bool,
+    full: bool,
+}
+
+enum Slot {
+    /// The backend has to answer it.
+    Asked(Asked),
+    /// The backend has.
+    Came,
+    Forged(Forged),
+}
+
+/// What is known of a request.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) kind: Kind,
+    pub(super) label: Option<Box<str>>,
+}
+
+/// A reply that a rule has made.
+pub(super) struct Forged {
+    pub(super) at: Duration,
+    pub(super) bytes: BytesMut,
+    /// Whether the connection is closed behind it.
+    pub(super) last: bool,
+}
+
+impl Ledger {
+    /// The backend gets a request.
+    pub(super) fn asks(&mut self, kind: Kind, label: Option<&str>) {
+        if self.early > 0 {
+            self.early -= 1;
+            return;
+        }
+        self.push(Slot::Asked(Asked { kind, label: label.map(Into::into) }));
+    }
+
+    /// A rule has made a reply.
+    pub(super) fn answers(&mut self, forged: Forged) {
+        self.forged += 1;
+        self.bytes += forged.bytes.len() + OVERHEAD;
+        self.push(Slot::Forged(forged));
+    }
+
+    fn push(&mut self, slot: Slot) {
+        self.slots.push_back(slot);
+        if self.slots.len() > MOST_SLOTS || self.bytes > MOST_BYTES {
+            self.full = !self.unordered;
+            self.unordered = true;
+        }
+    }
+
+    /// Whether order was given up just now because too much waits.
+    pub(super) fn overflows(&mut self) -> bool {
+        std::mem::take(&mut self.full)
+    }
+
+    /// Nothing tells any more which reply is which.
+    pub(super) fn give_up(&mut self) {
+        self.unordered = true;
+    }
+
+    pub(super) fn gave_up(&self) -> bool {
+        self.unordered
+    }
+
+    /// The request that the backend's next unit answers, or goes on to answer.
+    pub(super) fn asked(&mut self) -> Option<&Asked> {
+        while matches!(self.slots.get(self.settled), Some(Slot::Came | Slot::Forged(_))) {
+            self.settled += 1;
+        }
+        match self.slots.get(self.settled) {
+            Some(Slot::Asked(asked)) => Some(asked),
+            _ => None,
+        }
+    }
+
+    /// Whether the backend is in the middle of a reply.
+    pub(super) fn is_inside(&self) -> bool {
+        self.inside
+    }
+
+    /// A unit of the backend's was judged.
+    pub(super) fn came(&mut self, turn: Turn) {
+        match turn {
+            Turn::ByKind | Turn::None => {}
+            turn if turn.ends() => {
+                self.inside = false;
+                if self.asked().is_some() {
+                    self.slots[self.settled] = Slot::Came;
+                } else if self.under_way {
+                    self.early += 1;
+                }
+            }
+            _ => self.inside = true,
+        }
+    }
+
+    /// Whether a forged reply is next, as all before it have come.
+    pub(super) fn is_next(&mut self) -> bool {
+        while let Some(Slot::Came) = self.slots.front() {
+            self.slots.pop_front();
+            self.settled = self.settled.saturating_sub(1);
+        }
+        matches!(self.slots.front(), Some(Slot::Forged(_)))
+    }
+
+    /// Takes the forged reply that is next.
+    pub(super) fn next(&mut self) -> Option<Forged> {
+        if !self.is_next() {
+            return None;
+        }
+        let Some(Slot::Forged(forged)) = self.slots.pop_front() else { return None };
+        self.settled = self.settled.saturating_sub(1);
+        self.forged -= 1;
+        self.bytes -= forged.bytes.len() + OVERHEAD;
+        Some(forged)
+    }
+
+    /// Takes all forged replies, whatever is before them, and forgets the rest.
+    pub(super) fn drain(&mut self) -> Vec<Forged> {
+        (self.settled, self.inside, self.early) = (0, false, 0);
+        (self.forged, self.bytes) = (0, 0);
+        let forged = |slot| match slot {
+            Slot::Forged(forged) => Some(forged),
+            Slot::Asked(_) | Slot::Came => None,
+        };
+        self.slots.drain(..).filter_map(forged).collect()
+    }
+
+    /// Whether a forged reply waits.
+    pub(super) fn waits(&self) -> bool {
+        self.forged > 0
+    }
+
+    /// How much waits.
+    pub(super) fn held(&self) -> usize {
+        self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn forged(text: &str) -> Forged {
+        Forged { at: Duration::ZERO, bytes: BytesMut::from(text), last: false }
+    }
+
+    fn label(ledger: &mut Ledger) -> Option<String> {
+        ledger.asked().and_then(|asked| asked.label.as_deref().map(str::to_owned))
+    }
+
+    #[test]
+    fn a_forged_reply_waits_for_those_before_it_and_not_for_those_behind() {
+        let mut ledger = Ledger::default();
+        ledger.asks(Kind::Request, Some("a"));
+        ledger.answers(forged("b"));
+        ledger.asks(Kind::Request, Some("c"));
+        assert!(!ledger.is_next() && ledger.waits());
+        assert_eq!(label(&mut ledger).as_deref(), Some("a"));
+        ledger.came(Turn::Opens);
+        ledger.came(Turn::Part);
+        assert!(ledger.is_inside() && !ledger.is_next());
+        ledger.came(Turn::Closes);
+        assert!(ledger.is_next());
+        assert_eq!(label(&mut ledger).as_deref(), Some("c"));
+        assert_eq!(ledger.next().map(|forged| forged.bytes), Some(BytesMut::from("b")));
+        assert!(ledger.next().is_none() && !ledger.waits() && ledger.held() == 0);
+        ledger.came(Turn::Whole);
+        ledger.answers(forged("d"));
+        assert!(ledger.is_next());
+    }
+
+    #[test]
+    fn what_belongs_to_no_reply_moves_nothing() {
+        let mut ledger = Ledger::default();
+        ledger.asks(Kind::Request, Some("a"));
+        ledger.came(Turn::None);
+        ledger.came(Turn::ByKind);
+        assert_eq!(label(&mut ledger).as_deref(), Some("a"));
+        assert!(!ledger.is_inside());
+    }
+
+    #[test]
+    fn a_reply_to_half_a_request_is_its_reply() {
+        let mut ledger = Ledger { under_way: true, ..Ledger::default() };
+        ledger.came(Turn::Whole);
+        ledger.asks(Kind::Request, Some("early"));
+        ledger.asks(Kind::Request, Some("next"));
+        assert_eq!(label(&mut ledger).as_deref(), Some("next"));
+        // One that nobody asked for is nobody's.
+        let mut ledger = Ledger::default();
+        ledger.came(Turn::Whole);
+        ledger.asks(Kind::Request, Some("first"));
+        assert_eq!(label(&mut ledger).as_deref(), Some("first"));
+    }
+
+    #[test]
+    fn it_gives_up_instead_of_growing() {
+        let mut ledger = Ledger::default();
+        for _ in 0..=MOST_SLOTS {
+            assert!(!ledger.gave_up());
+            ledger.asks(Kind::Request, None);
+        }
+        assert!(ledger.gave_up() && ledger.overflows() && !ledger.overflows());
+        ledger.answers(forged("x"));
+        assert_eq!(ledger.drain().len(), 1);
+        assert_eq!((ledger.held(), ledger.slots.len()), (0, 0));
+    }
+}
