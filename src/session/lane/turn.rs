@@ -106,7 +106,8 @@ impl Lane {
         if forged {
             self.forged(facts, record, now);
         }
-        !(forged && record.ledger.is_next()) && !self.stopped()
+        let waits = forged && record.ledger.is_next();
+        !waits && !self.stopped()
     }
 
     /// Whether no rule holds anything, or only such as leaves in order unless `all` is meant.
