@@ -10,7 +10,7 @@ use crate::endpoint::{
 use crate::journal;
 use crate::pump::{Ending, Order, Outside, PATIENCE, Pump, turn_away};
 use crate::rule::Rules;
-use crate::session::{IN_FLIGHT, Session, Settings};
+use crate::session::{IN_FLIGHT, Refusal, Refused, Session, Settings};
 use crate::stats::{Live, Stats};
 use crate::timer::Clock;
 use chenapan_core::{Connection, Direction, Instances, Protocol};
@@ -469,11 +469,22 @@ async fn hear(
         outside.register(cx);
         outside.ordered().map_or(Poll::Pending, Poll::Ready)
     });
+    let spoken = async {
+        match peer.stream.first().await {
+            // Who comes and goes without a word has only looked whether there is anybody.
+            Ok(0) => Err(Ending::Done(Some(Direction::Upstream))),
+            Err(_) => Err(Ending::Lost(Direction::Upstream)),
+            Ok(_) => greeting.hear(peer).await.map_err(Ending::Ungreeted),
+        }
+    };
     tokio::select! {
         ending = ordered => Err(ending),
-        heard = tokio::time::timeout(within, greeting.hear(peer)) => {
-            let late = || io::Error::new(io::ErrorKind::TimedOut, format!("nothing within {within:?}"));
-            heard.map_err(|_| late()).flatten().map_err(Ending::Ungreeted)
+        heard = tokio::time::timeout(within, spoken) => {
+            let late = || {
+                let text = format!("not whole within {within:?}");
+                Ending::Ungreeted(io::Error::new(io::ErrorKind::TimedOut, text))
+            };
+            heard.map_err(|_| late()).flatten()
         }
     }
 }
@@ -532,12 +543,31 @@ impl Shared {
             Ending::Lost(Direction::Downstream) => {
                 (&stats.reset_by_backend, "reset by the backend")
             }
+            Ending::Refused(Refusal { fault, reason }) => {
+                let ended = matches!(fault, Refused::Ended(_));
+                if !reason.is_empty() {
+                    let text = match ended {
+                        true => "the protocol has to see more",
+                        false => "the protocol refuses the connection",
+                    };
+                    tracing::warn!(connection, reason, "{text}");
+                    stats.blame(reason);
+                }
+                match fault {
+                    Refused::Wrong => (&stats.refused, "refused by the protocol"),
+                    Refused::Late => (&stats.late, "too late for the protocol"),
+                    Refused::Ended(Direction::Upstream) => {
+                        (&stats.closed_by_source, "closed by the source")
+                    }
+                    Refused::Ended(Direction::Downstream) => {
+                        (&stats.closed_by_backend, "closed by the backend")
+                    }
+                }
+            }
             Ending::Ungreeted(error) => {
-                tracing::warn!(
-                    connection,
-                    error = plain(error),
-                    "the source has to say more first"
-                );
+                let error = plain(error);
+                tracing::warn!(connection, error, "the source has to say more first");
+                stats.blame(&error);
                 (&stats.ungreeted, "not let in")
             }
             Ending::Unreachable(error) => {

@@ -236,7 +236,10 @@ impl Pump {
                     let connection = self.session.connection().clone();
                     self.dial = Some(Box::pin(async move { to.dial(&connection, within).await }));
                 }
-                Output::Close => self.end(Ending::Close),
+                Output::Close => {
+                    let refused = self.session.refusal().map(Ending::Refused);
+                    self.end(refused.unwrap_or(Ending::Close));
+                }
                 Output::Reset => self.end(Ending::Reset),
                 Output::Wait(at) => {
                     self.ways[direction as usize].next = Some(at);

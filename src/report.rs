@@ -56,6 +56,8 @@ pub(crate) fn summary(proxy: &Proxy, seed: u64) -> String {
         ("reset by the backend", &stats.reset_by_backend),
         ("reset by a rule", &stats.reset_by_proxy),
         ("handshake or header refused", &stats.ungreeted),
+        ("refused by the protocol", &stats.refused),
+        ("too late for the protocol", &stats.late),
         ("backend not reached", &stats.unreachable),
         ("TLS streams cut short", &stats.truncated),
     ];

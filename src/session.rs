@@ -9,6 +9,7 @@ mod ledger;
 mod line;
 mod link;
 mod queue;
+mod refusal;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ use flight::Flight;
 use lane::Lane;
 use ledger::{Forged, Ledger};
 use queue::Item;
+pub use refusal::{Refusal, Refused};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -115,8 +117,8 @@ struct Record {
     dropped: bool,
     /// How often the protocol had to give up on a direction.
     unparsed: u64,
-    /// Whether the protocol has refused the connection.
-    refused: bool,
+    /// Why the protocol has refused the connection, if it has; and whether that was told.
+    refusal: Option<(Refusal, bool)>,
     /// Who waits for which reply, where they come in order.
     ledger: Ledger,
 }
@@ -431,6 +433,12 @@ impl Session {
     /// How often the protocol gave up on a direction since this was asked last.
     pub fn unparsed(&mut self) -> u64 {
         std::mem::take(&mut self.record.unparsed)
+    }
+
+    /// Why the protocol ends the connection, where it does: asked when told to close.
+    pub fn refusal(&mut self) -> Option<Refusal> {
+        let (refusal, told) = self.record.refusal.as_mut()?;
+        (!std::mem::replace(told, true)).then(|| refusal.clone())
     }
 
     /// What the protocol has counted since this was asked last.

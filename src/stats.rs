@@ -32,6 +32,10 @@ pub struct Stats {
     /// Connections whose source did not say what its listener wants to hear first: a PROXY
     /// header, a TLS handshake.
     pub ungreeted: Counter,
+    /// Connections in which the protocol refused what came.
+    pub refused: Counter,
+    /// Connections in which what the protocol demands was not whole in time.
+    pub late: Counter,
     /// Connections whose backend could not be reached.
     pub unreachable: Counter,
     /// Connections whose source ended first, in order.
@@ -97,7 +101,7 @@ impl Stats {
     }
 
     /// Why connections did not come about, in words, and how many each cause concerns: a backend that
-    /// cannot be reached, a source that is not let in.
+    /// cannot be reached, a source that is not let in, bytes that the protocol refuses.
     pub fn causes(&self) -> BTreeMap<String, u64> {
         self.causes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

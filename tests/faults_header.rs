@@ -290,7 +290,7 @@ fn a_source_that_is_not_trusted_is_closed_with_nothing_sent_on() {
     let _ = wire.client.write_all(LINE);
     assert_eq!(read_to_end(&mut wire.server).unwrap(), b"");
     let told: Told = wire.stop();
-    let what = "protocol: malformed at byte 0: the source is not trusted, close";
+    let what = "protocol: malformed: the source is not trusted, close";
     assert_eq!(told.journal, [format!("upstream 0+0 {what}")]);
 }
 

@@ -7,6 +7,7 @@ use bytes::BufMut;
 use socket2::{SockRef, TcpKeepalive};
 use std::future::Future;
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::AsFd;
 #[cfg(target_os = "linux")]
@@ -189,6 +190,19 @@ impl Stream {
             let _ = SockRef::from(&**socket).shutdown(Shutdown::Write);
             Poll::Ready(Ok(()))
         }, layered => Pin::new(&mut layered.bytes).poll_shutdown(cx))
+    }
+
+    /// Waits for the first byte without taking it: 0 where the stream ends before it, and 1 where only
+    /// reading can tell.
+    pub(crate) fn first(&self) -> impl Future<Output = io::Result<usize>> + Send + use<> {
+        let socket = if self.is_socket() { self.socket() } else { None };
+        async move {
+            let Some(socket) = socket else { return Ok(1) };
+            each!(&socket, socket => {
+                let peek = || SockRef::from(&**socket).peek(&mut [MaybeUninit::uninit()]);
+                socket.async_io(Interest::READABLE, peek).await
+            }, _layered => Ok(1))
+        }
     }
 
     /// Waits until reading is worth a try.

@@ -3,6 +3,7 @@
 use super::{Task, way};
 use crate::endpoint::{Peer, Stream};
 use crate::proxy::Shared;
+use crate::session::Refusal;
 use chenapan_core::Direction;
 use std::io;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -26,6 +27,8 @@ pub(crate) enum Ending {
     Lost(Direction),
     /// The backend could not be reached.
     Unreachable(io::Error),
+    /// The protocol refuses what came.
+    Refused(Refusal),
     /// The source did not say what its listener wants to hear first.
     Ungreeted(io::Error),
 }
@@ -110,7 +113,9 @@ impl How {
             Ending::Done(_) => None,
             Ending::Lost(_) | Ending::Reset => Some(How::Broken),
             Ending::Unreachable(_) if refused => Some(How::Broken),
-            Ending::Close | Ending::Unreachable(_) | Ending::Ungreeted(_) => Some(How::InOrder),
+            Ending::Close | Ending::Unreachable(_) | Ending::Ungreeted(_) | Ending::Refused(_) => {
+                Some(How::InOrder)
+            }
         }
     }
 }

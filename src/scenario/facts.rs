@@ -53,6 +53,8 @@ impl Counts {
             ("reset-by-proxy", &stats.reset_by_proxy),
             ("unreachable", &stats.unreachable),
             ("ungreeted", &stats.ungreeted),
+            ("refused", &stats.refused),
+            ("late", &stats.late),
             ("truncated", &stats.truncated),
             ("unparsed", &stats.unparsed),
             ("connections", &stats.ended),

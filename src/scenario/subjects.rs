@@ -19,7 +19,7 @@ pub(super) struct Subjects<'a> {
 }
 
 /// The counters of a proxy that have a name of their own.
-const COUNTERS: [&str; 18] = [
+const COUNTERS: [&str; 20] = [
     "accepted",
     "connections",
     "open",
@@ -31,6 +31,8 @@ const COUNTERS: [&str; 18] = [
     "reset-by-proxy",
     "unreachable",
     "ungreeted",
+    "refused",
+    "late",
     "truncated",
     "unparsed",
     "bytes-upstream",

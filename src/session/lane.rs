@@ -8,7 +8,7 @@ use super::flight::Flight;
 use super::ledger::Asked;
 use super::link::{Fate, Link, Question};
 use super::queue::{Item, Joint, Queue};
-use super::{Facts, Record};
+use super::{Facts, Record, Refused};
 use crate::rule::Rules;
 use bytes::BytesMut;
 use chenapan_core::{Direction, Interest, Kind, Step, Turn, Unit, Verdict};
@@ -28,6 +28,10 @@ pub(super) struct Lane {
     pub(super) offset: u64,
     /// Whether the sender has ended its stream.
     pub(super) ended: bool,
+    /// Whether it has reset the connection.
+    broken: bool,
+    /// Whether the protocol waits for the other direction.
+    holding: bool,
     /// Whether the end was handed to the receiver, or there is nobody to hand it to.
     pub(super) finished: bool,
     direction: Direction,
@@ -84,6 +88,8 @@ impl Lane {
             begun: None,
             offset: 0,
             ended: false,
+            broken: false,
+            holding: false,
             finished: false,
             direction,
             chain: Vec::new(),
@@ -148,7 +154,13 @@ impl Lane {
         if self.ended && !self.eof_judged && !left && !self.stopped() {
             if !self.opaque && facts.protocol.owes(self.direction) {
                 let remedy = facts.protocol.give_up(self.direction);
-                self.give_up("end of stream before a unit".into(), remedy, facts, record, now);
+                let what = match self.offset {
+                    // Who comes and goes without a word has only looked whether there is anybody.
+                    0 => "",
+                    _ => "end of stream before a unit",
+                };
+                let ended = Refused::Ended(self.direction);
+                self.give_up((ended, what.into()), remedy, facts, record, now);
                 if self.stopped() {
                     return;
                 }
@@ -325,7 +337,8 @@ impl Lane {
         self.pass(now);
         if self.deadline(facts).is_some_and(|deadline| deadline <= now) {
             let remedy = facts.protocol.give_up(self.direction);
-            self.give_up("not whole in time".into(), remedy, facts, record, now);
+            let late = (Refused::Late, "not whole in time".into());
+            self.give_up(late, remedy, facts, record, now);
         }
         let hung = self.hang.take_if(|hang| hang.until.is_some_and(|until| until <= now));
         self.resume(hung, facts, record, now);
@@ -434,7 +447,7 @@ impl Lane {
 
     /// The sender has reset the connection: so will we, behind what it sent before.
     pub(super) fn reset(&mut self, facts: &mut Facts, record: &mut Record, now: Duration) {
-        self.ended = true;
+        (self.ended, self.broken) = (true, true);
         while !self.stopped() {
             if !self.step(facts, record, now) {
                 break;

@@ -515,7 +515,7 @@ fn what_cannot_be_parsed_passes_and_is_told() {
     let mut run = Run::with(&["drop:only=request"], Box::new(Lines), Settings::new(1));
     run.send(UP, "a\n!b\nc");
     assert_eq!(run.took(UP), ["0 hello\n", "0 !b\nc"]);
-    assert_eq!(run.journal(), ["0 drop drop", "2 protocol malformed at byte 0: no line"]);
+    assert_eq!(run.journal(), ["0 drop drop", "2 protocol malformed: no line"]);
     assert_eq!(run.session.unparsed(), 1);
 
     let strict = Settings { strict: true, ..Settings::new(1) };

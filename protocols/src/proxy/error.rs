@@ -34,6 +34,18 @@ pub struct Mismatch {
     pub offset: usize,
 }
 
+impl Mismatch {
+    /// The wrong checksum and the right one, and what they have in common.
+    pub fn message(&self) -> String {
+        let Self { found, expected, .. } = self;
+        let order = match found.swap_bytes() == *expected {
+            true => " (its bytes are in the opposite order)",
+            false => "",
+        };
+        format!("checksum 0x{found:08x} should be 0x{expected:08x}{order}")
+    }
+}
+
 impl Unpack {
     /// The answer to the start of a header.
     pub(super) fn partial(want: Want, input: &[u8], profile: &Profile) -> Self {
@@ -64,8 +76,7 @@ impl fmt::Display for Unpack {
 
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { found, expected, offset, .. } = self;
-        write!(f, "checksum 0x{found:08x} should be 0x{expected:08x}, at byte {offset}")
+        write!(f, "{}, at byte {}", self.message(), self.offset)
     }
 }
 

@@ -16,6 +16,9 @@ use chenapan_core::{
 };
 use std::time::Duration;
 
+/// The longest header that there can be: sixteen bytes, and as many as their length can say.
+const LONGEST: usize = 16 + 0xffff;
+
 macro_rules! handler {
     (
         $(#[doc = $about:literal])+
@@ -64,8 +67,9 @@ macro_rules! handler {
                 /// On receiving, how long the source may take for its whole header; less than 3 s is
                 /// too short for a retransmission.
                 deadline: Option<Duration> = "5s",
-                /// On receiving, the longest header of version 2 to accept.
-                limit: Size = "4096",
+                /// On receiving, the longest header of version 2 to accept, whatever the buffer. Unless
+                /// given, that is all of the standard's own 65551 bytes with header=pass, and else 4096.
+                limit: Option<Size> = "none",
                 /// On receiving, which sources may send a header; unless given, all.
                 trusted: Option<Networks> = "none",
                 /// On receiving, what to do about checksums: nothing, compare those that are there,
@@ -133,7 +137,11 @@ macro_rules! handler {
                             "require" => Verification::Require,
                             _ => Verification::Verify,
                         },
-                        limit: usize::try_from(self.limit.0).unwrap_or(usize::MAX),
+                        limit: match (self.limit, self.header) {
+                            (Some(Size(most)), _) => usize::try_from(most).unwrap_or(usize::MAX),
+                            (None, Mode::Pass) => LONGEST,
+                            (None, _) => Profile::default().limit,
+                        },
                         deadline: self.deadline.unwrap_or(Duration::MAX),
                         ..Profile::default()
                     },
@@ -164,6 +172,13 @@ macro_rules! handler {
                 let handled = hop.handle(&self.settings(), direction, input);
                 self.hop = hop;
                 handled
+            }
+
+            fn longest(&self) -> usize {
+                match self.header != Mode::Add && self.hop.waits() {
+                    true => self.settings().profile.limit.min(LONGEST),
+                    false => 0,
+                }
             }
 
             fn seal(&self, unit: &mut Unit) {

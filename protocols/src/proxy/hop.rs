@@ -215,7 +215,7 @@ impl Hop {
             }
             Err(Unpack::Checksum(mismatch)) => {
                 let offset = mismatch.offset;
-                Err(self.malformed(&mismatch.to_string(), offset, settings))
+                Err(self.malformed(&mismatch.message(), offset, settings))
             }
             Err(Unpack::Syntax { message, offset }) => {
                 Err(self.malformed(message, offset, settings))

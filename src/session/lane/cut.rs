@@ -1,7 +1,8 @@
 //! What comes in, as units: cut by the protocol, or opaque.
 
-use super::{Facts, Lane, Record};
+use super::{Facts, Lane, Record, Refused};
 use crate::journal::Entry;
+use crate::session::Refusal;
 use crate::session::link::Link;
 use crate::session::queue::{Item, Joint};
 use bytes::{Buf, BytesMut};
@@ -23,7 +24,10 @@ impl Lane {
     ) {
         self.begun = Some(now);
         match facts.protocol.handle(self.direction, &mut BytesMut::new()) {
-            Ok(handled) => self.opaque = handled == Handled::Opaque,
+            Ok(handled) => {
+                self.opaque = handled == Handled::Opaque;
+                self.holding = handled == Handled::Hold;
+            }
             Err(error) => self.malformed(&error, facts, record, now),
         }
     }
@@ -37,7 +41,7 @@ impl Lane {
     ) -> Option<Unit> {
         while !self.opaque {
             // What waited for the other direction goes nowhere when that is refused.
-            if record.refused {
+            if record.refusal.is_some() {
                 self.input.clear();
                 self.ahead = 0;
             }
@@ -52,6 +56,7 @@ impl Lane {
             if self.ended && matches!(handled, Ok(Handled::Incomplete(_))) {
                 handled = facts.protocol.end(self.direction, &mut self.input);
             }
+            self.holding = handled == Ok(Handled::Hold);
             let start = self.offset;
             let consumed = before.saturating_sub(self.input.len());
             self.offset += consumed as u64;
@@ -68,16 +73,20 @@ impl Lane {
                 Ok(Handled::Unit(_) | Handled::Opaque) => self.opaque = true,
                 Ok(Handled::Hold) => return None,
                 Ok(Handled::Incomplete(_)) => {
-                    let what = match () {
-                        () if self.ended => "end of stream inside a unit",
-                        () if self.input.len() >= facts.most() => "unit larger than the buffer",
+                    let (fault, what) = match () {
+                        () if self.ended => {
+                            (Refused::Ended(self.direction), "end of stream inside a unit")
+                        }
+                        () if self.input.len() >= facts.most() => {
+                            (Refused::Wrong, "unit larger than the buffer")
+                        }
                         () => {
                             self.stream(facts, record, now);
                             return None;
                         }
                     };
                     let remedy = facts.protocol.give_up(self.direction);
-                    self.give_up(what.into(), remedy, facts, record, now);
+                    self.give_up((fault, what.into()), remedy, facts, record, now);
                 }
                 Err(error) => self.malformed(&error, facts, record, now),
             }
@@ -105,23 +114,27 @@ impl Lane {
         record: &mut Record,
         now: Duration,
     ) {
-        let what = format!("malformed at byte {}: {}", error.offset, error.message);
+        let what = match error.offset {
+            0 => format!("malformed: {}", error.message),
+            offset => format!("malformed at byte {offset}: {}", error.message),
+        };
         let remedy = if facts.settings.strict { Remedy::Close } else { error.remedy };
-        self.give_up(what.into(), remedy, facts, record, now);
+        self.give_up((Refused::Wrong, what.into()), remedy, facts, record, now);
     }
 
-    /// What cannot be parsed is not the proxy's business: the rest is opaque, or the end.
+    /// What cannot be parsed is not the proxy's business: the rest is opaque, or the end. Nothing is
+    /// said of what is nothing.
     pub(super) fn give_up(
         &mut self,
-        what: Cow<'static, str>,
+        (fault, what): (Refused, Cow<'static, str>),
         remedy: Remedy,
         facts: &mut Facts,
         record: &mut Record,
         now: Duration,
     ) {
         self.opaque = true;
-        record.unparsed += 1;
-        if facts.settings.journal {
+        record.unparsed += u64::from(!what.is_empty());
+        if facts.settings.journal && !what.is_empty() {
             record.entries.push(Entry {
                 at: now,
                 connection: facts.connection.number,
@@ -129,14 +142,21 @@ impl Lane {
                 offset: self.offset,
                 length: self.input.len() as u64,
                 rule: "protocol".into(),
-                what: if remedy == Remedy::Close { format!("{what}, close").into() } else { what },
+                what: match remedy {
+                    Remedy::Close => format!("{what}, close").into(),
+                    Remedy::Pass => what.clone(),
+                },
             });
         }
         if remedy == Remedy::Close {
             self.input.clear();
             self.ahead = 0;
-            self.push_end(Item::Close, now);
-            record.refused = true;
+            let reason = what.into_owned();
+            record.refusal.get_or_insert((Refusal { fault, reason }, false));
+            // A sender that has reset the connection ends it so.
+            if !self.broken {
+                self.push_end(Item::Close, now);
+            }
         }
     }
 

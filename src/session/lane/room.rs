@@ -66,7 +66,7 @@ impl Lane {
         let waiting = self.waiting();
         let room = buffer.saturating_sub(self.input.len() + waiting);
         let flying = self.flying();
-        let room = match self.opaque || waiting > 0 {
+        let room = match self.opaque || self.holding || waiting > 0 {
             // What only waits for its time comes in large reads.
             true if flying > 0 && waiting == 0 && self.input.is_empty() => room.max(BULK),
             true => room,

@@ -1,7 +1,7 @@
 //! Headers of the PROXY protocol in a session: who gets what, and when.
 
 use super::{DOWN, Run, UP};
-use crate::session::Settings;
+use crate::session::{Refused, Settings};
 
 const LINE: &str = "PROXY TCP4 203.0.113.7 198.51.100.9 51234 8443\r\n";
 
@@ -212,11 +212,68 @@ fn a_client_that_ends_without_a_byte_ends_the_connection_at_once() {
     let mut strip = run(&[], "proxy", &[("header", "strip"), ("deadline", "none")]);
     strip.send(DOWN, "220 welcome\r\n").end(UP);
     assert_eq!(strip.took(UP), ["0 CLOSE"]);
-    assert_eq!(strip.journal(), ["0 protocol end of stream before a unit, close"]);
+    assert_eq!((strip.journal().len(), strip.session.unparsed()), (0, 0));
     let mut pass = run(&[], "proxy", &[]);
     pass.send(DOWN, "220 welcome\r\n").end(UP).end(DOWN);
     assert_eq!(pass.took(UP), ["0 FINISH"]);
     assert_eq!(pass.took(DOWN), ["0 220 welcome\r\n", "0 FINISH"]);
+    assert_eq!((pass.journal().len(), pass.session.unparsed()), (0, 0));
+}
+
+#[test]
+fn a_source_that_resets_inside_its_header_has_the_backend_reset() {
+    for options in [&[("header", "strip")][..], &[("invalid", "close")]] {
+        let mut run = run(&[], "proxy-v1", options);
+        run.send(UP, &LINE[..20]);
+        run.session.reset(UP, run.now);
+        run.until(10);
+        assert_eq!(run.took(UP), ["0 RESET"], "{options:?}");
+    }
+}
+
+#[test]
+fn who_ended_it_and_why_is_known() {
+    let refusal = |sent: &str, ended: bool| {
+        let mut run = run(&[], "proxy-v1", &[("header", "strip"), ("deadline", "3s")]);
+        run.send(UP, sent);
+        if ended {
+            run.end(UP);
+        }
+        run.until(5_000);
+        let refusal = run.session.refusal().unwrap();
+        (refusal.fault, refusal.reason)
+    };
+    let wrong = "malformed at byte 9: expected TCP4, TCP6 or UNKNOWN".to_owned();
+    assert_eq!(refusal("PROXY TCP9 ", false), (Refused::Wrong, wrong));
+    assert_eq!(refusal("PROXY", false), (Refused::Late, "not whole in time".to_owned()));
+    let ended = Refused::Ended(UP);
+    assert_eq!(refusal("PROXY", true), (ended, "end of stream inside a unit".to_owned()));
+    assert_eq!(refusal("", true), (ended, String::new()));
+}
+
+#[test]
+fn a_limit_above_the_buffer_is_the_one_that_counts() {
+    let settings = Settings { buffer: 4_096, ..Settings::new(1) };
+    let mut header =
+        b"\r\n\r\n\0\r\nQUIT\n\x21\x11\xff\xff\x0a\0\0\x01\x0a\0\0\x02\0\x01\0\x02".to_vec();
+    header.extend(b"\x04\xff\xf0");
+    header.resize(65_551, 0);
+    for options in [&[("header", "strip"), ("limit", "65551")][..], &[]] {
+        let registry = crate::registry();
+        let entry = registry.find_protocol("proxy").unwrap();
+        let protocol = entry.configure(options.iter().copied()).unwrap();
+        let mut run = Run::with(&["dummy"], protocol.instance(), settings);
+        let mut rest = &header[..];
+        while !rest.is_empty() {
+            let room = run.session.wants(UP).min(rest.len()).min(1_000);
+            assert!(room > 0, "{} bytes are left", rest.len());
+            run.session.input(UP).extend_from_slice(&rest[..room]);
+            run.session.received(UP, run.now);
+            rest = &rest[room..];
+        }
+        assert_eq!(run.journal(), [""; 0], "{options:?}");
+        assert_eq!(run.session.refusal(), None, "{options:?}");
+    }
 }
 
 #[test]

@@ -142,7 +142,12 @@ impl Bounds {
         if !self.allow(kind, 0x0000, 0xffff) {
             return Some(match (kind, self.level) {
                 (CRC32C, Level::Top { summed: true }) => (0, "there is a checksum already"),
-                _ => (0, "no TLV of this type fits the room left"),
+                // There is room, only not for a number of bytes that the type allows.
+                (CRC32C, _) => (0, "a checksum has four bytes, and another number is left for it"),
+                _ => (
+                    0,
+                    "an SSL TLV has five bytes, then whole TLVs, and another number is left for it",
+                ),
             });
         }
         let high = usize::from(*length.first()?) << 8;
