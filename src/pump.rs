@@ -21,8 +21,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use way::Way;
 
-pub(crate) use ending::{Ending, Late, Order, Outside, PATIENCE, turn_away};
-use ending::{How, Takes};
+pub(crate) use ending::{Ending, Order, Outside, PATIENCE, turn_away};
 
 /// How little room in a read buffer makes a new one worth its while, and the size of that one.
 const READ_LOW: usize = 2 * 1024;
@@ -134,43 +133,6 @@ impl Pump {
         }
         cx.waker().wake_by_ref();
         Poll::Pending
-    }
-
-    /// Hands the last entries to the journal and ends both sockets accordingly; what is left where
-    /// the backend is still being dialled.
-    pub(crate) async fn finish(&mut self, ending: &Ending) -> Option<Late> {
-        while let Some(waiting) = self.journalling.take() {
-            waiting.await;
-            self.note();
-        }
-        self.session.closed();
-        self.count();
-        let number = self.session.connection().number;
-        let takes = |sender| match ending {
-            // It is gone already, and would never take anything.
-            Ending::Lost(gone) if *gone == sender => Takes::Nothing,
-            _ => Takes::More,
-        };
-        let backend = self.backend.as_mut().map(|backend| (backend, takes(Direction::Downstream)));
-        let source = (&mut self.source, takes(Direction::Upstream));
-        let mut streams: Vec<_> = backend.into_iter().chain([source]).collect();
-        let how = How::of(ending, self.shared.resets_refused());
-        let mut late =
-            self.dial.take().zip(how).map(|(dial, how)| Late::new(dial, how, &self.outside));
-        if let Some(how) = how {
-            // An end in order takes a while, and the backend need not wait for that of the source. A
-            // reset comes when the source's socket is dropped.
-            let beside = async {
-                if let Some(late) = late.take_if(|_| how == How::InOrder) {
-                    Box::pin(late.end(&self.shared, number)).await;
-                }
-            };
-            tokio::join!(ending::end(&mut streams, how), beside);
-        }
-        if let Some(backend) = self.backend.take() {
-            backend.close().await;
-        }
-        late
     }
 
     /// Bytes handed to the receiver, upstream and downstream.

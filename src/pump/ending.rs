@@ -1,6 +1,6 @@
-//! How connections end, and how others can end them.
+//! The ends of connections, and ways for others to end them.
 
-use super::{Task, way};
+use super::{Pump, Task, way};
 use crate::endpoint::{Peer, Stream};
 use crate::proxy::Shared;
 use crate::session::Refusal;
@@ -93,6 +93,45 @@ impl Outside {
 
     pub(crate) fn register(&self, cx: &Context<'_>) {
         *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(cx.waker().clone());
+    }
+}
+
+impl Pump {
+    /// Hands the last entries to the journal and ends both sockets accordingly; what is left where
+    /// the backend is still being dialled.
+    pub(crate) async fn finish(&mut self, ending: &Ending) -> Option<Late> {
+        while let Some(waiting) = self.journalling.take() {
+            waiting.await;
+            self.note();
+        }
+        self.session.closed();
+        self.count();
+        let number = self.session.connection().number;
+        let takes = |sender| match ending {
+            // It is gone already, and would never take anything.
+            Ending::Lost(gone) if *gone == sender => Takes::Nothing,
+            _ => Takes::More,
+        };
+        let backend = self.backend.as_mut().map(|backend| (backend, takes(Direction::Downstream)));
+        let source = (&mut self.source, takes(Direction::Upstream));
+        let mut streams: Vec<_> = backend.into_iter().chain([source]).collect();
+        let how = How::of(ending, self.shared.resets_refused());
+        let mut late =
+            self.dial.take().zip(how).map(|(dial, how)| Late::new(dial, how, &self.outside));
+        if let Some(how) = how {
+            // An end in order takes a while, and the backend need not wait for that of the source. A
+            // reset comes when the source's socket is dropped.
+            let beside = async {
+                if let Some(late) = late.take_if(|_| how == How::InOrder) {
+                    Box::pin(late.end(&self.shared, number)).await;
+                }
+            };
+            tokio::join!(end(&mut streams, how), beside);
+        }
+        if let Some(backend) = self.backend.take() {
+            backend.close().await;
+        }
+        late
     }
 }
 
