@@ -175,7 +175,12 @@ fn mention(text: &str) {
 }
 
 fn fail(message: &str, code: u8) -> ExitCode {
+    tell(message);
+    ExitCode::from(code)
+}
+
+/// Says on stderr that something is wrong.
+fn tell(message: &str) {
     let style = anstyle::AnsiColor::Red.on_default().bold();
     mention(&format!("{style}error:{style:#} {message}\n"));
-    ExitCode::from(code)
 }

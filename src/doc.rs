@@ -1,15 +1,16 @@
 //! Documentation made from the options tables: pages and a schema. It uses no engine.
 
 mod example;
+mod forms;
 mod kinds;
 mod scenario;
 
 use crate::rule::SELECTORS;
-use chenapan_core::{Form, OptionSpec, Registry};
-use serde_json::{Map, Value, json};
+use chenapan_core::{OptionSpec, Registry};
 use std::fmt::Write;
 
 pub(crate) use example::{of_behavior as behavior_example, of_protocol as protocol_example};
+pub(crate) use forms::schema;
 pub(crate) use kinds::{kinds_page, shown as shown_kinds};
 pub(crate) use scenario::scenario_schema;
 
@@ -95,82 +96,4 @@ fn options(page: &mut String, table: &[OptionSpec]) {
         let help = spec.summary().replace('|', "\\|") + repeated;
         let _ = writeln!(page, "| `{}` | {form} | {default} | {help} |", spec.name);
     }
-}
-
-/// A JSON Schema of a list of rules and of a protocol, for editors.
-pub(crate) fn schema(registry: &Registry) -> Value {
-    let rules: Vec<Value> = registry
-        .behaviors()
-        .iter()
-        .map(|entry| {
-            let shadowed =
-                |spec: &&OptionSpec| !entry.options.iter().any(|option| option.name == spec.name);
-            let selectors = SELECTORS.iter().filter(shadowed);
-            one(entry.name, &entry.summary(), entry.options.iter().chain(selectors))
-        })
-        .collect();
-    let protocols: Vec<Value> = registry
-        .protocols()
-        .iter()
-        .map(|entry| one(entry.name, &entry.summary(), entry.options.iter()))
-        .collect();
-    json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "chenapan: rules and protocols",
-        "$defs": {
-            "protocol": { "oneOf": protocols },
-            "rule": { "oneOf": rules },
-            "rules": { "type": "array", "items": { "$ref": "#/$defs/rule" } },
-        },
-    })
-}
-
-/// A plug-in as a bare name, or as a map of its name to its options.
-fn one<'a>(name: &str, about: &str, options: impl Iterator<Item = &'a OptionSpec>) -> Value {
-    let mut properties = Map::new();
-    let mut required = Vec::new();
-    for spec in options {
-        properties.insert(spec.name.to_owned(), property(spec));
-        if spec.default.is_none() {
-            required.push(spec.name);
-        }
-    }
-    let map = json!({
-        "type": "object",
-        "description": about,
-        "properties": { name: {
-            "type": "object",
-            "properties": properties,
-            "required": required,
-            "additionalProperties": false,
-        }},
-        "required": [name],
-        "additionalProperties": false,
-    });
-    if required.is_empty() {
-        json!({ "anyOf": [{ "const": name, "description": about }, map] })
-    } else {
-        map
-    }
-}
-
-fn property(spec: &OptionSpec) -> Value {
-    let types: &[&str] = match spec.form {
-        Form::Flag => &["boolean", "string"],
-        Form::Count | Form::Number => &["integer", "string"],
-        Form::Chance | Form::Time | Form::Size => &["number", "string"],
-        _ => &["string"],
-    };
-    let mut property = json!({ "type": types });
-    if !spec.choices.is_empty() {
-        property["enum"] = json!(spec.choices);
-    }
-    if spec.repeated {
-        property = json!({ "anyOf": [property, { "type": "array", "items": property }] });
-    }
-    property["description"] = json!(spec.summary());
-    if let Some(default) = spec.default {
-        property["default"] = json!(default);
-    }
-    property
 }

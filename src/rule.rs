@@ -159,7 +159,12 @@ impl Rule {
         [&self.name, &self.draw].map(|name| run.rule(connection.number, direction, name))
     }
 
-    /// Makes it apply to connections up to this number only, where it does not select any itself.
+    /// Its options and selectors as they were given.
+    pub(crate) fn given(&self) -> &[(String, String)] {
+        &self.given
+    }
+
+    /// Makes it apply to connections up to this number only, of those that it selects.
     pub(crate) fn limit(&mut self, last: u64) {
         self.selectors.limit(last);
     }

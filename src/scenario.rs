@@ -5,13 +5,18 @@
 mod calls;
 mod expect;
 mod facts;
+mod keys;
 mod load;
 mod model;
+mod names;
+mod node;
 mod outcome;
+mod place;
 mod process;
 mod read;
 mod rules;
 mod runner;
+mod shape;
 mod subjects;
 mod traffic;
 mod watch;
@@ -23,13 +28,17 @@ use std::path::Path;
 
 pub use calls::Calls;
 pub use expect::{Bound, Comparison, Expectation, Found, Number};
+pub(crate) use keys::{FILE, OWN_NAME, PHASE};
 pub use model::{Load, Phase, ProxyPart, Ready, Receive, Scenario, Service, Until, Verify};
 pub use outcome::{
     Check, CommandOutcome, Latency, LoadOutcome, Outcome, PhaseOutcome, RuleOutcome, Sample,
 };
 pub(crate) use process::adopt;
+pub(crate) use read::TAKEN;
 pub use rules::{Protocol, Ramp, RuleText};
 pub use runner::{RunError, Settings, run};
+pub(crate) use shape::{Object, Scalar, Shape};
+pub(crate) use subjects::{COUNTERS, LOAD, PLAIN};
 pub use watch::{Progress, Watcher};
 
 impl Scenario {
@@ -37,7 +46,7 @@ impl Scenario {
     ///
     /// # Errors
     ///
-    /// What is wrong, with file, line and column, and the line itself.
+    /// All that is wrong, each with file, line and column, and the line itself.
     pub fn read(
         path: &Path,
         registry: &Registry,
@@ -50,14 +59,25 @@ impl Scenario {
     ///
     /// # Errors
     ///
-    /// What is wrong, with file, line and column, and the line itself.
+    /// All that is wrong, each with file, line and column, and the line itself.
     pub fn read_with(
         path: &Path,
         registry: &Registry,
         kinds: &Kinds,
         set: &[(String, String)],
     ) -> Result<Self, String> {
-        let text = yaml::load(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Self::checked(path, registry, kinds, set).map_err(|mistakes| mistakes.join("\n"))
+    }
+
+    /// Reads a file; the error is all that is wrong, one by one.
+    pub(crate) fn checked(
+        path: &Path,
+        registry: &Registry,
+        kinds: &Kinds,
+        set: &[(String, String)],
+    ) -> Result<Self, Vec<String>> {
+        let text =
+            yaml::load(path).map_err(|error| vec![format!("{}: {error}", path.display())])?;
         read::read(path, text, registry, kinds, set)
     }
 }

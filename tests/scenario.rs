@@ -266,6 +266,30 @@ fn mistakes_are_shown_where_they_are() {
         ),
         ("phases: [{load: {to: web}}]", "a load needs an end", "connections: 100"),
         ("phases: [{run: x, repeat: 0}]", "expected at least 1", "repeat: 0"),
+        ("phases: [{run: \"curl {wbe}/{x}\"}]", "{wbe} stands for nothing", "did you mean {web}?"),
+        ("phases: [{run: \"curl {web.prot}\"}]", "{web.prot} stands", "did you mean {web.port}?"),
+        (
+            "phases: [{run: \"x {siez}\", matrix: {size: [1]}}]",
+            "{siez} stands for nothing",
+            "did you mean {size}?",
+        ),
+        (
+            "phases: [{run: x, rules: [{delay: sleep=2s}]}]",
+            "expected a map, found text",
+            "write - delay:sleep=2s or - delay: {sleep: 2s}",
+        ),
+        (
+            "phases: [{run: x, rules: [\"20:delay,30:error\"], ramp: {rule: delay, option: sleep, \
+             from: 0, to: 1, over: 1}}]",
+            "delay is a part of the mix",
+            "a rule of its own",
+        ),
+        (
+            "phases: [{run: x, rules: [delay], ramp: {rule: dealy, option: sleep, from: 0, to: 1, \
+             over: 1}}]",
+            "no rule of this phase is called \"dealy\"",
+            "did you mean \"delay\"?",
+        ),
         ("seed: many\nphases: [{run: x}]", "expected a whole number", "seed: many"),
     ];
     for (text, message, hint) in cases {
@@ -275,6 +299,83 @@ fn mistakes_are_shown_where_they_are() {
     }
     let wrong = read("phases: []").map(|_| ()).unwrap_err();
     assert!(wrong.contains("a scenario without phases does nothing"), "{wrong}");
+    for (text, message, help) in [
+        (
+            "proxies: [{name: web, backend: 1}]\nphases: [{run: x}]\n",
+            "1:10: expected a map, found a list",
+            "proxies: {web: {backend: 127.0.0.1:8080}}",
+        ),
+        (
+            "proxies: {backend: 1}\nphases: [{run: x}]\n",
+            "1:20: expected a map, found text",
+            "{backend: 127.0.0.1:8080}",
+        ),
+        (
+            "proxies: {a: {backend: 1}, b: {backend: 2}}\nphases: [{run: x, rules: [delay]}]\n",
+            "2:26: there are several proxies: whose rules?",
+            "write them as {a: [...]}",
+        ),
+        (
+            "proxies: {a: {backend: 1}, b: {backend: 2}}\nphases: [{load: {connections: 1}}]\n",
+            "there are several proxies: which one is it for?",
+            "add to: a",
+        ),
+        ("phases:\n- run: x\n  expect:\n    time: >\n      1s\n", "to YAML > and |", "quotes"),
+    ] {
+        let wrong = read(text).map(|_| ()).expect_err(text);
+        assert!(wrong.contains(message) && wrong.contains(help), "{text}: {wrong}");
+    }
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once_in_order() {
+    let wrong = read(
+        "proxies:\n  web: {backend: 1, protocol: htpp}\n  api: {bakend: 1}\nphases:\n  \
+         - rules: {api: [dleay, drop, {delay: {slep: 1}}]}\n    load: {to: web, connections: x}\n    \
+         expect: {load.okay: 1, web.requests: 1, api.accpted: 1}\n  \
+         - {run: x, expect: {exit: zero}, matrix: {n: [1, 2, 3]}}\n",
+    );
+    let wrong = wrong.map(|_| ()).unwrap_err();
+    let heads: Vec<_> = wrong
+        .lines()
+        .filter_map(|line| line.split_once("scenario.yaml:").map(|(_, head)| head))
+        .map(|head| head.split_inclusive(' ').take(3).collect::<String>().trim_end().to_owned())
+        .collect();
+    assert_eq!(
+        heads,
+        [
+            "2:31: protocol \"htpp\":",
+            "3:9: unknown key",
+            "5:19: behavior \"dleay\":",
+            "5:41: option \"slep\":",
+            "6:34: expected a",
+            "7:14: \"load.okay\" is",
+            "8:29: \"zero\": expected",
+        ],
+        "{wrong}"
+    );
+}
+
+#[test]
+fn a_ramp_finds_a_rule_in_either_spelling_and_by_its_full_name() {
+    for rules in [
+        "[\"throttle:rate=1MiB/s\"]",
+        "[{throttle: {rate: 1MiB/s}}]",
+        "[\"throttle:rate=9MiB/s:name=slow\", {throttle: {rate: 1MiB/s}}]",
+        "[{drop: {chance: 0}}, \"20:delay,30:error\", \"throttle:rate=1MiB/s\"]",
+    ] {
+        let text = format!(
+            "proxies: {{web: {{backend: 127.0.0.1:9}}}}\nphases: [{{run: x, rules: {rules}, ramp: \
+             {{rule: throttle, option: rate, from: 1MB/s, to: 2MB/s, over: 1s}}}}]\n"
+        );
+        let scenario = read(&text).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let phase = &scenario.phases[0];
+        let mut texts = phase.rules[0].clone();
+        phase.ramps[0].apply(1.0, &mut texts);
+        let shown: Vec<_> = texts.iter().map(ToString::to_string).collect();
+        assert_eq!(shown.last().unwrap(), "throttle rate=2000000B/s");
+        assert_eq!(shown.iter().filter(|rule| rule.contains("2000000")).count(), 1, "{shown:?}");
+    }
 }
 
 #[test]

@@ -101,6 +101,37 @@ fn usage_and_files_that_are_wrong_are_told_with_2() {
 }
 
 #[test]
+fn check_tells_all_mistakes_of_all_files() {
+    let folder = Folder(TempDir::new().unwrap());
+    let write = |name: &str, text: &str| {
+        std::fs::write(folder.path(name), text).unwrap();
+        folder.path(name).display().to_string()
+    };
+    let files = [
+        write("a.yaml", "phases: [{rnu: x}, {run: x, expect: {exti: 0}}]\n"),
+        write("b.yaml", "phases: [{run: x}]\n"),
+        write("c.yaml", "phases: [\n"),
+    ];
+    let arguments: Vec<_> = ["check"].into_iter().chain(files.iter().map(String::as_str)).collect();
+    let output = scenario(&arguments);
+    assert_eq!(output.status.code(), Some(2));
+    let right = text(&output.stdout);
+    assert!(right.contains("b.yaml: 0 proxies") && right.lines().count() == 1, "{right}");
+    let said = text(&output.stderr);
+    let heads: Vec<_> = said.lines().filter(|line| line.starts_with("error: ")).collect();
+    let [one, two, three, sum] = heads.as_slice() else { panic!("{said}") };
+    assert!(one.contains("a.yaml:1:11: unknown key \"rnu\""), "{said}");
+    assert!(two.contains("a.yaml:1:38: \"exti\""), "{said}");
+    assert!(three.contains("c.yaml:1:9: unclosed bracket"), "{said}");
+    assert_eq!(*sum, "error: 3 mistakes in 2 files");
+    // They are told before anything of a run begins.
+    let arguments: Vec<_> = ["run"].into_iter().chain(files.iter().map(String::as_str)).collect();
+    let output = scenario(&arguments);
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(2), &b""[..]));
+    assert_eq!(text(&output.stderr), said);
+}
+
+#[test]
 fn what_cannot_be_run_is_told_with_3() {
     let (_folder, file) = Folder::with(
         "services: {app: {run: exit 1, ready: {tcp: 127.0.0.1:9}}}\nphases: [{run: \"true\"}]\n",
@@ -144,24 +175,6 @@ fn the_starter_is_valid_and_never_overwrites() {
 }
 
 #[test]
-fn the_schema_knows_every_key_of_the_examples() {
-    let schema: serde_json::Value = serde_json::from_slice(&scenario(&["schema"]).stdout).unwrap();
-    let keys = |place: &serde_json::Value| -> Vec<String> {
-        place["properties"].as_object().unwrap().keys().cloned().collect()
-    };
-    let top = keys(&schema);
-    let phase = keys(&schema["properties"]["phases"]["items"]);
-    for name in ["name", "seed", "include", "vars", "proxies", "services", "phases"] {
-        assert!(top.iter().any(|key| key == name), "{name}");
-    }
-    for name in
-        ["rules", "run", "load", "until", "expect", "repeat", "matrix", "ramp", "schedule", "idle"]
-    {
-        assert!(phase.iter().any(|key| key == name), "{name}");
-    }
-}
-
-#[test]
 fn a_replay_does_the_same_and_another_seed_does_not() {
     let (folder, file) = greeting(
         "phases: [{rules: [\"limit:bytes=3:chance=50%:per=connection\"], load: {connections: 30}}]\n",
@@ -193,6 +206,20 @@ fn a_failure_is_shrunk_to_its_rule_and_connection() {
         result,
         "  phase 1: web: limit:bytes=3:every=1 (connections ..1)\non connection 1 (and none before it alone)\n"
     );
+}
+
+#[test]
+fn a_failure_is_shrunk_among_the_connections_that_its_rule_selects() {
+    for rule in ["\"limit:bytes=3:connections=3..5\"", "{limit: {bytes: 3, connections: 3..5}}"] {
+        let (_folder, file) = greeting(&format!(
+            "phases:\n  - rules: [{rule}]\n    load: {{connections: 6, verify: \"~ hello\"}}\n    \
+             expect: {{load.ok: 6}}\n"
+        ));
+        let output = scenario(&["shrink", &file]);
+        let said = text(&output.stdout);
+        assert!(said.ends_with("on connection 3 (and none before it alone)\n"), "{said}");
+        assert_eq!(output.status.code(), Some(1));
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ mod starter;
 use super::arguments::random_seed;
 use super::serve::{on_runtime, raise_descriptor_limit};
 use super::signals::{Second, Signals};
-use super::{Failure, print};
+use super::{Failure, print, tell};
 use crate::endpoint::{Kinds, plain};
 use crate::outlet;
 use crate::report::{
@@ -111,13 +111,7 @@ pub(super) fn scenario(
 ) -> Result<(), Failure> {
     match command {
         Command::Run(args) => run_files(args, registry, kinds),
-        Command::Check { files, set } => {
-            for file in files {
-                let scenario = read(file, registry, kinds, set)?;
-                print(&format!("{}: {}\n", file.display(), contents(&scenario)))?;
-            }
-            Ok(())
-        }
+        Command::Check { files, set } => check(files, registry, kinds, set),
         Command::Schema { of } => {
             let schema = serde_json::to_string_pretty(&match of {
                 SchemaOf::Scenario => crate::doc::scenario_schema(registry),
@@ -143,7 +137,52 @@ fn read(
     kinds: &Kinds,
     set: &[(String, String)],
 ) -> Result<Scenario, Failure> {
-    Scenario::read_with(file, registry, kinds, set).map_err(Failure::Usage)
+    let mut read = read_all(&[file], registry, kinds, set, |_| Ok(()))?;
+    read.pop().ok_or_else(|| Failure::usage("no file was given"))
+}
+
+/// Reads files, and tells all that is wrong with any of them; `right` is told those that are right.
+fn read_all(
+    files: &[impl AsRef<Path>],
+    registry: &Registry,
+    kinds: &Kinds,
+    set: &[(String, String)],
+    mut right: impl FnMut(&Scenario) -> Result<(), Failure>,
+) -> Result<Vec<Scenario>, Failure> {
+    let (mut scenarios, mut mistakes, mut wrong) = (Vec::new(), Vec::new(), 0);
+    for file in files {
+        match Scenario::checked(file.as_ref(), registry, kinds, set) {
+            Ok(scenario) => {
+                right(&scenario)?;
+                scenarios.push(scenario);
+            }
+            Err(found) => {
+                wrong += 1;
+                mistakes.extend(found);
+            }
+        }
+    }
+    match mistakes.as_slice() {
+        [] => Ok(scenarios),
+        [only] if files.len() == 1 => Err(Failure::usage(only)),
+        all => {
+            all.iter().for_each(|mistake| tell(mistake));
+            let (found, files) = (counted(all.len(), "mistake"), counted(wrong, "file"));
+            Err(Failure::Usage(format!("{found} in {files}")))
+        }
+    }
+}
+
+fn check(
+    files: &[PathBuf],
+    registry: &Registry,
+    kinds: &Kinds,
+    set: &[(String, String)],
+) -> Result<(), Failure> {
+    let right = |scenario: &Scenario| {
+        print(&format!("{}: {}\n", scenario.file.display(), contents(scenario)))
+    };
+    read_all(files, registry, kinds, set, right).map(|_| ())
 }
 
 fn run_files(args: &Run, registry: &Registry, kinds: &Kinds) -> Result<(), Failure> {
@@ -152,8 +191,7 @@ fn run_files(args: &Run, registry: &Registry, kinds: &Kinds) -> Result<(), Failu
         let known = forms.join(", ");
         return Err(Failure::usage(format!("--report {form}: expected one of {known}")));
     }
-    let read = |file: &PathBuf| read(file, registry, kinds, &args.set);
-    let scenarios = args.files.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let scenarios = read_all(&args.files, registry, kinds, &args.set, |_| Ok(()))?;
     let phases = || scenarios.iter().flat_map(|scenario| &scenario.phases);
     let known = |name: &String| phases().any(|phase| phase.name.contains(name));
     if let Some(name) = args.only.iter().find(|name| !known(name)) {
@@ -230,19 +268,22 @@ fn interruptible(
     })
 }
 
-fn contents(scenario: &Scenario) -> String {
-    let count = |count: usize, what: &str| match count {
+fn counted(count: usize, what: &str) -> String {
+    match count {
         1 => format!("1 {what}"),
         count => format!("{count} {what}s"),
-    };
+    }
+}
+
+fn contents(scenario: &Scenario) -> String {
     let proxies = scenario.proxies.len();
     let proxies = if proxies == 1 { "1 proxy".to_owned() } else { format!("{proxies} proxies") };
     let expectations = scenario.phases.iter().map(|phase| phase.expect.len()).sum();
     format!(
         "{proxies}, {}, {}, {}",
-        count(scenario.services.len(), "service"),
-        count(scenario.phases.len(), "phase"),
-        count(expectations, "expectation")
+        counted(scenario.services.len(), "service"),
+        counted(scenario.phases.len(), "phase"),
+        counted(expectations, "expectation")
     )
 }
 

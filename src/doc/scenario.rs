@@ -1,59 +1,223 @@
-//! A JSON Schema of scenario files, for editors.
+//! A JSON Schema of scenario files, for editors, made from the tables by which they are read.
 //!
-//! It helps to write one; what counts is what `scenario check` says.
+//! It cannot say what one part of a file has to do with another; `scenario check` does.
 
-use super::schema;
-use chenapan_core::Registry;
-use serde_json::{Value, json};
+use super::forms::{DECIMAL, choice, form, schema};
+use crate::scenario::{COUNTERS, FILE, LOAD, OWN_NAME, Object, PHASE, PLAIN, Scalar, Shape, TAKEN};
+use chenapan_core::{Form, Pattern, Registry};
+use serde_json::{Map, Value, json};
 
-/// The schema: the file's own part by hand, rules and protocols from their tables.
+/// The schema.
 pub(crate) fn scenario_schema(registry: &Registry) -> Value {
     let mut whole = schema(registry);
-    let text = |about: &str| json!({ "type": "string", "description": about });
+    let defs = [
+        ("address", address()),
+        ("phase", object(&PHASE)),
+        ("proxy-rules", rules()),
+        ("bounds", bounds(registry)),
+        ("until", until()),
+    ];
+    for (name, part) in defs {
+        whole["$defs"][name] = part;
+    }
+    let file = object(&FILE);
+    for (key, value) in file.as_object().into_iter().flatten() {
+        whole[key] = value.clone();
+    }
+    whole["title"] = json!("chenapan: scenario");
+    whole
+}
+
+fn of(shape: &Shape) -> Value {
+    let by_name = |name: &str| json!({ "$ref": format!("#/$defs/{name}") });
+    match shape {
+        Shape::Scalar(scalar) => of_scalar(scalar),
+        Shape::List(shape, least) => list(of(shape), *least),
+        Shape::Map(shape, _) => {
+            let names = match shape {
+                Shape::Object(_) => json!({ "pattern": OWN_NAME, "not": { "enum": TAKEN } }),
+                _ => json!(true),
+            };
+            json!({ "type": "object", "propertyNames": names, "additionalProperties": of(shape) })
+        }
+        Shape::Object(fields) => object(fields),
+        Shape::Short(scalar, fields) => json!({ "anyOf": [of_scalar(scalar), object(fields)] }),
+        Shape::Phases => list(by_name("phase"), 0),
+        Shape::Rules => by_name("proxy-rules"),
+        Shape::Protocol => by_name("protocol"),
+        Shape::Address => by_name("address"),
+        Shape::Bounds => by_name("bounds"),
+        Shape::Until => by_name("until"),
+    }
+}
+
+/// A list, or a single item of it.
+fn list(item: Value, least: usize) -> Value {
+    json!({ "anyOf": [item, { "type": "array", "items": item, "minItems": least }] })
+}
+
+fn of_scalar(scalar: &Scalar) -> Value {
+    match scalar {
+        Scalar::Text => form(Form::Text),
+        Scalar::Form(kind) => form(*kind),
+        Scalar::Count(least, most) => {
+            let digits = if *least == 0 { "^[0-9]+$" } else { "^0*[1-9][0-9]*$" };
+            json!({ "anyOf": [
+                { "type": "integer", "minimum": least, "maximum": most },
+                { "type": "string", "pattern": digits },
+                { "$ref": "#/$defs/variable" }
+            ]})
+        }
+        Scalar::Choice(words) => choice(words),
+        Scalar::Match(pattern, expected) => {
+            let mut alternatives = vec![
+                json!({ "type": "string", "pattern": pattern, "description": expected }),
+                json!({ "$ref": "#/$defs/variable" }),
+            ];
+            // YAML takes some of what matches for numbers and flags.
+            let takes =
+                |text: &str| Pattern::new(pattern).is_ok_and(|p| p.is_match(text.as_bytes()));
+            for (text, kind) in [("7", "number"), ("true", "boolean")] {
+                if takes(text) {
+                    alternatives.push(json!({ "type": kind }));
+                }
+            }
+            json!({ "anyOf": alternatives })
+        }
+    }
+}
+
+fn object(of_these: &Object) -> Value {
+    let mut properties = Map::new();
+    for field in of_these.fields {
+        let shape = of(&field.shape);
+        // An empty value is none.
+        let mut property = match field.needed {
+            true => json!({ "allOf": [shape] }),
+            false => json!({ "anyOf": [shape, { "type": "null" }] }),
+        };
+        property["description"] = json!(field.about);
+        properties.insert(field.name.to_owned(), property);
+    }
+    let needed = of_these.fields.iter().filter(|field| field.needed);
+    let mut object = json!({
+        "type": "object",
+        "properties": properties,
+        "patternProperties": { "^x-": true },
+        "required": needed.map(|field| field.name).collect::<Vec<_>>(),
+        "additionalProperties": false
+    });
+    if let Some((names, ..)) = of_these.any {
+        let each = names.iter().map(|name| json!({ "required": [name] }));
+        object["anyOf"] = each.collect();
+    }
+    if let Some((names, _)) = of_these.one {
+        let pairs = names.iter().enumerate().flat_map(|(at, one)| {
+            names[at + 1..].iter().map(move |other| json!({ "required": [one, other] }))
+        });
+        object["not"] = json!({ "anyOf": pairs.collect::<Vec<_>>() });
+    }
+    object
+}
+
+/// The rules of one proxy, or of each by its name.
+fn rules() -> Value {
+    let some = json!({ "anyOf": [
+        { "type": "array", "items": { "$ref": "#/$defs/rule" } },
+        { "$ref": "#/$defs/rule" }
+    ]});
+    let each = json!({ "anyOf": [some, { "type": "null" }] });
+    let named = json!({
+        "type": "object",
+        "propertyNames": { "pattern": OWN_NAME },
+        "additionalProperties": each
+    });
+    json!({ "anyOf": [some, named] })
+}
+
+/// Subjects and bounds.
+fn bounds(registry: &Registry) -> Value {
+    let literal = |name: &str| name.replace('.', "[.]");
+    let mut own: Vec<String> = COUNTERS.iter().map(|name| literal(name)).collect();
+    own.extend(["(faults|met)[.].+", "output", "errors"].map(str::to_owned));
+    let counters = registry.protocols().iter().flat_map(|entry| entry.counters());
+    for name in counters {
+        let pattern = match name.strip_suffix('*') {
+            Some(front) => format!("{}.+", literal(front)),
+            None => literal(name),
+        };
+        if !own.contains(&pattern) {
+            own.push(pattern);
+        }
+    }
+    let load: Vec<_> = LOAD.iter().map(|name| literal(name)).collect();
+    let (plain, load, own) = (PLAIN.join("|"), load.join("|"), own.join("|"));
+    let subjects = format!("^({plain}|load[.]({load})|[A-Za-z0-9_-]+[.]({own}))$");
+    let number = format!(
+        "-?{DECIMAL} *(ns|us|\u{b5}s|ms|s|m|min|h|d|B|[kKMGT]B|[KMGT]iB|[kMG]?bit|%)?(/s)?"
+    );
+    let compared = format!("^ *((<=|>=|!=|==|<|>|=)? *{number}|{number} *[.][.] *{number}) *$");
+    json!({
+        "type": "object",
+        "description": "Subjects and what must hold of them: 50, \">= 50\", < 1s, 10..20, ~ PATTERN.",
+        "propertyNames": { "pattern": subjects },
+        "patternProperties": {
+            "^(output|errors|.*[.](output|errors))$": form(Form::Text)
+        },
+        "additionalProperties": { "anyOf": [
+            { "type": "string", "pattern": compared },
+            { "type": "number" },
+            { "$ref": "#/$defs/variable" }
+        ]}
+    })
+}
+
+/// A time, or bounds within a time.
+fn until() -> Value {
+    let time = form(Form::Time);
+    json!({
+        "description": "A time, or counts that are reached within a time.",
+        "anyOf": [
+            {
+                "type": "object",
+                "properties": { "time": time },
+                "required": ["time"],
+                "additionalProperties": false
+            },
+            {
+                "type": "object",
+                "properties": { "within": time },
+                "required": ["within"],
+                "minProperties": 2,
+                "not": { "anyOf": [{ "required": ["time"] }, { "required": ["exit"] }] },
+                "additionalProperties": { "type": ["string", "number"] }
+            }
+        ]
+    })
+}
+
+fn address() -> Value {
     let any =
         |about: &str| json!({ "type": ["string", "number", "boolean"], "description": about });
-    let time = |about: &str| json!({ "type": ["string", "number"], "description": about });
-    let env = json!({
-        "type": "object",
-        "description": "Environment variables.",
-        "additionalProperties": { "type": ["string", "number", "boolean"] }
-    });
-    let rule = json!({ "anyOf": [{ "type": "string" }, { "$ref": "#/$defs/rule" }] });
-    let list = json!({ "type": "array", "items": rule });
-    let rules = json!({
-        "description": "The rules of the only proxy, or of each by its name.",
-        "anyOf": [list, { "type": "object", "additionalProperties": list }]
-    });
-    let protocol = json!({ "anyOf": [{ "type": "string" }, { "$ref": "#/$defs/protocol" }] });
-    let strings = |about: &str| {
-        json!({
-            "description": about,
-            "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }]
-        })
-    };
-    let closed = |properties: Value, required: &[&str]| {
-        json!({
-            "type": "object",
-            "properties": properties,
-            "required": required,
-            "additionalProperties": false
-        })
-    };
-    let address = json!({
+    let words = json!({ "type": "array", "items": any("A word.") });
+    json!({
         "description": "An address: text, or an object such as chenapan endpoint prints.",
         "anyOf": [
             { "type": ["string", "integer"] },
             {
                 "type": "object",
                 "properties": {
-                    "kind": text("tcp, unix, stdio, fd, exec or one that the program brings along."),
-                    "host": text("The address or name; * is every address to listen at."),
+                    "kind": any("tcp, unix, stdio, fd, exec or one that the program brings along."),
+                    "host": any("The address or name; * is every address to listen at."),
                     "port": any("The port."),
-                    "path": text("The path of a UNIX socket."),
+                    "path": any("The path of a UNIX socket."),
                     "fd": any("The number of an inherited socket."),
                     "index": any("Its place among those that systemd passes."),
-                    "name": text("Its name among those that systemd passes."),
-                    "command": strings("A command line, or its words."),
+                    "name": any("Its name among those that systemd passes."),
+                    "command": {
+                        "description": "A command line, or its words.",
+                        "anyOf": [any("A command line."), words]
+                    },
                     "tls": any("Whether TLS is spoken."),
                     "family": any("4 or 6."),
                     "options": { "type": "object", "description": "Options by name." },
@@ -63,126 +227,5 @@ pub(crate) fn scenario_schema(registry: &Registry) -> Value {
                 "additionalProperties": false
             }
         ]
-    });
-    let proxy = closed(
-        json!({
-            "listen": {
-                "description": "Where to listen; 127.0.0.1 and a free port if not given.",
-                "anyOf": [address, { "type": "array", "items": address }]
-            },
-            "backend": address,
-            "protocol": protocol,
-            "buffer": time("The most bytes that a direction of a connection holds.")
-        }),
-        &["backend"],
-    );
-    let service = closed(
-        json!({
-            "run": text("A shell command; it is stopped with its children at the end."),
-            "env": env,
-            "ready": closed(json!({
-                "tcp": text("Ready when this address takes connections."),
-                "output": text("Ready when its output matches this pattern."),
-                "within": time("How long that may take.")
-            }), &[])
-        }),
-        &["run"],
-    );
-    let load = closed(
-        json!({
-            "to": text("The proxy."),
-            "connections": any("How many exchanges in all."),
-            "duration": time("How long exchanges are started."),
-            "rate": text("How many are started a second, whatever became of those before, such as 10/s."),
-            "concurrency": any("How many at once at the most."),
-            "send": text("What is sent: text with escapes, or hex behind 0x."),
-            "http": {
-                "description": "A GET request for a path, or its parts.",
-                "anyOf": [{ "type": "string" }, closed(json!({
-                    "method": text("GET, POST ..."),
-                    "path": text("The path."),
-                    "host": text("The Host header."),
-                    "status": any("The status that the answer must have.")
-                }), &[])]
-            },
-            "json-rpc": {
-                "description": "A method of JSON-RPC that is called, or more about that.",
-                "anyOf": [{ "type": "string" }, closed(json!({
-                    "method": text("The method."),
-                    "params": text("Its params, as JSON: an array or an object."),
-                    "framing": { "enum": ["newline", "content-length", "http"] },
-                    "requests": any("How many requests follow each other on a connection.")
-                }), &["method"])]
-            },
-            "header": protocol,
-            "receive": any("When the answer is whole: close, line, nothing or a number of bytes."),
-            "verify": text("What the answer must be: none, any, echo or ~ PATTERN."),
-            "timeout": time("How long an exchange may take.")
-        }),
-        &[],
-    );
-    let bounds = json!({
-        "type": "object",
-        "description": "Subjects and what must hold of them: 50, \">= 50\", < 1s, 10..20, ~ PATTERN.",
-        "additionalProperties": { "type": ["string", "number"] }
-    });
-    let ramp = closed(
-        json!({
-            "proxy": text("The proxy; the first if not given."),
-            "rule": text("The rule, by its behavior's or its own name."),
-            "option": text("The option that moves."),
-            "from": any("Its value at the start."),
-            "to": any("Its value at the end."),
-            "over": time("How long that takes."),
-            "steps": any("In how many steps.")
-        }),
-        &["rule", "option", "from", "to", "over"],
-    );
-    let phase = closed(
-        json!({
-            "name": text("Its name."),
-            "repeat": any("How often it is done."),
-            "matrix": {
-                "type": "object",
-                "description": "Values; there is a phase for each combination.",
-                "additionalProperties": { "type": ["array", "string", "number"] }
-            },
-            "rules": rules,
-            "ramp": { "anyOf": [ramp, { "type": "array", "items": ramp }] },
-            "schedule": {
-                "type": "array",
-                "items": closed(json!({ "at": time("From when on."), "rules": rules }), &["at"])
-            },
-            "run": text("A shell command; {web} is the address of the proxy web."),
-            "env": env,
-            "timeout": time("How long the command may take."),
-            "load": load,
-            "until": {
-                "type": "object",
-                "description": "A time, or counts that are reached within a time.",
-                "properties": { "time": time("So long."), "within": time("No longer than this.") },
-                "additionalProperties": { "type": ["string", "number"] }
-            },
-            "expect": bounds,
-            "idle": any("Whether rules may go without any traffic.")
-        }),
-        &[],
-    );
-    whole["title"] = json!("chenapan: scenario");
-    whole["type"] = json!("object");
-    whole["properties"] = json!({
-        "name": text("Its name in reports."),
-        "seed": any("Decides every draw."),
-        "include": strings("Files that come before this one."),
-        "vars": {
-            "type": "object",
-            "description": "Variables: {name} stands for the value in every text.",
-            "additionalProperties": { "type": ["string", "number", "boolean"] }
-        },
-        "proxies": { "type": "object", "additionalProperties": proxy },
-        "services": { "type": "object", "additionalProperties": service },
-        "phases": { "type": "array", "items": phase }
-    });
-    whole["additionalProperties"] = json!(false);
-    whole
+    })
 }

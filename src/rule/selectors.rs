@@ -77,6 +77,8 @@ pub(crate) struct Selectors {
     skip: u64,
     every: u64,
     connections: Connections,
+    /// The last connection of those.
+    last: u64,
     sources: Option<Networks>,
     pub(crate) window: Range<Duration>,
     pub(crate) bytes: Range<u64>,
@@ -130,6 +132,7 @@ impl Selectors {
             every,
             connections: read("connections", text("connections"), Connections::parse)?
                 .unwrap_or(Connections::Range(1..u64::MAX)),
+            last: u64::MAX,
             sources: read("source", text("source"), Networks::read)?,
             window: read("window", text("window"), window)?
                 .unwrap_or(Duration::ZERO..Duration::MAX),
@@ -146,17 +149,16 @@ impl Selectors {
         }
     }
 
-    /// Leaves out connections behind this number, where none are selected yet.
+    /// Leaves out connections after this number, of those that are selected.
     pub(super) fn limit(&mut self, last: u64) {
-        if self.connections == Connections::Range(1..u64::MAX) {
-            self.connections = Connections::Range(1..last.saturating_add(1));
-        }
+        self.last = last;
     }
 
     /// Whether a rule can apply to this connection at all.
     pub(crate) fn connection(&self, connection: &Connection) -> bool {
         let source = connection.source.map(|address| address.ip());
         !self.chance.is_empty()
+            && connection.number <= self.last
             && self.connections.include(connection.number)
             && self
                 .sources

@@ -1,6 +1,7 @@
 //! A load of JSON-RPC: several requests on one connection, each with its reply.
 
-use super::yaml::{Node, Wrong};
+use super::node::{Kind as Sort, Node};
+use super::place::Wrong;
 use bytes::{Buf, BytesMut};
 use chenapan_protocols::json_rpc::{Cut, Dialect, Framer, Framing, IdKey, Kind, Message, Reader};
 use std::io;
@@ -19,7 +20,7 @@ pub struct Calls {
 impl Calls {
     /// Reads a method, or the parts of a call.
     pub(super) fn read(node: &Node) -> Result<Self, Wrong> {
-        if node.fields().is_err() {
+        if let Sort::Text(_) = &node.kind {
             return Ok(Self { method: node.text()?.to_owned(), ..Self::default() });
         }
         let mut calls = Self::default();
@@ -42,16 +43,12 @@ impl Calls {
                 "newline" => Framing::Newline,
                 "content-length" => Framing::ContentLength,
                 "http" => Framing::HttpRequest,
-                _ => return Err(node.place.wrong("expected newline, content-length or http")),
+                other => return Err(node.place.wrong(format!("{other:?} is no framing"))),
             };
         }
         if let Some(node) = fields.take("requests") {
-            calls.requests = match node.count()? {
-                0 => return Err(node.place.wrong("expected 1 or more")),
-                count => count,
-            };
+            calls.requests = node.count()?;
         }
-        fields.end()?;
         Ok(calls)
     }
 

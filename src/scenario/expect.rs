@@ -12,6 +12,8 @@ pub struct Expectation {
     pub subject: String,
     /// What must hold.
     pub bound: Bound,
+    /// Its file and line.
+    pub place: String,
 }
 
 /// What must hold of a value.

@@ -34,6 +34,8 @@ pub struct Scenario {
 pub struct ProxyPart {
     /// Its name, which stands for its address in texts.
     pub name: String,
+    /// Its file and line.
+    pub place: String,
     /// Where it listens.
     pub listen: Vec<Listen>,
     /// Where it connects to.
@@ -49,6 +51,8 @@ pub struct ProxyPart {
 pub struct Service {
     /// Its name, in messages.
     pub name: String,
+    /// Its file and line.
+    pub place: String,
     /// The shell command.
     pub run: String,
     /// Its environment, beside that of the scenario.
@@ -75,6 +79,8 @@ pub enum Ready {
 pub struct Phase {
     /// Its name, with what the matrix put in.
     pub name: String,
+    /// Its file and line.
+    pub place: String,
     /// How often it is done.
     pub repeat: u64,
     /// The rules of each proxy while it lasts, by the proxy's index.

@@ -1,13 +1,16 @@
-//! From files to a scenario: variables, parts, phases; what is wrong is told with its place.
+//! From files to a scenario: variables, parts, phases; all that is wrong is told, each with its place.
 //!
 //! It starts nothing, and opens no file but those that are included.
 
 use super::expect::{Bound, Comparison};
+use super::keys::{FILE, MATRIX, OWN_NAME, PHASE};
 use super::model::{Phase, ProxyPart, Ready, Scenario, Service, Until};
-use super::rules::{self, Protocol, Ramp};
+use super::node::{Key, Kind, Node, fill};
+use super::place::{Mistakes, Place, Wrong};
+use super::rules::{self, Protocol};
+use super::shape::{Shape, check};
 use super::subjects::{Subjects, expectations};
-use super::traffic;
-use super::yaml::{self, Key, Kind, Node, Wrong};
+use super::{names, traffic, yaml};
 use crate::endpoint::{At, EndpointError, Kinds, Listen};
 use chenapan_core::{Form, Pattern, Registry, Value, nearest};
 use std::collections::BTreeMap;
@@ -20,8 +23,8 @@ pub(super) struct Context<'a> {
     kinds: &'a Kinds,
     pub(super) values: BTreeMap<String, String>,
     pub(super) proxies: Vec<String>,
-    /// What each proxy speaks, and whether it listens on TCP.
-    pub(super) speaks: Vec<(Protocol, bool)>,
+    /// What each proxy speaks, and whether it listens on TCP; none where that is wrong.
+    pub(super) speaks: Vec<Option<(Protocol, bool)>>,
     services: Vec<String>,
 }
 
@@ -32,21 +35,25 @@ const LOOPBACK: Listen = Listen::loopback(0);
 const MOST_FILES: usize = 32;
 const MOST_PHASES: usize = 1_000;
 
-/// How many nodes the phases of a matrix may have, and how often a phase may be repeated.
+/// How many nodes the phases of a matrix may have.
 const MOST_NODES: usize = 200_000;
-const MOST_REPEATS: u64 = 10_000;
 
-/// Reads a scenario; `set` are values from outside for its variables.
+/// Reads a scenario; `set` are values from outside for its variables. The error is all that is wrong.
 pub(super) fn read(
     path: &Path,
     text: String,
     registry: &Registry,
     kinds: &Kinds,
     set: &[(String, String)],
-) -> Result<Scenario, String> {
+) -> Result<Scenario, Vec<String>> {
+    let mut mistakes = Mistakes::default();
     let mut files = Vec::new();
-    gather(path, text, &mut files, &mut Vec::new())?;
-    let shown = |wrong: Wrong| wrong.to_string();
+    gather(path, text, &mut files, &mut Vec::new(), &mut mistakes);
+    let told = |mistakes: Mistakes| mistakes.sorted().iter().map(ToString::to_string).collect();
+    if !mistakes.is_empty() {
+        // What the rest means may depend on what cannot be read.
+        return Err(told(mistakes));
+    }
     let mut cx = Context {
         registry,
         kinds,
@@ -56,15 +63,15 @@ pub(super) fn read(
         services: Vec::new(),
     };
     for root in &files {
-        variables(root, &mut cx.values).map_err(shown)?;
+        variables(root, &mut cx.values, &mut mistakes);
     }
     for (name, value) in set {
         if !cx.values.contains_key(name) {
             let known: Vec<_> = cx.values.keys().map(String::as_str).collect();
-            return Err(match known.as_slice() {
+            return Err(vec![match known.as_slice() {
                 [] => format!("--set {name}: {} has no variables (vars)", path.display()),
                 known => format!("--set {name}: no such variable; known are {}", known.join(", ")),
-            });
+            }]);
         }
         cx.values.insert(name.clone(), value.clone());
     }
@@ -78,19 +85,18 @@ pub(super) fn read(
     };
     for root in &mut files {
         root.fill(&cx.values);
-        parts(root, &mut scenario, &mut cx).map_err(shown)?;
+        check(root, &Shape::Object(&FILE), &mut mistakes);
+        parts(root, &mut scenario, &mut cx, &mut mistakes);
     }
+    let mut any = false;
     for root in &files {
-        phases(root, &mut scenario, &cx).map_err(shown)?;
+        any |= phases(root, &mut scenario, &cx, &mut mistakes);
     }
-    let main = files.last().map(|root| &root.place);
-    if scenario.phases.is_empty()
-        && let Some(place) = main
-    {
+    if let Some(root) = files.last().filter(|_| !any) {
         let help = "add phases: with at least one {name: ..., run: ...}";
-        return Err(place.wrong("a scenario without phases does nothing").help(help).to_string());
+        mistakes.add(root.place.wrong("a scenario without phases does nothing").help(help));
     }
-    Ok(scenario)
+    if mistakes.is_empty() { Ok(scenario) } else { Err(told(mistakes)) }
 }
 
 /// Reads a file and those that it includes, which come before it.
@@ -99,75 +105,84 @@ fn gather(
     text: String,
     files: &mut Vec<Node>,
     seen: &mut Vec<PathBuf>,
-) -> Result<(), String> {
+    mistakes: &mut Mistakes,
+) {
     seen.push(path.canonicalize().unwrap_or_else(|_| path.to_owned()));
-    if seen.len() > MOST_FILES {
-        return Err(format!("{}: more than {MOST_FILES} files are included", path.display()));
-    }
-    let root = yaml::parse(path, text).map_err(|wrong| wrong.to_string())?;
-    let mut fields = root.fields().map_err(|wrong| wrong.to_string())?;
-    for node in fields.take("include").map_or(&[][..], Node::items) {
-        let name = node.text().map_err(|wrong| wrong.to_string())?;
+    let Some(root) = mistakes.keep(yaml::parse(path, text)) else { return };
+    let included = root.entry("include").map_or(&[][..], |(_, node)| node.items());
+    for node in included {
+        // Anything but a text is told with the rest of the file.
+        let Ok(name) = node.text() else { continue };
         let file = path.parent().unwrap_or(Path::new("")).join(name);
         let same = file.canonicalize().unwrap_or_else(|_| file.clone());
         if seen.contains(&same) {
-            return Err(node.place.wrong("this file is included already").to_string());
+            mistakes.add(node.place.wrong("this file is included already"));
+        } else if seen.len() >= MOST_FILES {
+            let wrong = format!("more than {MOST_FILES} files are included");
+            return mistakes.add(node.place.wrong(wrong));
+        } else {
+            let wrong = |error| node.place.wrong(format!("{}: {error}", file.display()));
+            match mistakes.keep(yaml::load(&file).map_err(wrong)) {
+                Some(text) => gather(&file, text, files, seen, mistakes),
+                None => seen.push(same),
+            }
         }
-        let text = yaml::load(&file).map_err(|error| {
-            node.place.wrong(format!("{}: {error}", file.display())).to_string()
-        })?;
-        gather(&file, text, files, seen)?;
     }
     files.push(root);
-    Ok(())
 }
 
-fn variables(root: &Node, values: &mut BTreeMap<String, String>) -> Result<(), Wrong> {
-    let mut fields = root.fields()?;
-    let Some(vars) = fields.take("vars") else { return Ok(()) };
-    for (key, value) in vars.entries()? {
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-        if key.name.is_empty() || !key.name.chars().all(plain) {
-            return Err(key.place.wrong("a variable's name has letters, digits, - and _ only"));
+/// Takes the variables of a file. What is no map or no text is told with the rest of the file.
+fn variables(root: &Node, values: &mut BTreeMap<String, String>, mistakes: &mut Mistakes) {
+    let Some((_, vars)) = root.entry("vars") else { return };
+    for (key, value) in vars.entries().unwrap_or_default() {
+        let Ok(text) = value.text() else { continue };
+        if !is_name(&key.name) {
+            let wrong = "a variable's name has letters, digits, - and _ only";
+            mistakes.add(key.place.wrong(wrong));
         }
         // A value may use those before it.
-        let filled = yaml::fill(value.text()?, |name| values.get(name).cloned());
+        let filled = fill(text, |name| values.get(name).cloned());
         values.insert(key.name.clone(), filled);
     }
-    Ok(())
+}
+
+fn is_name(name: &str) -> bool {
+    Pattern::new(OWN_NAME).is_ok_and(|pattern| pattern.is_match(name.as_bytes()))
 }
 
 /// All but the phases.
-fn parts(root: &Node, scenario: &mut Scenario, cx: &mut Context<'_>) -> Result<(), Wrong> {
-    let mut fields = root.fields()?;
-    for name in ["include", "vars", "phases"] {
-        let _ = fields.take(name);
+fn parts(root: &Node, scenario: &mut Scenario, cx: &mut Context<'_>, mistakes: &mut Mistakes) {
+    let Ok(mut fields) = root.fields() else { return };
+    if let Some(Ok(name)) = fields.take("name").map(Node::text) {
+        scenario.name = name.to_owned();
     }
-    if let Some(name) = fields.take("name") {
-        scenario.name = name.text()?.to_owned();
+    if let Some(Ok(seed)) = fields.take("seed").map(Node::count) {
+        scenario.seed = Some(seed);
     }
-    if let Some(seed) = fields.take("seed") {
-        scenario.seed = Some(seed.count()?);
-    }
-    for (key, node) in fields.take("proxies").map_or(Ok(&[][..]), Node::entries)? {
-        own_name(key, cx)?;
-        let part = proxy(key, node, cx)?;
+    let all = |name| root.entry(name).and_then(|(_, node)| node.entries().ok()).unwrap_or_default();
+    for (key, node) in all("proxies") {
+        mistakes.keep(own_name(key, cx));
+        let part = node.sound.then(|| mistakes.keep(proxy(key, node, cx))).flatten();
         // What a load can talk to without shaking hands first.
-        let tcp = matches!(
-            part.listen.first(),
-            Some(Listen { at: At::Tcp { .. }, tls: false, header: false, .. })
-        );
-        cx.speaks.push((part.protocol.clone(), tcp));
-        scenario.proxies.push(part);
+        let tcp = |part: &ProxyPart| {
+            let first = part.listen.first();
+            matches!(first, Some(Listen { at: At::Tcp { .. }, tls: false, header: false, .. }))
+        };
+        cx.speaks.push(part.as_ref().map(|part| (part.protocol.clone(), tcp(part))));
         cx.proxies.push(key.name.clone());
+        scenario.proxies.extend(part);
     }
-    for (key, node) in fields.take("services").map_or(Ok(&[][..]), Node::entries)? {
-        own_name(key, cx)?;
-        scenario.services.push(service(key, node, cx)?);
+    for (key, node) in all("services") {
+        mistakes.keep(own_name(key, cx));
         cx.services.push(key.name.clone());
+        let service = node.sound.then(|| mistakes.keep(service(key, node, cx))).flatten();
+        scenario.services.extend(service);
     }
-    fields.end()
 }
+
+/// The names that a proxy or a service cannot have: they are subjects of expectations.
+pub(crate) const TAKEN: [&str; 8] =
+    ["load", "exit", "time", "output", "errors", "connections", "faults", "seed"];
 
 fn own_name(key: &Key, cx: &Context<'_>) -> Result<(), Wrong> {
     if cx.proxies.contains(&key.name) || cx.services.contains(&key.name) {
@@ -176,12 +191,10 @@ fn own_name(key: &Key, cx: &Context<'_>) -> Result<(), Wrong> {
     if cx.values.contains_key(&key.name) {
         return Err(key.place.wrong(format!("a variable is called {:?}, too", key.name)));
     }
-    let taken = ["load", "exit", "time", "output", "errors", "connections", "faults", "seed"];
-    if taken.contains(&key.name.as_str()) {
+    if TAKEN.contains(&key.name.as_str()) {
         return Err(key.place.wrong(format!("{:?} is a subject of expectations", key.name)));
     }
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    if key.name.is_empty() || !key.name.chars().all(plain) {
+    if !is_name(&key.name) {
         return Err(key.place.wrong("a name has letters, digits, - and _ only"));
     }
     Ok(())
@@ -196,8 +209,9 @@ fn proxy(key: &Key, node: &Node, cx: &Context<'_>) -> Result<ProxyPart, Wrong> {
         let wrong = key.place.wrong("a scenario has no client on standard input and output");
         return Err(wrong.help("stdio: is for chenapan without a command"));
     }
-    let part = ProxyPart {
+    Ok(ProxyPart {
         name: key.name.clone(),
+        place: key.place.line(),
         listen: match listen.is_empty() {
             true => vec![LOOPBACK],
             false => listen,
@@ -211,9 +225,7 @@ fn proxy(key: &Key, node: &Node, cx: &Context<'_>) -> Result<ProxyPart, Wrong> {
             Some(Value::Size(size)) => usize::try_from(size.0).unwrap_or(usize::MAX).max(1_024),
             _ => 64 * 1_024,
         },
-    };
-    fields.end()?;
-    Ok(part)
+    })
 }
 
 /// Reads an address, as text or as an object; what is wrong is told with its place in the file.
@@ -254,10 +266,8 @@ fn service(key: &Key, node: &Node, cx: &Context<'_>) -> Result<Service, Wrong> {
         if let Some(node) = fields.take("within") {
             within = node.time()?;
         }
-        fields.end()?;
     }
-    fields.end()?;
-    Ok(Service { name: key.name.clone(), run, env, ready, within })
+    Ok(Service { name: key.name.clone(), place: key.place.line(), run, env, ready, within })
 }
 
 fn env(node: Option<&Node>) -> Result<BTreeMap<String, String>, Wrong> {
@@ -272,45 +282,56 @@ fn pattern(node: &Node) -> Result<Pattern, Wrong> {
     }
 }
 
-fn phases(root: &Node, scenario: &mut Scenario, cx: &Context<'_>) -> Result<(), Wrong> {
-    let mut fields = root.fields()?;
-    let Some(list) = fields.take("phases") else { return Ok(()) };
-    for node in list.items() {
-        for (suffix, node) in unfold(node, &cx.values)? {
-            if scenario.phases.len() >= MOST_PHASES {
-                return Err(node.place.wrong(format!("there are more than {MOST_PHASES} phases")));
+/// Reads the phases of a file; false where it has none.
+fn phases(root: &Node, scenario: &mut Scenario, cx: &Context<'_>, mistakes: &mut Mistakes) -> bool {
+    let list = root.entry("phases").map_or(&[][..], |(_, node)| node.items());
+    let mut number = scenario.phases.len();
+    for node in list {
+        for (suffix, mut node) in unfold(node, &cx.values, mistakes) {
+            number += 1;
+            if number > MOST_PHASES {
+                let wrong = format!("there are more than {MOST_PHASES} phases");
+                mistakes.add(node.place.wrong(wrong));
+                return true;
             }
-            let number = scenario.phases.len() + 1;
-            scenario.phases.push(phase(&node, number, &suffix, cx)?);
+            check(&mut node, &Shape::Object(&PHASE), mistakes);
+            let phase = phase(&node, number, &suffix, cx, mistakes);
+            scenario.phases.extend(phase);
         }
     }
-    Ok(())
+    names::check(root, cx, mistakes);
+    !list.is_empty()
 }
 
 /// A phase for every combination of values in its matrix.
-fn unfold(node: &Node, known: &BTreeMap<String, String>) -> Result<Vec<(String, Node)>, Wrong> {
-    let mut fields = node.fields()?;
-    let Some(matrix) = fields.take("matrix") else {
-        return Ok(vec![(String::new(), node.clone())]);
+fn unfold(
+    node: &Node,
+    known: &BTreeMap<String, String>,
+    mistakes: &mut Mistakes,
+) -> Vec<(String, Node)> {
+    let Some((_, matrix)) = node.entry("matrix") else {
+        return vec![(String::new(), node.clone())];
     };
+    let mut matrix = matrix.clone();
+    check(&mut matrix, &MATRIX, mistakes);
     let mut combinations = vec![BTreeMap::new()];
     let mut count: usize = 1;
-    for (key, values) in matrix.entries()? {
-        if values.items().is_empty() {
-            return Err(values.place.wrong("expected a list of values"));
-        }
+    let entries = if matrix.sound { matrix.entries().unwrap_or_default() } else { &[] };
+    for (key, values) in entries {
         if known.contains_key(&key.name) {
-            return Err(key.place.wrong(format!("a variable is called {:?}, too", key.name)));
+            mistakes.add(key.place.wrong(format!("a variable is called {:?}, too", key.name)));
         }
         count = count.saturating_mul(values.items().len());
         if count > MOST_PHASES || count.saturating_mul(node.size()) > MOST_NODES {
-            return Err(matrix.place.wrong(format!("{count} phases of this size are too many")));
+            let wrong = format!("{count} phases of this size are too many");
+            mistakes.add(matrix.place.wrong(wrong));
+            return Vec::new();
         }
         let mut longer = Vec::new();
         for known in &combinations {
             for value in values.items() {
                 let mut more = known.clone();
-                more.insert(key.name.clone(), value.text()?.to_owned());
+                more.insert(key.name.clone(), value.text().unwrap_or_default().to_owned());
                 longer.push(more);
             }
         }
@@ -325,123 +346,149 @@ fn unfold(node: &Node, known: &BTreeMap<String, String>) -> Result<Vec<(String, 
         node.fill(&values);
         (format!(" ({})", parts.join(", ")), node)
     });
-    Ok(unfolded.collect())
+    unfolded.collect()
 }
 
-fn phase(node: &Node, number: usize, suffix: &str, cx: &Context<'_>) -> Result<Phase, Wrong> {
-    let mut fields = node.fields()?;
+/// Reads a phase; none where something is wrong with it, which was told.
+fn phase(
+    node: &Node,
+    number: usize,
+    suffix: &str,
+    cx: &Context<'_>,
+    mistakes: &mut Mistakes,
+) -> Option<Phase> {
+    let mut fields = node.fields().ok()?;
+    let (run, load) = (fields.has("run"), fields.has("load"));
     let name = match fields.take("name") {
-        Some(name) => name.text()?.to_owned(),
+        Some(name) => name.text().ok()?.to_owned(),
         None => format!("phase {number}"),
     };
     let proxies = &cx.proxies;
-    let repeat = fields.take("repeat").map_or(Ok(1), |node| match node.count()? {
-        0 => Err(node.place.wrong("expected at least 1")),
-        times if times > MOST_REPEATS => {
-            Err(node.place.wrong(format!("expected at most {MOST_REPEATS}")))
+    let mut rules = rules::of_proxies(fields.take("rules"), cx, mistakes);
+    let mut ramps = Vec::new();
+    for node in fields.take("ramp").map_or(&[][..], Node::items) {
+        if let Some(rules) = &mut rules {
+            ramps.extend(mistakes.keep(rules::ramp(node, proxies, rules)));
         }
-        times => Ok(times),
-    })?;
-    let rules = rules::of_proxies(fields.take("rules"), proxies, cx)?;
-    let ramps = fields.take("ramp").map_or(&[][..], Node::items);
-    let ramps = ramps.iter().map(|node| rules::ramp(node, proxies, &rules));
-    let ramps: Vec<Ramp> = ramps.collect::<Result<_, _>>()?;
-    let mut schedule = Vec::new();
+    }
+    let mut schedule = Some(Vec::new());
     for node in fields.take("schedule").map_or(&[][..], Node::items) {
-        let mut fields = node.fields()?;
-        let at = fields.need("at")?.time()?;
-        schedule.push((at, rules::of_proxies(fields.take("rules"), proxies, cx)?));
-        fields.end()?;
+        let mut fields = node.fields().ok()?;
+        let at = fields.take("at").and_then(|node| node.time().ok());
+        let rules = rules::of_proxies(fields.take("rules"), cx, mistakes);
+        schedule = schedule.zip(at.zip(rules)).map(|(mut all, step)| {
+            all.push(step);
+            all
+        });
     }
-    schedule.sort_by_key(|(at, _)| *at);
-    if !ramps.is_empty() && !schedule.is_empty() {
-        let wrong = "a phase has either a ramp or a schedule: both change the same rules";
-        return Err(node.place.wrong(wrong));
-    }
-    let run = fields.take("run").map(|node| node.text().map(str::to_owned)).transpose()?;
-    let load = fields.take("load").map(|node| traffic::load(node, proxies, cx)).transpose()?;
-    let counters = cx.speaks.iter().map(|(protocol, _)| protocol.instances.instance().counters());
+    schedule.iter_mut().for_each(|steps| steps.sort_by_key(|(at, _)| *at));
+    let counters = cx.speaks.iter().map(|speaks| match speaks {
+        Some((protocol, _)) => Some(protocol.instances.instance().counters()),
+        None => None,
+    });
     let counters: Vec<_> = counters.collect();
-    let subjects = Subjects {
-        proxies,
-        counters: &counters,
-        services: &cx.services,
-        run: run.is_some(),
-        load: load.is_some(),
-    };
-    let until = fields.take("until").map(|node| until(node, &subjects)).transpose()?;
-    let mut names = vec![Vec::new(); proxies.len()];
-    for rules in schedule.iter().map(|(_, rules)| rules).chain([&rules]) {
-        for (names, texts) in names.iter_mut().zip(rules) {
-            let built = rules::build(texts).map_err(|error| node.place.wrong(error.to_string()))?;
-            names.extend(built.iter().map(|rule| rule.name().to_owned()));
+    let subjects = Subjects { proxies, counters: &counters, services: &cx.services, run, load };
+    let until = fields.take("until").map(|node| until(node, &subjects, mistakes));
+    // Where a rule is wrong, nobody knows what it would be called.
+    let names = rules.as_ref().zip(schedule.as_ref()).and_then(|(rules, schedule)| {
+        let mut names = vec![Vec::new(); proxies.len()];
+        for rules in schedule.iter().map(|(_, rules)| rules).chain([rules]) {
+            for (names, texts) in names.iter_mut().zip(rules) {
+                let built =
+                    rules::build(texts).map_err(|error| node.place.wrong(error.to_string()));
+                let built = mistakes.keep(built)?;
+                names.extend(built.iter().map(|rule| rule.name().to_owned()));
+            }
         }
-    }
-    let expect = expectations(fields.take("expect"), &subjects, &names)?;
-    let phase = Phase {
-        name: name + suffix,
-        repeat,
-        rules,
-        ramps,
-        schedule,
-        env: env(fields.take("env"))?,
-        timeout: fields.take("timeout").map_or(Ok(Duration::from_secs(60)), Node::time)?,
-        idle: fields.take("idle").map_or(Ok(false), Node::flag)?,
-        run,
-        load,
-        until,
-        expect,
+        Some(names)
+    });
+    let expect = expectations(fields.take("expect"), &subjects, names.as_deref(), mistakes);
+    let read = |fields: &mut super::node::Fields<'_>| {
+        Ok::<_, Wrong>(Phase {
+            name: name + suffix,
+            place: node.place.line(),
+            repeat: fields.take("repeat").map_or(Ok(1), Node::count)?,
+            rules: rules.unwrap_or_default(),
+            ramps,
+            schedule: schedule.unwrap_or_default(),
+            env: env(fields.take("env"))?,
+            timeout: fields.take("timeout").map_or(Ok(Duration::from_secs(60)), Node::time)?,
+            idle: fields.take("idle").map_or(Ok(false), Node::flag)?,
+            run: fields.take("run").map(|node| node.text().map(str::to_owned)).transpose()?,
+            load: fields.take("load").map(|node| traffic::load(node, cx)).transpose()?.flatten(),
+            until: until.flatten(),
+            expect,
+        })
     };
-    let nothing = phase.run.is_none() && phase.load.is_none() && phase.until.is_none();
-    fields.end()?;
-    if nothing {
-        let help = "add run, load or until";
-        return Err(node.place.wrong("a phase that does nothing ends at once").help(help));
-    }
-    Ok(phase)
+    let phase = read(&mut fields);
+    mistakes.keep(phase)
 }
 
-fn until(node: &Node, subjects: &Subjects<'_>) -> Result<Until, Wrong> {
-    let mut within = None;
-    let mut time = None;
+/// Reads the end of a phase; none where something is wrong with it, which was told.
+fn until(node: &Node, subjects: &Subjects<'_>, mistakes: &mut Mistakes) -> Option<Until> {
+    let (mut within, mut time) = (None, None);
     let mut counts = Vec::new();
-    for (key, value) in node.entries()? {
+    let mut right = true;
+    for (key, value) in node.entries().ok()? {
         match key.name.as_str() {
-            "within" => within = Some(value.time()?),
-            "time" => time = Some(value.time()?),
+            name @ ("within" | "time") => {
+                let read = mistakes.keep(value.time());
+                right &= read.is_some();
+                *if name == "time" { &mut time } else { &mut within } = read;
+            }
             _ => {
-                let mut expectation = subjects.read(key, value)?;
-                if matches!(key.name.as_str(), "exit" | "time") {
-                    let wrong = "a command's end is waited for anyway; count something else";
-                    return Err(key.place.wrong(wrong));
-                }
-                // A count that is reached stays reached.
-                if let Bound::Compare(comparison, _) = &mut expectation.bound
-                    && *comparison == Comparison::Equal
-                    && !key.name.ends_with(".open")
-                {
-                    *comparison = Comparison::AtLeast;
-                }
-                counts.push(expectation);
+                let read = mistakes.keep(subjects.read(key, value));
+                let read = read.flatten().filter(|_| match key.name.as_str() {
+                    "exit" => {
+                        let wrong = "a command's end is waited for anyway; count something else";
+                        mistakes.add(key.place.wrong(wrong));
+                        false
+                    }
+                    _ => true,
+                });
+                right &= read.is_some();
+                counts.extend(read.map(|mut expectation| {
+                    // A count that is reached stays reached.
+                    if let Bound::Compare(comparison, _) = &mut expectation.bound
+                        && *comparison == Comparison::Equal
+                        && !key.name.ends_with(".open")
+                    {
+                        *comparison = Comparison::AtLeast;
+                    }
+                    expectation
+                }));
             }
         }
     }
+    if !right {
+        return None;
+    }
     match (time, within) {
-        (Some(time), None) if counts.is_empty() => Ok(Until::Time(time)),
-        (None, Some(within)) if !counts.is_empty() => Ok(Until::Counts(counts, within)),
-        (None, None) => Err(node.place.wrong("an end needs a bound").help("add within: 30s")),
-        _ => Err(node.place.wrong("expected either time, or counts with within")),
+        (Some(time), None) if counts.is_empty() => Some(Until::Time(time)),
+        (None, Some(within)) if !counts.is_empty() => Some(Until::Counts(counts, within)),
+        (None, None) => {
+            mistakes.add(node.place.wrong("an end needs a bound").help("add within: 30s"));
+            None
+        }
+        _ => {
+            mistakes.add(node.place.wrong("expected either time, or counts with within"));
+            None
+        }
     }
 }
 
-/// Which proxy is meant.
+/// Returns the number of the proxy that is meant.
 pub(super) fn index(node: &Node, proxies: &[String]) -> Result<usize, Wrong> {
     let name = node.text()?;
-    proxies.iter().position(|known| known == name).ok_or_else(|| {
-        let wrong = node.place.wrong(format!("no proxy is called {name:?}"));
-        match nearest(name, proxies.iter().map(String::as_str)) {
-            Some(near) => wrong.help(format!("did you mean {near:?}?")),
-            None => wrong.help(format!("there are {}", proxies.join(", "))),
-        }
-    })
+    let found = proxies.iter().position(|known| known == name);
+    found.ok_or_else(|| no_proxy(&node.place, name, proxies))
+}
+
+/// Says that no proxy has this name.
+pub(super) fn no_proxy(place: &Place, name: &str, proxies: &[String]) -> Wrong {
+    let wrong = place.wrong(format!("no proxy is called {name:?}"));
+    match nearest(name, proxies.iter().map(String::as_str)) {
+        Some(near) => wrong.help(format!("did you mean {near:?}?")),
+        None => wrong.help(format!("there are {}", proxies.join(", "))),
+    }
 }

@@ -2,13 +2,14 @@
 //!
 //! It makes rules anew for each time they are needed, so that their counters start at 0.
 
-use super::read::{Context, index};
-use super::yaml::{Kind, Node, Wrong};
+use super::node::{Kind, Node};
+use super::place::{Mistakes, Wrong};
+use super::read::{Context, index, no_proxy};
 use crate::notation;
 use crate::rule::{Defaults, Rule, RuleError, Rules};
 use chenapan_core::{
     BehaviorEntry, Chance, Fault, Form, Instances, OptionError, OptionSpec, Plugin, Rate, Registry,
-    Size, Value,
+    Size, Value, nearest,
 };
 use std::fmt;
 use std::sync::Arc;
@@ -29,11 +30,17 @@ impl fmt::Debug for Protocol {
     }
 }
 
-/// A rule as it was written, which has been checked.
+/// A rule as it was written, which has been checked; and the last connection that it applies to.
 #[derive(Clone, Debug)]
-pub enum RuleText {
-    /// One line, which may be a mix of several; and the last connection it applies to.
-    Line(String, Registry, Option<u64>),
+pub struct RuleText {
+    written: Written,
+    last: Option<u64>,
+}
+
+#[derive(Clone, Debug)]
+enum Written {
+    /// One line, which may be a mix of several.
+    Line(String, Registry),
     /// A behavior with options and selectors.
     Options(BehaviorEntry, Vec<(String, String)>),
 }
@@ -56,29 +63,27 @@ pub struct Ramp {
 }
 
 impl RuleText {
-    /// Makes it apply to connections up to this number only, where it does not select any itself.
+    fn of(written: Written) -> Self {
+        Self { written, last: None }
+    }
+
+    /// Makes it apply to connections up to this number only, of those that it selects itself.
     pub(crate) fn limit(&mut self, last: u64) {
-        match self {
-            // Not in its text: that decides the draws of a mix.
-            RuleText::Line(.., most) => *most = Some(last),
-            RuleText::Options(_, given) if given.iter().all(|(name, _)| name != "connections") => {
-                given.push(("connections".to_owned(), format!("..{last}")));
-            }
-            RuleText::Options(..) => {}
-        }
+        // Not in its text: that decides the draws of a mix.
+        self.last = Some(last);
     }
 }
 
 impl fmt::Display for RuleText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            RuleText::Line(line, _, None) => f.write_str(line),
-            RuleText::Line(line, _, Some(last)) => write!(f, "{line} (connections ..{last})"),
-            RuleText::Options(entry, given) => {
+        match &self.written {
+            Written::Line(line, _) => f.write_str(line)?,
+            Written::Options(entry, given) => {
                 f.write_str(entry.name)?;
-                given.iter().try_for_each(|(name, value)| write!(f, " {name}={value}"))
+                given.iter().try_for_each(|(name, value)| write!(f, " {name}={value}"))?;
             }
         }
+        self.last.map_or(Ok(()), |last| write!(f, " (connections ..{last})"))
     }
 }
 
@@ -90,21 +95,24 @@ impl fmt::Display for RuleText {
 pub(super) fn build(texts: &[RuleText]) -> Result<Rules, RuleError> {
     let mut rules = Vec::new();
     for text in texts {
-        match text {
-            RuleText::Line(line, registry, last) => {
-                let mut parts = Rule::parse(line, registry, &Defaults::new())?;
-                if let Some(last) = last {
-                    parts.iter_mut().for_each(|rule| rule.limit(*last));
-                }
-                rules.extend(parts);
-            }
-            RuleText::Options(entry, given) => {
-                let given = given.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-                rules.push(Rule::new(entry, given)?);
-            }
-        }
+        rules.extend(parts(text)?);
     }
     Ok(Rules::new(rules))
+}
+
+/// Makes the rules of one text: several where it is a mix.
+fn parts(RuleText { written, last }: &RuleText) -> Result<Vec<Rule>, RuleError> {
+    let mut parts = match written {
+        Written::Line(line, registry) => Rule::parse(line, registry, &Defaults::new())?,
+        Written::Options(entry, given) => {
+            let given = given.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+            vec![Rule::new(entry, given)?]
+        }
+    };
+    if let Some(last) = last {
+        parts.iter_mut().for_each(|rule| rule.limit(*last));
+    }
+    Ok(parts)
 }
 
 impl Ramp {
@@ -119,7 +127,10 @@ impl Ramp {
 
     /// Puts the value after a share of the way (from 0 to 1) into the rule.
     pub fn apply(&self, share: f64, texts: &mut [RuleText]) {
-        let Some(RuleText::Options(_, given)) = texts.get_mut(self.rule) else { return };
+        let Some(RuleText { written: Written::Options(_, given), .. }) = texts.get_mut(self.rule)
+        else {
+            return;
+        };
         let value = self.from + (self.to - self.from) * share.clamp(0.0, 1.0);
         let written = match self.form {
             Form::Time => format!("{value:.6}s"),
@@ -173,50 +184,76 @@ pub(super) fn protocol(node: &Node, cx: &Context<'_>) -> Result<Protocol, Wrong>
     Ok(Protocol { name: entry.name, instances })
 }
 
-/// The rules of each proxy: a list where there is one proxy, or a map of their names to lists.
+/// The rules of each proxy: a list where there is one proxy, or a map of their names to lists. None where a rule is
+/// wrong, which was told.
 pub(super) fn of_proxies(
     node: Option<&Node>,
-    proxies: &[String],
     cx: &Context<'_>,
-) -> Result<Vec<Vec<RuleText>>, Wrong> {
+    mistakes: &mut Mistakes,
+) -> Option<Vec<Vec<RuleText>>> {
+    let proxies = &cx.proxies;
     let mut all = vec![Vec::new(); proxies.len()];
-    let Some(node) = node else { return Ok(all) };
-    let named = match &node.kind {
-        Kind::Map(entries) => entries.iter().all(|(key, _)| proxies.contains(&key.name)),
-        _ => false,
+    let Some(node) = node else { return Some(all) };
+    let known = |name: &str| proxies.iter().position(|known| known == name);
+    let behavior = |name: &str| cx.registry.find_behavior(name).is_ok();
+    let (named, mistaken) = match &node.kind {
+        Kind::Map(entries) => (
+            entries.iter().any(|(key, _)| known(&key.name).is_some()),
+            proxies.len() != 1 && !entries.iter().any(|(key, _)| behavior(&key.name)),
+        ),
+        _ => (false, false),
     };
-    if named {
-        for (key, list) in node.entries()? {
-            if let Some(at) = proxies.iter().position(|known| *known == key.name) {
-                all[at] = rules(list, at, cx)?;
+    if named || (mistaken && !proxies.is_empty()) {
+        let mut right = true;
+        for (key, list) in node.entries().unwrap_or_default() {
+            match known(&key.name) {
+                Some(at) => match rules(list, at, cx, mistakes) {
+                    Some(rules) => all[at] = rules,
+                    None => right = false,
+                },
+                None => {
+                    right = false;
+                    mistakes.add(no_proxy(&key.place, &key.name, proxies));
+                }
             }
         }
-        return Ok(all);
+        return right.then_some(all);
     }
-    match (all.as_mut_slice(), proxies) {
-        ([only], _) => {
-            *only = rules(node, 0, cx)?;
+    match all.as_mut_slice() {
+        [only] => *only = rules(node, 0, cx, mistakes)?,
+        [] => {
+            mistakes.add(node.place.wrong("there is no proxy for these rules"));
+            return None;
         }
-        ([], _) => return Err(node.place.wrong("there is no proxy for these rules")),
         _ => {
             let help = format!("write them as {{{}: [...]}}", proxies[0]);
-            return Err(node.place.wrong("there are several proxies: whose rules?").help(help));
+            let wrong = node.place.wrong("there are several proxies: whose rules?");
+            mistakes.add(wrong.help(help));
+            return None;
         }
     }
-    Ok(all)
+    Some(all)
 }
 
 /// The rules of one proxy, which must be able to act on what it speaks.
-fn rules(list: &Node, at: usize, cx: &Context<'_>) -> Result<Vec<RuleText>, Wrong> {
-    let (protocol, _) = &cx.speaks[at];
+fn rules(
+    list: &Node,
+    at: usize,
+    cx: &Context<'_>,
+    mistakes: &mut Mistakes,
+) -> Option<Vec<RuleText>> {
     let read = |node: &Node| {
         let text = rule(node, cx)?;
         let wrong = |error: RuleError| node.place.wrong(error.to_string());
         let built = build(std::slice::from_ref(&text)).map_err(wrong)?;
-        built.fit(&*protocol.instances, protocol.name).map_err(wrong)?;
+        // What a proxy speaks is not known where that is wrong.
+        if let Some((protocol, _)) = &cx.speaks[at] {
+            built.fit(&*protocol.instances, protocol.name).map_err(wrong)?;
+        }
         Ok(text)
     };
-    list.items().iter().map(read).collect()
+    let all: Vec<_> = list.items().iter().map(|node| mistakes.keep(read(node))).collect();
+    all.into_iter().collect()
 }
 
 fn rule(node: &Node, cx: &Context<'_>) -> Result<RuleText, Wrong> {
@@ -224,13 +261,25 @@ fn rule(node: &Node, cx: &Context<'_>) -> Result<RuleText, Wrong> {
         let line = node.text()?.to_owned();
         let read = Rule::parse(&line, cx.registry, &Defaults::new());
         read.map_err(|error| node.place.wrong(error.to_string()))?;
-        return Ok(RuleText::Line(line, cx.registry.clone(), None));
+        return Ok(RuleText::of(Written::Line(line, cx.registry.clone())));
     };
     let [(key, options)] = entries.as_slice() else {
-        return Err(node.place.wrong("expected one behavior, as in {delay: {sleep: 2s}}"));
+        let wrong = node.place.wrong("expected one behavior, as in {delay: {sleep: 2s}}");
+        return Err(wrong.help("each rule is an item of its own, after a dash"));
     };
     let entry = cx.registry.find_behavior(&key.name);
     let entry = entry.map_err(|error| key.place.wrong(error.to_string()))?;
+    if let Kind::Text(text) = &options.kind {
+        let name = entry.name;
+        let wrong = options.place.wrong("expected a map, found text");
+        let (option, value) = text.split_once('=').unwrap_or(("OPTION", "VALUE"));
+        let help = format!("write - {name}:{text} or - {name}: {{{option}: {value}}}");
+        return Err(wrong.help(if text.contains('=') && !text.contains(':') {
+            help
+        } else {
+            format!("write - {name}: {{OPTION: VALUE}}, or - {name}:OPTION=VALUE without a space")
+        }));
+    }
     let given = given(options)?;
     let pairs = given.iter().map(|(name, value, _)| (name.as_str(), value.as_str()));
     match Rule::new(entry, pairs) {
@@ -239,7 +288,7 @@ fn rule(node: &Node, cx: &Context<'_>) -> Result<RuleText, Wrong> {
         Err(error) => return Err(key.place.wrong(error.to_string())),
     }
     let given = given.into_iter().map(|(name, value, _)| (name, value)).collect();
-    Ok(RuleText::Options(*entry, given))
+    Ok(RuleText::of(Written::Options(*entry, given)))
 }
 
 type Given<'a> = Vec<(String, String, Option<&'a Node>)>;
@@ -275,11 +324,11 @@ fn at(error: &OptionError, given: &Given<'_>, node: &Node) -> Wrong {
     key.unwrap_or(&place).wrong(error.to_string())
 }
 
-/// A ramp over an option of one of the phase's rules.
+/// A ramp over an option of one of the phase's rules, whichever way that is written.
 pub(super) fn ramp(
     node: &Node,
     proxies: &[String],
-    rules: &[Vec<RuleText>],
+    rules: &mut [Vec<RuleText>],
 ) -> Result<Ramp, Wrong> {
     let mut fields = node.fields()?;
     let proxy = match fields.take("proxy") {
@@ -287,29 +336,36 @@ pub(super) fn ramp(
         None => 0,
     };
     let named = fields.need("rule")?;
-    let name = named.text()?;
-    let texts = rules.get(proxy).map_or(&[][..], Vec::as_slice);
-    let called = |text: &RuleText| match text {
-        RuleText::Options(entry, given) => {
-            let own = given.iter().find(|(key, _)| key == "name").map(|(_, name)| name.as_str());
-            own.unwrap_or(entry.name) == name
+    let texts = rules.get_mut(proxy).map_or(&mut [][..], Vec::as_mut_slice);
+    let rule = called(named, texts)?;
+    // From now on its options are known one by one.
+    let (entry, given) = match &texts[rule].written {
+        Written::Options(entry, given) => (*entry, given.clone()),
+        Written::Line(line, registry) => {
+            let parts =
+                parts(&texts[rule]).map_err(|error| named.place.wrong(error.to_string()))?;
+            let [only] = parts.as_slice() else {
+                let wrong = format!("{} is a part of the mix {line:?}", named.text()?);
+                let help = "a rule that ramps is no part of a mix; write it as a rule of its own";
+                return Err(named.place.wrong(wrong).help(help));
+            };
+            let entry = registry.find_behavior(only.behavior());
+            let entry = entry.map_err(|error| named.place.wrong(error.to_string()))?;
+            (*entry, only.given().to_vec())
         }
-        RuleText::Line(..) => false,
     };
-    let rule = texts.iter().position(called).ok_or_else(|| {
-        let wrong = named.place.wrong(format!("no rule of this phase is called {name:?}"));
-        wrong.help("a rule that ramps is written as a map, such as - throttle: {rate: 1MiB/s}")
-    })?;
-    let RuleText::Options(entry, _) = &texts[rule] else {
-        return Err(named.place.wrong("expected a rule that is written as a map"));
-    };
+    texts[rule].written = Written::Options(entry, given);
     let option = fields.need("option")?;
     let table = entry.options.iter().chain(crate::rule::SELECTORS);
     let wanted = option.text()?;
     let spec = table.clone().find(|spec| spec.name == wanted);
     let spec: &OptionSpec = spec.ok_or_else(|| {
-        let known: Vec<_> = entry.options.iter().map(|spec| spec.name).collect();
-        option.place.wrong("no such option").help(format!("known are {}", known.join(", ")))
+        let known = || entry.options.iter().map(|spec| spec.name);
+        let wrong = option.place.wrong(format!("{} has no option {wanted:?}", entry.name));
+        wrong.help(match nearest(wanted, known()) {
+            Some(near) => format!("did you mean {near:?}?"),
+            None => format!("known are {}", known().collect::<Vec<_>>().join(", ")),
+        })
     })?;
     let value = |node: &Node| {
         number(&node.form(spec.form)?)
@@ -323,16 +379,35 @@ pub(super) fn ramp(
         to: value(fields.need("to")?)?,
         form: spec.form,
         over: fields.need("over")?.time()?,
-        steps: match fields.take("steps") {
-            None => 20,
-            Some(node) => match node.count()? {
-                steps @ 1..=1_000 => steps as u32,
-                _ => return Err(node.place.wrong("expected 1 to 1000 steps")),
-            },
-        },
+        steps: fields.take("steps").map_or(Ok(20), Node::count)? as u32,
     };
-    fields.end()?;
     Ok(ramp)
+}
+
+/// The text with a rule of this name among a proxy's.
+fn called(named: &Node, texts: &[RuleText]) -> Result<usize, Wrong> {
+    let wrong = |error: RuleError| named.place.wrong(error.to_string());
+    let counts: Vec<_> =
+        texts.iter().map(|text| Ok(parts(text)?.len())).collect::<Result<_, _>>().map_err(wrong)?;
+    let built = build(texts).map_err(wrong)?;
+    // Rules of one name are told apart in the whole list only.
+    let mut names = built.iter().map(|rule| rule.name().to_owned());
+    let mut all = Vec::new();
+    let wanted = named.text()?;
+    for (at, count) in counts.into_iter().enumerate() {
+        for name in names.by_ref().take(count) {
+            if name == wanted {
+                return Ok(at);
+            }
+            all.push(name);
+        }
+    }
+    let wrong = named.place.wrong(format!("no rule of this phase is called {wanted:?}"));
+    Err(match nearest(wanted, all.iter().map(String::as_str)) {
+        Some(near) => wrong.help(format!("did you mean {near:?}?")),
+        None if all.is_empty() => wrong.help("add it to rules:"),
+        None => wrong.help(format!("its rules are {}", all.join(", "))),
+    })
 }
 
 fn number(value: &Value) -> Option<f64> {

@@ -3,10 +3,10 @@
 use super::facts::{Facts, SETTLE};
 use super::load::{self, Measured};
 use super::model::{Phase, Ready, Scenario, Service, Until};
+use super::node::fill;
 use super::outcome::{CommandOutcome, Outcome, PhaseOutcome};
 use super::process::Process;
 use super::watch::{Progress, Watcher};
-use super::yaml::fill;
 use crate::control::Control;
 use crate::endpoint::{Connect, Dialer, plain};
 use crate::proxy::{Config, Limits, Proxy};

@@ -3,14 +3,15 @@
 //! It knows the names; `facts` knows the values.
 
 use super::expect::{Bound, Expectation};
-use super::yaml::{Key, Node, Wrong};
+use super::node::{Key, Node};
+use super::place::{Mistakes, Wrong};
 use chenapan_core::nearest;
 
 /// What expectations may be about.
 pub(super) struct Subjects<'a> {
     pub(super) proxies: &'a [String],
-    /// What the protocol of each proxy counts.
-    pub(super) counters: &'a [&'static [&'static str]],
+    /// What the protocol of each proxy counts; none where what it speaks is wrong.
+    pub(super) counters: &'a [Option<&'static [&'static str]>],
     pub(super) services: &'a [String],
     /// Whether there is a command.
     pub(super) run: bool,
@@ -19,7 +20,7 @@ pub(super) struct Subjects<'a> {
 }
 
 /// The counters of a proxy that have a name of their own.
-const COUNTERS: [&str; 20] = [
+pub(crate) const COUNTERS: [&str; 20] = [
     "accepted",
     "connections",
     "open",
@@ -42,56 +43,70 @@ const COUNTERS: [&str; 20] = [
     "faults",
 ];
 
+/// The subjects that belong to the phase as a whole.
+pub(crate) const PLAIN: [&str; 6] = ["exit", "time", "output", "errors", "connections", "faults"];
+
 /// What a load tells.
-const LOAD: [&str; 15] = [
+pub(crate) const LOAD: [&str; 15] = [
     "started", "ok", "failed", "errors", "timeouts", "wrong", "missed", "bytes", "rate", "mean",
     "p50", "p90", "p99", "p99.9", "max",
 ];
 
-/// Reads what is expected; `names` are the rules of each proxy in the phase.
+/// Reads what is expected; `names` are the rules of each proxy in the phase, where they are known.
 pub(super) fn expectations(
     node: Option<&Node>,
     subjects: &Subjects<'_>,
-    names: &[Vec<String>],
-) -> Result<Vec<Expectation>, Wrong> {
-    let entries = node.map_or(Ok(&[][..]), Node::entries)?;
-    let read = |(key, value): &(Key, Node)| {
+    names: Option<&[Vec<String>]>,
+    mistakes: &mut Mistakes,
+) -> Vec<Expectation> {
+    let read = |key: &Key, value: &Node| {
         let expectation = subjects.read(key, value)?;
         let mut parts = key.name.splitn(3, '.');
         let owner = parts.next();
         let at = subjects.proxies.iter().position(|proxy| Some(proxy.as_str()) == owner);
         if let (Some(at), Some("faults" | "met"), Some(rule)) = (at, parts.next(), parts.next())
-            && !names[at].iter().any(|name| name == rule)
+            && let Some(names) = names.map(|names| &names[at])
+            && !names.iter().any(|name| name == rule)
         {
             let wrong = key.place.wrong(format!("no rule of this phase is called {rule:?}"));
-            return Err(match nearest(rule, names[at].iter().map(String::as_str)) {
+            return Err(match nearest(rule, names.iter().map(String::as_str)) {
                 Some(near) => wrong.help(format!("did you mean {near:?}?")),
-                None => wrong.help(format!("its rules are {}", names[at].join(", "))),
+                None if names.is_empty() => wrong.help("it has no rules for this proxy"),
+                None => wrong.help(format!("its rules are {}", names.join(", "))),
             });
         }
         Ok(expectation)
     };
-    entries.iter().map(read).collect()
+    let entries = node.and_then(|node| node.entries().ok()).unwrap_or_default();
+    let all = entries.iter().map(|(key, value)| mistakes.keep(read(key, value)));
+    all.flatten().flatten().collect()
 }
 
 impl Subjects<'_> {
-    pub(super) fn read(&self, key: &Key, value: &Node) -> Result<Expectation, Wrong> {
-        let text = self.check(key)?;
-        let bound = Bound::read(value.text()?, text).map_err(|wrong| value.place.wrong(wrong))?;
-        Ok(Expectation { subject: key.name.clone(), bound })
+    /// Reads an expectation; none where it is about something that is wrong itself.
+    pub(super) fn read(&self, key: &Key, value: &Node) -> Result<Option<Expectation>, Wrong> {
+        let Some(text) = self.check(key)? else { return Ok(None) };
+        let bound = value.text().and_then(|written| {
+            if !text && value.place.is_block() {
+                let wrong = value.place.wrong("to YAML > and | begin a text of several lines");
+                return Err(wrong.help("put quotes around the whole bound, as in \"> 1s\""));
+            }
+            Bound::read(written, text).map_err(|wrong| value.place.wrong(wrong))
+        })?;
+        Ok(Some(Expectation { subject: key.name.clone(), bound, place: key.place.line() }))
     }
 
-    /// Whether the subject exists; whether it is a text.
-    fn check(&self, key: &Key) -> Result<bool, Wrong> {
+    /// Whether the subject is a text; none where nobody knows whether it exists.
+    fn check(&self, key: &Key) -> Result<Option<bool>, Wrong> {
         let name = key.name.as_str();
         match name {
             "exit" | "time" | "output" | "errors" if !self.run => {
                 let wrong = format!("{name} is that of a command, and this phase runs none");
                 return Err(key.place.wrong(wrong).help("add run: COMMAND"));
             }
-            "exit" | "time" => return Ok(false),
-            "output" | "errors" => return Ok(true),
-            "connections" | "faults" => return Ok(false),
+            "exit" | "time" => return Ok(Some(false)),
+            "output" | "errors" => return Ok(Some(true)),
+            "connections" | "faults" => return Ok(Some(false)),
             _ => {}
         }
         let (owner, rest) = name.split_once('.').unwrap_or((name, ""));
@@ -99,21 +114,20 @@ impl Subjects<'_> {
             if !self.load {
                 return Err(key.place.wrong("this phase makes no load").help("add load: {...}"));
             }
-            return self.one_of(key, rest, &LOAD).map(|()| false);
+            return self.one_of(key, rest, &LOAD).map(|()| Some(false));
         }
         if self.services.iter().any(|known| known == owner) {
-            return self.one_of(key, rest, &["output", "errors"]).map(|()| true);
+            return self.one_of(key, rest, &["output", "errors"]).map(|()| Some(true));
         }
         let Some(at) = self.proxies.iter().position(|known| known == owner) else {
             let wrong = key.place.wrong(format!("{name:?} is nothing that can be expected"));
-            let plain = ["exit", "time", "output", "errors", "connections", "faults"];
             let owners = self.proxies.iter().chain(self.services).map(String::as_str);
-            let near = nearest(owner, plain.into_iter().chain(["load"]).chain(owners));
+            let near = nearest(owner, PLAIN.into_iter().chain(["load"]).chain(owners));
             return Err(match near {
                 Some(near) if rest.is_empty() => wrong.help(format!("did you mean {near:?}?")),
                 Some(near) => wrong.help(format!("did you mean \"{near}.{rest}\"?")),
                 None => {
-                    let known: Vec<_> = plain.into_iter().chain(["load.p99"]).collect();
+                    let known: Vec<_> = PLAIN.into_iter().chain(["load.p99"]).collect();
                     let proxies: String =
                         self.proxies.iter().map(|name| format!(", {name}.accepted")).collect();
                     wrong.help(format!("such as {}{proxies}", known.join(", ")))
@@ -125,20 +139,24 @@ impl Subjects<'_> {
             .or(rest.strip_prefix("met."))
             .is_some_and(|rule| !rule.is_empty())
         {
-            return Ok(false);
+            return Ok(Some(false));
         }
-        let counters = self.counters.get(at).copied().unwrap_or_default();
+        let counters = match self.counters.get(at) {
+            Some(Some(counters)) => *counters,
+            _ if COUNTERS.contains(&rest) => &[],
+            _ => return Ok(None),
+        };
         let sort = |name: &&str| {
             name.strip_suffix('*').is_some_and(|front| {
                 rest.strip_prefix(front).is_some_and(|behind| !behind.is_empty())
             })
         };
         if counters.iter().any(sort) {
-            return Ok(false);
+            return Ok(Some(false));
         }
         let plain = counters.iter().filter(|name| !name.ends_with('*'));
         let known: Vec<_> = COUNTERS.iter().chain(plain).copied().collect();
-        self.one_of(key, rest, &known).map(|()| false)
+        self.one_of(key, rest, &known).map(|()| Some(false))
     }
 
     fn one_of(&self, key: &Key, name: &str, known: &[&'static str]) -> Result<(), Wrong> {

@@ -4,30 +4,34 @@
 
 use super::calls::Calls;
 use super::model::{Load, Receive, Verify};
+use super::node::{Kind, Node};
+use super::place::Wrong;
 use super::read::{Context, index};
 use super::rules;
-use super::yaml::{Kind, Node, Wrong};
 use bytes::Bytes;
 use chenapan_core::{Form, Value};
 use std::time::Duration;
 
-pub(super) fn load(node: &Node, proxies: &[String], cx: &Context<'_>) -> Result<Load, Wrong> {
+/// Reads a load; none where something is wrong with its proxy, which was told.
+pub(super) fn load(node: &Node, cx: &Context<'_>) -> Result<Option<Load>, Wrong> {
+    let proxies = &cx.proxies;
     let mut fields = node.fields()?;
-    let to = match (fields.take("to"), proxies) {
+    let to = match (fields.take("to"), proxies.as_slice()) {
         (Some(node), _) => index(node, proxies)?,
         (None, [_]) => 0,
-        (None, _) => return Err(fields.place.wrong("\"to\" is missing: which proxy?")),
+        (None, []) => return Err(fields.place.wrong("there is no proxy for this load")),
+        (None, [first, ..]) => {
+            let wrong = fields.place.wrong("there are several proxies: which one is it for?");
+            return Err(wrong.help(format!("add to: {first}")));
+        }
     };
-    if !cx.speaks[to].1 {
+    let Some((_, tcp)) = &cx.speaks[to] else { return Ok(None) };
+    if !tcp {
         let wrong = "this proxy listens on a UNIX socket, and a load speaks TCP";
         return Err(node.place.wrong(wrong).help("use run, with a client of yours"));
     }
     let connections = fields.take("connections").map(Node::count).transpose()?;
     let duration = fields.take("duration").map(Node::time).transpose()?;
-    if connections.is_none() && duration.is_none() {
-        let help = "add connections: 100, or duration: 10s";
-        return Err(fields.place.wrong("a load needs an end").help(help));
-    }
     let rate = fields.take("rate").map(rate).transpose()?;
     let http = fields.take("http").map(http).transpose()?;
     let calls = fields.take("json-rpc").map(Calls::read).transpose()?;
@@ -71,13 +75,7 @@ pub(super) fn load(node: &Node, proxies: &[String], cx: &Context<'_>) -> Result<
         },
     };
     if let Some((request, _)) = http {
-        if !send.is_empty() {
-            return Err(fields.place.wrong("expected either http or send"));
-        }
         send = request;
-    }
-    if calls.is_some() && !send.is_empty() {
-        return Err(fields.place.wrong("expected one of json-rpc, http and send"));
     }
     let concurrency = fields.take("concurrency").map(Node::count).transpose()?;
     let load = Load {
@@ -98,8 +96,7 @@ pub(super) fn load(node: &Node, proxies: &[String], cx: &Context<'_>) -> Result<
         verify,
         timeout: fields.take("timeout").map_or(Ok(Duration::from_secs(10)), Node::time)?,
     };
-    fields.end()?;
-    Ok(load)
+    Ok(Some(load))
 }
 
 /// A request, and the status that its answer must have.
@@ -108,27 +105,12 @@ fn http(node: &Node) -> Result<(Bytes, u16), Wrong> {
         return Ok((request("GET", path, "chenapan"), 200));
     }
     let mut fields = node.fields()?;
-    let text = |node: Option<&Node>, default: &str| -> Result<String, Wrong> {
-        let text = node.map_or(Ok(default), Node::text)?;
-        match node {
-            Some(node) if text.contains(['\r', '\n', ' ']) || text.is_empty() => {
-                Err(node.place.wrong("expected a word without spaces"))
-            }
-            _ => Ok(text.to_owned()),
-        }
-    };
-    let method = text(fields.take("method"), "GET")?;
-    let path = text(fields.take("path"), "/")?;
-    let host = text(fields.take("host"), "chenapan")?;
-    let status = match fields.take("status") {
-        None => 200,
-        Some(node) => match u16::try_from(node.count()?) {
-            Ok(status @ 100..=599) => status,
-            _ => return Err(node.place.wrong("expected a status from 100 to 599")),
-        },
-    };
-    fields.end()?;
-    Ok((request(&method, &path, &host), status))
+    let mut text =
+        |name, default: &str| fields.take(name).map_or(Ok(default), Node::text).map(str::to_owned);
+    let (method, path) = (text("method", "GET")?, text("path", "/")?);
+    let host = text("host", "chenapan")?;
+    let status = fields.take("status").map_or(Ok(200), Node::count)?;
+    Ok((request(&method, &path, &host), u16::try_from(status).unwrap_or(200)))
 }
 
 fn request(method: &str, path: &str, host: &str) -> Bytes {

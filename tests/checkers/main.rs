@@ -1,0 +1,12 @@
+//! What the program writes for others, as other people's checkers see it: the JSON Schema of scenarios, and JUnit.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod schema;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    support::needs::main(&[schema::TESTS], "tests/checkers")
+}
