@@ -55,6 +55,13 @@ impl Protocol for Lines {
         Replies::InOrder
     }
 
+    fn kinds(&self, direction: Direction) -> &'static [Kind] {
+        match direction {
+            Direction::Upstream => &[Kind::Request],
+            Direction::Downstream => &[Kind::Response],
+        }
+    }
+
     fn refuse(&self, _: &Unit, refusal: &Refusal) -> Option<BytesMut> {
         let (code, text) = (refusal.code.unwrap_or(1), refusal.message.as_str());
         Some(format!("{} {code} {text}\n", self.error).as_str().into())

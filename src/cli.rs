@@ -174,6 +174,12 @@ fn mention(text: &str) {
     let _ = outlet::deliver(anstream::stderr(), text.as_bytes().to_vec());
 }
 
+/// Says what may not be meant so, and goes on.
+fn warning(message: &str) {
+    let style = anstyle::AnsiColor::Yellow.on_default().bold();
+    mention(&format!("{style}warning:{style:#} {message}\n"));
+}
+
 fn fail(message: &str, code: u8) -> ExitCode {
     tell(message);
     ExitCode::from(code)

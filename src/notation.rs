@@ -53,12 +53,37 @@ pub(crate) fn given(
     table: &[OptionSpec],
 ) -> Result<Vec<(String, String)>, String> {
     let flag = |name: &str| table.iter().any(|spec| spec.name == name && spec.form == Form::Flag);
-    let option = |part: Part| match part.key {
-        Some(key) => Ok((key, part.value)),
-        None if flag(&part.value) => Ok((part.value, "yes".to_owned())),
-        None => Err(format!("{:?}: expected option=value", part.value)),
-    };
-    parts.into_iter().map(option).collect()
+    let mut given: Vec<(String, String)> = Vec::new();
+    for part in parts {
+        match part.key {
+            Some(key) => given.push((key, part.value)),
+            None if flag(&part.value) => given.push((part.value, "yes".to_owned())),
+            None => {
+                let hint = hint(&part.value, &given, table);
+                return Err(format!("{:?}: expected option=value{hint}", part.value));
+            }
+        }
+    }
+    Ok(given)
+}
+
+/// What may have been meant by a part that is no option.
+fn hint(part: &str, before: &[(String, String)], table: &[OptionSpec]) -> String {
+    let first = table.iter().find(|spec| spec.form != Form::Flag);
+    let given = |spec: &OptionSpec| before.iter().any(|(name, _)| name == spec.name);
+    match (first, before.last()) {
+        (Some(first), _)
+            if !given(first) && first.form != Form::Text && first.parse(part).is_ok() =>
+        {
+            format!("; write {}={part}", first.name)
+        }
+        // A value that was cut in two, such as a URL.
+        (_, Some((option, value))) => {
+            format!("; a colon inside a value is written \\:, as in {option}={value}\\:{part}")
+        }
+        (Some(first), None) => format!(", such as {}={}", first.name, first.example),
+        (None, None) => String::new(),
+    }
 }
 
 /// Adds those of `others` whose names are not among `given` yet.

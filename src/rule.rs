@@ -1,11 +1,15 @@
 //! A rule: a behavior with its options, and the selectors that say when it applies.
 
+mod counts;
+mod fit;
 mod selectors;
+mod shown;
+mod span;
 mod written;
 
 use chenapan_core::{
-    Behavior, BehaviorEntry, Connection, Direction, Directions, Fault, Instances, Interest, Key,
-    OptionError, Protocol, Registry, UnknownName, nearest,
+    Behavior, BehaviorEntry, Connection, Direction, Directions, Fault, Instances, Key, OptionError,
+    Registry, UnknownName, nearest,
 };
 use std::collections::HashMap;
 use std::fmt;
@@ -13,19 +17,24 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub(crate) use counts::Count;
+use counts::Counts;
 pub use selectors::SELECTORS;
-pub(crate) use selectors::Selectors;
+pub(crate) use selectors::{Per, Selectors};
+pub(crate) use shown::one_line;
 
 /// One rule: a behavior, configured, and when it applies.
 pub struct Rule {
     name: Arc<str>,
     behavior: BehaviorEntry,
+    /// Options and selectors, as they were written.
     given: Vec<(String, String)>,
     selectors: Selectors,
     /// The name under which rules of one mix draw together.
     draw: Arc<str>,
     instances: Arc<dyn Instances<dyn Behavior>>,
     tally: Tally,
+    counts: Counts,
 }
 
 /// How often a rule was met, and how often it did something.
@@ -89,7 +98,6 @@ impl Rule {
             }
             written.push((name.to_owned(), text.to_owned()));
         }
-        written.sort();
         let name = selected.iter().find(|(key, _)| *key == "name").map(|(_, text)| *text);
         let name: Arc<str> = name.unwrap_or(entry.name).into();
         let instances = entry.configure(options).map_err(within)?;
@@ -103,6 +111,7 @@ impl Rule {
             selectors,
             given: written,
             tally: Tally::default(),
+            counts: Counts::default(),
         })
     }
 
@@ -154,6 +163,16 @@ impl Rule {
         self.instances.instance()
     }
 
+    /// The count of its units for one direction of a connection.
+    pub(crate) fn count(&self, connection: &Connection) -> Count {
+        self.counts.of(connection, self.selectors.per)
+    }
+
+    /// Whether it is one part of a mix.
+    fn is_part(&self) -> bool {
+        self.draw != self.name
+    }
+
     /// The keys of this rule's own draws and of its draws of chance.
     pub(crate) fn keys(&self, run: Key, connection: &Connection, direction: Direction) -> [Key; 2] {
         [&self.name, &self.draw].map(|name| run.rule(connection.number, direction, name))
@@ -178,10 +197,17 @@ impl Rule {
     fn same(&self, other: &Rule) -> bool {
         self.name == other.name
             && self.behavior.name == other.behavior.name
-            && self.given == other.given
+            && sorted(&self.given) == sorted(&other.given)
             && self.draw == other.draw
             && self.selectors == other.selectors
     }
+}
+
+/// Options and selectors in an order of their own: what was written first makes no difference.
+fn sorted(given: &[(String, String)]) -> Vec<&(String, String)> {
+    let mut given: Vec<_> = given.iter().collect();
+    given.sort();
+    given
 }
 
 impl fmt::Debug for Rule {
@@ -191,23 +217,6 @@ impl fmt::Debug for Rule {
             .field("behavior", &self.behavior.name)
             .field("given", &self.given)
             .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if *self.name != *self.behavior.name {
-            write!(f, "{}: ", self.name)?;
-        }
-        f.write_str(self.behavior.name)?;
-        for (name, value) in self.given.iter().filter(|(name, _)| name != "name") {
-            write!(f, " {name}={value}")?;
-        }
-        let chance = &self.selectors.chance;
-        match *self.draw == *self.name {
-            true => Ok(()),
-            false => write!(f, " ({} %)", ((chance.end - chance.start) * 1e4).round() / 1e2),
-        }
     }
 }
 
@@ -262,32 +271,9 @@ impl Rules {
         Self { list: self.list.into_iter().map(keep).collect() }
     }
 
-    /// Whether every rule can act on what a protocol cuts, and the field it needs can be there.
-    ///
-    /// # Errors
-    ///
-    /// The first rule that could never do anything.
-    pub fn fit(&self, protocol: &dyn Instances<dyn Protocol>, name: &str) -> Result<(), RuleError> {
-        let protocol = protocol.instance();
-        self.iter().try_for_each(|rule| {
-            let (behavior, instance) = (rule.behavior(), rule.instance());
-            let acts = Direction::BOTH.into_iter().any(|direction| {
-                rule.directions().include(direction) && protocol.cuts(direction)
-            });
-            if !acts && instance.interest() == Interest::Units {
-                let way = rule.directions().name();
-                return Err(RuleError::Text(format!(
-                    "behavior {behavior:?} acts on units that a protocol cuts, and {name}, as it is \
-                     set up, cuts none there ({way})"
-                )));
-            }
-            match instance.needs() {
-                Some(field) if !protocol.fields().contains(&field) => {
-                    Err(no_field(behavior, field, protocol.fields(), name))
-                }
-                _ => Ok(()),
-            }
-        })
+    /// What stands in them that may not be meant so, such as a long time without a unit.
+    pub fn doubts(&self) -> Vec<String> {
+        self.iter().flat_map(|rule| shown::doubts(rule)).collect()
     }
 
     /// The rules, in order.
@@ -299,17 +285,6 @@ impl Rules {
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
-}
-
-fn no_field(behavior: &str, field: &str, known: &[&'static str], protocol: &str) -> RuleError {
-    let would = match nearest(field, known.iter().copied()) {
-        Some(near) => format!("did you mean {near:?}?"),
-        None if known.is_empty() => format!("{protocol} names no fields"),
-        None => format!("it has {}", known.join(", ")),
-    };
-    RuleError::Text(format!(
-        "behavior {behavior:?} needs the field {field:?}, which {protocol} does not have as it is set up; {would}"
-    ))
 }
 
 /// A rule that cannot be used as written.

@@ -90,6 +90,8 @@ struct Facts {
     settings: Settings,
     /// Whether the protocol is told what becomes of its units.
     follows: bool,
+    /// For how long nothing had come before the unit that is shown now.
+    idle: Duration,
 }
 
 impl Facts {
@@ -172,7 +174,7 @@ impl Session {
         settings: Settings,
     ) -> Self {
         let follows = protocol.follows();
-        let mut facts = Facts { connection, protocol, settings, follows };
+        let mut facts = Facts { connection, protocol, settings, follows, idle: Duration::ZERO };
         let mut record = Record::default();
         let lanes = Direction::BOTH.map(|direction| {
             let flight = Flight::new(Arc::clone(budget), settings.buffer, settings.in_flight);
@@ -253,6 +255,12 @@ impl Session {
 
     /// Bytes were added to [`Session::input`].
     pub fn received(&mut self, direction: Direction, now: Duration) {
+        self.lanes[direction as usize].arrived(now);
+        self.go_on(direction, now);
+    }
+
+    /// Judges what there is in a direction.
+    fn go_on(&mut self, direction: Direction, now: Duration) {
         self.lanes[direction as usize].advance(&mut self.facts, &mut self.record, now);
         self.ask_again(direction.opposite(), now);
         self.answer(now);
@@ -302,7 +310,7 @@ impl Session {
         }
         self.answer(now);
         for direction in Direction::BOTH {
-            self.received(direction, now);
+            self.go_on(direction, now);
         }
     }
 
@@ -324,7 +332,7 @@ impl Session {
     pub fn poll(&mut self, direction: Direction, now: Duration) -> Output {
         self.wake(now);
         if self.lanes[direction as usize].has_work() {
-            self.received(direction, now);
+            self.go_on(direction, now);
         }
         let (queue, other) = {
             let [upstream, downstream] = &self.lanes;

@@ -32,7 +32,7 @@ fn the_start_line_has_the_real_port_and_the_seed_and_the_end_has_tables() {
     let expected = format!(
         "\
 listening on {address}, backend {}, tcp, seed 42
-rule delay sleep=1ms
+rule delay:sleep=1ms
 
  connections                bytes        received   sent 
 ---------------------------------------------------------
@@ -42,7 +42,7 @@ rule delay sleep=1ms
 
  rule              direction   met   faults 
 --------------------------------------------
- delay sleep=1ms   both          2        2 
+ delay:sleep=1ms   both          2        2 
 
 seed 42
 ",
@@ -63,7 +63,7 @@ fn vaurien_flags_work_as_they_are() {
         "--protocol",
         "tcp",
         "--behavior",
-        "100:delay,0:error",
+        "100:delay",
         "--behavior-delay-sleep",
         "0.1",
     ]);
@@ -76,7 +76,7 @@ fn vaurien_flags_work_as_they_are() {
     read_exactly(&mut server, 1);
     assert!(start.elapsed() >= std::time::Duration::from_millis(100));
     drop((client, server));
-    assert!(proxy.stop().out.contains("delay sleep=0.1 (100 %)"));
+    assert!(proxy.stop().out.contains("100:delay:sleep=0.1s"));
 }
 
 #[test]

@@ -46,11 +46,11 @@ fn names_that_do_not_exist_get_a_suggestion() {
 
 #[test]
 fn rules_that_could_never_act_are_refused() {
-    let none = ["behavior \"missing-header\"", "cuts none there (upstream)"];
+    let none = ["behavior \"missing-header\"", "has none upstream"];
     with(&["--behavior", "missing-header"], &none);
     with(&["--protocol", "proxy:header=strip", "--behavior", "missing-header"], &none);
     let rule = ["--behavior", "missing-header:direction=downstream", "--protocol", "proxy"];
-    with(&rule, &["cuts none there (downstream)"]);
+    with(&rule, &["has none downstream"]);
     let field = ["--behavior", "corrupt-header:field=checksun"];
     let proxy = |name, rule: &[&'static str]| [&["--protocol", name][..], rule].concat();
     with(

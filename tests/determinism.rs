@@ -78,7 +78,7 @@ fn another_rule_changes_no_draw() {
         lines
     };
     let few = journal("7", &RULES, 1);
-    let more = ["split:size=3:chance=50%", RULES[1], "duplicate:chance=0", RULES[0]];
+    let more = ["split:size=3:chance=50%", RULES[1], "duplicate:matching=none such", RULES[0]];
     let more = journal("7", &more, 1);
     assert!(!of(&more, "split").is_empty());
     assert_eq!(of(&few, "corrupt"), of(&more, "corrupt"));

@@ -71,7 +71,7 @@ fn without_a_rule_every_byte_passes_as_it_is_however_it_comes() {
         ("bitcoin", [&b"\xf9\xbe\xb4\xd9verack\0\0\0\0\0\0\0\0\0\0\x5d\xf6\xe0\xe2"[..], b"junk"].concat()),
     ];
     for (framing, bytes) in samples {
-        for rules in [&[][..], &["delay:sleep=0s"], &["drop:only=header"]] {
+        for rules in [&[][..], &["delay:sleep=0s"], &["drop:method=none such"]] {
             for size in [1, 3, bytes.len()] {
                 let mut wire = open(&format!("json-rpc:framing={framing}"), rules);
                 let writer = wire.client.try_clone().unwrap();

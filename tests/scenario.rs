@@ -462,7 +462,7 @@ fn what_a_load_with_a_rate_could_not_start_is_missed() {
 fn mistakes_that_would_pass_in_silence_are_refused() {
     let cases = [
         ("phases: [{run: x, expect: {exit: != 0}}]", "a word that begins with !"),
-        ("phases: [{run: x, rules: [duplicate-header]}]", "cuts none there"),
+        ("phases: [{run: x, rules: [duplicate-header]}]", "has none upstream"),
         (
             "phases: [{run: x, rules: [delay], expect: {web.faults.dealy: 0}}]",
             "did you mean \"delay\"?",

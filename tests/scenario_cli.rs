@@ -298,7 +298,7 @@ fn shrink_finds_the_first_connection_of_a_mix_behind_earlier_traffic() {
         .expect("a fault");
     let output = scenario(&["shrink", &file, "--seed", "9"]);
     let said = text(&output.stdout);
-    assert!(said.contains("without throttle rate=1GB/s: still fails\n"), "{said}");
+    assert!(said.contains("without throttle:rate=1GB/s: still fails\n"), "{said}");
     assert!(said.contains(&format!("on connection {first} (and none before it alone)")), "{said}");
     assert_eq!(output.status.code(), Some(1));
 }

@@ -1,4 +1,4 @@
-//! Damages a field of a header.
+//! Damages a field of a header, or of any other unit.
 
 use bytes::Bytes;
 use chenapan_core::{
@@ -6,7 +6,7 @@ use chenapan_core::{
 };
 
 plugin! {
-    /// Damages one field of a header; the rest of the header stays right.
+    /// Damages one field of a header or message; the rest of it stays right.
     ///
     /// `flip`: one bit of the field is flipped. `set`: the field becomes `value`. `random`: it
     /// becomes other bytes. `zero`: all of its bits become 0. `missing`: it is taken out.
@@ -14,12 +14,13 @@ plugin! {
     /// space comes in before it. `lf-only` and `cr-only`: the line end becomes a lone LF or CR,
     /// whatever the field.
     ///
-    /// Lengths and checksums of the header are made right again, apart from the field itself, so
-    /// that exactly one thing is wrong. A header without the field, or whose field is like that
-    /// already, passes as it is. What has no header is never touched.
+    /// Lengths and checksums are made right again, apart from the field itself, so that exactly one
+    /// thing is wrong. Any unit that has the field is meant, whatever its kind; without `field` that
+    /// is headers, or what `only` names. A unit without the field, or whose field is like that
+    /// already, passes as it is.
     pub struct CorruptHeader = "corrupt-header", Upstream {
         /// The field, such as checksum or, for the second of a name, tlv-value#2; unless given, one
-        /// of those that the header has is drawn.
+        /// of those that the unit has is drawn.
         field: Option<FieldName> = "none",
         /// What happens to it.
         how: String = "flip" in &[
@@ -35,9 +36,6 @@ plugin! {
 
 impl Behavior for CorruptHeader {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
-        if unit.kind != Kind::Header {
-            return Verdict::Forward;
-        }
         let Some(at) = self.choose(unit, &mut cx.dice) else {
             return Verdict::Forward;
         };
@@ -63,6 +61,10 @@ impl Behavior for CorruptHeader {
 
     fn interest(&self) -> Interest {
         Interest::Units
+    }
+
+    fn kinds(&self) -> &'static [Kind] {
+        if self.needs().is_some() { &[] } else { &[Kind::Header] }
     }
 
     fn needs(&self) -> Option<&str> {
@@ -262,16 +264,27 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_header_has_no_such_field_or_is_so_already_passes() {
+    fn what_has_no_such_field_or_is_so_already_passes() {
         let (same, told) = damaged(&[("field", "none-such")], 1);
         assert_eq!((&same[..], told.len()), (letter::HEADER, 0));
         let options = [("field", "name"), ("how", "set"), ("value", "Alice")];
         assert_eq!(damaged(&options, 1), (letter::HEADER.to_vec(), vec![]));
-        let mut request = letter::header();
-        request.kind = Kind::Request;
-        let mut judge = Judge::new(1);
-        let (_, unit) = judge.unit(&mut configured::<CorruptHeader>(&[]), request);
-        assert_eq!((&unit.bytes[..], judge.damage.len()), (letter::HEADER, 0));
+    }
+
+    #[test]
+    fn a_named_field_is_damaged_in_units_of_any_kind() {
+        let corrupt = |options: &[(&str, &str)]| configured::<CorruptHeader>(options);
+        assert_eq!(corrupt(&[]).kinds(), [Kind::Header]);
+        assert_eq!(corrupt(&[("how", "zero")]).kinds(), [Kind::Header]);
+        for options in [[("field", "name")], [("how", "lf-only")]] {
+            assert_eq!(corrupt(&options).kinds(), []);
+        }
+        let request = Unit { kind: Kind::Request, ..letter::header() };
+        let mut judge = Judge::new(1).with_protocol(Box::new(Letter));
+        let (_, unit) = judge.unit(&mut corrupt(&[("field", "name"), ("how", "zero")]), request);
+        assert_eq!(unit.bytes[..5], [0; 5]);
+        assert_eq!(unit.bytes[5], letter::HEADER[5]);
+        assert_eq!(judge.damage.len(), 1);
     }
 
     #[test]

@@ -7,7 +7,7 @@ plugin! {
     /// Sends the header again, right behind the first; the payload follows.
     ///
     /// Every copy passes the rules after this one by itself: `spoof:skip=1` there makes the second
-    /// header state another source.
+    /// header state another source. With `only` it repeats units of other kinds.
     pub struct DuplicateHeader = "duplicate-header", Upstream {
         /// How many copies follow the first, at most 1000, and 256 KiB in all.
         copies: u64 = "1",
@@ -19,7 +19,7 @@ const MOST_BYTES: u64 = 256 * 1024;
 
 impl Behavior for DuplicateHeader {
     fn on_unit(&mut self, unit: &mut Unit, _: &mut Context<'_>) -> Verdict {
-        if unit.kind != Kind::Header || self.copies == 0 {
+        if self.copies == 0 {
             return Verdict::Forward;
         }
         // A header is the client's: it decides how long each copy is.
@@ -28,6 +28,10 @@ impl Behavior for DuplicateHeader {
         let mut steps: Vec<_> = (0..copies).map(|_| Step::Send(unit.clone())).collect();
         steps.push(Step::Send(take(unit)));
         Verdict::Play(steps)
+    }
+
+    fn kinds(&self) -> &'static [Kind] {
+        &[Kind::Header]
     }
 
     fn interest(&self) -> Interest {
@@ -51,13 +55,12 @@ mod tests {
     }
 
     #[test]
-    fn copies_are_bounded_and_other_units_come_once() {
+    fn copies_are_bounded_and_only_headers_are_its_business() {
         let mut duplicate = configured::<DuplicateHeader>(&[("copies", "18446744073709551615")]);
         assert_eq!(sent(Judge::new(1).unit(&mut duplicate, letter::header())).len(), 1_001);
         let mut long = letter::header();
         long.bytes.resize(64 * 1024, 0);
         assert_eq!(sent(Judge::new(1).unit(&mut duplicate, long)).len(), 5);
-        let (verdict, _) = Judge::new(1).data(&mut duplicate, b"payload");
-        assert_eq!(verdict, Verdict::Forward);
+        assert_eq!(duplicate.kinds(), [Kind::Header]);
     }
 }

@@ -7,7 +7,7 @@ use chenapan_core::{Behavior, Context, Interest, Kind, Step, Unit, Verdict, plug
 plugin! {
     /// Sends bytes that nobody sent right before the header, or right behind it.
     ///
-    /// The header itself stays as it is.
+    /// The header itself stays as it is. With `only` the bytes go beside units of other kinds.
     pub struct HeaderGarbage = "header-garbage", Upstream {
         /// What to send.
         with: Option<Bytes> = "none",
@@ -22,9 +22,6 @@ const MOST: u64 = 65_536;
 
 impl Behavior for HeaderGarbage {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
-        if unit.kind != Kind::Header {
-            return Verdict::Forward;
-        }
         let mut junk = BytesMut::from(self.with.as_deref().unwrap_or_default());
         if self.with.is_none() {
             junk.resize(self.random.min(MOST) as usize, 0);
@@ -39,6 +36,10 @@ impl Behavior for HeaderGarbage {
             "after" => vec![header, junk],
             _ => vec![junk, header],
         })
+    }
+
+    fn kinds(&self) -> &'static [Kind] {
+        &[Kind::Header]
     }
 
     fn interest(&self) -> Interest {

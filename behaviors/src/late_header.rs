@@ -12,7 +12,7 @@ plugin! {
     /// With `sleep` the header waits, and the payload behind it waits with it. With `payload` the
     /// header lets so many bytes of payload go first and comes right behind them; where the stream
     /// ends before, it comes at the end. A service that speaks first, and a client that waits for
-    /// it, then wait for ever.
+    /// it, then wait for ever. With `only` it holds units of other kinds.
     pub struct LateHeader = "late-header", Upstream {
         /// How long the header is held.
         sleep: Duration = "4s",
@@ -27,14 +27,10 @@ plugin! {
 impl Behavior for LateHeader {
     fn on_unit(&mut self, unit: &mut Unit, _: &mut Context<'_>) -> Verdict {
         let most = match self.payload {
-            None if unit.kind == Kind::Header => return Verdict::Delay(self.sleep),
-            None => return Verdict::Forward,
+            None => return Verdict::Delay(self.sleep),
             Some(Size(most)) => most,
         };
         if self.held.is_none() {
-            if unit.kind != Kind::Header {
-                return Verdict::Forward;
-            }
             (self.held, self.passed) = (Some(take(unit)), 0);
             return Verdict::Play(self.due(most).into_iter().map(Step::Send).collect());
         }
@@ -71,6 +67,10 @@ impl Behavior for LateHeader {
 
     fn release(&mut self) -> Vec<Unit> {
         self.held.take().into_iter().collect()
+    }
+
+    fn kinds(&self) -> &'static [Kind] {
+        &[Kind::Header]
     }
 
     fn interest(&self) -> Interest {
@@ -112,7 +112,7 @@ mod tests {
         let mut judge = Judge::new(1);
         let (verdict, _) = judge.unit(&mut late, letter::header());
         assert_eq!(verdict, Verdict::Delay(Duration::from_secs(3)));
-        assert_eq!(judge.data(&mut late, b"GET").0, Verdict::Forward);
+        assert_eq!(late.kinds(), [Kind::Header]);
         assert_eq!(late.interest(), Interest::Units);
     }
 

@@ -4,20 +4,27 @@ use chenapan_core::{
     Behavior, Context, Field, FieldName, Interest, Kind, OptionError, Unit, Verdict, plugin,
 };
 
+/// What is meant where no field is named.
+const LENGTH: &str = "length";
+
 plugin! {
-    /// Makes a length field of a header say more or less than there is.
+    /// Makes a length field of a header or message say more or less than there is.
     ///
-    /// The field is a number of bytes in network order; what does not fit becomes the most or the
-    /// least that does. Nothing is added or taken away, so the receiver takes payload for a part
-    /// of the header, or a part of the header for payload. A checksum is made right for the header
-    /// as it then is.
+    /// What does not fit the field becomes the most or the least that does; decimal digits become more
+    /// or fewer of them. Nothing else is added or taken away, so the receiver takes payload for a part
+    /// of the header, or a part of the header for payload. A checksum is made right for what it then
+    /// covers. Any unit that has the field is meant; without `field` that is headers with a length, or
+    /// what `only` names.
     pub struct LieLength = "lie-length", Upstream {
         /// How much more, or with a minus less, it says.
         by: i64 = "1",
         /// What it says; `by` does not count then.
         to: Option<u64> = "none",
-        /// The field, such as length or tlv-length#2.
-        field: FieldName = "length",
+        /// The field, such as size or tlv-length#2; unless given, length.
+        field: Option<FieldName> = "none",
+        /// How the field is written: as a number of up to 8 bytes with its first byte or its last byte
+        /// first, or in decimal digits.
+        written: String = "big-endian" in &["big-endian", "little-endian", "decimal"],
         /// Whether the checksum is made right again.
         seal: bool = "yes",
     }
@@ -25,25 +32,20 @@ plugin! {
 
 impl Behavior for LieLength {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
-        let Some(at) = unit.find(&self.field).filter(|at| unit.fields[*at].mask == 0xff) else {
+        let whole = |at: &usize| unit.fields[*at].mask == 0xff;
+        let Some(at) = unit.find(&self.field()).filter(whole) else {
             return Verdict::Forward;
         };
         let Field { name, range, .. } = unit.fields[at].clone();
-        let Some(bytes @ [_, ..]) = unit.bytes.get_mut(range.clone()) else {
+        let Some((says, most)) = unit.bytes.get(range.clone()).and_then(|bytes| self.read(bytes))
+        else {
             return Verdict::Forward;
         };
-        // No length field of a header has more than four bytes; a longer one is left alone.
-        if unit.kind != Kind::Header || bytes.len() > 4 {
-            return Verdict::Forward;
-        }
-        let says = bytes.iter().fold(0, |sum: u64, byte| sum << 8 | u64::from(*byte));
-        let most = (1_u64 << (8 * bytes.len())) - 1;
         let lie = self.to.unwrap_or_else(|| says.saturating_add_signed(self.by)).min(most);
         if lie == says {
             return Verdict::Forward;
         }
-        let written = lie.to_be_bytes();
-        bytes.copy_from_slice(&written[written.len() - bytes.len()..]);
+        unit.splice(range.clone(), &self.write(lie, range.len()));
         unit.fields[at].wrong = true;
         if self.seal {
             cx.protocol.seal(unit);
@@ -56,14 +58,49 @@ impl Behavior for LieLength {
         Interest::Units
     }
 
+    fn kinds(&self) -> &'static [Kind] {
+        if self.field.is_some() { &[] } else { &[Kind::Header] }
+    }
+
     fn needs(&self) -> Option<&str> {
-        Some(&self.field.name)
+        Some(self.field.as_ref().map_or(LENGTH, |field| &field.name))
     }
 
     fn check(&self) -> Result<(), OptionError> {
         match (self.by, self.to) {
             (0, None) => Err(OptionError::value("by", "expected anything but 0")),
             _ => Ok(()),
+        }
+    }
+}
+
+impl LieLength {
+    fn field(&self) -> FieldName {
+        self.field.clone().unwrap_or_else(|| FieldName { name: LENGTH.to_owned(), nth: 1 })
+    }
+
+    /// The number that a field says, and the largest that it could say; none where it is no number.
+    fn read(&self, bytes: &[u8]) -> Option<(u64, u64)> {
+        if self.written == "decimal" {
+            let digits = bytes.iter().all(u8::is_ascii_digit).then_some(bytes)?;
+            return Some((str::from_utf8(digits).ok()?.parse().ok()?, u64::MAX));
+        }
+        if bytes.is_empty() || bytes.len() > size_of::<u64>() {
+            return None;
+        }
+        let push = |sum: u64, byte: &u8| sum << 8 | u64::from(*byte);
+        let says = match &*self.written {
+            "little-endian" => bytes.iter().rev().fold(0, push),
+            _ => bytes.iter().fold(0, push),
+        };
+        Some((says, u64::MAX >> (64 - 8 * bytes.len())))
+    }
+
+    fn write(&self, number: u64, length: usize) -> Vec<u8> {
+        match &*self.written {
+            "decimal" => number.to_string().into_bytes(),
+            "little-endian" => number.to_le_bytes()[..length].to_vec(),
+            _ => number.to_be_bytes()[size_of::<u64>() - length..].to_vec(),
         }
     }
 }
@@ -104,5 +141,31 @@ mod tests {
         assert_eq!(lie(&[("to", "12")], 12), (12, vec![]));
         assert_eq!(lie(&[("field", "size")], 12), (12, vec![]));
         assert!(configured::<LieLength>(&[("by", "0")]).check().is_err());
+    }
+
+    #[test]
+    fn a_named_field_lies_in_units_of_any_kind_and_as_it_is_written() {
+        let lies = |options: &[(&str, &str)], says: &[u8]| {
+            let mut unit = Unit::new(Kind::Request, BytesMut::from(&b"ab"[..]));
+            unit.insert(2, says);
+            unit.fields.push(Field::new("size", 2..2 + says.len()));
+            let options = [options, &[("field", "size")]].concat();
+            let mut lie = configured::<LieLength>(&options);
+            assert_eq!(lie.kinds(), []);
+            let (_, unit) = Judge::new(1).unit(&mut lie, unit);
+            assert_eq!(unit.bytes[..2], *b"ab");
+            unit.bytes[2..].to_vec()
+        };
+        let little = ("written", "little-endian");
+        let decimal = ("written", "decimal");
+        assert_eq!(lies(&[], &[0, 0, 1, 0xff]), [0, 0, 2, 0]);
+        assert_eq!(lies(&[little], &[0xff, 1, 0, 0]), [0, 2, 0, 0]);
+        assert_eq!(lies(&[], &[0xff; 8]), [0xff; 8]);
+        assert_eq!(lies(&[("by", "-1")], &[0xff; 8]), [255, 255, 255, 255, 255, 255, 255, 254]);
+        assert_eq!(lies(&[decimal], b"99"), b"100");
+        assert_eq!(lies(&[decimal, ("by", "-1")], b"100"), b"99");
+        assert_eq!(lies(&[decimal], b"9x"), b"9x");
+        assert_eq!(lies(&[], &[1; 9]), [1; 9]);
+        assert_eq!(configured::<LieLength>(&[]).kinds(), [Kind::Header]);
     }
 }

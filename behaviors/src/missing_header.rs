@@ -4,12 +4,18 @@ use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, plugin};
 
 plugin! {
     /// Takes the header out; the payload follows as if there had been none.
+    ///
+    /// With `only` it takes out units of other kinds, as `drop` does.
     pub struct MissingHeader = "missing-header", Upstream {}
 }
 
 impl Behavior for MissingHeader {
-    fn on_unit(&mut self, unit: &mut Unit, _: &mut Context<'_>) -> Verdict {
-        if unit.kind == Kind::Header { Verdict::Drop } else { Verdict::Forward }
+    fn on_unit(&mut self, _: &mut Unit, _: &mut Context<'_>) -> Verdict {
+        Verdict::Drop
+    }
+
+    fn kinds(&self) -> &'static [Kind] {
+        &[Kind::Header]
     }
 
     fn interest(&self) -> Interest {
@@ -24,12 +30,10 @@ mod tests {
     use chenapan_core::testing::{Judge, configured};
 
     #[test]
-    fn headers_vanish_and_nothing_else_does() {
+    fn headers_vanish_and_nothing_else_is_its_business() {
         let mut missing = configured::<MissingHeader>(&[]);
         let mut judge = Judge::new(1);
         assert_eq!(judge.unit(&mut missing, letter::header()).0, Verdict::Drop);
-        let mut request = letter::header();
-        request.kind = Kind::Request;
-        assert_eq!(judge.unit(&mut missing, request.clone()), (Verdict::Forward, request));
+        assert_eq!(missing.kinds(), [Kind::Header]);
     }
 }

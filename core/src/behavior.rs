@@ -71,7 +71,8 @@ pub trait Behavior: Send {
         false
     }
 
-    /// The kinds of units that it is for, unless its rule says `only`; none is all.
+    /// The kinds of units that it is for, unless its rule says `only`; none is all. It is shown no
+    /// others, and need not look at the kind itself.
     fn kinds(&self) -> &'static [Kind] {
         &[]
     }

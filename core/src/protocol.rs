@@ -1,6 +1,6 @@
 //! How a protocol handler tells the engine where one unit ends and the next begins.
 
-use crate::{Direction, Member, OptionError, Unit};
+use crate::{Direction, Kind, Member, OptionError, Unit};
 use bytes::BytesMut;
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -28,6 +28,17 @@ impl Connection {
         Self { number, accepted: Duration::ZERO, source: None, local: None, backend: None }
     }
 }
+
+/// What a protocol hands over unless it says more.
+const MESSAGES: &[Kind] = &[
+    Kind::Request,
+    Kind::Response,
+    Kind::Notification,
+    Kind::Error,
+    Kind::Batch,
+    Kind::Invalid,
+    Kind::Blank,
+];
 
 /// A protocol handler: one instance per connection, which sees both directions.
 ///
@@ -203,13 +214,30 @@ pub trait Protocol: Send {
         true
     }
 
+    /// The kinds of the units that it hands over in a direction. A rule that is for none of them can
+    /// never act, and is refused; [`Kind::Data`] need not be named, as bytes that it does not understand
+    /// become that in any direction.
+    ///
+    /// Unless a protocol says more, it hands over messages of any kind, and no header.
+    fn kinds(&self, direction: Direction) -> &'static [Kind] {
+        if self.cuts(direction) { MESSAGES } else { &[] }
+    }
+
+    /// Whether units that it hands over may bear a label. Rules that select by label or method are
+    /// refused where they never do.
+    fn labels(&self) -> bool {
+        true
+    }
+
     /// Whether a unit must still come in a direction: an end of stream before it is then too early.
     fn owes(&self, direction: Direction) -> bool {
         let _ = direction;
         false
     }
 
-    /// The names that fields of its units may have, in documentation order.
+    /// The names that fields of its units may have, in documentation order. Rules that need a field
+    /// which is not among them are refused, and so are those that select by `id` or `code` without
+    /// a field or mark of that name.
     fn fields(&self) -> &'static [&'static str] {
         &[]
     }

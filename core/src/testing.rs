@@ -1,8 +1,8 @@
 //! Helpers for the tests of plug-ins.
 
 use crate::{
-    Behavior, Connection, Context, Damage, Direction, Handled, Key, Malformed, Plugin, Protocol,
-    Step, Unit, Values, Verdict,
+    Behavior, Connection, Context, Damage, Direction, Handled, Key, Kind, Malformed, Plugin,
+    Protocol, Step, Unit, Values, Verdict,
 };
 use bytes::BytesMut;
 use std::time::Duration;
@@ -121,11 +121,11 @@ pub fn sent((verdict, unit): (Verdict, Unit)) -> Vec<Vec<u8>> {
 }
 
 /// Feeds `bytes` to a fresh protocol at every split point and checks that the units do not depend
-/// on it; returns them.
+/// on it, and that their kinds are among [`Protocol::kinds`]; returns them.
 ///
 /// # Panics
 ///
-/// If a split point changes the result.
+/// If a split point changes the result, or a unit is of a kind that the protocol does not tell of.
 pub fn at_every_split(
     protocol: impl Fn() -> Box<dyn Protocol>,
     direction: Direction,
@@ -154,7 +154,13 @@ fn feed<'a>(
         input.extend_from_slice(part);
         while !opaque {
             match protocol.handle(direction, &mut input)? {
-                Handled::Unit(unit) => units.push(unit),
+                Handled::Unit(unit) => {
+                    let told =
+                        unit.kind == Kind::Data || protocol.kinds(direction).contains(&unit.kind);
+                    let kind = unit.kind.name();
+                    assert!(told, "Protocol::kinds does not tell of {kind} units {direction}");
+                    units.push(unit);
+                }
                 Handled::Incomplete(_) | Handled::Hold => break,
                 Handled::Opaque => opaque = true,
             }

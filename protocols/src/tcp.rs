@@ -19,6 +19,10 @@ impl Protocol for Tcp {
     fn cuts(&self, _: Direction) -> bool {
         false
     }
+
+    fn labels(&self) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]

@@ -379,6 +379,7 @@ impl Breaking {
         let rules = self.rules(registry, matches)?;
         let fits = rules.fit(&*speaking.protocol, speaking.name);
         fits.map_err(|error| Failure::usage(format!("--behavior: {error}")))?;
+        rules.doubts().iter().for_each(|doubt| super::warning(&format!("--behavior: {doubt}")));
         Ok((speaking, rules))
     }
 

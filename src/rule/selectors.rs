@@ -1,11 +1,17 @@
 //! When a rule applies: the selectors that all behaviors share.
 
+use super::span::{Connections, span, window};
 use chenapan_core::{
     Chance, Connection, Directions, Form, Kind, Member, Networks, OptionError, OptionSpec, Pattern,
     Protocol, Unit, Values, Written, nearest,
 };
 use std::ops::Range;
 use std::time::Duration;
+
+const PER: &str = " Over which units first, skip and every count: those of each direction of each \
+    connection by itself (`unit`, `connection`), those of all connections from one address (`source`), \
+    or all that the rule meets (`rule`). With `connection`, chance is drawn once per connection, and \
+    else per unit.";
 
 /// The selectors' options table: names, forms and documentation.
 pub const SELECTORS: &[OptionSpec] = &[
@@ -20,8 +26,8 @@ pub const SELECTORS: &[OptionSpec] = &[
     },
     OptionSpec {
         default: Some("unit"),
-        choices: &["unit", "connection"],
-        ..text("per", " Whether chance is drawn per unit or once per connection.", "connection")
+        choices: &["unit", "connection", "source", "rule"],
+        ..text("per", PER, "rule")
     },
     text(
         "only",
@@ -33,15 +39,25 @@ pub const SELECTORS: &[OptionSpec] = &[
     text("method", " The same as label: a reply bears the method of its request.", "eth_*"),
     text("id", " Only messages whose id this glob fits, with or without its quotes.", "1*"),
     text("code", " Only errors whose code this glob fits.", "-320*"),
-    row("first", " Only the first so many units that everything else selects.", Form::Count, "3"),
+    row("first", " At most so many units that everything else selects.", Form::Count, "3"),
     row("skip", " Not the first so many of them.", Form::Count, "2"),
     row("every", " Only every so many-th of them.", Form::Count, "3"),
     text("connections", " Only connections of these numbers: 1, 2.., 2..5 or every 3.", "2..5"),
     text("source", " Only clients of these networks, with commas between them.", "10.0.0.0/8"),
-    text("window", " Only at this age of the connection.", "2s..5s"),
+    text(
+        "window",
+        " Only at this age of the connection, from the first time to the last.",
+        "2s..5s",
+    ),
+    row(
+        "idle",
+        " Only units before which nothing came in their direction for this long.",
+        Form::Time,
+        "30s",
+    ),
     text(
         "bytes",
-        " Only these bytes of the direction, counted from 0, the last excluded.",
+        " Only these bytes of the direction, counted from 0, from the first to the last.",
         "0..99",
     ),
     row("matching", " Only units in which this expression occurs.", Form::Pattern, "SELECT"),
@@ -67,7 +83,7 @@ pub(crate) struct Selectors {
     pub(crate) directions: Directions,
     /// The draws, from 0 to 1, that make it apply.
     pub(crate) chance: Range<f64>,
-    pub(crate) per_connection: bool,
+    pub(crate) per: Per,
     /// The kinds that are meant; none where that was not said, and empty for all.
     only: Option<Vec<Kind>>,
     label: Option<Pattern>,
@@ -81,8 +97,21 @@ pub(crate) struct Selectors {
     last: u64,
     sources: Option<Networks>,
     pub(crate) window: Range<Duration>,
+    /// How long nothing may have come before a unit.
+    idle: Duration,
     pub(crate) bytes: Range<u64>,
     matching: Option<Pattern>,
+    /// The selectors that were given.
+    given: Vec<&'static str>,
+}
+
+/// What is drawn once and counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Per {
+    Unit,
+    Connection,
+    Source,
+    Rule,
 }
 
 impl Selectors {
@@ -91,7 +120,13 @@ impl Selectors {
         directions: Directions,
         given: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, OptionError> {
-        let values = Values::parse(SELECTORS, given)?;
+        let given: Vec<_> = given.into_iter().collect();
+        let values = Values::parse(SELECTORS, given.iter().copied())?;
+        let given: Vec<_> = SELECTORS
+            .iter()
+            .map(|spec| spec.name)
+            .filter(|name| given.iter().any(|(known, text)| known == name && *text != "none"))
+            .collect();
         let text = |name: &str| values.get::<Option<String>>(name);
         let directions = match text("direction").as_deref() {
             Some("upstream") => Directions::Upstream,
@@ -109,6 +144,11 @@ impl Selectors {
             let wrong = || OptionError::value(other, format!("is the same as {one}: give one"));
             if both { Err(wrong()) } else { Ok(()) }
         };
+        for option in ["name", "label", "method", "id", "code"] {
+            if text(option).is_some_and(|text| text.trim().is_empty()) {
+                return Err(OptionError::value(option, "expected a text, and there is none"));
+            }
+        }
         either("only", "on")?;
         either("label", "method")?;
         let every = values.get::<Option<u64>>("every").unwrap_or(1);
@@ -118,7 +158,12 @@ impl Selectors {
         Ok(Self {
             directions,
             chance: 0.0..chance.0,
-            per_connection: text("per").as_deref() == Some("connection"),
+            per: match text("per").as_deref() {
+                Some("connection") => Per::Connection,
+                Some("source") => Per::Source,
+                Some("rule") => Per::Rule,
+                _ => Per::Unit,
+            },
             only: match text("on").as_deref().map(str::trim) {
                 Some("any") => Some(Vec::new()),
                 Some(_) => read("on", text("on"), kinds)?,
@@ -136,9 +181,11 @@ impl Selectors {
             sources: read("source", text("source"), Networks::read)?,
             window: read("window", text("window"), window)?
                 .unwrap_or(Duration::ZERO..Duration::MAX),
+            idle: values.get::<Option<Duration>>("idle").unwrap_or_default(),
             bytes: read("bytes", text("bytes"), |text| span(text, Form::Size))?
                 .unwrap_or(0..u64::MAX),
             matching: values.get("matching"),
+            given,
         })
     }
 
@@ -147,6 +194,39 @@ impl Selectors {
         if self.only.is_none() && !kinds.is_empty() {
             self.only = Some(kinds.to_vec());
         }
+    }
+
+    /// The kinds that are meant; none for all.
+    pub(super) fn kinds(&self) -> &[Kind] {
+        self.only.as_deref().unwrap_or_default()
+    }
+
+    /// Whether this selector was given.
+    pub(super) fn given(&self, name: &str) -> bool {
+        self.given.contains(&name)
+    }
+
+    /// The selector by which no unit can ever be meant, and why.
+    pub(super) fn never(&self) -> Option<(&'static str, String)> {
+        let leave = |what: &str| format!("{what}; leave the rule out, or say 1 or more");
+        if self.first == Some(0) {
+            return Some(("first", leave("0 never applies")));
+        }
+        if self.skip == u64::MAX {
+            return Some(("skip", "skips every unit there can be".to_owned()));
+        }
+        if self.given("idle") && self.idle.is_zero() {
+            return Some(("idle", "expected more than 0s".to_owned()));
+        }
+        let shared = matches!(self.per, Per::Source | Per::Rule);
+        let counts = ["first", "skip", "every"].iter().any(|name| self.given(name));
+        if shared && !counts {
+            return Some((
+                "per",
+                "says over what first, skip and every count, and none of them is given".to_owned(),
+            ));
+        }
+        None
     }
 
     /// Leaves out connections after this number, of those that are selected.
@@ -164,6 +244,11 @@ impl Selectors {
                 .sources
                 .as_ref()
                 .is_none_or(|networks| source.is_some_and(|address| networks.include(address)))
+    }
+
+    /// Whether a unit before which nothing came for this long is meant.
+    pub(crate) fn rested(&self, idle: Duration) -> bool {
+        idle >= self.idle
     }
 
     /// Whether a unit, or one of the messages in it, meets every selector that looks at the unit
@@ -302,70 +387,6 @@ fn kinds(text: &str) -> Result<Vec<Kind>, String> {
     Ok(kinds?.concat())
 }
 
-#[derive(Clone, Debug, PartialEq)]
-enum Connections {
-    Range(Range<u64>),
-    Every(u64),
-}
-
-impl Connections {
-    fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || "expected connection numbers such as 1, 2.., 2..5 or every 3".to_owned();
-        if let Some(step) = text.strip_prefix("every ") {
-            return match step.trim().parse() {
-                Ok(0) | Err(_) => Err(wrong()),
-                Ok(step) => Ok(Connections::Every(step)),
-            };
-        }
-        let number = |text: &str| text.trim().parse::<u64>().map_err(|_| wrong());
-        let (from, to) = match text.split_once("..") {
-            None => (number(text)?, Some(number(text)?)),
-            Some((from, "")) => (number(from)?, None),
-            Some(("", to)) => (1, Some(number(to)?)),
-            Some((from, to)) => (number(from)?, Some(number(to)?)),
-        };
-        let end = to.map_or(u64::MAX, |to| to.saturating_add(1));
-        if from == 0 || from >= end {
-            return Err(wrong());
-        }
-        Ok(Connections::Range(from..end))
-    }
-
-    fn include(&self, number: u64) -> bool {
-        match self {
-            Connections::Range(range) => range.contains(&number),
-            Connections::Every(step) => number.is_multiple_of(*step),
-        }
-    }
-}
-
-fn window(text: &str) -> Result<Range<Duration>, String> {
-    let nanos = span(text, Form::Time)?;
-    let end = if nanos.end == u64::MAX { Duration::MAX } else { Duration::from_nanos(nanos.end) };
-    Ok(Duration::from_nanos(nanos.start)..end)
-}
-
-/// Reads `from..to`, either side of which may be left out.
-fn span(text: &str, form: Form) -> Result<Range<u64>, String> {
-    use chenapan_core::{Size, Value};
-    let Some((from, to)) = text.split_once("..") else {
-        return Err(match form {
-            Form::Time => "expected a span of time such as 2s..5s or 2s..".to_owned(),
-            _ => "expected a span of bytes such as 1000..2000 or 1KiB..".to_owned(),
-        });
-    };
-    let bound = |text: &str, open: u64| match text.trim() {
-        "" => Ok(open),
-        text => form.parse(text).map(|value| match value {
-            Value::Time(time) => u64::try_from(time.as_nanos()).unwrap_or(u64::MAX),
-            Value::Size(Size(bytes)) => bytes,
-            _ => open,
-        }),
-    };
-    let span = bound(from, 0)?..bound(to, u64::MAX)?;
-    if span.is_empty() { Err("the span is empty".to_owned()) } else { Ok(span) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -453,10 +474,15 @@ mod tests {
         assert!(of(&[("label", "get.*")]).unit(&get, now));
         assert!(!of(&[("label", "get.*")]).unit(&data("get.users", 0), now));
         assert!(of(&[("matching", "(?i)USERS$")]).unit(&get, now));
-        assert!(of(&[("bytes", "..1")]).unit(&get, now));
+        assert!(of(&[("bytes", "..0")]).unit(&get, now));
         assert!(!of(&[("bytes", "1..")]).unit(&get, now));
         assert!(of(&[("window", "2s..")]).unit(&get, now));
-        assert!(!of(&[("window", "..3s")]).unit(&get, now));
+        assert!(of(&[("window", "..3s")]).unit(&get, now));
+        assert!(of(&[("window", "3s..3s")]).unit(&get, now));
+        assert!(!of(&[("window", "..2999ms")]).unit(&get, now));
+        assert!(!of(&[("idle", "2s")]).rested(Duration::from_secs(1)));
+        assert!(of(&[("idle", "2s")]).rested(Duration::from_secs(2)));
+        assert!(of(&[]).rested(Duration::ZERO));
         assert!(!of(&[("chance", "0")]).connection(&Connection::new(1)));
     }
 
@@ -512,7 +538,8 @@ mod tests {
         let now = Duration::from_secs(3);
         assert!(!of(&[("only", "header")]).data(now, 0));
         assert!(!of(&[("label", "*")]).data(now, 0));
-        assert!(!of(&[("bytes", "..10")]).data(now, 10));
+        assert!(!of(&[("bytes", "..9")]).data(now, 10));
+        assert!(of(&[("bytes", "..10")]).data(now, 10));
         assert!(!of(&[("window", "..2s")]).data(now, 0));
         assert!(of(&[("bytes", "10..")]).data(now, 0));
     }

@@ -44,14 +44,36 @@ fn share(entry: &str) -> Result<(f64, &str), RuleError> {
 fn rule(text: &str, registry: &Registry, defaults: &Defaults) -> Result<Rule, RuleError> {
     let parts = notation::parts(text, ':').map_err(|error| wrong(text, &error.to_string()))?;
     let mut parts = parts.into_iter();
-    let name = match parts.next() {
-        Some(Part { key: None, value }) if !value.is_empty() => value,
-        _ => return Err(wrong(text, "expected a behavior's name first, as in delay:sleep=2s")),
+    let first = parts.next();
+    let name = match &first {
+        Some(Part { key: None, value }) if !value.is_empty() => value.trim(),
+        _ => {
+            let meant = meant(text, registry).unwrap_or_else(|| "delay:sleep=2s".to_owned());
+            let what = format!("expected a behavior's name first, as in {meant}");
+            return Err(wrong(text, &what));
+        }
     };
-    let entry = registry.find_behavior(name.trim())?;
+    let entry = match (registry.find_behavior(name), meant(name, registry)) {
+        (Err(_), Some(meant)) => {
+            let what = format!("expected a colon behind the behavior's name, as in {meant}");
+            return Err(wrong(text, &what));
+        }
+        (entry, _) => entry?,
+    };
     let mut given = notation::given(parts, entry.options).map_err(|what| wrong(text, &what))?;
     notation::complete(&mut given, defaults.get(entry.name).cloned().unwrap_or_default());
     Rule::new(entry, given.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+}
+
+/// The rule that was meant by a behavior with its value behind anything but a colon.
+fn meant(text: &str, registry: &Registry) -> Option<String> {
+    let name = text.trim();
+    let name = &name[..name.find(|c: char| !c.is_ascii_alphanumeric() && c != '-')?];
+    let entry = registry.find_behavior(name).ok()?;
+    let value = text.trim()[name.len()..].trim_matches([' ', ',', '=', ':']);
+    let first = entry.options.first()?;
+    let value = if first.parse(value).is_ok() { value } else { first.example };
+    Some(format!("{name}:{}={value}", first.name))
 }
 
 fn wrong(text: &str, what: &str) -> RuleError {
@@ -87,7 +109,7 @@ mod tests {
         let values = vec![given("sleep", "3s"), given("jitter", "1s")];
         let defaults = Defaults::from([("delay".to_owned(), values)]);
         let rules = parse("delay:sleep=2s", &crate::registry(), &defaults).unwrap();
-        assert_eq!(rules[0].given, [given("jitter", "1s"), given("sleep", "2s")]);
+        assert_eq!(rules[0].given, [given("sleep", "2s"), given("jitter", "1s")]);
     }
 
     #[test]
@@ -97,7 +119,16 @@ mod tests {
             error("delay:slep=2"),
             r#"behavior "delay": option "slep": no such option; did you mean "sleep"?"#
         );
-        assert_eq!(error("delay:2s"), r#"rule "delay:2s": "2s": expected option=value"#);
+        assert_eq!(
+            error("delay:2s"),
+            r#"rule "delay:2s": "2s": expected option=value; write sleep=2s"#
+        );
+        for text in ["delay=500ms", "delay,500ms", "delay 500ms"] {
+            assert!(error(text).ends_with("as in delay:sleep=500ms"), "{}", error(text));
+        }
+        assert!(error("error:once").contains("expected option=value, such as "));
+        assert!(error("replace:match=http://x:with=y").contains(r"match=http\://x"));
+        assert!(error("throttle:fast").contains("such as rate="));
         assert_eq!(
             error("60:delay,50:error"),
             r#"rule "60:delay,50:error": the shares add up to 110 %, over 100 %"#

@@ -6,7 +6,7 @@ use super::node::{Kind, Node};
 use super::place::{Mistakes, Wrong};
 use super::read::{Context, index, no_proxy};
 use crate::notation;
-use crate::rule::{Defaults, Rule, RuleError, Rules};
+use crate::rule::{Defaults, Rule, RuleError, Rules, one_line};
 use chenapan_core::{
     BehaviorEntry, Chance, Fault, Form, Instances, OptionError, OptionSpec, Plugin, Rate, Registry,
     Size, Value, nearest,
@@ -79,8 +79,7 @@ impl fmt::Display for RuleText {
         match &self.written {
             Written::Line(line, _) => f.write_str(line)?,
             Written::Options(entry, given) => {
-                f.write_str(entry.name)?;
-                given.iter().try_for_each(|(name, value)| write!(f, " {name}={value}"))?;
+                write!(f, "{}{}", entry.name, one_line(entry.options, given))?;
             }
         }
         self.last.map_or(Ok(()), |last| write!(f, " (connections ..{last})"))
@@ -250,6 +249,7 @@ fn rules(
         if let Some((protocol, _)) = &cx.speaks[at] {
             built.fit(&*protocol.instances, protocol.name).map_err(wrong)?;
         }
+        built.doubts().iter().for_each(|doubt| tracing::warn!("{doubt}"));
         Ok(text)
     };
     let all: Vec<_> = list.items().iter().map(|node| mistakes.keep(read(node))).collect();

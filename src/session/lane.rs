@@ -47,6 +47,10 @@ pub(super) struct Lane {
     links: u64,
     /// Whether the next unit to be judged was cut just now, and shown to nobody.
     fresh: bool,
+    /// How many bytes have come, and when the last of them did.
+    come: (u64, Duration),
+    /// Where the last ones began, and for how long nothing had come before.
+    pause: (u64, Duration),
     /// How many bytes of the input went on already, before their unit was whole.
     ahead: usize,
     /// Replies that wait for the end of that unit.
@@ -101,6 +105,8 @@ impl Lane {
             eof_judged: false,
             links: 0,
             fresh: false,
+            come: (0, Duration::ZERO),
+            pause: (0, Duration::ZERO),
             ahead: 0,
             waiting: Vec::new(),
             fenced: None,
@@ -117,6 +123,8 @@ impl Lane {
         record: &mut Record,
         now: Duration,
     ) {
+        // What went by unseen was not looked at: idleness counts from now.
+        self.come.1 = now;
         let ids: Vec<u64> = self.chain.iter().map(|link| link.id).collect();
         let mut old: Vec<Option<Link>> = self.chain.drain(..).map(Some).collect();
         for rule in rules.iter() {
@@ -203,6 +211,7 @@ impl Lane {
         let mut fresh = std::mem::take(&mut self.fresh);
         let in_order = self.direction == Direction::Downstream && record.in_order(facts);
         let needed = self.needed(&unit);
+        let idle = if unit.offset == self.pause.0 { self.pause.1 } else { Duration::ZERO };
         let whole = from == 0;
         for index in from..self.chain.len() {
             if self.hang.is_some() {
@@ -213,6 +222,7 @@ impl Lane {
                 continue;
             }
             let (arrival, now) = (at, self.queue.now());
+            facts.idle = idle;
             if !Self::shown(&self.answers, link, &mut unit, needed, (at, facts)) {
                 at = at.max(link.last);
                 if at > arrival && link.paces() {

@@ -3,7 +3,7 @@
 use super::line::Line;
 use super::{Facts, Record};
 use crate::journal::{Entry, describe};
-use crate::rule::Rule;
+use crate::rule::{Count, Per, Rule};
 use chenapan_core::{
     Behavior, Context, Direction, Interest, Key, Kind, Member, Step, Unit, Verdict,
 };
@@ -29,7 +29,7 @@ pub(super) struct Link {
     events: bool,
     /// Whether it was ever shown a unit.
     shown: bool,
-    selected: u64,
+    selected: Count,
     /// The last offset that came by, and how often it came by before.
     place: Option<(u64, u64)>,
     /// The wake-up that it was given and did not move.
@@ -68,7 +68,7 @@ impl Link {
         }
         let [key, draw] = rule.keys(facts.settings.run, &facts.connection, direction);
         let events = selectors.chance.contains(&draw.with_text("connection").dice().unit());
-        if selectors.per_connection && !events {
+        if selectors.per == Per::Connection && !events {
             return None;
         }
         Some(Self {
@@ -83,7 +83,7 @@ impl Link {
             draw,
             events,
             shown: false,
-            selected: 0,
+            selected: rule.count(&facts.connection),
             place: None,
             stuck: None,
         })
@@ -116,18 +116,18 @@ impl Link {
         }
         let selectors = self.rule.selectors();
         if self.behavior.interest() < needed
-            || selectors.exhausted(self.selected)
+            || selectors.exhausted(self.selected.total())
+            || !selectors.rested(facts.idle)
             || !selectors.meets(unit, at, &*facts.protocol)
         {
             return false;
         }
-        let certain = selectors.per_connection || selectors.chance == (0.0..1.0);
+        let certain = selectors.per == Per::Connection || selectors.chance == (0.0..1.0);
         let draw = || self.draw.with_text("unit").with(unit.offset).with(repeat).dice().unit();
         if !certain && !selectors.chance.contains(&draw()) {
             return false;
         }
-        self.selected += 1;
-        selectors.turn(self.selected)
+        selectors.turn(self.selected.next())
     }
 
     /// Whether an event that is no unit is the rule's business.
@@ -146,7 +146,7 @@ impl Link {
         self.behavior.holds()
             || (self.behavior.interest() == Interest::Everything
                 && selectors.data(now, offset)
-                && !selectors.exhausted(self.selected))
+                && !selectors.exhausted(self.selected.total()))
     }
 
     /// Whether it holds units that are to go on later.
@@ -163,7 +163,7 @@ impl Link {
     pub(super) fn looks(&self, now: Duration, offset: u64) -> bool {
         let selectors = self.rule.selectors();
         self.behavior.interest() >= Interest::Units
-            && !selectors.exhausted(self.selected)
+            && !selectors.exhausted(self.selected.total())
             && now < selectors.window.end
             && offset < selectors.bytes.end
     }

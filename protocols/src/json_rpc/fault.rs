@@ -61,6 +61,9 @@ const SINGLE_REPLIES: &[Kind] = &[Kind::Response, Kind::Error];
 /// The field that every message has, whatever frames it.
 const PAYLOAD: &str = "payload";
 
+/// The field by which a protocol is known that has messages of JSON-RPC at all.
+const MESSAGE: &str = "jsonrpc";
+
 fn read(text: &[u8]) -> Message<'_> {
     Reader::new(Dialect::Auto).read(text)
 }

@@ -11,8 +11,8 @@ use super::tlv::TlvText;
 use super::{Command, Family, Mixed, Profile, Tolerance, Transport, Verification, checksum};
 use bytes::BytesMut;
 use chenapan_core::{
-    Connection, Direction, Handled, Malformed, Networks, OptionError, Protocol, Remedy, Size, Unit,
-    Written, plugin,
+    Connection, Direction, Handled, Kind, Malformed, Networks, OptionError, Protocol, Remedy, Size,
+    Unit, Written, plugin,
 };
 use std::time::Duration;
 
@@ -187,6 +187,14 @@ macro_rules! handler {
 
             fn cuts(&self, direction: Direction) -> bool {
                 direction == Direction::Upstream && self.header != Mode::Strip
+            }
+
+            fn kinds(&self, direction: Direction) -> &'static [Kind] {
+                if self.cuts(direction) { &[Kind::Header] } else { &[] }
+            }
+
+            fn labels(&self) -> bool {
+                false
             }
 
             fn owes(&self, direction: Direction) -> bool {

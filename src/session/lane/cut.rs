@@ -32,6 +32,14 @@ impl Lane {
         }
     }
 
+    /// Bytes were added to the input.
+    pub(in crate::session) fn arrived(&mut self, now: Duration) {
+        let (end, last) = self.come;
+        // Bytes that went by unseen moved the offset on.
+        self.pause = (end.max(self.offset), now.saturating_sub(last));
+        self.come = (self.offset + self.input.len() as u64, now);
+    }
+
     /// Takes the next unit off the input.
     pub(super) fn cut(
         &mut self,

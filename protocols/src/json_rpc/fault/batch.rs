@@ -1,7 +1,7 @@
 //! Answers batches in ways that are allowed, and in ways that are not.
 
 use super::{
-    PAYLOAD, Patch, change_whole, extra_behind, fail, put, read, replies, take, trouble, unknown,
+    MESSAGE, Patch, change_whole, extra_behind, fail, put, read, replies, take, trouble, unknown,
 };
 use crate::json_rpc::{Flow, Forgery, Id, Kind as Said, Message};
 use chenapan_core::{
@@ -62,7 +62,7 @@ impl Behavior for RpcBatch {
     }
 
     fn needs(&self) -> Option<&str> {
-        Some(PAYLOAD)
+        Some(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

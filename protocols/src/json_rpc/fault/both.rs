@@ -1,6 +1,6 @@
 //! Says of a call that it went well and that it failed.
 
-use super::{PAYLOAD, REPLIES, change, trouble};
+use super::{MESSAGE, REPLIES, change, trouble};
 use crate::json_rpc::Sort;
 use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, plugin};
 
@@ -48,7 +48,7 @@ impl Behavior for RpcBoth {
     }
 
     fn needs(&self) -> Option<&str> {
-        Some(PAYLOAD)
+        Some(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

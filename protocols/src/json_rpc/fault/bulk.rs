@@ -1,6 +1,6 @@
 //! Makes results too much for their reader.
 
-use super::{PAYLOAD, Patch, REPLIES, change_whole, picks};
+use super::{MESSAGE, Patch, REPLIES, change_whole, picks};
 use crate::json_rpc::{Kind as Said, Message, Sort};
 use chenapan_core::{Behavior, Context, Interest, Kind, OptionError, Size, Unit, Verdict, plugin};
 
@@ -55,7 +55,7 @@ impl Behavior for RpcBulk {
     }
 
     fn needs(&self) -> Option<&str> {
-        Some(PAYLOAD)
+        Some(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

@@ -1,6 +1,6 @@
 //! Lets notifications come before the reply that announces them.
 
-use super::{Methods, PAYLOAD, SINGLE_REPLIES, take};
+use super::{MESSAGE, Methods, SINGLE_REPLIES, take};
 use chenapan_core::{Behavior, Context, Interest, Kind, Step, Unit, Verdict, plugin};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -96,7 +96,7 @@ impl Behavior for RpcEarlyNotify {
     }
 
     fn needs(&self) -> Option<&str> {
-        Some(PAYLOAD)
+        Some(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

@@ -1,6 +1,6 @@
 //! Fails calls.
 
-use super::{Json, PAYLOAD, REPLIES, change, dialect, fail, read, trouble};
+use super::{Json, MESSAGE, REPLIES, change, dialect, fail, read, trouble};
 use crate::json_rpc::{Dialect, Forgery, Message};
 use bytes::BytesMut;
 use chenapan_core::{Behavior, Context, Direction, Interest, Kind, Step, Unit, Verdict, plugin};
@@ -91,7 +91,7 @@ impl Behavior for RpcError {
     }
 
     fn needs(&self) -> Option<&str> {
-        Some(PAYLOAD)
+        Some(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

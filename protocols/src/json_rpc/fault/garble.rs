@@ -1,7 +1,7 @@
 //! Makes of a message what is no JSON, or not quite.
 
 use super::patch::Tokens;
-use super::{PAYLOAD, Patch, REPLIES, change, change_whole, content};
+use super::{MESSAGE, Patch, REPLIES, change, change_whole, content};
 use crate::json_rpc::Message;
 use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, plugin};
 use std::ops::Range;
@@ -50,7 +50,7 @@ impl Behavior for RpcGarble {
     }
 
     fn needs(&self) -> Option<&str> {
-        Some(PAYLOAD)
+        Some(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

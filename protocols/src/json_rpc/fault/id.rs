@@ -1,6 +1,6 @@
 //! Gives replies wrong ids.
 
-use super::{PAYLOAD, Patch, REPLIES, change, integer, unknown};
+use super::{MESSAGE, Patch, REPLIES, change, integer, unknown};
 use crate::json_rpc::{Id, Message, Sort, text};
 use chenapan_core::{Behavior, Context, Dice, Interest, Kind, Unit, Verdict, plugin};
 
@@ -33,7 +33,7 @@ impl Behavior for RpcId {
     }
 
     fn needs(&self) -> Option<&str> {
-        Some(PAYLOAD)
+        Some(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

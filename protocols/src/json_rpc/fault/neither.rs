@@ -1,6 +1,6 @@
 //! Takes out what a reply says.
 
-use super::{PAYLOAD, REPLIES, change};
+use super::{MESSAGE, REPLIES, change};
 use crate::json_rpc::Member;
 use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, plugin};
 
@@ -49,7 +49,7 @@ impl Behavior for RpcNeither {
     }
 
     fn needs(&self) -> Option<&str> {
-        Some(PAYLOAD)
+        Some(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

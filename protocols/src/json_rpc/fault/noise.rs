@@ -1,6 +1,6 @@
 //! Puts between messages what is none.
 
-use super::{Frames, PAYLOAD, REPLIES, take};
+use super::{Frames, MESSAGE, PAYLOAD, REPLIES, take};
 use bytes::{Bytes, BytesMut};
 use chenapan_core::{Behavior, Context, Interest, Kind, Step, Unit, Verdict, plugin};
 
@@ -53,7 +53,7 @@ impl Behavior for RpcNoise {
     }
 
     fn needs(&self) -> Option<&str> {
-        Some(PAYLOAD)
+        Some(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

@@ -1,6 +1,6 @@
 //! Answers as if the request could not be read.
 
-use super::{PAYLOAD, REPLIES, change, replies};
+use super::{MESSAGE, REPLIES, change, replies};
 use crate::json_rpc::Forgery;
 use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, plugin};
 
@@ -37,7 +37,7 @@ impl Behavior for RpcNullError {
     }
 
     fn needs(&self) -> Option<&str> {
-        Some(PAYLOAD)
+        Some(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

@@ -1,7 +1,7 @@
 //! Says the same in other bytes.
 
 use super::patch::Tokens;
-use super::{PAYLOAD, Patch, REPLIES, picks, put, read};
+use super::{MESSAGE, Patch, REPLIES, picks, put, read};
 use crate::json_rpc::{Cursor, Kind as Said, Message};
 use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, plugin};
 
@@ -76,7 +76,7 @@ impl Behavior for RpcRestyle {
     }
 
     fn needs(&self) -> Option<&str> {
-        Some(PAYLOAD)
+        Some(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

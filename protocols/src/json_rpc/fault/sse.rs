@@ -1,6 +1,6 @@
 //! Breaks streams of events.
 
-use super::{PAYLOAD, REPLIES, take};
+use super::{MESSAGE, REPLIES, take};
 use bytes::BytesMut;
 use chenapan_core::{Behavior, Context, Interest, Kind, Step, Unit, Verdict, plugin};
 use std::time::Duration;
@@ -55,7 +55,7 @@ impl Behavior for RpcSse {
     }
 
     fn needs(&self) -> Option<&str> {
-        Some(PAYLOAD)
+        Some(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

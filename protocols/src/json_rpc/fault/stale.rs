@@ -1,6 +1,6 @@
 //! Sends replies that nobody waits for.
 
-use super::{PAYLOAD, Patch, SINGLE_REPLIES, extra, read, replies, take, unknown};
+use super::{MESSAGE, Patch, SINGLE_REPLIES, extra, read, replies, take, unknown};
 use crate::json_rpc::Id;
 use chenapan_core::{Behavior, Context, Dice, Interest, Kind, Step, Unit, Verdict, plugin};
 use std::collections::VecDeque;
@@ -60,7 +60,7 @@ impl Behavior for RpcStale {
     }
 
     fn needs(&self) -> Option<&str> {
-        Some(PAYLOAD)
+        Some(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

@@ -1,6 +1,6 @@
 //! Sends more notifications than anyone asked for.
 
-use super::{PAYLOAD, REPLIES, dialect, extra, extra_behind, notification, read, take};
+use super::{MESSAGE, REPLIES, dialect, extra, extra_behind, notification, read, take};
 use chenapan_core::{Behavior, Context, Interest, Kind, OptionError, Step, Unit, Verdict, plugin};
 use std::time::Duration;
 
@@ -102,7 +102,7 @@ impl Behavior for RpcStorm {
     }
 
     fn needs(&self) -> Option<&str> {
-        Some(PAYLOAD)
+        Some(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

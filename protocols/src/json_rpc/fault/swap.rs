@@ -1,6 +1,6 @@
 //! Lets two replies trade their ids.
 
-use super::{PAYLOAD, Patch, SINGLE_REPLIES, put, read, replies, take};
+use super::{MESSAGE, Patch, SINGLE_REPLIES, put, read, replies, take};
 use crate::json_rpc::Id;
 use chenapan_core::{Behavior, Context, Interest, Kind, OptionError, Step, Unit, Verdict, plugin};
 use std::ops::Range;
@@ -93,7 +93,7 @@ impl Behavior for RpcSwap {
     }
 
     fn needs(&self) -> Option<&str> {
-        Some(PAYLOAD)
+        Some(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

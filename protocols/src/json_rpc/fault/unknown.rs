@@ -1,6 +1,6 @@
 //! Asks a peer for what it cannot know.
 
-use super::{PAYLOAD, SINGLE_REPLIES, call, dialect, extra, read, replies, take};
+use super::{MESSAGE, SINGLE_REPLIES, call, dialect, extra, read, replies, take};
 use crate::json_rpc::{Id, Sort};
 use chenapan_core::{Behavior, Context, Interest, Kind, Step, Unit, Verdict, plugin};
 
@@ -43,7 +43,7 @@ impl Behavior for RpcUnknown {
     }
 
     fn needs(&self) -> Option<&str> {
-        Some(PAYLOAD)
+        Some(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

@@ -1,6 +1,6 @@
 //! Lies about the version.
 
-use super::{PAYLOAD, REPLIES, change};
+use super::{MESSAGE, REPLIES, change};
 use crate::json_rpc::{Sort, text};
 use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, plugin};
 
@@ -41,7 +41,7 @@ impl Behavior for RpcVersion {
     }
 
     fn needs(&self) -> Option<&str> {
-        Some(PAYLOAD)
+        Some(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

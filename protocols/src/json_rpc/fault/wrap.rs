@@ -1,6 +1,6 @@
 //! Puts a reply where a batch would be.
 
-use super::{PAYLOAD, SINGLE_REPLIES, change_whole};
+use super::{MESSAGE, SINGLE_REPLIES, change_whole};
 use crate::json_rpc::Kind as Said;
 use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, plugin};
 
@@ -31,7 +31,7 @@ impl Behavior for RpcWrap {
     }
 
     fn needs(&self) -> Option<&str> {
-        Some(PAYLOAD)
+        Some(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

@@ -3,7 +3,7 @@
 use super::{append, binary, rename};
 use crate::proxy::tlv::CRC32C;
 use crate::proxy::v2::FIXED;
-use chenapan_core::{Behavior, Context, Dice, Interest, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Dice, Interest, Kind, Unit, Verdict, plugin};
 
 plugin! {
     /// Makes the checksum of a PROXY header of version 2 wrong; everything else in it stays right.
@@ -48,6 +48,10 @@ impl Behavior for BadChecksum {
 
     fn interest(&self) -> Interest {
         Interest::Units
+    }
+
+    fn kinds(&self) -> &'static [Kind] {
+        &[Kind::Header]
     }
 
     fn needs(&self) -> Option<&str> {

@@ -3,7 +3,7 @@
 use super::{append, binary, rename};
 use crate::proxy::tlv::{NOOP, TlvText};
 use crate::proxy::v2::FIXED;
-use chenapan_core::{Behavior, Context, Interest, Size, Unit, Verdict, Written, plugin};
+use chenapan_core::{Behavior, Context, Interest, Kind, Size, Unit, Verdict, Written, plugin};
 
 plugin! {
     /// Adds a large TLV to a PROXY header of version 2, or one that says it is large.
@@ -55,6 +55,10 @@ impl Behavior for OversizeTlv {
 
     fn interest(&self) -> Interest {
         Interest::Units
+    }
+
+    fn kinds(&self) -> &'static [Kind] {
+        &[Kind::Header]
     }
 
     fn needs(&self) -> Option<&str> {

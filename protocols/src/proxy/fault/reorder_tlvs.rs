@@ -3,7 +3,7 @@
 use super::{header, rename};
 use crate::proxy::{Header, Tolerance};
 use bytes::BytesMut;
-use chenapan_core::{Behavior, Context, Dice, Interest, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Dice, Interest, Kind, Unit, Verdict, plugin};
 
 plugin! {
     /// Puts the TLVs of a PROXY header of version 2 into another order; each stays as it is.
@@ -56,6 +56,10 @@ impl Behavior for ReorderTlvs {
 
     fn interest(&self) -> Interest {
         Interest::Units
+    }
+
+    fn kinds(&self) -> &'static [Kind] {
+        &[Kind::Header]
     }
 
     fn needs(&self) -> Option<&str> {

@@ -3,7 +3,7 @@
 use super::{header, put};
 use crate::proxy::recipe::{Origin, Recipe, Version};
 use crate::proxy::{Addresses, Command, End, Header, Tolerance};
-use chenapan_core::{Behavior, Context, Interest, OptionError, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Interest, Kind, OptionError, Unit, Verdict, plugin};
 
 plugin! {
     /// Makes a PROXY header state another source; everything else in it stays right.
@@ -47,6 +47,10 @@ impl Behavior for Spoof {
 
     fn interest(&self) -> Interest {
         Interest::Units
+    }
+
+    fn kinds(&self) -> &'static [Kind] {
+        &[Kind::Header]
     }
 
     fn needs(&self) -> Option<&str> {

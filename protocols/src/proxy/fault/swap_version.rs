@@ -3,7 +3,7 @@
 use super::{header, put};
 use crate::proxy::recipe::{Origin, Recipe, Version};
 use crate::proxy::{Header, Tolerance};
-use chenapan_core::{Behavior, Context, Interest, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, plugin};
 
 plugin! {
     /// Turns a PROXY header of version 1 into one of version 2, and the other way round.
@@ -31,6 +31,10 @@ impl Behavior for SwapVersion {
 
     fn interest(&self) -> Interest {
         Interest::Units
+    }
+
+    fn kinds(&self) -> &'static [Kind] {
+        &[Kind::Header]
     }
 
     fn needs(&self) -> Option<&str> {

@@ -1,0 +1,350 @@
+//! The check that a rule can act at all: on what it says itself, and on what a protocol makes.
+//!
+//! A fault that silently does not happen is the worst of all, so that everything which starts rules
+//! asks here first.
+
+use super::{Rule, RuleError, Rules};
+use chenapan_core::{
+    Behavior, Direction, Instances, Interest, Kind, OptionError, Protocol, nearest,
+};
+
+/// The selectors that look at units; what only looks at events is shown none.
+const OF_UNITS: &[&str] = &[
+    "only", "on", "label", "method", "id", "code", "first", "skip", "every", "idle", "bytes",
+    "matching",
+];
+
+impl Rules {
+    /// Checks that every rule can act: that its selectors do not rule out everything, that the
+    /// protocol makes the kinds of units it is for, and has the fields, labels, ids and codes it
+    /// needs. `name` is the protocol's, for the error.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that could never do anything.
+    pub fn fit(&self, protocol: &dyn Instances<dyn Protocol>, name: &str) -> Result<(), RuleError> {
+        let protocol = protocol.instance();
+        self.iter().try_for_each(|rule| {
+            rule.can_apply()?;
+            match misfit(rule, &*rule.instance(), &*protocol) {
+                None => Ok(()),
+                Some(misfit) => Err(misfit.tell(rule, &*protocol, name)),
+            }
+        })
+    }
+}
+
+impl Rule {
+    /// Checks what can be told without a protocol.
+    fn can_apply(&self) -> Result<(), RuleError> {
+        let behavior = self.behavior();
+        let wrong = |option: &str, wrong: String| {
+            Err(RuleError::Option { behavior, fault: OptionError::value(option, wrong) })
+        };
+        let selectors = self.selectors();
+        if selectors.chance.is_empty() {
+            if self.is_part() {
+                return Err(RuleError::Text(format!(
+                    "rule \"0:{behavior}\": a share of 0 % never applies; leave that part out"
+                )));
+            }
+            return wrong(
+                "chance",
+                "0 never applies; leave the rule out, or say 1% or more".into(),
+            );
+        }
+        if let Some((option, why)) = selectors.never() {
+            return wrong(option, why);
+        }
+        let unseen = self.instance().interest() < Interest::Units;
+        if let Some(option) = OF_UNITS.iter().find(|name| unseen && selectors.given(name)) {
+            let why = format!(
+                "selects among units, and {behavior}, as it is set up, looks at none; connections, \
+                 source, chance and window say where it acts"
+            );
+            return wrong(option, why);
+        }
+        Ok(())
+    }
+}
+
+/// Why a rule can never act on a protocol.
+enum Misfit {
+    /// The protocol cuts no units there.
+    NoUnits,
+    /// It makes other kinds of units.
+    Kinds(Vec<Kind>),
+    /// The behavior needs a field that it does not have.
+    Field(String),
+    /// The selector looks for what its units never have.
+    Selector(&'static str),
+}
+
+fn ways(rule: &Rule) -> impl Iterator<Item = Direction> {
+    let directions = rule.directions();
+    Direction::BOTH.into_iter().filter(move |direction| directions.include(*direction))
+}
+
+fn misfit(rule: &Rule, behavior: &dyn Behavior, protocol: &dyn Protocol) -> Option<Misfit> {
+    let selectors = rule.selectors();
+    let cuts = ways(rule).any(|direction| protocol.cuts(direction));
+    if !cuts && behavior.interest() == Interest::Units {
+        return Some(Misfit::NoUnits);
+    }
+    let kinds = selectors.kinds();
+    // Bytes without structure may come in any direction: what is not understood becomes that.
+    let made = |kind: &Kind| {
+        let comes =
+            |direction| protocol.cuts(direction) && protocol.kinds(direction).contains(kind);
+        *kind == Kind::Data || ways(rule).any(comes)
+    };
+    if !kinds.is_empty() && !kinds.iter().any(made) {
+        return Some(Misfit::Kinds(kinds.to_vec()));
+    }
+    if let Some(field) = behavior.needs().filter(|field| !protocol.fields().contains(field)) {
+        return Some(Misfit::Field(field.to_owned()));
+    }
+    let labelled = cuts && protocol.labels();
+    let told = |name: &str| cuts && protocol.fields().contains(&name);
+    let found =
+        [("label", labelled), ("method", labelled), ("id", told("id")), ("code", told("code"))];
+    let missing = found.into_iter().find(|(name, found)| !found && selectors.given(name));
+    missing.map(|(name, _)| Misfit::Selector(name))
+}
+
+impl Misfit {
+    fn tell(self, rule: &Rule, protocol: &dyn Protocol, name: &str) -> RuleError {
+        let behavior = rule.behavior();
+        let way = match ways(rule).collect::<Vec<_>>().as_slice() {
+            [one] => format!(" {one}"),
+            _ => String::new(),
+        };
+        let other = other_protocols(rule);
+        let text = match self {
+            Misfit::NoUnits => format!(
+                "behavior {behavior:?} needs messages or headers, and protocol {name}, as it is set \
+                 up, has none{way}{other}"
+            ),
+            Misfit::Kinds(kinds) => {
+                let makes = |kind: &Kind| {
+                    ways(rule).any(|way| protocol.cuts(way) && protocol.kinds(way).contains(kind))
+                };
+                let made: Vec<_> = Kind::ALL.into_iter().filter(makes).map(Kind::name).collect();
+                let said = rule.selectors().given("only") || rule.selectors().given("on");
+                let kinds = kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ");
+                let made = match made.as_slice() {
+                    [] => "bytes without structure only".to_owned(),
+                    made => made.join(", "),
+                };
+                let only = match said {
+                    true => String::new(),
+                    false => format!("; only=... says which others it is to act on{other}"),
+                };
+                let only = if said { other } else { only };
+                format!(
+                    "behavior {behavior:?} is for units of kind {kinds}, and protocol {name}, as it is \
+                     set up, has {made}{way}{only}"
+                )
+            }
+            Misfit::Field(field) => {
+                let known = protocol.fields();
+                let would = match nearest(&field, known.iter().copied()) {
+                    Some(near) => format!("; did you mean {near:?}?"),
+                    None if known.is_empty() => other,
+                    None => format!("; it has {}{other}", known.join(", ")),
+                };
+                format!(
+                    "behavior {behavior:?} needs the field {field:?}, which {name} does not have as it is \
+                     set up{would}"
+                )
+            }
+            Misfit::Selector(selector) => {
+                let fault = format!(
+                    "protocol {name}, as it is set up, has nothing that it could fit{way}{other}"
+                );
+                let fault = OptionError::value(selector, fault);
+                return RuleError::Option { behavior, fault };
+            }
+        };
+        RuleError::Text(text)
+    }
+}
+
+/// The remedy: the protocols that chenapan brings along on which a rule could act.
+fn other_protocols(rule: &Rule) -> String {
+    let registry = crate::registry();
+    let fits = registry.protocols().iter().filter(|entry| {
+        let required = entry.options.iter().filter(|spec| spec.default.is_none());
+        let configured = entry.configure(required.map(|spec| (spec.name, spec.example)));
+        configured
+            .is_ok_and(|protocol| misfit(rule, &*rule.instance(), &*protocol.instance()).is_none())
+    });
+    match fits.map(|entry| entry.name).collect::<Vec<_>>().as_slice() {
+        [] => String::new(),
+        [one] => format!("; it acts with protocol {one}"),
+        some => format!("; it acts with one of the protocols {}", some.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::{Defaults, SELECTORS};
+    use bytes::BytesMut;
+    use chenapan_core::{Handled, Malformed, Registry};
+    use std::sync::Arc;
+
+    fn protocol(name: &str) -> Arc<dyn Instances<dyn Protocol>> {
+        crate::registry().find_protocol(name).unwrap().configure([]).unwrap()
+    }
+
+    fn fits(rule: &str, name: &str) -> Result<(), String> {
+        let rules = Rules::parse(&[rule]).map_err(|error| error.to_string())?;
+        rules.fit(&*protocol(name), name).map_err(|error| error.to_string())
+    }
+
+    fn refused(rule: &str, name: &str) -> String {
+        fits(rule, name).expect_err(rule)
+    }
+
+    /// A text of each selector that can apply to plain bytes, and one that never can.
+    const TEXTS: &[(&str, Option<&str>, &[&str])] = &[
+        ("name", Some("x"), &[""]),
+        ("direction", Some("upstream"), &[]),
+        ("chance", Some("1%"), &["0", "0%"]),
+        ("per", Some("rule:first=1"), &["rule", "source"]),
+        ("only", Some("data"), &["header", "request", "blank", "header, error"]),
+        ("on", Some("any"), &["request", "invalid"]),
+        ("label", None, &["*", "x"]),
+        ("method", None, &["*", "x"]),
+        ("id", None, &["*", "1"]),
+        ("code", None, &["*", "-1"]),
+        ("first", Some("1"), &["0"]),
+        ("skip", Some("0"), &["18446744073709551615"]),
+        ("every", Some("1"), &["0"]),
+        ("connections", Some("1"), &["0", "0..0", "3..2"]),
+        ("source", Some("10.0.0.0/8"), &[""]),
+        ("window", Some("1s..1s"), &["2s..1s", "..0s"]),
+        ("idle", Some("1s"), &["0s"]),
+        ("bytes", Some("0..0"), &["2..1"]),
+        ("matching", Some("x"), &[]),
+    ];
+
+    #[test]
+    fn every_selector_that_could_never_apply_to_plain_bytes_is_refused() {
+        let walked: Vec<_> = TEXTS.iter().map(|(name, ..)| *name).collect();
+        let known: Vec<_> = SELECTORS.iter().map(|spec| spec.name).collect();
+        assert_eq!(walked, known, "each selector is walked");
+        for (name, good, bad) in TEXTS {
+            if let Some(text) = good {
+                assert_eq!(fits(&format!("delay:{name}={text}"), "tcp"), Ok(()), "{name}={text}");
+            }
+            for text in *bad {
+                let told = refused(&format!("delay:{name}={text}"), "tcp");
+                assert!(told.contains(name) || told.contains("kind"), "{name}={text}: {told}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_selectors_apply_to_messages() {
+        for (name, text) in
+            [("only", "request"), ("on", "error"), ("label", "*"), ("id", "1"), ("code", "-1")]
+        {
+            assert_eq!(fits(&format!("delay:{name}={text}"), "json-rpc"), Ok(()), "{name}");
+        }
+        let told = refused("delay:only=header", "json-rpc");
+        assert!(told.contains("has request, response") && told.contains("proxy-v2"), "{told}");
+        let told = refused("delay:label=x", "proxy-v2");
+        assert!(told.contains("\"label\"") && told.contains("protocol json-rpc"), "{told}");
+        let told = refused("delay:only=header:direction=downstream", "proxy-v2");
+        assert!(told.contains("downstream"), "{told}");
+    }
+
+    #[test]
+    fn a_share_of_nothing_is_refused() {
+        let told = refused("0:delay,5:drop", "tcp");
+        assert!(told.contains("0:delay") && told.contains("share"), "{told}");
+    }
+
+    #[test]
+    fn what_looks_at_no_units_takes_no_selector_of_units() {
+        for rule in ["slow-connect:first=1", "slow-close:matching=x", "dummy:every=2"] {
+            let told = refused(rule, "tcp");
+            assert!(told.contains("looks at none"), "{rule}: {told}");
+        }
+        assert_eq!(fits("slow-connect:connections=..3:chance=50%", "tcp"), Ok(()));
+        for name in OF_UNITS {
+            assert!(SELECTORS.iter().any(|spec| spec.name == *name), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_behavior_acts_on_some_protocol_and_says_which() {
+        let registry = crate::registry();
+        for entry in registry.behaviors() {
+            let required = entry.options.iter().filter(|spec| spec.default.is_none());
+            let given = required.map(|spec| (spec.name, spec.example));
+            let rules = Rules::new([Rule::new(entry, given).unwrap()]);
+            let fit = |name: &str| rules.fit(&*protocol(name), name);
+            if let Err(error) = fit("tcp") {
+                let told = error.to_string();
+                let (_, remedy) = told.split_once("it acts with ").expect(&told);
+                let named = remedy.rsplit([' ', ',']).next().unwrap();
+                assert!(fit(named).is_ok(), "{told}");
+            }
+        }
+    }
+
+    /// A protocol of one's own: requests with a size, and responses.
+    #[derive(Clone)]
+    struct Sized;
+
+    impl Protocol for Sized {
+        fn handle(&mut self, _: Direction, _: &mut BytesMut) -> Result<Handled, Malformed> {
+            Ok(Handled::Opaque)
+        }
+
+        fn kinds(&self, direction: Direction) -> &'static [Kind] {
+            match direction {
+                Direction::Upstream => &[Kind::Request],
+                Direction::Downstream => &[Kind::Response],
+            }
+        }
+
+        fn fields(&self) -> &'static [&'static str] {
+            &["size", "payload"]
+        }
+    }
+
+    #[test]
+    fn a_protocol_of_ones_own_is_asked_which_kinds_it_makes() {
+        let read = |text: &str| {
+            let rules = Rule::parse(text, &crate::registry() as &Registry, &Defaults::new());
+            Rules::new(rules.unwrap()).fit(&Sized, "sized").map_err(|error| error.to_string())
+        };
+        for rule in [
+            "lie-length:field=size",
+            "lie-length:field=size:direction=downstream",
+            "corrupt-header:field=payload",
+            "corrupt-header:only=request",
+            "missing-header:only=request",
+            "delay:only=response",
+        ] {
+            assert_eq!(read(rule), Ok(()), "{rule}");
+        }
+        for (rule, says) in [
+            ("lie-length", "kind header, and protocol sized, as it is set up, has request"),
+            ("missing-header", "only=... says which others"),
+            ("missing-header:only=response", "has request upstream"),
+            ("corrupt-header", "kind header"),
+            ("corrupt-header:field=sise", "did you mean \"size\"?"),
+            ("bad-checksum", "protocols proxy"),
+            ("rpc-garble", "\"jsonrpc\""),
+            ("rpc-noise", "protocol json-rpc"),
+        ] {
+            let told = read(rule).expect_err(rule);
+            assert!(told.contains(says), "{rule}: {told}");
+        }
+    }
+}
