@@ -8,7 +8,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Measures proxies side by side: chenapan, haproxy, nginx, socat, your own, and none at all.
+/// Measures proxies side by side: chenapan, haproxy, nginx, socat, Toxiproxy, noxious, your own, and
+/// none at all.
 ///
 /// Everything runs on the loopback interface. Peers take turns within a round, so that what else
 /// the machine does falls on all of them alike; the tables show medians over the rounds.
@@ -29,6 +30,14 @@ pub(crate) struct Arguments {
     /// {listen} and {backend} become HOST:PORT, {listen-port} and {backend-port} the port alone.
     #[arg(long = "peer", value_name = "NAME=COMMAND", value_parser = Template::parse)]
     pub(crate) templates: Vec<Template>,
+
+    /// The program toxiproxy-server [default: the one in PATH, if there is one]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) toxiproxy: Option<PathBuf>,
+
+    /// The program noxious-server [default: the one in PATH, if there is one]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) noxious: Option<PathBuf>,
 
     /// Only these peers, separated by commas; `direct` is no proxy
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]

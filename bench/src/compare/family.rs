@@ -69,6 +69,12 @@ pub(crate) fn memory(leader: u32) -> u64 {
     of(leader).iter().filter_map(|stat| resident(stat.pid)).sum()
 }
 
+/// The most memory that the members of a family have had, in bytes, each at its own time.
+pub(crate) fn peak_memory(leader: u32) -> u64 {
+    let peak = |pid| kibibytes(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?, "VmHWM:");
+    of(leader).iter().filter_map(|stat| peak(stat.pid)).sum()
+}
+
 fn resident(pid: u32) -> Option<u64> {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"));
     rollup.ok().and_then(|text| kibibytes(&text, "Pss:")).or_else(|| {
@@ -126,7 +132,7 @@ mod tests {
     fn our_own_process_is_in_its_family() {
         let pid = std::process::id();
         assert!(of(pid).iter().any(|stat| stat.pid == pid));
-        assert!(memory(pid) > 100_000);
+        assert!(memory(pid) > 100_000 && peak_memory(pid) > 100_000);
     }
 
     #[test]

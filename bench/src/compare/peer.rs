@@ -11,6 +11,7 @@ use std::process::Command;
 pub(crate) mod config;
 pub(crate) mod find;
 pub(crate) mod template;
+pub(crate) mod toxiproxy;
 
 /// Something to send load through.
 #[derive(Clone, Debug)]
@@ -53,6 +54,13 @@ pub(crate) enum Kind {
     Socat {
         /// The program.
         program: PathBuf,
+    },
+    /// Toxiproxy, or noxious, which is started and asked in much the same way.
+    Toxiproxy {
+        /// The program.
+        program: PathBuf,
+        /// How the flags of its API begin: `-` or `--`.
+        dashes: &'static str,
     },
     /// A command from the command line.
     Template(Template),
@@ -109,6 +117,14 @@ impl Peer {
                 let address = format!("bind={},reuseaddr,fork,backlog=1024,nodelay", listen.ip());
                 let from = format!("TCP-LISTEN:{},{address}", listen.port());
                 command(program, [from, format!("TCP:{backend},nodelay")])
+            }
+            Kind::Toxiproxy { program, dashes } => {
+                let path = write(directory, "toxiproxy.json", &toxiproxy::config(route))?;
+                let api = toxiproxy::api(route.listen);
+                let mut command = command(program, [format!("{dashes}host"), api.ip().to_string()]);
+                command.args([format!("{dashes}port"), api.port().to_string()]);
+                command.arg(format!("{dashes}config")).arg(path);
+                command
             }
             Kind::Template(template) => command("sh".as_ref(), ["-c", &template.command(route)]),
         }))

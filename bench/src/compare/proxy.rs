@@ -1,7 +1,7 @@
 //! A peer that runs: started for one measurement, ended when dropped.
 
 use crate::compare::bench::Bench;
-use crate::compare::peer::{Peer, Route};
+use crate::compare::peer::{Peer, Route, toxiproxy};
 use crate::compare::{family, port};
 use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
@@ -75,6 +75,19 @@ impl<'a> Proxy<'a> {
     /// The memory of the peer in bytes; nothing without a proxy.
     pub(crate) fn memory(&self) -> Option<u64> {
         self.process.as_ref().map(|process| family::memory(process.child.id()))
+    }
+
+    /// The most memory that the peer has had, in bytes; nothing without a proxy.
+    pub(crate) fn peak_memory(&self) -> Option<u64> {
+        self.process.as_ref().map(|process| family::peak_memory(process.child.id()))
+    }
+
+    /// Has a peer that is asked as Toxiproxy hold what comes from the backend for a time.
+    pub(crate) fn poison(&self, delay: Duration) -> anyhow::Result<()> {
+        // Its API may come up after the proxy.
+        let api = toxiproxy::api(self.address);
+        port::connect_within(START, api, || true);
+        toxiproxy::delay(self.address, delay)
     }
 
     /// What a measurement amounts to: when the peer has died, that explains more than what the

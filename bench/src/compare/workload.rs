@@ -8,6 +8,7 @@ mod bulk;
 mod calls;
 mod connect;
 mod delay;
+mod delay_bulk;
 mod echo;
 mod memory;
 mod rate;
@@ -83,6 +84,8 @@ pub(crate) fn all(peers: &[Peer]) -> Vec<Workload<'_>> {
         connect::workload(peers),
         memory::workload(peers),
         delay::workload(peers),
+        delay_bulk::workload(1, peers),
+        delay_bulk::workload(8, peers),
         rate::workload(peers),
         calls::workload(1, peers),
         calls::workload(64, peers),

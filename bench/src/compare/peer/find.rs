@@ -54,6 +54,10 @@ pub(crate) fn all(arguments: &Arguments) -> anyhow::Result<Peers> {
     haproxy(&mut peers);
     nginx(&mut peers);
     socat(&mut peers);
+    let toxiproxy = ("toxiproxy", "toxiproxy-server", "-", "-version");
+    toxiproxies(&mut peers, toxiproxy, arguments.toxiproxy.as_ref());
+    let noxious = ("noxious", "noxious-server", "--", "--version");
+    toxiproxies(&mut peers, noxious, arguments.noxious.as_ref());
     for template in &arguments.templates {
         if peers.present.iter().any(|peer| peer.name == template.name) {
             arguments::exit_with_usage(&format!("two peers are named {:?}", template.name));
@@ -117,6 +121,26 @@ fn socat(peers: &mut Peers) {
             peers.add("socat", said(&program, "-V", "version"), Kind::Socat { program });
         }
         None => peers.leave_out("socat", NOT_INSTALLED.to_owned()),
+    }
+}
+
+/// Toxiproxy, or what is asked as it is: its name, its program, its dashes, how to ask its version.
+fn toxiproxies(
+    peers: &mut Peers,
+    (name, program, dashes, version): (&str, &str, &'static str, &str),
+    given: Option<&PathBuf>,
+) {
+    let found = match given {
+        Some(path) if path.is_file() => path.canonicalize().ok(),
+        Some(path) => arguments::exit_with_usage(&format!("no program {}", path.display())),
+        None => in_path(program),
+    };
+    match found {
+        Some(program) => {
+            let version = said(&program, version, "");
+            peers.add(name, version, Kind::Toxiproxy { program, dashes });
+        }
+        None => peers.leave_out(name, format!("{NOT_INSTALLED}: no {program} in PATH")),
     }
 }
 

@@ -37,7 +37,8 @@ fn measure(bench: &Bench, peer: &Peer, connections: usize) -> anyhow::Result<Vec
     ])
 }
 
-fn receive(sockets: Vec<TcpStream>, window: &Window) -> anyhow::Result<u64> {
+/// Takes what arrives, as fast as it does.
+pub(super) fn receive(sockets: Vec<TcpStream>, window: &Window) -> anyhow::Result<u64> {
     let poller = Poller::new()?;
     for (token, socket) in sockets.iter().enumerate() {
         poller.add(socket, token as u64, Interest::IN)?;
@@ -60,6 +61,7 @@ fn receive(sockets: Vec<TcpStream>, window: &Window) -> anyhow::Result<u64> {
     Ok(bytes)
 }
 
-const GIBIBYTE: f64 = (1_u64 << 30) as f64;
+/// What throughput is counted in.
+pub(super) const GIBIBYTE: f64 = (1_u64 << 30) as f64;
 
 const COLUMNS: &[Column] = &[Column::main("GiB/s", 2), Column::side("CPU s/GiB", 2)];
