@@ -46,6 +46,8 @@ impl Alarm {
             let mut count = [0; 8];
             let read = guard.try_io(|timer| Ok(rustix::io::read(timer.get_ref(), &mut count)?));
             if let Ok(Ok(_)) = read {
+                // A timer that rings again meanwhile is a new event, which this does not take away.
+                guard.clear_ready();
                 return;
             }
         }
