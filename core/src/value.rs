@@ -4,6 +4,7 @@ use bytes::Bytes;
 use regex::bytes::{Regex, RegexBuilder};
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What an option's text must look like.
@@ -165,8 +166,10 @@ impl Rate {
 }
 
 /// A regular expression over bytes; searching takes linear time.
+///
+/// Clones share it, with the memory that it searches in: one for each connection costs nothing.
 #[derive(Clone)]
-pub struct Pattern(Regex);
+pub struct Pattern(Arc<Regex>);
 
 impl Pattern {
     /// Compiles an expression. It is matched against bytes; `(?-u)` allows any byte.
@@ -176,7 +179,7 @@ impl Pattern {
     /// What is wrong with the expression, in one line.
     pub fn new(text: &str) -> Result<Self, String> {
         let compiled = RegexBuilder::new(text).size_limit(1 << 20).build();
-        compiled.map(Pattern).map_err(|error| match error {
+        compiled.map(|regex| Self(Arc::new(regex))).map_err(|error| match error {
             regex::Error::CompiledTooBig(_) => "the pattern is too large".to_owned(),
             other => {
                 let text = other.to_string();
