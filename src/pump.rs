@@ -192,6 +192,7 @@ impl Pump {
             }
             match self.session.poll(direction, self.now) {
                 Output::Write(bytes) => self.ways[direction as usize].give(bytes),
+                Output::Finish if self.ends_all(direction) => {}
                 Output::Finish => self.ways[direction as usize].end(),
                 Output::Dial => {
                     let (to, within) = (self.shared.dialer(), self.shared.connect_timeout());
@@ -211,6 +212,18 @@ impl Pump {
             }
             progress = true;
         }
+    }
+
+    /// Whether the end of a direction is the last thing that happens on the connection: the end of
+    /// the receiver's socket is then what tells it.
+    fn ends_all(&self, direction: Direction) -> bool {
+        let receiver = match direction {
+            Direction::Upstream => self.backend.as_ref(),
+            Direction::Downstream => Some(&self.source),
+        };
+        let other = &self.ways[direction.opposite() as usize];
+        let read = self.lost.is_none() && other.ended && other.is_idle();
+        read && receiver.is_some_and(Stream::is_socket) && self.session.done()
     }
 
     /// Writes all that waits in a direction; whether there was anything.

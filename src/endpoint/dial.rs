@@ -98,7 +98,11 @@ impl Ready {
         };
         let Some((tunnel, via)) = self.tunnel.as_ref().zip(self.address.via.as_ref()) else {
             let stream = self.connect(host, port, self.address.family).await?;
-            let peer = stream.peer_addr().ok();
+            let peer = match host {
+                // The system need not be asked what was asked of it.
+                Host::Address(address) => Some((*address, port).into()),
+                Host::Name(_) => stream.peer_addr().ok(),
+            };
             return Ok((self.stream(stream), peer));
         };
         let dial = || async { Ok(self.stream(self.connect(&via.host, via.port, None).await?)) };

@@ -20,6 +20,10 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_util::io::poll_read_buf;
 
+/// How long nobody reads from a peer before the system is told to ask whether it is still there:
+/// most streams have ended by then.
+const UNREAD: Duration = Duration::from_secs(1);
+
 /// When the system asks a silent peer that nobody reads from, and how often again.
 const ASK_AFTER: Duration = Duration::from_secs(30);
 const ASK_AGAIN: Duration = Duration::from_secs(10);
@@ -239,14 +243,24 @@ impl Stream {
             return Box::pin(child.exited());
         }
         let Some(socket) = self.socket() else { return Box::pin(std::future::pending()) };
-        if let Stream::Tcp(socket) = &socket {
-            let often = TcpKeepalive::new().with_time(ASK_AFTER).with_interval(ASK_AGAIN);
-            // Without it such a connection lasts until the other side ends it.
-            let _ = SockRef::from(&**socket).set_tcp_keepalive(&often);
-        }
-        Box::pin(async move {
+        let tcp = match &socket {
+            Stream::Tcp(socket) => Some(Arc::clone(socket)),
+            _ => None,
+        };
+        let failed = async move {
             // An error of `ready` itself means that the runtime is shutting down.
             let _ = each!(&socket, socket => socket.ready(Interest::ERROR).await.map(drop), _layered => Ok(()));
+        };
+        Box::pin(async move {
+            tokio::pin!(failed);
+            if tokio::time::timeout(UNREAD, &mut failed).await.is_err() {
+                if let Some(socket) = tcp {
+                    let often = TcpKeepalive::new().with_time(ASK_AFTER).with_interval(ASK_AGAIN);
+                    // Without it such a connection lasts until the other side ends it.
+                    let _ = SockRef::from(&*socket).set_tcp_keepalive(&often);
+                }
+                failed.await;
+            }
         })
     }
 
