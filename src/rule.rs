@@ -11,7 +11,7 @@ use chenapan_core::{
     Behavior, BehaviorEntry, Connection, Direction, Directions, Fault, Instances, Key, OptionError,
     Registry, UnknownName, nearest,
 };
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -234,16 +234,25 @@ impl Rules {
     /// Puts rules in order and tells those of one name apart: `delay`, `delay-2`.
     pub fn new(rules: impl IntoIterator<Item = Rule>) -> Self {
         let mut list: Vec<Arc<Rule>> = Vec::new();
+        let mut taken: HashSet<Arc<str>> = HashSet::new();
+        // The number to try next for each name that came twice.
+        let mut numbers: HashMap<Arc<str>, u64> = HashMap::new();
         for mut rule in rules {
-            let taken = |name: &str| list.iter().any(|known| &*known.name == name);
-            if taken(&rule.name) {
-                let number = (2_u64..).find(|n| !taken(&format!("{}-{n}", rule.name)));
-                let name: Arc<str> = format!("{}-{}", rule.name, number.unwrap_or_default()).into();
+            if taken.contains(&rule.name) {
+                let number = numbers.entry(Arc::clone(&rule.name)).or_insert(2);
+                let name: Arc<str> = loop {
+                    let name = format!("{}-{number}", rule.name);
+                    *number += 1;
+                    if !taken.contains(&*name) {
+                        break name.into();
+                    }
+                };
                 if rule.draw == rule.name {
                     rule.draw = Arc::clone(&name);
                 }
                 rule.name = name;
             }
+            taken.insert(Arc::clone(&rule.name));
             list.push(Arc::new(rule));
         }
         Self { list }
@@ -264,9 +273,10 @@ impl Rules {
     /// with its counters and what its connections share.
     #[must_use]
     pub fn after(self, earlier: &Rules) -> Self {
+        let known: HashMap<_, _> = earlier.iter().map(|rule| (&*rule.name, rule)).collect();
         let keep = |rule: Arc<Rule>| {
-            let kept = earlier.list.iter().find(|known| known.same(&rule));
-            kept.map_or(rule, Arc::clone)
+            let kept = known.get(&*rule.name).filter(|known| known.same(&rule));
+            kept.map_or(rule, |kept| Arc::clone(kept))
         };
         Self { list: self.list.into_iter().map(keep).collect() }
     }

@@ -20,7 +20,6 @@ use bytes::BytesMut;
 use chenapan_core::{
     Connection, Counted, Damage, Direction, Key, Kind, Protocol, Replies, Step, Unit, Verdict,
 };
-use flight::Flight;
 use lane::Lane;
 use ledger::{Forged, Ledger};
 use queue::Item;
@@ -88,6 +87,7 @@ struct Facts {
     connection: Connection,
     protocol: Box<dyn Protocol>,
     settings: Settings,
+    budget: Arc<Budget>,
     /// Whether the protocol is told what becomes of its units.
     follows: bool,
     /// For how long nothing had come before the unit that is shown now.
@@ -174,11 +174,12 @@ impl Session {
         settings: Settings,
     ) -> Self {
         let follows = protocol.follows();
-        let mut facts = Facts { connection, protocol, settings, follows, idle: Duration::ZERO };
+        let budget = Arc::clone(budget);
+        let idle = Duration::ZERO;
+        let mut facts = Facts { connection, protocol, settings, budget, follows, idle };
         let mut record = Record::default();
         let lanes = Direction::BOTH.map(|direction| {
-            let flight = Flight::new(Arc::clone(budget), settings.buffer, settings.in_flight);
-            let mut lane = Lane::new(direction, flight);
+            let mut lane = Lane::new(direction);
             lane.rebuild(&rules, &mut facts, &mut record, Duration::ZERO);
             lane
         });
@@ -190,14 +191,18 @@ impl Session {
         let rules = Arc::clone(&self.rules);
         let mut early = Vec::new();
         let mut at = now;
+        // A lane has the links of some rules, in the order of all.
+        let mut places = [0, 0];
         for rule in rules.iter() {
-            let asked = (0..2).find_map(|lane| {
-                let found = self.lanes[lane].connect(rule, &self.facts, &mut self.record, at)?;
-                Some((lane, found.0, found.1))
-            });
-            let Some((lane, index, verdict)) = asked else {
+            let index = places;
+            for (lane, place) in self.lanes.iter().zip(&mut places) {
+                *place += usize::from(lane.is_at(*place, rule));
+            }
+            let Some(lane) = (0..2).find(|&lane| places[lane] > index[lane]) else {
                 continue;
             };
+            let index = index[lane];
+            let verdict = self.lanes[lane].connect(index, &self.facts, &mut self.record, at);
             let steps = match verdict {
                 Verdict::Forward => continue,
                 Verdict::Delay(time) => vec![Step::Wait(time)],
@@ -375,23 +380,23 @@ impl Session {
 
     /// Whether this direction may be given more bytes, and how many.
     pub fn wants(&mut self, direction: Direction) -> usize {
-        let Facts { settings: Settings { buffer, .. }, protocol, .. } = &self.facts;
-        let (buffer, longest) = (*buffer, protocol.longest());
         if !matches!(self.phase, Phase::Open) {
             return 0;
         }
+        let buffer = self.facts.settings.buffer;
         let waits = match direction {
             Direction::Upstream => self.record.ledger.held(),
             Direction::Downstream => 0,
         };
-        let [lane, other] = self.lanes_from(direction);
+        let [upstream, downstream] = &mut self.lanes;
+        let (lane, other) = match direction {
+            Direction::Upstream => (upstream, downstream),
+            Direction::Downstream => (downstream, upstream),
+        };
         // One who asks on without taking the answers has to wait.
-        if other.ripe_replies() + waits > buffer
-            || (other.replies() > buffer && !other.has_flight())
-        {
-            return 0;
-        }
-        lane.room(buffer, longest)
+        let answers = other.ripe_replies() + waits > buffer
+            || (other.replies() > buffer && !other.has_flight(&self.facts));
+        if answers { 0 } else { lane.room(&self.facts) }
     }
 
     /// Whether it has to wait until other connections have less in flight.
@@ -402,7 +407,7 @@ impl Session {
     /// How often a direction had to wait since this was asked last because of what rules held
     /// back: for its own bound, and for that of all sessions together.
     pub fn stopped(&mut self) -> [u64; 2] {
-        let stopped = self.lanes.each_mut().map(|lane| lane.flight().take_stopped());
+        let stopped = self.lanes.each_mut().map(Lane::take_stopped);
         [0, 1].map(|bound| stopped[0][bound] + stopped[1][bound])
     }
 

@@ -13,6 +13,7 @@ use crate::rule::Rules;
 use bytes::BytesMut;
 use chenapan_core::{Direction, Interest, Kind, Step, Turn, Unit, Verdict};
 use room::{cost, sent};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use turn::Fenced;
@@ -37,8 +38,13 @@ pub(super) struct Lane {
     direction: Direction,
     chain: Vec<Link>,
     queue: Queue,
-    flight: Flight,
-    hang: Option<Hang>,
+    /// Whether one of the links lets bytes through one after the other.
+    lines: bool,
+    /// Whether the behavior of one of them may hold units.
+    holding: bool,
+    /// There from the moment on at which something was held back.
+    flight: Option<Box<Flight>>,
+    hang: Option<Box<Hang>>,
     /// The end of stream was queued.
     finishing: bool,
     /// The end of the connection was queued.
@@ -56,7 +62,7 @@ pub(super) struct Lane {
     /// Replies that wait for the end of that unit.
     waiting: Vec<(BytesMut, Duration)>,
     /// What was cut and must not pass what rules hold.
-    fenced: Option<Fenced>,
+    fenced: Option<Box<Fenced>>,
     /// The request to which the reply at hand belongs, where replies come in order.
     answers: Option<Asked>,
     /// Whether the reply to the unit at hand is the connection's last.
@@ -85,7 +91,7 @@ enum Parcel {
 }
 
 impl Lane {
-    pub(super) fn new(direction: Direction, flight: Flight) -> Self {
+    pub(super) fn new(direction: Direction) -> Self {
         Self {
             input: BytesMut::new(),
             opaque: false,
@@ -98,7 +104,9 @@ impl Lane {
             direction,
             chain: Vec::new(),
             queue: Queue::default(),
-            flight,
+            lines: false,
+            holding: false,
+            flight: None,
             hang: None,
             finishing: false,
             closing: false,
@@ -125,20 +133,30 @@ impl Lane {
     ) {
         // What went by unseen was not looked at: idleness counts from now.
         self.come.1 = now;
-        let ids: Vec<u64> = self.chain.iter().map(|link| link.id).collect();
         let mut old: Vec<Option<Link>> = self.chain.drain(..).map(Some).collect();
+        let places: HashMap<_, _> = old
+            .iter()
+            .enumerate()
+            .filter_map(|(at, link)| Some((link.as_ref()?.rule_address(), at)))
+            .collect();
+        // Where the links that stay stand from now on.
+        let mut stays = vec![None; old.len()];
         for rule in rules.iter() {
-            let known = old.iter_mut().find(|link| link.as_ref().is_some_and(|link| link.of(rule)));
+            let known = places.get(&Arc::as_ptr(rule)).copied();
             let id = self.links;
             self.links += 1;
-            let link = known.and_then(Option::take);
+            let link = known.and_then(|at| old[at].take());
+            if let Some(at) = known.filter(|_| link.is_some()) {
+                stays[at] = Some(self.chain.len());
+            }
             self.chain.extend(link.or_else(|| Link::new(id, rule, facts, self.direction)));
         }
+        self.lines = self.chain.iter().any(|link| link.line.is_some());
         // What a rule that went still held goes on behind the nearest rule before it that stays.
         let mut from = 0;
-        for (id, gone) in ids.into_iter().zip(old) {
+        for (gone, stays) in old.into_iter().zip(stays) {
             let Some(mut link) = gone else {
-                from = self.chain.iter().position(|link| link.id == id).map_or(from, |at| at + 1);
+                from = stays.map_or(from, |at| at + 1);
                 continue;
             };
             let at = now.max(link.last);
@@ -153,7 +171,7 @@ impl Lane {
     /// Judges what has come in, as far as there is room for it.
     pub(super) fn advance(&mut self, facts: &mut Facts, record: &mut Record, now: Duration) {
         self.pass(now);
-        while !self.stopped() && self.admits(facts.settings.buffer) {
+        while !self.stopped() && self.admits(facts) {
             if !self.step(facts, record, now) {
                 break;
             }
@@ -225,8 +243,10 @@ impl Lane {
             facts.idle = idle;
             if !Self::shown(&self.answers, link, &mut unit, needed, (at, facts)) {
                 at = at.max(link.last);
-                if at > arrival && link.paces() {
-                    link.line.push(cost(&unit), now, arrival, at);
+                if at > arrival
+                    && let Some(line) = &mut link.line
+                {
+                    line.push(cost(&unit), now, arrival, at);
                 }
                 if unit.kind == Kind::Blank {
                     let fate = link.fate;
@@ -253,7 +273,8 @@ impl Lane {
             self.last = unit.turn_in(self.direction) == Turn::Final;
             fresh = false;
             let verdict = link.ask(Question::Unit(&mut unit), place, facts, record);
-            let waits = if link.paces() { sent(&verdict, &unit) } else { 0 };
+            self.holding |= link.held > 0;
+            let waits = if link.line.is_some() { sent(&verdict, &unit) } else { 0 };
             match verdict {
                 Verdict::Forward => at = at.max(link.last),
                 Verdict::Delay(time) => {
@@ -271,14 +292,15 @@ impl Lane {
                 }
                 verdict => {
                     self.act(verdict, index, at, facts, record);
-                    if let Some(link) = self.chain.get_mut(index).filter(|_| waits > 0) {
-                        link.line.push(waits, now, arrival, link.last);
+                    let link = &mut self.chain[index];
+                    if let Some(line) = link.line.as_mut().filter(|_| waits > 0) {
+                        line.push(waits, now, arrival, link.last);
                     }
                     return;
                 }
             }
-            if waits > 0 {
-                link.line.push(waits, now, arrival, at);
+            if let Some(line) = link.line.as_mut().filter(|_| waits > 0) {
+                line.push(waits, now, arrival, at);
             }
         }
         if self.hang.is_some() {
@@ -379,25 +401,30 @@ impl Lane {
         let until = self.hang.as_ref().and_then(|hang| hang.until);
         // Where a slow line is what keeps more from being read, it is known when that ends.
         let full = self.waiting() + self.input.len() >= facts.settings.buffer;
-        let passed = self.chain.iter().filter(|_| full).filter_map(|link| link.line.next()).min();
+        let lines = self.chain.iter().filter(|_| full && self.lines).flat_map(|link| &link.line);
+        let passed = lines.filter_map(|line| line.next()).min();
         let others = until.into_iter().chain(passed).chain(self.deadline(facts));
         self.chain.iter().filter_map(Link::wake).chain(others).min()
     }
 
-    /// Asks the link of one rule about the new connection; none where it has no say.
+    /// Whether the link of a rule is the one at a place.
+    pub(super) fn is_at(&self, index: usize, rule: &Arc<crate::rule::Rule>) -> bool {
+        self.chain.get(index).is_some_and(|link| link.of(rule))
+    }
+
+    /// Asks the link at a place about the new connection.
     pub(super) fn connect(
         &mut self,
-        rule: &Arc<crate::rule::Rule>,
+        index: usize,
         facts: &Facts,
         record: &mut Record,
         at: Duration,
-    ) -> Option<(usize, Verdict)> {
-        let index = self.chain.iter().position(|link| link.of(rule))?;
+    ) -> Verdict {
         let link = &mut self.chain[index];
         if !link.attends(at) {
-            return Some((index, Verdict::Forward));
+            return Verdict::Forward;
         }
-        Some((index, link.ask(Question::Connect, (at, self.direction, 0), facts, record)))
+        link.ask(Question::Connect, (at, self.direction, 0), facts, record)
     }
 
     /// Which link stands at a place, and whether it still does.
@@ -449,7 +476,8 @@ impl Lane {
         self.queue.clear();
         self.input.clear();
         self.chain.clear();
-        self.flight.rest();
+        self.flight = None;
+        self.lines = false;
         self.waiting.clear();
         (self.ahead, self.fenced) = (0, None);
         (self.closing, self.finished, self.hang) = (true, true, None);
@@ -566,7 +594,7 @@ impl Lane {
     fn stop(&mut self, index: usize) {
         let link = &self.chain[index];
         let (link, until) = (link.id, link.until());
-        self.hang.get_or_insert(Hang { link, until, parked: Vec::new() });
+        self.hang.get_or_insert_with(|| Box::new(Hang { link, until, parked: Vec::new() }));
     }
 
     /// Keeps what has reached a link at a time behind what hangs.
@@ -580,7 +608,7 @@ impl Lane {
 
     fn resume(
         &mut self,
-        hung: Option<Hang>,
+        hung: Option<Box<Hang>>,
         facts: &mut Facts,
         record: &mut Record,
         now: Duration,

@@ -18,7 +18,7 @@ pub(super) struct Link {
     pub(super) last: Duration,
     pub(super) fate: Fate,
     /// What waits before it, where it lets bytes through one after the other.
-    pub(super) line: Line,
+    pub(super) line: Option<Box<Line>>,
     /// Number of bytes of the units that its behavior holds.
     pub(super) held: usize,
     rule: Arc<Rule>,
@@ -71,14 +71,15 @@ impl Link {
         if selectors.per == Per::Connection && !events {
             return None;
         }
+        let behavior = rule.instance();
         Some(Self {
             id,
             last: Duration::ZERO,
             fate: Fate::Passed,
-            line: Line::default(),
+            line: behavior.paces().then(Box::default),
             held: 0,
             rule: Arc::clone(rule),
-            behavior: rule.instance(),
+            behavior,
             key,
             draw,
             events,
@@ -87,6 +88,11 @@ impl Link {
             place: None,
             stuck: None,
         })
+    }
+
+    /// What tells its rule from others.
+    pub(super) fn rule_address(&self) -> *const Rule {
+        Arc::as_ptr(&self.rule)
     }
 
     pub(super) fn of(&self, rule: &Arc<Rule>) -> bool {
@@ -178,11 +184,6 @@ impl Link {
         let took = self.behavior.trails(blank);
         self.held = self.behavior.held_bytes();
         took
-    }
-
-    /// Whether it lets bytes through one after the other.
-    pub(super) fn paces(&self) -> bool {
-        self.behavior.paces()
     }
 
     /// Whether units that are not its business may overtake those.

@@ -553,3 +553,26 @@ fn throttle_lets_bytes_out_at_its_rate() {
     let (last, ..) = run.out.last().unwrap();
     assert_eq!((total, *last), (1_000, 995));
 }
+
+#[test]
+fn thousands_of_rules_are_walked_once() {
+    // Walked anew for each rule, it would take minutes.
+    let texts: Vec<String> = (0..4_000)
+        .map(|at| match at % 4 {
+            0 => "dummy:direction=upstream".to_owned(),
+            1 => "dummy:direction=downstream".to_owned(),
+            2 => "slow-connect:delay=0s:connections=7".to_owned(),
+            _ => "drop:chance=0".to_owned(),
+        })
+        .collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let mut run = Run::new(&texts);
+    run.send(UP, "a").set(&texts).send(UP, "b").set(&texts[1..]).send(UP, "c");
+    assert_eq!(run.took(UP), ["0 a", "0 b", "0 c"]);
+}
+
+#[test]
+fn a_connection_takes_no_more_memory_than_it_has_to() {
+    let size = size_of::<Session>();
+    assert!(size <= 1_024, "{size}");
+}

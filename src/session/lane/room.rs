@@ -1,9 +1,11 @@
 //! How much a direction may read: what waits for its receiver, and what rules hold back.
 
-use super::Lane;
+use super::{Facts, Lane};
+use crate::session::Settings;
 use crate::session::flight::Flight;
 use crate::session::queue::OVERHEAD;
 use chenapan_core::{Step, Unit, Verdict};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How much is read at once while what comes in only waits for its time.
@@ -31,51 +33,61 @@ impl Lane {
     /// Notes the time, and gives back what is not in flight any more.
     pub(super) fn pass(&mut self, now: Duration) {
         self.queue.ripen(now);
-        for link in &mut self.chain {
-            link.line.pass(now);
+        if self.lines {
+            self.chain
+                .iter_mut()
+                .filter_map(|link| link.line.as_mut())
+                .for_each(|line| line.pass(now));
         }
-        match self.flying() {
-            0 => self.flight.rest(),
-            flying => self.flight.settle(flying + self.input.len()),
+        self.holding = self.holding && self.chain.iter().any(|link| link.held > 0);
+        let flying = self.flying();
+        match &mut self.flight {
+            Some(flight) if flying == 0 => flight.rest(),
+            Some(flight) => flight.settle(flying + self.input.len()),
+            None => {}
         }
     }
 
     /// Number of bytes that wait because their receiver is slow, or a rule is one that lets them
     /// through one after the other: the read buffer bounds them.
     pub(super) fn waiting(&self) -> usize {
-        self.queue.ripe() + self.chain.iter().map(|link| link.line.held()).sum::<usize>()
+        let lines = self.chain.iter().filter(|_| self.lines).filter_map(|link| link.line.as_ref());
+        self.queue.ripe() + lines.map(|line| line.held()).sum::<usize>()
     }
 
     /// Number of bytes that rules hold back.
     fn flying(&self) -> usize {
-        let held: usize = self.chain.iter().map(|link| link.held).sum();
-        self.queue.held() - self.queue.ripe() + held
+        let queued = self.queue.held() - self.queue.ripe();
+        match self.holding {
+            true => queued + self.chain.iter().map(|link| link.held).sum::<usize>(),
+            false => queued,
+        }
     }
 
     /// Whether one more unit may be judged.
-    pub(super) fn admits(&mut self, buffer: usize) -> bool {
-        let flying = self.flying();
-        self.waiting() <= buffer && (flying == 0 || self.flight.admits(flying))
+    pub(super) fn admits(&mut self, facts: &Facts) -> bool {
+        self.waiting() <= facts.settings.buffer && self.has_flight(facts)
     }
 
     /// How many more bytes may be read.
-    pub(in crate::session) fn room(&mut self, buffer: usize, longest: usize) -> usize {
+    pub(in crate::session) fn room(&mut self, facts: &Facts) -> usize {
         if self.ended || self.stopped() || self.fenced.is_some() {
             return 0;
         }
         let waiting = self.waiting();
-        let room = buffer.saturating_sub(self.input.len() + waiting);
+        let room = facts.settings.buffer.saturating_sub(self.input.len() + waiting);
         let flying = self.flying();
         let room = match self.opaque || self.holding || waiting > 0 {
             // What only waits for its time comes in large reads.
             true if flying > 0 && waiting == 0 && self.input.is_empty() => room.max(BULK),
             true => room,
             // A unit that its protocol will wait for has to come in whole.
-            false => room.max(longest.saturating_sub(self.input.len())),
+            false => room.max(facts.protocol.longest().saturating_sub(self.input.len())),
         };
+        let held = flying + self.input.len();
         match flying {
             0 => room,
-            _ => room.min(self.flight.room(flying + self.input.len())),
+            _ => room.min(self.account(facts).room(held)),
         }
     }
 
@@ -86,18 +98,26 @@ impl Lane {
     }
 
     /// Whether more may be in flight.
-    pub(in crate::session) fn has_flight(&mut self) -> bool {
-        let flying = self.flying();
-        self.flight.admits(flying)
+    pub(in crate::session) fn has_flight(&mut self, facts: &Facts) -> bool {
+        match self.flying() {
+            0 => true,
+            flying => self.account(facts).admits(flying),
+        }
     }
 
-    /// The account of what it has in flight.
-    pub(in crate::session) fn flight(&mut self) -> &mut Flight {
-        &mut self.flight
+    /// How often it had to wait since this was asked last because of what rules held back.
+    pub(in crate::session) fn take_stopped(&mut self) -> [u64; 2] {
+        self.flight.as_mut().map_or([0; 2], |flight| flight.take_stopped())
     }
 
     /// Whether it waits until other connections have less in flight.
     pub(in crate::session) fn starves(&self) -> bool {
-        self.flight.starves()
+        self.flight.as_ref().is_some_and(|flight| flight.starves())
+    }
+
+    fn account(&mut self, facts: &Facts) -> &mut Flight {
+        let Settings { buffer, in_flight, .. } = facts.settings;
+        let new = || Box::new(Flight::new(Arc::clone(&facts.budget), buffer, in_flight));
+        self.flight.get_or_insert_with(new)
     }
 }

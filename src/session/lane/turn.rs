@@ -21,7 +21,7 @@ impl Lane {
     /// Judges the next unit of the input; whether there was one that may pass.
     pub(super) fn step(&mut self, facts: &mut Facts, record: &mut Record, now: Duration) -> bool {
         let fenced = match self.fenced.take() {
-            Some(fenced) => fenced,
+            Some(fenced) => *fenced,
             None => {
                 let Some(mut unit) = self.cut(facts, record, now) else { return false };
                 let down = self.direction == Direction::Downstream;
@@ -43,7 +43,7 @@ impl Lane {
             }
         };
         if !self.may_pass(&fenced, facts, record, now) {
-            self.fenced = Some(fenced);
+            self.fenced = Some(Box::new(fenced));
             return false;
         }
         let Fenced { unit, turn, .. } = fenced;
