@@ -41,7 +41,7 @@ pub(super) struct Lane {
     /// Whether one of the links lets bytes through one after the other.
     lines: bool,
     /// Whether the behavior of one of them may hold units.
-    holding: bool,
+    holders: bool,
     /// There from the moment on at which something was held back.
     flight: Option<Box<Flight>>,
     hang: Option<Box<Hang>>,
@@ -105,7 +105,7 @@ impl Lane {
             chain: Vec::new(),
             queue: Queue::default(),
             lines: false,
-            holding: false,
+            holders: false,
             flight: None,
             hang: None,
             finishing: false,
@@ -273,7 +273,7 @@ impl Lane {
             self.last = unit.turn_in(self.direction) == Turn::Final;
             fresh = false;
             let verdict = link.ask(Question::Unit(&mut unit), place, facts, record);
-            self.holding |= link.held > 0;
+            self.holders |= link.held > 0;
             let waits = if link.line.is_some() { sent(&verdict, &unit) } else { 0 };
             match verdict {
                 Verdict::Forward => at = at.max(link.last),

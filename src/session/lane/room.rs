@@ -39,7 +39,7 @@ impl Lane {
                 .filter_map(|link| link.line.as_mut())
                 .for_each(|line| line.pass(now));
         }
-        self.holding = self.holding && self.chain.iter().any(|link| link.held > 0);
+        self.holders = self.holders && self.chain.iter().any(|link| link.held > 0);
         let flying = self.flying();
         match &mut self.flight {
             Some(flight) if flying == 0 => flight.rest(),
@@ -58,7 +58,7 @@ impl Lane {
     /// Number of bytes that rules hold back.
     fn flying(&self) -> usize {
         let queued = self.queue.held() - self.queue.ripe();
-        match self.holding {
+        match self.holders {
             true => queued + self.chain.iter().map(|link| link.held).sum::<usize>(),
             false => queued,
         }
@@ -79,7 +79,9 @@ impl Lane {
         let flying = self.flying();
         let room = match self.opaque || self.holding || waiting > 0 {
             // What only waits for its time comes in large reads.
-            true if flying > 0 && waiting == 0 && self.input.is_empty() => room.max(BULK),
+            true if self.opaque && flying > 0 && waiting == 0 && self.input.is_empty() => {
+                room.max(BULK)
+            }
             true => room,
             // A unit that its protocol will wait for has to come in whole.
             false => room.max(facts.protocol.longest().saturating_sub(self.input.len())),
