@@ -140,7 +140,7 @@ fn bounds(registry: &Registry) -> Value {
     let literal = |name: &str| name.replace('.', "[.]");
     let mut own: Vec<String> = COUNTERS.iter().map(|name| literal(name)).collect();
     own.extend(["(faults|met)[.].+", "output", "errors"].map(str::to_owned));
-    let counters = registry.protocols().iter().flat_map(|entry| entry.counters());
+    let counters = registry.protocols().iter().flat_map(chenapan_core::ProtocolEntry::counters);
     for name in counters {
         let pattern = match name.strip_suffix('*') {
             Some(front) => format!("{}.+", literal(front)),

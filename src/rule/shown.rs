@@ -108,7 +108,7 @@ mod tests {
 
     fn shown(text: &str) -> String {
         let rules = Rules::new(Rule::parse(text, &crate::registry(), &Defaults::new()).unwrap());
-        rules.iter().map(|rule| rule.to_string()).collect::<Vec<_>>().join(",")
+        rules.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
     }
 
     #[test]

@@ -382,9 +382,8 @@ fn phase(
         });
     }
     schedule.iter_mut().for_each(|steps| steps.sort_by_key(|(at, _)| *at));
-    let counters = cx.speaks.iter().map(|speaks| match speaks {
-        Some((protocol, _)) => Some(protocol.instances.instance().counters()),
-        None => None,
+    let counters = cx.speaks.iter().map(|speaks| {
+        speaks.as_ref().map(|(protocol, _)| protocol.instances.instance().counters())
     });
     let counters: Vec<_> = counters.collect();
     let subjects = Subjects { proxies, counters: &counters, services: &cx.services, run, load };

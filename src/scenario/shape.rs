@@ -183,7 +183,7 @@ fn of_object(node: &mut Node, object: &Object, mistakes: &mut Mistakes) -> bool 
         wrongs.push(wrong.help(format!("write it as {}", object.example)));
     }
     if let Some((names, wrong, help)) = object.any
-        && !names.iter().any(|name| there(name))
+        && !names.iter().any(there)
     {
         wrongs.push(node.place.wrong(wrong).help(help));
     }
