@@ -131,6 +131,8 @@ pub(crate) struct Shared {
     /// The connection on standard input and output has ended.
     finished: CancellationToken,
     tasks: TaskTracker,
+    /// What was said of its connections already.
+    told: Mutex<Vec<&'static str>>,
     warned: AtomicBool,
     /// Whether it was said that what rules hold back has reached a bound.
     warned_full: AtomicBool,
@@ -178,6 +180,7 @@ impl Proxy {
             accepting: CancellationToken::new(),
             finished: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            told: Mutex::new(Vec::new()),
             warned: AtomicBool::new(false),
             warned_full: AtomicBool::new(false),
         });
@@ -309,6 +312,15 @@ impl Shared {
     }
 
     /// Says once that a rule drops pieces of a stream that has no units.
+    /// Says something of the connections of this proxy, once.
+    pub(crate) fn warn(&self, what: &'static str) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if !told.contains(&what) {
+            told.push(what);
+            tracing::warn!(proxy = self.config.name, "{what}");
+        }
+    }
+
     pub(crate) fn warn_dropped(&self) {
         if !self.warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(

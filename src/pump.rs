@@ -548,6 +548,9 @@ impl Pump {
         if self.session.dropped() {
             self.shared.warn_dropped();
         }
+        for note in self.session.notes() {
+            self.shared.warn(note);
+        }
         match self.session.unparsed() {
             0 => {}
             more => self.shared.stats().unparsed.add(more),

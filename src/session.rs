@@ -123,6 +123,8 @@ struct Record {
     refusal: Option<(Refusal, bool)>,
     /// Who waits for which reply, where they come in order.
     ledger: Ledger,
+    /// What the protocol wants to be known.
+    notes: Vec<&'static str>,
 }
 
 impl Record {
@@ -441,6 +443,11 @@ impl Session {
     /// Whether opaque data was dropped since this was asked last.
     pub fn dropped(&mut self) -> bool {
         std::mem::take(&mut self.record.dropped)
+    }
+
+    /// What the protocol wants to be known, since this was asked last.
+    pub fn notes(&mut self) -> Vec<&'static str> {
+        std::mem::take(&mut self.record.notes)
     }
 
     /// How often the protocol gave up on a direction since this was asked last.

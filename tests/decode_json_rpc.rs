@@ -68,7 +68,6 @@ fn events_are_told_in_their_place() {
         1,
         &[
             r#"{"event":"junk"}"#,
-            r#"{"kind":"invalid","code":-32700,"reason":"json","reply_id":"null","dialect":"auto","payload":"6a756e6b0d"}"#,
             r#"{"event":"oversize"}"#,
             r#"{"kind":"invalid","code":-32600,"reason":"neither","reply_id":"null","dialect":"loose","payload":"7b7d"}"#,
             r#"{"event":"partial","bytes":2}"#,

@@ -87,3 +87,86 @@ fn faults_of_a_batch_hit_the_messages_that_are_meant() {
     let down = String::from_utf8(down).unwrap();
     assert!(up.is_empty() && down.matches("-32603").count() == 2, "a batch is answered as a whole");
 }
+
+/// A client and a server of HTTP, with options of the protocol and rules.
+fn http(options: &str, rules: &[&str]) -> Wire {
+    let protocol = format!("json-rpc:framing=http{options}");
+    let rules = rules.iter().flat_map(|rule| ["--behavior", rule]);
+    Wire::with(&["--protocol", &protocol].into_iter().chain(rules).collect::<Vec<_>>())
+}
+
+const ASK: &str = "POST / HTTP/1.1\r\nAccept-Encoding: gzip, br\r\nContent-Length: 38\r\n\r\n{\"jsonrpc\":\"2.0\",\"method\":\"a\",\"id\":1}\n";
+
+/// `{"jsonrpc":"2.0","result":"ok","id":1}`, by gzip.
+const ZIPPED: &[u8] = include_bytes!("support/reply.json.gz");
+
+fn reply(headers: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!("HTTP/1.1 200 OK\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
+    [head.as_bytes(), body].concat()
+}
+
+#[test]
+fn a_compressed_reply_is_met_and_comes_plainly_where_it_changes() {
+    let zipped = reply("Content-Encoding: gzip\r\n", ZIPPED);
+    let plain = br#"{"jsonrpc":"2.0","result":"ok","id":"1"}"#;
+    for (rule, expected) in [
+        ("rpc-id", reply("", plain)),
+        ("drop:on=response:method=a", Vec::new()),
+        // What no rule changes keeps its bytes.
+        ("rpc-id:method=b", zipped.clone()),
+    ] {
+        let mut wire = http("", &[rule]);
+        assert!(wire.carries_up(ASK.as_bytes()), "the request is as it was");
+        wire.server.write_all(&zipped).unwrap();
+        let [_, down] = wire.end();
+        assert_eq!(down.escape_ascii().to_string(), expected.escape_ascii().to_string(), "{rule}");
+        assert_eq!(wire.stop().journal.len(), usize::from(down != zipped), "{rule}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_in_the_journal_once() {
+    let mut wire = http("", &["rpc-id"]);
+    let coded = reply("Content-Encoding: br\r\n", b"?");
+    for _ in 0..2 {
+        assert!(wire.carries_up(ASK.as_bytes()));
+        assert!(wire.carries_down(&coded));
+    }
+    wire.end();
+    let journal = wire.stop().journal;
+    assert!(journal.len() == 1 && journal[0].contains("compression=refuse"), "{journal:?}");
+}
+
+#[test]
+fn compression_can_be_refused() {
+    for rules in [&["rpc-id"][..], &[]] {
+        let mut wire = http(":compression=refuse", rules);
+        wire.client.write_all(ASK.as_bytes()).unwrap();
+        let [up, _] = wire.end();
+        assert_eq!(String::from_utf8(up).unwrap(), ASK.replace("gzip, br", "identity"));
+    }
+}
+
+#[test]
+fn what_is_no_json_rpc_passes_at_once_whatever_rules_there_are() {
+    let hello = b"\x16\x03\x01\0\x3e\x01\0\0\x3a\x03\x03{{{{{{{{";
+    let http2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    for (client, server) in [
+        (&hello[..], &b"\x16\x03\x03\0\x2a\n{\n{"[..]),
+        (http2, b"\0\0\x12\x04\0\0\0\0\0\0\x03\0\0\0\x64"),
+        (b"login: ", b"> "),
+        (b"\0\0\0\x02{}", b"\0\0\0\x02[]"),
+        (b"2:{},", b"2:[],"),
+        (b"{}\0[]\0", b"[]\0{}\0"),
+    ] {
+        let mut wire = wire(&["rpc-id", "delay:sleep=0s"]);
+        assert!(wire.carries_up(client), "{}", client.escape_ascii());
+        assert!(wire.carries_down(server), "{}", server.escape_ascii());
+        assert_eq!(wire.end(), [b"", b""]);
+    }
+    let mut wire = wire(&["rpc-id"]);
+    assert!(wire.carries_up(hello));
+    wire.end();
+    let journal = wire.stop().journal;
+    assert!(journal.len() == 1 && journal[0].contains("tls:"), "{journal:?}");
+}

@@ -191,6 +191,12 @@ pub trait Protocol: Send {
         Vec::new()
     }
 
+    /// What somebody should know of the connection, such as that its messages cannot be read; each
+    /// thing once. Asked after [`Protocol::handle`], until there is nothing more.
+    fn noted(&mut self) -> Option<&'static str> {
+        None
+    }
+
     /// The names of what it counts. One that ends in `.*` stands for all that begin so.
     fn counters(&self) -> &'static [&'static str] {
         &[]

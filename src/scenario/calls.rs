@@ -3,7 +3,9 @@
 use super::node::{Kind as Sort, Node};
 use super::place::Wrong;
 use bytes::{Buf, BytesMut};
-use chenapan_protocols::json_rpc::{Cut, Dialect, Framer, Framing, IdKey, Kind, Message, Reader};
+use chenapan_protocols::json_rpc::{
+    Cut, Dialect, Event, Framer, Framing, IdKey, Kind, Message, Reader,
+};
 use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
@@ -114,7 +116,9 @@ impl Calls {
                 }
                 Cut::Incomplete => return Ok(None),
                 Cut::Raw => return Err(io::Error::other("the answer is not framed")),
-                Cut::Event(..) | Cut::Pass(_) => {}
+                // What stands in the place of a reply is none.
+                Cut::Event(Event::Junk, _) => answer = Some(false),
+                Cut::Event(..) | Cut::Pass(_) | Cut::Junk(_) => {}
             }
             input.advance(cut.size());
             if answer.is_some() {

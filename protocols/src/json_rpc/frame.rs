@@ -4,14 +4,19 @@
 //! depends on how the bytes happened to arrive.
 
 mod auto;
+mod be32;
 mod bitcoin;
 mod chunks;
+pub(super) mod coding;
 mod content_length;
 mod framing;
-mod head;
+pub(super) mod head;
 mod http;
 mod json;
+mod netstring;
 mod newline;
+mod nul;
+mod sequence;
 mod sse;
 mod stream;
 mod websocket;
@@ -21,12 +26,16 @@ use std::fmt;
 use std::ops::Range;
 
 pub use auto::Auto;
+pub use be32::Be32;
 pub use bitcoin::Bitcoin;
 pub use content_length::ContentLength;
 pub use framing::Framing;
 pub use http::{Http, asked};
 pub use json::Json;
+pub use netstring::Netstring;
 pub use newline::Newline;
+pub use nul::Nul;
+pub use sequence::Sequence;
 pub use sse::Sse;
 pub use websocket::Websocket;
 pub use whole::Whole;
@@ -45,7 +54,7 @@ pub const MAX_HEAD: usize = 64 << 10;
 /// end of the stream it asks [`Framer::end`] in the same way until that says [`Cut::Incomplete`].
 ///
 /// The frames and events, and the places in the stream where they lie, are the same however the
-/// bytes arrive; only [`Cut::Pass`] comes in pieces.
+/// bytes arrive; only [`Cut::Pass`] and [`Cut::Junk`] come in pieces.
 ///
 /// ```
 /// use chenapan_protocols::json_rpc::{Cut, Frame, Framer};
@@ -131,6 +140,8 @@ pub enum Cut {
     /// The first bytes, as many as it says, belong to no frame: a delimiter, blanks, headers, what
     /// is left of a frame that was too large.
     Pass(usize),
+    /// The first bytes, as many as it says, mean nothing to the framing; they come in pieces, too.
+    Junk(usize),
     /// Nothing can be said before more bytes are there.
     Incomplete,
     /// From here on nothing is framed.
@@ -142,7 +153,7 @@ impl Cut {
     pub fn size(&self) -> usize {
         match self {
             Cut::Frame(frame) => frame.size,
-            Cut::Event(_, size) | Cut::Pass(size) => *size,
+            Cut::Event(_, size) | Cut::Pass(size) | Cut::Junk(size) => *size,
             Cut::Incomplete | Cut::Raw => 0,
         }
     }
@@ -159,8 +170,8 @@ pub struct Frame {
     pub head: usize,
     /// Where the number stands that says how long the payload is.
     pub length: Option<Range<usize>>,
-    /// Whether it is what stood between two frames.
-    pub junk: bool,
+    /// Whether its payload is compressed in a way that cannot be read.
+    pub encoded: bool,
 }
 
 /// What a frame carries.
@@ -175,7 +186,7 @@ pub enum Payload {
 impl Frame {
     /// A frame of so many bytes, with its payload inside.
     pub fn new(size: usize, payload: Range<usize>) -> Self {
-        Self { size, payload: Payload::Within(payload), head: 0, length: None, junk: false }
+        Self { size, payload: Payload::Within(payload), head: 0, length: None, encoded: false }
     }
 
     /// Its payload; `input` is what it was cut from.
@@ -200,6 +211,14 @@ pub enum Event {
     BadMagic,
     /// A message does not have the checksum that it says; it passes unframed.
     BadChecksum,
+    /// What follows cannot begin a frame; it passes.
+    Junk,
+    /// Events are compressed; they pass.
+    Encoded,
+    /// The stream is TLS; it is raw.
+    Tls,
+    /// The stream is HTTP/2; it is raw.
+    Http2,
 }
 
 impl Event {
@@ -211,6 +230,10 @@ impl Event {
             Event::BadHeader => "bad-header",
             Event::BadMagic => "bad-magic",
             Event::BadChecksum => "bad-checksum",
+            Event::Junk => "junk",
+            Event::Encoded => "encoded",
+            Event::Tls => "tls",
+            Event::Http2 => "http2",
         }
     }
 }

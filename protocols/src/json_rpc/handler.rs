@@ -25,13 +25,19 @@ plugin! {
     /// rule's business only with `only=blank`; what belongs to no message is `data`. Bytes that no rule
     /// touches pass as they are, also those of messages that are wrong.
     ///
-    /// With `framing=auto` the first bytes of each direction tell: headers as in LSP, HTTP, or else
-    /// values of JSON with whatever is between. That reads messages on lines, too, but a line end
+    /// With `framing=auto` the first bytes of each direction tell: headers as in LSP, HTTP, a length in
+    /// four bytes, a netstring, a record separator (`rs`, RFC 7464), or else values of JSON with whatever is
+    /// between. TLS and HTTP/2 pass unread, with a warning. That reads messages on lines, too, but a line end
     /// is then no part of its message: with `framing=newline` it is.
     ///
     /// What a message is goes by what it has: with a method it is a call, with a result or an error
     /// a reply, also where the dialect's rules say that something is wrong with it. Only what can be
     /// neither is `invalid` as a kind; the counter `invalid` goes by the rules.
+    ///
+    /// A body of HTTP that is compressed with gzip or deflate is read; a rule that changes it sends it
+    /// plainly. What else is compressed passes unread, with a warning: it is `data`, and counted as
+    /// `encoded`. A request or reply that cannot be read, or is larger than `max-size` (`oversize`),
+    /// makes no reply an orphan and leaves no request unanswered.
     ///
     /// What is counted: messages of each kind as they come, errors by code, wrong ones by reason;
     /// replies to nothing that was asked (`orphan`), to what was answered before (`duplicate`), ids that
@@ -43,12 +49,17 @@ plugin! {
         /// and WebSocket where those follow.
         framing: String = "auto" in &[
             "auto", "newline", "json", "content-length", "http", "sse", "websocket", "bitcoin",
+            "be32", "netstring", "nul", "rs",
         ],
         /// By which rules messages are read, and so what counts as `invalid`; `auto` takes those of the
         /// first message of each direction.
         dialect: String = "auto" in &["auto", "v1", "v2", "loose"],
         /// The largest message; what is larger passes unread. 0 is no limit.
         max_size as "max-size": Size = "16MiB",
+        /// `refuse` makes requests of HTTP ask for no compression: `Accept-Encoding` says `identity`,
+        /// and WebSocket is asked for without permessage-deflate. `pass` leaves them as they are;
+        /// bodies in gzip or deflate are read all the same.
+        compression: String = "pass" in &["pass", "refuse"],
         /// How many requests without a reply are remembered, in each direction.
         pending_limit as "pending-limit": u64 = "10000",
         ;
@@ -71,11 +82,16 @@ impl JsonRpc {
                 "sse" => both(Framing::Sse),
                 "websocket" => both(Framing::Websocket),
                 "bitcoin" => both(Framing::Bitcoin),
+                "be32" => both(Framing::Be32),
+                "netstring" => both(Framing::Netstring),
+                "nul" => both(Framing::Nul),
+                "rs" => both(Framing::Sequence),
                 _ => both(Framing::Auto),
             },
             dialect: self.dialect.parse().unwrap_or(Dialect::Auto),
             most: usize::try_from(self.max_size.0).unwrap_or(usize::MAX),
             pending: usize::try_from(self.pending_limit).unwrap_or(usize::MAX),
+            refuses: self.compression == "refuse",
         }
     }
 
@@ -150,8 +166,13 @@ impl Protocol for JsonRpc {
         self.look(|state| state.set_apart(unit));
     }
 
-    fn streams(&self, _: Direction) -> bool {
-        true
+    fn streams(&self, direction: Direction) -> bool {
+        // A head that changes must not have gone ahead.
+        direction == Direction::Downstream || self.compression != "refuse"
+    }
+
+    fn noted(&mut self) -> Option<&'static str> {
+        self.state.as_mut()?.noted()
     }
 
     fn follows(&self) -> bool {

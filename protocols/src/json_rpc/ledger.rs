@@ -71,6 +71,13 @@ pub(super) struct Ledger {
     lost: u64,
     /// The method that was asked for last: mostly the next one, too.
     method: Option<Arc<str>>,
+    /// The number of the batch at hand: its calls are answered by one message.
+    batch: u64,
+    /// How many calls were answered by what could not be read, and the last of them.
+    excused: u64,
+    last_excused: u64,
+    /// How many calls could not be read: their replies answer nothing that is known.
+    unseen: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -78,6 +85,8 @@ struct Call {
     method: Arc<str>,
     at: Duration,
     serial: u64,
+    /// The batch in which it came.
+    batch: u64,
     /// How many requests of this id have no reply that was delivered.
     waiting: u64,
     /// How many of them have none that came.
@@ -131,7 +140,8 @@ impl Ledger {
         let known = self.method.take().filter(|known| **known == *method);
         let method = self.method.insert(known.unwrap_or_else(|| method.into()));
         let method = Arc::clone(method);
-        let call = Call { method, at, serial, waiting: 1, unanswered: 1 };
+        let batch = self.batch;
+        let call = Call { method, at, serial, batch, waiting: 1, unanswered: 1 };
         self.open.insert(id, call);
         self.order.push_back((id, serial));
         if self.order.len() > 64 + 2 * self.open.len() {
@@ -190,10 +200,46 @@ impl Ledger {
         !self.open.is_empty()
     }
 
+    /// Another message begins.
+    pub(super) fn next(&mut self) {
+        self.batch += 1;
+    }
+
+    /// A message that could not be read has come from whoever asks.
+    pub(super) fn unseen(&mut self) {
+        self.unseen += 1;
+    }
+
+    /// Whether a reply that answers nothing known may answer what could not be read; that is
+    /// answered then.
+    pub(super) fn excuses(&mut self) -> bool {
+        let excuses = self.unseen > 0;
+        self.unseen = self.unseen.saturating_sub(1);
+        excuses
+    }
+
+    /// A message that could not be read leaves to whoever asked: it answers a call, or the calls of a
+    /// batch, and nobody knows which, so that it is only their number that counts.
+    pub(super) fn excused(&mut self) {
+        let known = self.order.partition_point(|(_, serial)| *serial <= self.last_excused);
+        let mut batch = None;
+        for (id, serial) in self.order.range(known..) {
+            let Some(call) = self.open.get(id).filter(|call| call.serial == *serial) else {
+                continue;
+            };
+            if *batch.get_or_insert(call.batch) != call.batch {
+                break;
+            }
+            self.excused += call.waiting;
+            self.last_excused = *serial;
+        }
+    }
+
     /// How many requests got no reply; nothing is open after that.
     pub(super) fn close(&mut self) -> u64 {
         self.order.clear();
         let open = self.open.drain().map(|(_, call)| call.waiting).sum::<u64>();
-        open + std::mem::take(&mut self.lost)
+        let all = open + std::mem::take(&mut self.lost);
+        all.saturating_sub(std::mem::take(&mut self.excused))
     }
 }

@@ -21,8 +21,10 @@ macro_rules! fields {
 pub(super) fn fields(framing: Framing) -> &'static [&'static str] {
     match framing {
         Framing::Auto => fields!["length", "checksum", "status", "frame"],
-        Framing::Newline | Framing::Json | Framing::Whole => fields![],
-        Framing::ContentLength => fields!["length"],
+        Framing::Newline | Framing::Json | Framing::Nul | Framing::Sequence | Framing::Whole => {
+            fields![]
+        }
+        Framing::ContentLength | Framing::Be32 | Framing::Netstring => fields!["length"],
         Framing::HttpRequest | Framing::HttpResponse => fields!["length", "status", "frame"],
         Framing::Sse | Framing::Websocket => fields!["frame"],
         Framing::Bitcoin => fields!["length", "checksum"],
@@ -35,6 +37,9 @@ const STATUS: Range<usize> = 9..12;
 /// The mark of a request whose reply is framed by what it asks: HEAD or CONNECT.
 pub(super) const ASKED: &str = "asked";
 
+/// The mark of what could not be read, and may answer something.
+pub(super) const UNREAD: &str = "unread";
+
 /// The most bytes of a label, and of an id or code in a mark.
 const MOST: usize = 1_024;
 
@@ -44,12 +49,13 @@ pub(super) enum Sums {
     None,
     /// The checksum of the Bitcoin network.
     Bitcoin,
+    /// A length in four bytes.
+    Binary,
 }
 
 /// The kind of the unit.
-pub(super) fn kind(message: &Message<'_>, junk: bool) -> chenapan_core::Kind {
+pub(super) fn kind(message: &Message<'_>) -> chenapan_core::Kind {
     match message.meant() {
-        _ if junk => chenapan_core::Kind::Invalid,
         Kind::Request => chenapan_core::Kind::Request,
         Kind::Notification => chenapan_core::Kind::Notification,
         Kind::Response => chenapan_core::Kind::Response,
@@ -73,7 +79,7 @@ pub(super) fn unit(
     message: &Message<'_>,
     (direction, sums): (Direction, Sums),
 ) -> Unit {
-    let mut unit = Unit::new(kind(message, frame.junk), bytes);
+    let mut unit = Unit::new(kind(message), bytes);
     unit.direction = Some(direction);
     // A head without a message is more than what stands between two.
     if unit.kind == chenapan_core::Kind::Blank && frame.head > 0 {

@@ -7,7 +7,9 @@ mod delivery;
 mod framed;
 
 use super::counts::Counts;
+use super::cursor::{Cursor, blanks};
 use super::frame::asked;
+use super::frame::coding::refused;
 use super::ledger::{Digest, Ledger};
 use super::message::Kind;
 use super::parts::{self, Sums};
@@ -15,6 +17,8 @@ use super::{Cut, Dialect, Event, Frame, Framer, Framing, Payload, Reader};
 use books::Books;
 use bytes::BytesMut;
 use chenapan_core::{Direction, Handled, Unit, Want};
+use std::borrow::Cow;
+use std::ops::Range;
 use std::time::Duration;
 
 /// What the options say.
@@ -25,13 +29,24 @@ pub(super) struct Settings {
     /// The most bytes of a message; 0 is no limit.
     pub(super) most: usize,
     pub(super) pending: usize,
+    /// Whether requests ask for no compression.
+    pub(super) refuses: bool,
 }
+
+/// What somebody should know of a connection.
+const ENCODED: &str =
+    "messages are compressed and cannot be read: json-rpc:compression=refuse keeps peers from that";
+const TLS: &str = "the stream is TLS, in which no message can be seen: listen on tls: and name the backend by tls:";
+const HTTP2: &str = "the stream is HTTP/2, which is not read: let the client speak HTTP/1.1";
 
 /// See above.
 #[derive(Clone, Debug)]
 pub(super) struct State {
     pub(super) now: Duration,
     pub(super) counts: Counts,
+    /// What was to be told already, and what still is.
+    told: Vec<&'static str>,
+    untold: Vec<&'static str>,
     settings: Settings,
     sides: [Side; 2],
 }
@@ -66,7 +81,8 @@ impl State {
             latest: None,
         });
         let (now, counts) = (Duration::ZERO, Counts::default());
-        Self { now, counts, settings, sides }
+        let (told, untold) = (Vec::new(), Vec::new());
+        Self { now, counts, told, untold, settings, sides }
     }
 
     /// Takes the next unit off the front.
@@ -77,6 +93,9 @@ impl State {
         end: bool,
     ) -> Handled {
         self.sides[direction as usize].latest = None;
+        if self.sides[direction as usize].raw {
+            return Handled::Opaque;
+        }
         while !input.is_empty() {
             let side = &mut self.sides[direction as usize];
             let cut = if end { side.framer.end(input) } else { side.framer.cut(input) };
@@ -87,17 +106,28 @@ impl State {
                 Cut::Event(event, size) => {
                     self.tell(direction, event, &input[..size]);
                     if size > 0 {
-                        return Handled::Unit(between(direction, input.split_to(size), true));
+                        let mut unit =
+                            between(direction, self.taken(direction, size, input), Told::Yes);
+                        if matches!(event, Event::Oversize | Event::Encoded) {
+                            self.unread(&mut unit);
+                        }
+                        return Handled::Unit(unit);
                     }
                 }
                 Cut::Pass(size) if size > 0 => {
-                    return Handled::Unit(between(direction, input.split_to(size), false));
+                    let bytes = self.taken(direction, size, input);
+                    return Handled::Unit(between(direction, bytes, Told::No));
+                }
+                Cut::Junk(size) if size > 0 => {
+                    // Nothing in it is a reply that somebody waits for.
+                    side.latest = Some(None);
+                    return Handled::Unit(between(direction, input.split_to(size), Told::Yes));
                 }
                 Cut::Raw => {
                     side.raw = true;
                     return Handled::Opaque;
                 }
-                Cut::Frame(_) | Cut::Pass(_) | Cut::Incomplete => break,
+                Cut::Frame(_) | Cut::Pass(_) | Cut::Junk(_) | Cut::Incomplete => break,
             }
         }
         Handled::Incomplete(Want::Bytes(1))
@@ -108,56 +138,169 @@ impl State {
         if event == Event::Oversize && direction == Direction::Upstream {
             self.sides[Direction::Downstream as usize].framer.answers(asked(bytes));
         }
+        match event {
+            Event::Tls => self.foreign(TLS),
+            Event::Http2 => self.foreign(HTTP2),
+            Event::Encoded => self.note(ENCODED),
+            _ => {}
+        }
+    }
+
+    /// Neither direction is anything that can be framed.
+    fn foreign(&mut self, note: &'static str) {
+        self.note(note);
+        self.sides.iter_mut().for_each(|side| side.raw = true);
+    }
+
+    /// Tells something, once.
+    fn note(&mut self, note: &'static str) {
+        if !self.told.contains(&note) {
+            self.told.push(note);
+            self.untold.push(note);
+        }
+    }
+
+    /// What is to be told.
+    pub(super) fn noted(&mut self) -> Option<&'static str> {
+        self.untold.pop()
+    }
+
+    /// Bytes off the front; of a request's head that is to ask for no compression, other ones.
+    fn taken(&self, direction: Direction, size: usize, input: &mut BytesMut) -> BytesMut {
+        let bytes = input.split_to(size);
+        let refuses = self.settings.refuses && direction == Direction::Upstream;
+        match refused(&bytes).filter(|_| refuses) {
+            Some(head) => BytesMut::from(&head[..]),
+            None => bytes,
+        }
+    }
+
+    /// A message that nobody can read has come: it may be a call that is answered, or an answer.
+    fn unread(&mut self, unit: &mut Unit) {
+        let Some(direction) = unit.direction else { return };
+        let opens = Opening::of(&unit.bytes);
+        if opens != Opening::Reply {
+            self.sides[direction as usize].ledger.unseen();
+        }
+        if opens != Opening::Call {
+            // Told once it is delivered: one that a rule keeps answers nothing.
+            unit.marks.push((parts::UNREAD, "".into()));
+        }
     }
 
     fn cut(&mut self, direction: Direction, frame: &Frame, input: &mut BytesMut) -> Unit {
         let head = input.get(..frame.head).filter(|head| !head.is_empty());
         let asks = head.filter(|_| direction == Direction::Upstream).map(asked);
         let bytes = input.split_to(frame.size);
-        let sums = self.sums();
+        let (frame, bytes) = match self.settings.refuses && direction == Direction::Upstream {
+            true => plainly(frame, bytes),
+            false => (Cow::Borrowed(frame), bytes),
+        };
+        let frame = &*frame;
+        let sums = self.sums(direction);
+        if frame.encoded {
+            self.counts.one("encoded");
+            self.note(ENCODED);
+        }
         // Only what the message says is looked at; a handle on the same bytes costs nothing.
         let Self { counts, sides, now, settings, .. } = self;
         let mut reader = sides[direction as usize].reader;
-        let message = match frame.junk {
-            true => {
-                counts.one("junk");
-                Reader::new(Dialect::Loose).read(b"")
-            }
+        let message = match frame.encoded {
+            true => Reader::new(Dialect::Loose).read(b""),
             false => reader.read(frame.payload(&bytes)),
         };
         sides[direction as usize].reader = reader;
+        sides[direction as usize].ledger.next();
         let (now, pending) = (*now, settings.pending);
-        let mut books = Books { counts, sides, now, pending, answered: None };
+        let mut books = Books { counts, sides, now, pending, answered: None, excused: false };
         let label = books.enter(direction, &message);
-        let alone = !frame.junk && !matches!(message.meant(), Kind::Batch(_));
+        let alone = !frame.encoded && !matches!(message.meant(), Kind::Batch(_));
         let latest =
             (alone && matches!(frame.payload, Payload::Within(_))).then_some(books.answered);
         sides[direction as usize].latest = latest;
         let mut named = parts::unit(BytesMut::new(), frame, &message, (direction, sums));
-        if frame.junk {
-            named.kind = chenapan_core::Kind::Invalid;
-        }
         named.label = named.label.or(label);
         named.bytes = bytes;
         parts::status(&mut named, frame.head);
         // Told once the backend gets it: what a rule keeps from it is never answered.
         named.marks.extend(asks.map(|asked| (parts::ASKED, asked.name().into())));
+        if frame.encoded {
+            named.kind = chenapan_core::Kind::Data;
+            self.unread(&mut named);
+        }
         named
     }
 
-    fn sums(&self) -> Sums {
-        match self.settings.framings[0] {
-            Framing::Bitcoin => Sums::Bitcoin,
+    fn sums(&self, direction: Direction) -> Sums {
+        match self.sides[direction as usize].framer.framing() {
+            Some(Framing::Bitcoin) => Sums::Bitcoin,
+            Some(Framing::Be32) => Sums::Binary,
             _ => Sums::None,
         }
     }
 }
 
+/// Whether something was said of bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Yes,
+    No,
+}
+
 /// A unit that is no message.
-fn between(direction: Direction, bytes: BytesMut, told: bool) -> Unit {
+fn between(direction: Direction, bytes: BytesMut, told: Told) -> Unit {
     use chenapan_core::Kind;
-    let blank = !told && bytes.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0);
+    let blank = told == Told::No && bytes.iter().all(blank);
     let mut unit = Unit::new(if blank { Kind::Blank } else { Kind::Data }, bytes);
     unit.direction = Some(direction);
     unit
+}
+
+/// A frame whose head asks for no compression, and its bytes.
+fn plainly(frame: &Frame, bytes: BytesMut) -> (Cow<'_, Frame>, BytesMut) {
+    let Some(head) = bytes.get(..frame.head).and_then(refused) else {
+        return (Cow::Borrowed(frame), bytes);
+    };
+    let moved = |at: usize| (at + head.len()).saturating_sub(frame.head);
+    let span = |range: &Range<usize>| moved(range.start)..moved(range.end);
+    let length = frame.length.as_ref().and_then(|digits| {
+        // It may stand before or behind what has changed.
+        let (_, place) = super::frame::head::length(&head)?;
+        (bytes.get(digits.clone()) == head.get(place.clone())).then_some(place)
+    });
+    let payload = match &frame.payload {
+        Payload::Within(range) => Payload::Within(span(range)),
+        apart => apart.clone(),
+    };
+    let (head_size, size) = (head.len(), moved(frame.size));
+    let bytes = [&head[..], &bytes[frame.head..]].concat();
+    let frame = Frame { size, head: head_size, length, payload, ..frame.clone() };
+    (Cow::Owned(frame), BytesMut::from(&bytes[..]))
+}
+
+/// What the front of a message that was not read whole says of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Opening {
+    Call,
+    Reply,
+    Unknown,
+}
+
+impl Opening {
+    fn of(bytes: &[u8]) -> Self {
+        let start = blanks(bytes);
+        if bytes.get(start) != Some(&b'{') {
+            return Opening::Unknown;
+        }
+        let mut cursor = Cursor::new(bytes, start);
+        while let Ok(Some(member)) = cursor.member() {
+            match bytes.get(member.key) {
+                Some(b"\"method\"") => return Opening::Call,
+                Some(b"\"result\"" | b"\"error\"") => return Opening::Reply,
+                _ => {}
+            }
+        }
+        Opening::Unknown
+    }
 }

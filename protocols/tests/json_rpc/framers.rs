@@ -38,18 +38,21 @@ fn brackets_are_frames() {
         br#"{"a":"}]\"{"}{"\\":"\\"}"#,
         &[r#"{\"a\":\"}]\\\"{\"}"#, r#"{\"\\\\\":\"\\\\\"}"#],
     );
-    framed(json, None, b"log {}\n{}\n", &["junk:log {}", "{}"]);
-    framed(json, None, b"{} x\r\n}\n[]", &["{}", r"junk:x\r", "junk:}", "[]"]);
-    framed(json, None, b"\xef\xbb\xbf{}\n{}", &[r"junk:\xef\xbb\xbf{}", "{}"]);
-    framed(json, None, b"1 2\n", &["junk:1 2"]);
+    framed(json, None, b"log {}\n{}\n", &["!junk", "{}"]);
+    framed(json, None, b"{} x\r\n}\n[]", &["{}", "!junk", "!junk", "[]"]);
+    framed(json, None, b"\xef\xbb\xbf{}\n{}", &["!junk", "{}"]);
+    framed(json, None, b"1 2\n", &["!junk"]);
     framed(json, None, b"{\"a\": ", &["!partial 6"]);
     framed(json, None, b" \n ", &[]);
-    framed(json, None, b"junk", &["!partial 4"]);
+    framed(json, None, b"junk", &["!junk"]);
     framed(json, None, b"{NaN}{'a':1}", &["{NaN}", r"{\'a\':1}"]);
     framed(json, Some(4), b"[12][123]\n[]", &["[12]", "!oversize", "[]"]);
     framed(json, Some(4), b"[\n\n\n\n\n[] []\n{}", &["!oversize", "[]", "[]", "{}"]);
-    framed(json, Some(4), b"junk\njunk5\n[]", &["junk:junk", "!oversize", "[]"]);
-    framed(json, Some(4), b"\"abc\\\"]\n[", &["!oversize", "!partial 1"]);
+    framed(json, Some(4), b"junk\njunk5\n[]", &["!junk", "!junk", "[]"]);
+    framed(json, Some(4), b"\"abc\\\"]\n[", &["!junk", "!partial 1"]);
+    // Some end their messages with NUL, or begin them with RS.
+    framed(json, None, b"{}\0[]\0", &["{}", "[]"]);
+    framed(json, None, b"\x1e{}\n\x1e[]\n", &["{}", "[]"]);
 }
 
 #[test]
@@ -264,12 +267,58 @@ fn the_first_bytes_tell_the_framing() {
     framed(auto, None, b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", &["{}"]);
     framed(auto, None, b"CONNECT a:1 HTTP/1.1\r\n\r\n{}", &["", "raw"]);
     framed(auto, None, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", &["{}"]);
-    framed(auto, None, b"Content\n{}\n", &["junk:Content", "{}"]);
-    framed(auto, None, b"get / HTTP/1.1\n", &["junk:get / HTTP/1.1"]);
+    framed(auto, None, b"Content\n{}\n", &["!junk", "{}"]);
+    framed(auto, None, b"get / HTTP/1.1\n", &["!junk"]);
+    framed(auto, None, b"2:{},3:[1],", &["{}", "[1]"]);
+    framed(auto, None, b"2: x\n{}", &["!junk", "{}"]);
+    framed(auto, None, b"\0\0\0\x02{}\0\0\0\x03[1]", &["{}", "[1]"]);
+    framed(auto, None, b"\x1e{}\n\x1e[1]\n", &["{}", "[1]"]);
+    framed(auto, None, b"{}\0{}\0", &["{}", "{}"]);
+    framed(auto, None, b"\x16\x03\x01\0\x3e\n{}", &["!tls", "raw"]);
+    framed(auto, None, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &["!http2", "raw"]);
+    framed(auto, None, b"\0\0\x12\x04\0\0\0\0\0\0\x03", &["!http2", "raw"]);
+    framed(auto, None, b"$ ", &["!junk"]);
     framed(auto, None, b"C", &["!partial 1"]);
     framed(auto, Some(2), b"Content-Length: 3\r\n\r\n[1]", &["!oversize"]);
     for framing in Framing::ALL {
         assert_eq!(framing.name().parse(), Ok(framing));
     }
     assert!("lines".parse::<Framing>().is_err());
+}
+
+#[test]
+fn lengths_in_four_bytes_tell_the_frames() {
+    let be32 = Framing::Be32;
+    framed(be32, None, b"\0\0\0\x02{}\0\0\0\0\0\0\0\x01", &["{}", "", "!partial 4"]);
+    framed(be32, Some(2), b"\0\0\0\x03[1]\0\0\0\x02{}", &["!oversize", "{}"]);
+    framed(be32, None, b"\xff\xff\xff\xffabc", &["!oversize"]);
+    let other = reframed(be32.framer(None), b"\0\0\0\x02{}\0", b"[1]");
+    assert_eq!(other.as_deref(), Some(r"\x00\x00\x00\x03[1]"));
+}
+
+#[test]
+fn netstrings_are_frames() {
+    let netstring = Framing::Netstring;
+    framed(netstring, None, b"2:{},0:,3:[1],", &["{}", "", "[1]"]);
+    framed(netstring, None, b"2:{}x", &["!bad-header", "raw"]);
+    framed(netstring, None, b"02:{},", &["!bad-header", "raw"]);
+    framed(netstring, None, b"{}", &["!bad-header", "raw"]);
+    framed(netstring, None, b"99999999999:", &["!bad-header", "raw"]);
+    framed(netstring, Some(2), b"3:[1],2:{},", &["!oversize", "{}"]);
+    framed(netstring, None, b"2:{", &["!partial 3"]);
+    let other = reframed(netstring.framer(None), b"2:{},", b"\"0123456\"");
+    assert_eq!(other.as_deref(), Some(r#"9:\"0123456\","#));
+}
+
+#[test]
+fn a_zero_byte_or_a_record_separator_tells_the_frames() {
+    let nul = Framing::Nul;
+    framed(nul, None, b"{\n}\0\0[]\0{", &[r"{\n}", "", "[]", "!partial 1"]);
+    framed(nul, Some(2), b"[1]\0{}\0", &["!oversize", "{}"]);
+    assert_eq!(reframed(nul.framer(None), b"{}\0", b"[1]").as_deref(), Some(r"[1]\x00"));
+    let rs = Framing::Sequence;
+    framed(rs, None, b"\x1e{}\n\x1e[1]\n", &["{}", "[1]"]);
+    framed(rs, None, b"log\n\x1e{}\n\n\x1e[1]\n", &["!junk", "{}", "[1]"]);
+    framed(rs, Some(2), b"\x1e[1]\n\x1e{}\n", &["!oversize", "{}"]);
+    assert_eq!(reframed(rs.framer(None), b"\x1e{}\n", b"[1]").as_deref(), Some(r"\x1e[1]\n"));
 }

@@ -5,7 +5,7 @@ use chenapan_protocols::json_rpc::{Cut, Event, Framer};
 /// What was told, and where in the stream it lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
-    Frame { start: usize, end: usize, payload: String, junk: bool },
+    Frame { start: usize, end: usize, payload: String, encoded: bool },
     Event(Event, usize),
     Raw(usize),
 }
@@ -50,10 +50,10 @@ fn note(cut: Cut, held: &mut Vec<u8>, offset: &mut usize, all: &mut Vec<Told>) {
             start: *offset,
             end: *offset + size,
             payload: frame.payload(held).escape_ascii().to_string(),
-            junk: frame.junk,
+            encoded: frame.encoded,
         }),
         Cut::Event(event, _) => all.push(Told::Event(event, *offset)),
-        Cut::Pass(size) => assert!(size > 0, "it goes on"),
+        Cut::Pass(size) | Cut::Junk(size) => assert!(size > 0, "it goes on"),
         Cut::Incomplete | Cut::Raw => unreachable!(),
     }
     held.drain(..size);
@@ -77,8 +77,8 @@ pub(crate) fn everywhere(make: impl Fn() -> Box<dyn Framer>, input: &[u8]) -> Ve
 #[track_caller]
 pub(crate) fn short(make: impl Fn() -> Box<dyn Framer>, input: &[u8]) -> Vec<String> {
     let shown = |told| match told {
-        Told::Frame { payload, junk: false, .. } => payload,
-        Told::Frame { payload, .. } => format!("junk:{payload}"),
+        Told::Frame { payload, encoded: false, .. } => payload,
+        Told::Frame { payload, .. } => format!("encoded:{payload}"),
         Told::Event(Event::Partial(bytes), _) => format!("!partial {bytes}"),
         Told::Event(event, _) => format!("!{}", event.name()),
         Told::Raw(_) => "raw".to_owned(),

@@ -34,7 +34,10 @@ and one for each event: {\"event\": ...}
   oversize      a frame is larger than --max-size
   partial       the input ended inside of a frame, of which it had \"bytes\"
   bad-header    headers cannot be read; nothing after them is framed
-  junk          what follows stands between frames (it is told as a frame, too)
+  junk          what follows, up to a line's end, stands between frames
+  encoded       a message is compressed in a way that cannot be read
+  tls           the stream is TLS; nothing is framed
+  http2         the stream is HTTP/2; nothing is framed
   bad-magic     a bitcoin message does not start as those before; nothing after it is framed
   bad-checksum  a bitcoin message does not have the checksum that it says
 
@@ -138,8 +141,10 @@ impl Run<'_> {
     fn tell(&mut self, cut: &Cut, held: &mut BytesMut) -> io::Result<()> {
         match cut {
             Cut::Frame(frame) => {
-                if frame.junk {
-                    self.event("junk", None)?;
+                if frame.encoded {
+                    self.event("encoded", None)?;
+                    held.advance(cut.size().min(held.len()));
+                    return Ok(());
                 }
                 let payload = frame.payload(held);
                 let message = self.reader.read(payload);
@@ -151,7 +156,7 @@ impl Run<'_> {
             }
             Cut::Event(Event::Partial(bytes), _) => self.event("partial", Some(*bytes))?,
             Cut::Event(event, _) => self.event(event.name(), None)?,
-            Cut::Pass(_) | Cut::Incomplete | Cut::Raw => {}
+            Cut::Pass(_) | Cut::Junk(_) | Cut::Incomplete | Cut::Raw => {}
         }
         held.advance(cut.size().min(held.len()));
         Ok(())

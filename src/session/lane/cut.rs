@@ -65,6 +65,9 @@ impl Lane {
                 handled = facts.protocol.end(self.direction, &mut self.input);
             }
             self.holding = handled == Ok(Handled::Hold);
+            while let Some(note) = facts.protocol.noted() {
+                self.note(note, facts, record, now);
+            }
             let start = self.offset;
             let consumed = before.saturating_sub(self.input.len());
             self.offset += consumed as u64;
@@ -113,6 +116,22 @@ impl Lane {
         let unit = Unit::data(self.input.split_to(length), self.offset);
         self.offset += length as u64;
         Some(unit)
+    }
+
+    /// Tells what the protocol wants to be known.
+    fn note(&self, note: &'static str, facts: &Facts, record: &mut Record, now: Duration) {
+        record.notes.push(note);
+        if facts.settings.journal {
+            record.entries.push(Entry {
+                at: now,
+                connection: facts.connection.number,
+                direction: self.direction,
+                offset: self.offset,
+                length: 0,
+                rule: "protocol".into(),
+                what: note.into(),
+            });
+        }
     }
 
     pub(super) fn malformed(

@@ -1,14 +1,21 @@
 //! The framing that the first bytes of a direction tell.
 
-use super::{Asked, ContentLength, Cut, Frame, Framer, Framing, Http, Json};
+use super::sequence::RS;
+use super::{
+    Asked, Be32, ContentLength, Cut, Event, Frame, Framer, Framing, Http, Json, Netstring,
+    Sequence, netstring,
+};
 
 /// Looks at the first bytes, then frames as they tell: `Content-Length` or `Content-Type` in any
-/// case as LSP does, a method of HTTP and a space or `HTTP/` as HTTP does, all else as JSON texts,
-/// which reads lines of them, too.
+/// case as LSP does, a method of HTTP and a space or `HTTP/` as HTTP does, four bytes of a length or
+/// a netstring's digits before a bracket, a record separator, all else as JSON texts, which reads
+/// lines of them, too. TLS and HTTP/2 are raw, and told as [`Event::Tls`] and [`Event::Http2`].
 #[derive(Clone, Debug)]
 pub struct Auto {
     max_size: Option<usize>,
     found: Option<Box<dyn Framer>>,
+    /// Whether the stream is nothing that can be framed.
+    raw: bool,
     /// What was said before anything was found.
     asked: Vec<Asked>,
 }
@@ -17,6 +24,9 @@ pub struct Auto {
 const MOST_ASKED: usize = 64 << 10;
 
 const HEADERS: [&[u8]; 2] = [b"content-length", b"content-type"];
+
+/// How a client of HTTP/2 begins [RFC 9113, 3.4].
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
 
 const METHODS: [&[u8]; 9] = [
     b"GET ",
@@ -33,11 +43,44 @@ const METHODS: [&[u8]; 9] = [
 impl Auto {
     /// With the most bytes of a payload; 16 MiB by default, 0 is no limit.
     pub fn new(max_size: Option<usize>) -> Self {
-        Self { max_size, found: None, asked: Vec::new() }
+        Self { max_size, found: None, raw: false, asked: Vec::new() }
+    }
+
+    /// What the input is, where that is no framing; none while it is too short to tell.
+    fn foreign(input: &[u8]) -> Option<Option<Event>> {
+        let open = |wanted: &[u8]| wanted.starts_with(input);
+        match input {
+            // A handshake or an alert of TLS: type, then the version's first byte.
+            [0x15 | 0x16, 3, ..] => Some(Some(Event::Tls)),
+            [0x15 | 0x16] => None,
+            _ if input.starts_with(PREFACE) => Some(Some(Event::Http2)),
+            _ if open(PREFACE) => None,
+            // The server's SETTINGS of HTTP/2: a length, the type, flags, stream 0.
+            [0, 0, _, 4, 0 | 1, 0, 0, 0, 0, ..] => Some(Some(Event::Http2)),
+            [0] | [0, 0] | [0, 0, _] => None,
+            [0, 0, _, 4, rest @ ..] if rest.len() < 5 && rest.iter().all(|byte| *byte < 2) => None,
+            _ => Some(None),
+        }
     }
 
     /// What the input is framed by; none while it is too short to tell.
     fn choose(&self, input: &[u8]) -> Option<Box<dyn Framer>> {
+        match input {
+            [RS, ..] => return Some(Box::new(Sequence::new(self.max_size))),
+            // Less than 16 MiB, or it is no length of a message.
+            [0, _, _, _, b'{' | b'[', ..] => return Some(Box::new(Be32::new(self.max_size))),
+            [0] | [0, _] | [0, _, _] | [0, _, _, _] => return None,
+            [b'0'..=b'9', ..] => match netstring::length(input) {
+                Ok(None) => return None,
+                Ok(Some((_, digits))) => match input.get(digits + 1) {
+                    None => return None,
+                    Some(b'{' | b'[') => return Some(Box::new(Netstring::new(self.max_size))),
+                    Some(_) => {}
+                },
+                Err(()) => {}
+            },
+            _ => {}
+        }
         let may = |wanted: &[u8]| {
             let size = wanted.len().min(input.len());
             wanted[..size].eq_ignore_ascii_case(&input[..size]).then_some(size == wanted.len())
@@ -78,7 +121,18 @@ impl Auto {
 
 impl Framer for Auto {
     fn cut(&mut self, input: &[u8]) -> Cut {
+        if self.raw {
+            return Cut::Raw;
+        }
         if self.found.is_none() {
+            match Self::foreign(input) {
+                None => return Cut::Incomplete,
+                Some(Some(event)) => {
+                    self.raw = true;
+                    return Cut::Event(event, 0);
+                }
+                Some(None) => {}
+            }
             let Some(framer) = self.choose(input) else { return Cut::Incomplete };
             self.settle(framer);
         }
@@ -86,6 +140,9 @@ impl Framer for Auto {
     }
 
     fn end(&mut self, input: &[u8]) -> Cut {
+        if self.raw {
+            return Cut::Incomplete;
+        }
         if self.found.is_none() {
             let framer = Box::new(Json::new(self.max_size));
             self.settle(framer);

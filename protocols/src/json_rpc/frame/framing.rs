@@ -1,6 +1,9 @@
 //! The framings by name.
 
-use super::{Auto, Bitcoin, ContentLength, Framer, Http, Json, Newline, Sse, Websocket, Whole};
+use super::{
+    Auto, Be32, Bitcoin, ContentLength, Framer, Http, Json, Netstring, Newline, Nul, Sequence, Sse,
+    Websocket, Whole,
+};
 use std::fmt;
 use std::str::FromStr;
 
@@ -25,13 +28,21 @@ pub enum Framing {
     Websocket,
     /// As messages of the Bitcoin network.
     Bitcoin,
+    /// By four bytes that tell the length.
+    Be32,
+    /// As netstrings.
+    Netstring,
+    /// By a zero byte.
+    Nul,
+    /// As sequences of JSON texts, by a record separator and a line feed.
+    Sequence,
     /// Not at all: the stream is one frame.
     Whole,
 }
 
 impl Framing {
     /// All of them, in documentation order.
-    pub const ALL: [Framing; 10] = [
+    pub const ALL: [Framing; 14] = [
         Framing::Auto,
         Framing::Newline,
         Framing::Json,
@@ -41,6 +52,10 @@ impl Framing {
         Framing::Sse,
         Framing::Websocket,
         Framing::Bitcoin,
+        Framing::Be32,
+        Framing::Netstring,
+        Framing::Nul,
+        Framing::Sequence,
         Framing::Whole,
     ];
 
@@ -56,6 +71,10 @@ impl Framing {
             Framing::Sse => "sse",
             Framing::Websocket => "websocket",
             Framing::Bitcoin => "bitcoin",
+            Framing::Be32 => "be32",
+            Framing::Netstring => "netstring",
+            Framing::Nul => "nul",
+            Framing::Sequence => "rs",
             Framing::Whole => "whole",
         }
     }
@@ -73,6 +92,10 @@ impl Framing {
             Framing::Sse => Box::new(Sse::new(max_size)),
             Framing::Websocket => Box::new(Websocket::new(max_size)),
             Framing::Bitcoin => Box::new(Bitcoin::new(max_size)),
+            Framing::Be32 => Box::new(Be32::new(max_size)),
+            Framing::Netstring => Box::new(Netstring::new(max_size)),
+            Framing::Nul => Box::new(Nul::new(max_size)),
+            Framing::Sequence => Box::new(Sequence::new(max_size)),
             Framing::Whole => Box::new(Whole::new(max_size)),
         }
     }

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 /// What the headers say, and where the first one stands that says it; none where none does, or
 /// two differ.
-pub(super) fn length(head: &[u8]) -> Option<(u64, Range<usize>)> {
+pub(in crate::json_rpc) fn length(head: &[u8]) -> Option<(u64, Range<usize>)> {
     let mut found: Option<(u64, Range<usize>)> = None;
     for (length, digits) in lengths(head) {
         match &found {

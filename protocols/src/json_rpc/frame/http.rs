@@ -6,7 +6,8 @@ use super::chunks::{self, Chunks, Found};
 use super::content_length::measured;
 use super::stream::{Body, Stream};
 use super::{
-    Asked, Cut, Event, Frame, Framer, Framing, MAX_HEAD, Payload, Websocket, head, limit, websocket,
+    Asked, Cut, Event, Frame, Framer, Framing, MAX_HEAD, Payload, Websocket, coding, head, limit,
+    websocket,
 };
 use std::collections::VecDeque;
 
@@ -16,6 +17,9 @@ use std::collections::VecDeque;
 /// - Chunks are joined; replies of 1xx pass. What is neither ends with the connection, if it is a
 ///   reply.
 /// - Of a reply of `text/event-stream` each event is a frame, and the head passes.
+/// - A body that is compressed with gzip or deflate is read, and written plainly where it changes;
+///   what else says that it is compressed is a frame that says [`encoded`](Frame::encoded), and events
+///   pass.
 /// - After `101` with `Upgrade: websocket`, or a request for that, [`Websocket`] takes over. What
 ///   comes after another `101`, or after CONNECT, is raw.
 /// - Whether a reply answers HEAD or CONNECT cannot be seen: see [`Framer::answers`].
@@ -165,6 +169,15 @@ impl Http {
         let sort = head::value(text, "content-type").unwrap_or_default();
         let sort = sort.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
         if sort.eq_ignore_ascii_case(b"text/event-stream") {
+            if coding::is_coded(text) {
+                // It goes on for long: nothing may wait for its end.
+                self.place = match (is_chunked(text), head::length(text)) {
+                    (Some(true), _) => Place::SkipChunks(Chunks::new()),
+                    (None, Some((length, _))) => Place::Skip(length),
+                    _ => Place::SkipToEnd,
+                };
+                return Cut::Event(Event::Encoded, head);
+            }
             let body = match (is_chunked(text), head::length(text)) {
                 (Some(true), _) => Body::Chunked(Chunks::new()),
                 (None, Some((length, _))) => Body::Length(length),
@@ -213,7 +226,8 @@ impl Http {
                     let (size, head, body) = (*at, *head, std::mem::take(body));
                     self.place = Place::Head;
                     let payload = Payload::Apart(body);
-                    return Cut::Frame(Frame { head, payload, ..Frame::new(size, 0..0) });
+                    let frame = Frame { head, payload, ..Frame::new(size, 0..0) };
+                    return Cut::Frame(coding::opened(frame, input, self.most));
                 }
                 Found::Wrong => return self.bad(),
                 Found::Data(size) if *at < reach => {
@@ -282,7 +296,8 @@ impl Framer for Http {
                 let size = size as usize;
                 self.place = Place::Head;
                 let length = head::length(&input[..head]).map(|(_, digits)| digits);
-                Cut::Frame(Frame { head, length, ..Frame::new(size, head..size) })
+                let frame = Frame { head, length, ..Frame::new(size, head..size) };
+                Cut::Frame(coding::opened(frame, input, self.most))
             }
             Place::Chunked { .. } => self.chunked(input),
             Place::ToEnd { head } => {
@@ -323,7 +338,8 @@ impl Framer for Http {
             Place::ToEnd { head } => {
                 let head = *head;
                 self.place = Place::Head;
-                Cut::Frame(Frame { head, ..Frame::new(input.len(), head..input.len()) })
+                let frame = Frame { head, ..Frame::new(input.len(), head..input.len()) };
+                Cut::Frame(coding::opened(frame, input, self.most))
             }
             Place::Events(stream) => stream.end(input),
             Place::Raw => Cut::Incomplete,
@@ -363,6 +379,19 @@ impl Framer for Http {
             _ => {}
         }
         let head = original.get(..frame.head)?;
+        if coding::is_coded(head) {
+            // The new payload is plain, so that the head must not say otherwise.
+            let plain = coding::plain(head);
+            let body = original.get(frame.head..frame.size)?;
+            let (head, size) = (plain.len(), plain.len() + body.len());
+            let within = match is_chunked(&plain) {
+                Some(true) => Payload::Apart(Vec::new()),
+                _ => Payload::Within(head..size),
+            };
+            let length = head::length(&plain).map(|(_, digits)| digits);
+            let frame = Frame { head, length, payload: within, ..Frame::new(size, 0..0) };
+            return self.reframe(&frame, &[&plain, body].concat(), payload);
+        }
         if is_chunked(head) == Some(true) && matches!(frame.payload, Payload::Apart(_)) {
             let body = original.get(frame.head..frame.size)?;
             let mut out = head.to_vec();

@@ -3,15 +3,16 @@
 //! It counts brackets and knows strings; it never checks whether what is inside is JSON, so that
 //! a wrong message is still one frame.
 
-use super::newline::{line, skip_line};
+use super::newline::skip_line;
+use super::sequence::RS;
 use super::{Cut, Event, Frame, Framer, Framing, limit};
-use crate::json_rpc::cursor::blanks;
-use memchr::memchr2;
+use memchr::{memchr, memchr2};
 
 /// Each object or array at the top is a frame.
 ///
-/// Blanks between them pass. Anything else runs to the next LF, and is a frame that says
-/// [`junk`](Frame::junk). Behind a frame that is too large, it goes on after the next LF.
+/// Blanks between them pass, and so do NUL and RS, with which some end or begin their messages.
+/// Anything else runs to the next LF, is told as [`Event::Junk`], and passes as it comes: nobody knows
+/// whether an LF will follow. Behind a frame that is too large, it goes on after the next LF.
 #[derive(Clone, Debug)]
 pub struct Json {
     most: usize,
@@ -41,7 +42,8 @@ impl Json {
     }
 
     fn between(&mut self, input: &[u8]) -> Cut {
-        let blanks = blanks(input);
+        let blank = |byte: u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0 | RS);
+        let blanks = input.iter().take_while(|byte| blank(**byte)).count();
         if blanks > 0 {
             self.fresh |= input[..blanks].contains(&b'\n');
             return Cut::Pass(blanks);
@@ -49,7 +51,10 @@ impl Json {
         match input.first() {
             None => return Cut::Incomplete,
             Some(b'{' | b'[') => self.place = Place::Value(0),
-            Some(_) => self.place = Place::Junk,
+            Some(_) => {
+                (self.place, self.fresh) = (Place::Junk, false);
+                return Cut::Event(Event::Junk, 0);
+            }
         }
         self.fresh = false;
         self.cut(input)
@@ -97,17 +102,13 @@ impl Json {
     }
 
     fn junk(&mut self, input: &[u8]) -> Cut {
-        match line(input, self.most, &mut self.seen) {
-            Cut::Frame(frame) => {
-                self.place = Place::Between;
-                self.fresh = true;
-                Cut::Frame(Frame { junk: true, ..frame })
+        match memchr(b'\n', input) {
+            Some(at) => {
+                (self.place, self.fresh) = (Place::Between, true);
+                Cut::Junk(at + 1)
             }
-            Cut::Event(event, size) => {
-                self.place = Place::Skip;
-                Cut::Event(event, size)
-            }
-            cut => cut,
+            None if input.is_empty() => Cut::Incomplete,
+            None => Cut::Junk(input.len()),
         }
     }
 }
@@ -120,7 +121,7 @@ impl Framer for Json {
             Place::Junk => self.junk(input),
             Place::Skip => {
                 let mut skips = true;
-                let cut = skip_line(input, &mut skips);
+                let cut = skip_line(b'\n', input, &mut skips);
                 if !skips {
                     self.place = Place::Between;
                     self.fresh = true;

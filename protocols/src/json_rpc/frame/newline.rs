@@ -25,9 +25,9 @@ impl Newline {
 impl Framer for Newline {
     fn cut(&mut self, input: &[u8]) -> Cut {
         if self.skips {
-            return skip_line(input, &mut self.skips);
+            return skip_line(b'\n', input, &mut self.skips);
         }
-        match line(input, self.most, &mut self.seen) {
+        match line(b'\n', input, self.most, &mut self.seen) {
             Cut::Event(event, size) => {
                 self.skips = true;
                 Cut::Event(event, size)
@@ -55,10 +55,10 @@ impl Framer for Newline {
     }
 }
 
-/// A line of at most so many bytes, of which some are known to hold no LF.
-pub(super) fn line(input: &[u8], most: usize, seen: &mut usize) -> Cut {
+/// A line of at most so many bytes, of which some are known to hold no end.
+pub(super) fn line(end: u8, input: &[u8], most: usize, seen: &mut usize) -> Cut {
     let reach = input.len().min(most.saturating_add(1));
-    match memchr(b'\n', input.get(*seen..reach).unwrap_or_default()) {
+    match memchr(end, input.get(*seen..reach).unwrap_or_default()) {
         Some(at) => {
             let end = *seen + at;
             *seen = 0;
@@ -75,9 +75,9 @@ pub(super) fn line(input: &[u8], most: usize, seen: &mut usize) -> Cut {
     }
 }
 
-/// Passes what comes up to the next LF.
-pub(super) fn skip_line(input: &[u8], skips: &mut bool) -> Cut {
-    match memchr(b'\n', input) {
+/// Passes what comes up to the next end of a line.
+pub(super) fn skip_line(end: u8, input: &[u8], skips: &mut bool) -> Cut {
+    match memchr(end, input) {
         Some(at) => {
             *skips = false;
             Cut::Pass(at + 1)

@@ -6,7 +6,7 @@ use std::ops::Range;
 /// Each data message is a frame, its fragments joined and unmasked; control frames pass, or stay
 /// inside of the message in which they stand.
 ///
-/// A message that an extension has compressed is a frame, too, of bytes that are no JSON. What
+/// A message that an extension has compressed is a frame that says [`encoded`](Frame::encoded). What
 /// cannot be WebSocket is told as [`Event::BadHeader`].
 #[derive(Clone, Debug)]
 pub struct Websocket {
@@ -21,6 +21,8 @@ pub struct Websocket {
     total: usize,
     /// The key that was used last: whoever sends here has to mask.
     key: Option<[u8; 4]>,
+    /// Whether the first frame of the message at hand says that it is compressed.
+    encoded: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +64,16 @@ impl Websocket {
     /// With the most bytes of a message; 16 MiB by default, 0 is no limit.
     pub fn new(max_size: Option<usize>) -> Self {
         let (place, parts) = (Place::Message, Vec::new());
-        Self { most: limit(max_size), place, at: 0, parts, length: 0, total: 0, key: None }
+        Self {
+            most: limit(max_size),
+            place,
+            at: 0,
+            parts,
+            length: 0,
+            total: 0,
+            key: None,
+            encoded: false,
+        }
     }
 
     fn message(&mut self, input: &[u8]) -> Cut {
@@ -101,6 +112,10 @@ impl Websocket {
                 self.total += 1;
                 continue;
             }
+            // RFC 7692, 6: the first frame of a message says it for all.
+            if self.parts.is_empty() {
+                self.encoded = input.get(self.at).is_some_and(|first| first & 0x40 != 0);
+            }
             self.parts.push(Part { payload: start..end, key: header.key });
             self.length += end - start;
             self.total += 1;
@@ -108,8 +123,9 @@ impl Websocket {
             if header.last == Last::Yes {
                 let payload = self.joined(input);
                 let head = self.parts.first().map_or(0, |part| part.payload.start);
+                let encoded = self.encoded;
                 self.restart();
-                return Cut::Frame(Frame { head, payload, ..Frame::new(end, 0..0) });
+                return Cut::Frame(Frame { head, payload, encoded, ..Frame::new(end, 0..0) });
             }
         }
     }
@@ -209,7 +225,7 @@ impl Framer for Websocket {
     fn again(&self, _: &[u8]) -> Box<dyn Framer> {
         let (place, parts) = (Place::Message, Vec::new());
         let (most, key) = (self.most, self.key);
-        Box::new(Self { most, place, at: 0, parts, length: 0, total: 0, key })
+        Box::new(Self { most, place, at: 0, parts, length: 0, total: 0, key, encoded: false })
     }
 
     fn boxed_clone(&self) -> Box<dyn Framer> {

@@ -16,6 +16,8 @@ pub(super) struct Books<'a> {
     pub(super) pending: usize,
     /// The id of the reply that was entered last.
     pub(super) answered: Option<Digest>,
+    /// Whether it answers calls that could not be read.
+    pub(super) excused: bool,
 }
 
 impl Books<'_> {
@@ -88,7 +90,10 @@ impl Books<'_> {
                 Some((*method).into())
             }
             Answer::Orphan => {
-                self.counts.one("orphan");
+                self.excused |= ledger.excuses();
+                if !self.excused {
+                    self.counts.one("orphan");
+                }
                 None
             }
         }

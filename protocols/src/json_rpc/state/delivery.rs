@@ -24,6 +24,10 @@ impl State {
             // One that was joined to others is read with those.
             return;
         }
+        if unit.mark(parts::UNREAD).is_some() {
+            self.sides[direction.opposite() as usize].ledger.excused();
+            return;
+        }
         if matches!(unit.kind, Kind::Request | Kind::Notification | Kind::Blank)
             || !self.sides[direction.opposite() as usize].ledger.waits()
             || self.sides[direction as usize].raw

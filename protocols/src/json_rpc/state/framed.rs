@@ -77,7 +77,7 @@ impl State {
             }
             return Some(());
         }
-        if self.stands(&frame, &unit.bytes, message) {
+        if self.stands(direction, &frame, &unit.bytes, message) {
             // Framing anew would change what says the same in other bytes.
             self.name(unit, &frame, message);
             return Some(());
@@ -96,12 +96,12 @@ impl State {
     }
 
     /// Whether a frame has this payload already, and a length that is right.
-    fn stands(&self, frame: &Frame, bytes: &[u8], message: &[u8]) -> bool {
+    fn stands(&self, direction: Direction, frame: &Frame, bytes: &[u8], message: &[u8]) -> bool {
         let right = frame.length.as_ref().is_none_or(|digits| {
             let digits = bytes.get(digits.clone()).and_then(|digits| str::from_utf8(digits).ok());
             digits.and_then(|digits| digits.parse().ok()) == Some(message.len())
         });
-        right && self.sums() == Sums::None && frame.payload(bytes) == message
+        right && self.sums(direction) == Sums::None && frame.payload(bytes) == message
     }
 
     /// The one frame among bytes that are blank but for it, with this payload.
@@ -126,7 +126,7 @@ impl State {
                             Payload::Within(range) => Payload::Within(moved(range)),
                             apart => apart,
                         },
-                        junk: frame.junk,
+                        encoded: frame.encoded,
                     });
                 }
                 Cut::Pass(size) if size > 0 => at += size,
@@ -140,13 +140,13 @@ impl State {
         let Some(direction) = unit.direction else { return };
         let mut reader = self.sides[direction as usize].reader;
         let message = reader.read(message);
-        unit.kind = parts::kind(&message, frame.junk);
+        unit.kind = parts::kind(&message);
         let label = message.calls().map(|method| parts::label(&method).into());
         unit.label = match message.meant() {
             Kind::Request | Kind::Notification => label,
             _ => unit.label.take().or_else(|| self.answered(direction, &message)),
         };
-        parts::name(unit, frame, &message, self.sums());
+        parts::name(unit, frame, &message, self.sums(direction));
         parts::status(unit, frame.head);
     }
 
@@ -231,7 +231,15 @@ impl State {
         let Some(frame) = self.framed(unit) else { return };
         let Payload::Within(range) = frame.payload else { return };
         let stays = |unit: &Unit, name: &str| unit.named(name).is_none_or(|field| field.wrong);
-        if self.sums() == Sums::Bitcoin {
+        let Some(sums) = unit.direction.map(|direction| self.sums(direction)) else { return };
+        if sums == Sums::Binary {
+            let length = u32::try_from(range.len()).ok().filter(|_| !stays(unit, "length"));
+            if let (Some(length), Some(field)) = (length, unit.field_mut("length")) {
+                field.copy_from_slice(&length.to_be_bytes());
+            }
+            return;
+        }
+        if sums == Sums::Bitcoin {
             let Some(payload) = unit.bytes.get(range) else { return };
             let mut whole = Vec::new();
             self.framer(Framing::Bitcoin).encode(payload, &mut whole);
