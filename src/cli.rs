@@ -4,6 +4,7 @@
 
 mod apply;
 mod arguments;
+mod complete;
 mod decode;
 mod demo;
 mod echo;
@@ -22,7 +23,9 @@ use crate::outlet;
 use arguments::{Cli, Command, DocWhat, ListWhat};
 use chenapan_core::Registry;
 use clap::FromArgMatches;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Why a command has not done what it should.
@@ -49,16 +52,24 @@ impl Failure {
 
 /// Runs the program with these plug-ins; a program with plug-ins of its own calls this too.
 ///
-/// Exit codes: 0 well, 1 a verdict is negative, 2 usage or configuration, 3 could not run.
+/// Exit codes: 0 success, 1 a check failed, 2 bad usage or configuration, 3 failed to run.
 pub fn main(registry: Registry) -> ExitCode {
     main_with(registry, Kinds::new())
 }
 
 /// As [`main`], with more kinds of addresses to listen at and to connect to.
 pub fn main_with(registry: Registry, kinds: Kinds) -> ExitCode {
+    if complete::answer(&registry, &kinds) {
+        return ExitCode::SUCCESS;
+    }
     let matches = match arguments::command(&registry, &kinds).try_get_matches() {
         Ok(matches) => matches,
         Err(error) => {
+            if std::env::args_os().len() == 1 && error.kind() == ErrorKind::MissingRequiredArgument
+            {
+                return fail(WELCOME, 2);
+            }
+            let error = helped(error);
             // Help and version go to stdout and are no failure.
             let code = if error.use_stderr() { 2 } else { 0 };
             let _ = error.print();
@@ -98,7 +109,7 @@ pub fn main_with(registry: Registry, kinds: Kinds) -> ExitCode {
             },
             Some(Command::List { what }) => print(&help::list(&registry, &kinds, what)),
             Some(Command::Help { topic }) => {
-                help::topic(&registry, &kinds, topic.as_deref()).and_then(|text| print(&text))
+                help::topic(&registry, &kinds, &topic).and_then(|text| print(&text))
             }
             Some(Command::Doc { what }) => document(&registry, &kinds, &what),
         },
@@ -122,22 +133,78 @@ fn document(registry: &Registry, kinds: &Kinds, what: &DocWhat) -> Result<(), Fa
             print(&crate::doc::protocols_page(registry))
         }
         DocWhat::Markdown { page: ListWhat::Kinds } => print(&crate::doc::kinds_page(kinds)),
-        DocWhat::Man => {
-            let mut page = Vec::new();
-            let rendered = clap_mangen::Man::new(command()).render(&mut page);
-            rendered.map_err(Failure::run)?;
-            write(&page)
+        DocWhat::Man { command: words, directory } => {
+            manual(command(), words, directory.as_deref())
         }
-        DocWhat::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut command(), "chenapan", &mut script);
-            write(&script)
-        }
+        DocWhat::Completions { shell } => write(&complete::script(*shell)?),
         DocWhat::Schema => {
             let schema = serde_json::to_string_pretty(&crate::doc::schema(registry));
             print(&(schema.map_err(Failure::run)? + "\n"))
         }
     }
+}
+
+/// Manual pages: that of a command, or one for each command into a folder.
+fn manual(
+    mut command: clap::Command,
+    words: &[String],
+    directory: Option<&Path>,
+) -> Result<(), Failure> {
+    command.build();
+    if let Some(directory) = directory {
+        let wrong = |error: io::Error| {
+            let error = crate::endpoint::plain(&error);
+            Failure::run(format!("--directory {}: {error}", directory.display()))
+        };
+        std::fs::create_dir_all(directory).map_err(wrong)?;
+        return clap_mangen::generate_to(command, directory).map_err(wrong);
+    }
+    let mut found = &command;
+    for word in words {
+        found = found
+            .find_subcommand(word)
+            .ok_or_else(|| Failure::usage(format!("no command {:?}", words.join(" "))))?;
+    }
+    let mut page = Vec::new();
+    clap_mangen::Man::new(found.clone()).render(&mut page).map_err(Failure::run)?;
+    write(&page)
+}
+
+/// Text for those who start the program and say nothing.
+const WELCOME: &str = "\
+--backend is missing: the address of the server to stand in front of
+
+  chenapan demo                   shows faults; needs nothing to be set up
+  chenapan --backend HOST:PORT    runs a proxy on 127.0.0.1:8000
+  chenapan list                   shows what can go wrong
+  chenapan help                   explains commands and options
+
+Commands: demo, run, scenario, send, apply, encode, decode, echo, endpoint,
+list, help, doc";
+
+/// An error of usage with a hint for words of other tools.
+fn helped(mut error: clap::Error) -> clap::Error {
+    let word =
+        [ContextKind::InvalidArg, ContextKind::InvalidSubcommand].iter().find_map(
+            |kind| match error.get(*kind) {
+                Some(ContextValue::String(word)) => Some(word.clone()),
+                _ => None,
+            },
+        );
+    let unknown = matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand);
+    let Some(word) = word.filter(|_| unknown) else { return error };
+    let name = word.split('=').next().unwrap_or_default();
+    let file = ["yaml", "yml"].iter().any(|ending| word.ends_with(&format!(".{ending}")));
+    let hint = match chenapan_core::instead(name) {
+        _ if file => format!("write chenapan scenario run {word}"),
+        Some(written) => written.replace("the behavior ", "--behavior "),
+        None => return error,
+    };
+    for kind in [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand] {
+        error.remove(kind);
+    }
+    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![hint.into()]));
+    error
 }
 
 fn print(text: &str) -> Result<(), Failure> {

@@ -4,15 +4,22 @@ mod example;
 mod forms;
 mod kinds;
 mod scenario;
+mod terminal;
+mod topics;
 
 use crate::rule::SELECTORS;
 use chenapan_core::{OptionSpec, Registry};
 use std::fmt::Write;
 
-pub(crate) use example::{of_behavior as behavior_example, of_protocol as protocol_example};
+pub(crate) use example::{
+    of_behavior as behavior_example, of_protocol as protocol_example, quoted,
+};
 pub(crate) use forms::schema;
 pub(crate) use kinds::{kinds_page, shown as shown_kinds};
 pub(crate) use scenario::scenario_schema;
+pub(crate) use topics::{
+    page as topic_page, pages as topic_pages, section as topic_section, sections as topic_sections,
+};
 
 /// docs/behaviors.md
 pub(crate) fn behaviors_page(registry: &Registry) -> String {

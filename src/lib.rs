@@ -9,6 +9,7 @@ pub mod control;
 mod doc;
 pub mod endpoint;
 pub mod journal;
+mod layout;
 mod notation;
 mod outlet;
 pub mod proxy;

@@ -16,13 +16,16 @@ mod words;
 
 pub(crate) use live::Live;
 
+use crate::layout::{self, right, shown};
 use crate::proxy::Proxy;
 use crate::stats::Total;
 use chenapan_core::{Direction, Directions};
-use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+
+/// Forms of a report that goes to a file.
+pub(crate) const FORMS: [&str; 4] = ["junit", "json", "html", "markdown"];
 
 /// One line per listener, then one per rule.
 pub(crate) fn start(proxy: &Proxy, protocol: &str, seed: u64) -> String {
@@ -40,7 +43,7 @@ pub(crate) fn start(proxy: &Proxy, protocol: &str, seed: u64) -> String {
 /// The tables at the end: connections, bytes, faults per rule.
 pub(crate) fn summary(proxy: &Proxy, seed: u64) -> String {
     let stats = proxy.stats();
-    let mut table = table(&["connections", "", "bytes", "received", "sent"]);
+    let mut table = layout::table(&["connections", "", "bytes", "received", "sent"]);
     let way = |direction| {
         [
             direction_name(direction),
@@ -82,28 +85,28 @@ pub(crate) fn summary(proxy: &Proxy, seed: u64) -> String {
         }
     }
     right(&mut table, &[1, 3, 4]);
-    let mut out = format!("\n{table}\n");
+    let mut out = format!("\n{}\n", shown(&table));
     let causes = stats.causes();
     if !causes.is_empty() {
-        let mut table = self::table(&["cause", "times"]);
+        let mut table = layout::table(&["cause", "times"]);
         for (cause, times) in &causes {
             table.add_row([words::single(cause), times.to_string()]);
         }
         right(&mut table, &[1]);
-        let _ = writeln!(out, "\n{table}");
+        let _ = writeln!(out, "\n{}", shown(&table));
     }
     let counted = self::counted(&stats.counted());
     if !counted.is_empty() {
-        let mut table = self::table(&["counted", ""]);
+        let mut table = layout::table(&["counted", ""]);
         for row in counted {
             table.add_row(row);
         }
         right(&mut table, &[1]);
-        let _ = writeln!(out, "\n{table}");
+        let _ = writeln!(out, "\n{}", shown(&table));
     }
     let rules = proxy.rules();
     if !rules.is_empty() {
-        let mut table = self::table(&["rule", "direction", "met", "faults"]);
+        let mut table = layout::table(&["rule", "direction", "met", "faults"]);
         for rule in rules.iter() {
             let tally = rule.tally();
             table.add_row([
@@ -114,7 +117,7 @@ pub(crate) fn summary(proxy: &Proxy, seed: u64) -> String {
             ]);
         }
         right(&mut table, &[2, 3]);
-        let _ = writeln!(out, "\n{table}");
+        let _ = writeln!(out, "\n{}", shown(&table));
         if rules.iter().all(|rule| rule.tally().faults() == 0) {
             out.push_str("\nno fault happened: no traffic met a rule\n");
         }
@@ -150,23 +153,6 @@ fn counted(totals: &BTreeMap<String, Total>) -> Vec<[String; 2]> {
         }
     }
     rows
-}
-
-/// A table in the house's look: no frame, a line under the head.
-pub(crate) fn table(head: &[&str]) -> Table {
-    let mut table = Table::new();
-    let line = LineStyle::none().fill('-').junction('-');
-    table.load_style(TableStyle::new().header_separator(line)).set_header(head.iter().copied());
-    table
-}
-
-/// Numbers stand on the right.
-pub(crate) fn right(table: &mut Table, columns: &[usize]) {
-    for &column in columns {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
 }
 
 fn direction_name(direction: Direction) -> String {

@@ -34,15 +34,15 @@ fn the_start_line_has_the_real_port_and_the_seed_and_the_end_has_tables() {
 listening on {address}, backend {}, tcp, seed 42
 rule delay:sleep=1ms
 
- connections                bytes        received   sent 
+ connections                bytes        received   sent
 ---------------------------------------------------------
- accepted               1   upstream            5      5 
- open at the end        0   downstream          5      5 
- closed by the source   1                                
+ accepted               1   upstream            5      5
+ open at the end        0   downstream          5      5
+ closed by the source   1
 
- rule              direction   met   faults 
+ rule              direction   met   faults
 --------------------------------------------
- delay:sleep=1ms   both          2        2 
+ delay:sleep=1ms   both          2        2
 
 seed 42
 ",
@@ -182,12 +182,14 @@ fn list_and_help_tell_of_everything() {
     let all = out(&["list"]);
     let behaviors = out(&["list", "behaviors"]);
     let protocols = out(&["list", "protocols"]);
-    let names: Vec<_> = protocols.lines().filter_map(|line| line.split(' ').next()).collect();
+    let named = |line: &&str| !line.starts_with(' ');
+    let names: Vec<_> =
+        protocols.lines().filter(named).filter_map(|line| line.split(' ').next()).collect();
     assert_eq!(names, ["tcp", "proxy-v1", "proxy-v2", "proxy", "json-rpc"]);
     assert!(out(&["help", "proxy-v2"]).contains("\nFields:\n  signature, version, command"));
-    for line in behaviors.lines() {
-        assert!(all.contains(line));
+    for line in behaviors.lines().filter(named) {
         let name = line.split_whitespace().next().unwrap();
+        assert!(all.contains(&format!("\n  {name} ")), "{name}");
         let page = out(&["help", name]);
         assert!(page.starts_with(&format!("behavior {name}\n")), "{page}");
         let registry = chenapan::registry();
@@ -235,12 +237,152 @@ fn help_fits_about_three_screens_and_hides_the_flags_of_plug_ins() {
     assert!(out(&["--help"]).contains("--behavior-delay-sleep 2"));
 }
 
+/// Commands that print text and end: their words.
+fn texts() -> Vec<Vec<String>> {
+    let registry = chenapan::registry();
+    let behaviors = registry.behaviors().iter().map(|entry| entry.name);
+    let protocols = registry.protocols().iter().map(|entry| entry.name);
+    let topics = [
+        "topics",
+        "rules",
+        "selectors",
+        "endpoints",
+        "scenarios",
+        "reports",
+        "ci",
+        "performance",
+        "proxy-protocol",
+        "expectations",
+        "demo",
+        "scenario",
+        "run",
+        "send",
+        "apply",
+        "encode",
+        "decode",
+        "echo",
+        "endpoint",
+        "list",
+        "help",
+        "doc",
+    ];
+    let help = |name: &str| vec!["help".to_owned(), name.to_owned()];
+    let mut texts: Vec<_> = behaviors.chain(protocols).chain(topics).map(help).collect();
+    for words in [
+        "--help",
+        "-h",
+        "help",
+        "list",
+        "list kinds",
+        "list behaviors",
+        "demo --seed 1",
+        "help scenario run",
+        "help json-rpc guide",
+        "help decode proxy",
+        "run --help",
+    ] {
+        texts.push(words.split(' ').map(str::to_owned).collect());
+    }
+    texts
+}
+
+#[test]
+fn every_text_fits_the_terminal_and_no_line_ends_in_a_blank() {
+    let texts = texts();
+    // What is to be typed or copied is not broken up.
+    let code = |line: &str| {
+        let text = line.trim_start_matches([' ', '-']);
+        line.starts_with("    ")
+            || text.starts_with("chenapan ")
+            || text.starts_with("behavior")
+            || text.starts_with("Usage:")
+    };
+    for width in [80, 60] {
+        let check = |words: &Vec<String>| {
+            let arguments: Vec<_> = words.iter().map(String::as_str).collect();
+            let output = program(&arguments).env("COLUMNS", width.to_string()).output().unwrap();
+            assert_eq!(output.status.code(), Some(0), "{words:?}");
+            let said = String::from_utf8(output.stdout).unwrap();
+            for line in said.lines() {
+                let fits = line.chars().count() <= width || code(line);
+                assert!(fits, "{words:?} at {width}:\n{line}");
+                assert!(!line.ends_with(' ') || line.trim().is_empty(), "{words:?}:\n{line:?}");
+            }
+        };
+        std::thread::scope(|scope| {
+            for part in texts.chunks(texts.len().div_ceil(4)) {
+                scope.spawn(move || part.iter().for_each(check));
+            }
+        });
+    }
+}
+
+#[test]
+fn words_of_other_tools_get_a_hint_wherever_they_stand() {
+    let refused = |arguments: &[&str]| {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let backend = ["--backend", "127.0.0.1:1"];
+    let with = |more: &[&'static str]| refused(&[&backend[..], more].concat());
+    assert!(with(&["--latency", "3"]).contains("tip: write --behavior delay:sleep="));
+    assert!(with(&["--toxic", "x"]).contains("tip: write --behavior NAME"));
+    assert!(with(&["--behavior", "loss"]).contains("drop:chance="));
+    assert!(with(&["--behavior", "packet_loss:chance=1%"]).contains("drop:chance="));
+    assert!(with(&["--behavior", "delay:toxicity=0.5"]).contains("delay:chance=30%"));
+    assert!(with(&["--behavior", "drop:upstream=yes"]).contains("backend"));
+    assert!(refused(&["version"]).contains("write --version"));
+    assert!(refused(&["scenario", "chaos.yaml"]).contains("scenario run chaos.yaml"));
+    assert!(refused(&["help", "bandwidth"]).contains("throttle:rate="));
+}
+
+#[test]
+fn without_arguments_it_names_what_to_try() {
+    let output = run(&[]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    for part in ["--backend", "chenapan demo", "chenapan help", "scenario, send, apply"] {
+        assert!(said.contains(part), "{said}");
+    }
+}
+
+#[test]
+fn completion_knows_the_registry() {
+    let complete = |words: &[&str]| {
+        let mut command = program(&[]);
+        let index = (words.len()).to_string();
+        command.env("COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", index);
+        command.env("_CLAP_COMPLETE_COMP_TYPE", "9").env("_CLAP_IFS", "\n");
+        command.arg("--").arg("chenapan").args(words);
+        let output = command.output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(complete(&["--behavior", "dela"]).contains("delay"));
+    assert!(complete(&["--behavior", "delay:sl"]).contains("delay:sleep="));
+    assert!(complete(&["run", "--protocol", "json"]).contains("json-rpc"));
+    assert!(complete(&["help", "expe"]).contains("expectations"));
+    assert!(complete(&["scenario", "run", "--report", "ju"]).contains("junit="));
+    assert!(!complete(&["--be"]).contains("--behavior-"));
+}
+
+#[test]
+fn there_is_a_manual_page_for_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("man");
+    out(&["doc", "man", "--directory", path.to_str().unwrap()]);
+    for page in ["chenapan", "chenapan-run", "chenapan-scenario-run", "chenapan-decode-proxy"] {
+        assert!(path.join(format!("{page}.1")).exists(), "{page}");
+    }
+    assert!(out(&["doc", "man", "scenario", "run"]).contains("expectation"));
+}
+
 #[test]
 fn documents_are_made_from_the_tables() {
     let man = out(&["doc", "man"]);
     assert!(man.starts_with(".ie") && !man.contains("protocol\\-json"));
     for shell in ["bash", "zsh", "fish"] {
-        assert!(!out(&["doc", "completions", shell]).contains("behavior-delay-sleep"));
+        assert!(out(&["doc", "completions", shell]).contains("COMPLETE"));
     }
     let schema: serde_json::Value = serde_json::from_str(&out(&["doc", "schema"])).unwrap();
     let rules = schema["$defs"]["rule"]["oneOf"].as_array().unwrap();
@@ -261,8 +403,8 @@ fn a_reader_that_goes_away_is_no_error() {
 fn the_demo_shows_its_faults() {
     let said = out(&["demo", "--seed", "1"]);
     for part in [
-        "(no rule)                                               the right answer, then the end",
-        "all bytes, 4 of them wrong",
+        "(no rule)                     the right answer ",
+        "all bytes, 4 wrong",
         "the first 600 bytes, then a reset",
         "nothing, then silence",
         "seed 1:",

@@ -65,6 +65,7 @@ mod options;
 mod plugin;
 mod protocol;
 mod registry;
+mod synonyms;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod unit;
@@ -80,6 +81,7 @@ pub use protocol::{
     Amount, Connection, Counted, Handled, Malformed, Protocol, Refusal, Remedy, Replies, Want,
 };
 pub use registry::{BehaviorEntry, Instances, ProtocolEntry, Registry, UnknownName};
+pub use synonyms::instead;
 pub use unit::{Direction, Field, Kind, Member, Turn, Unit};
 pub use value::{Chance, FieldName, Form, OwnForm, Pattern, Rate, Size, Value};
 pub use verdict::{Step, Verdict};

@@ -1,6 +1,7 @@
 //! Options tables, and the check of what a user gave against them.
 
 use crate::plugin::FromValue;
+use crate::synonyms::instead;
 use crate::value::{Form, Value};
 use std::fmt;
 
@@ -156,6 +157,14 @@ impl fmt::Display for OptionError {
         match &self.fault {
             Fault::Missing(example) => {
                 write!(f, "must be given, for example {}={example}", self.option)
+            }
+            Fault::Unknown { known, .. } if instead(&self.option).is_some() => {
+                let written = instead(&self.option).unwrap_or_default();
+                write!(f, "no such option; ")?;
+                match known.is_empty() {
+                    true => f.write_str(written),
+                    false => write!(f, "{written}; known are {}", known.join(", ")),
+                }
             }
             fault => fault.fmt(f),
         }

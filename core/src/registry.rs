@@ -2,6 +2,7 @@
 
 use crate::options::{OptionError, OptionSpec, Values, nearest};
 use crate::plugin::{Directions, Plugin, one_line, paragraphs};
+use crate::synonyms::instead;
 use crate::{Behavior, Protocol};
 use std::fmt;
 use std::sync::Arc;
@@ -205,6 +206,9 @@ impl UnknownName {
 impl fmt::Display for UnknownName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {:?}: no such {}; ", self.sort, self.name, self.sort)?;
+        if let Some(written) = instead(&self.name) {
+            return f.write_str(written);
+        }
         match self.near {
             Some(near) => write!(f, "did you mean {near:?}?"),
             None => write!(f, "chenapan list {}s shows all", self.sort),

@@ -85,8 +85,8 @@ pub(super) enum Command {
     },
     /// Explain a behavior, a protocol, a command or a topic such as rules
     Help {
-        /// What to explain
-        topic: Option<String>,
+        /// A behavior, a protocol, a page, or the words of a command; `help topics` lists all
+        topic: Vec<String>,
     },
     /// Write manual pages, completion scripts and other generated documents
     Doc {
@@ -102,8 +102,14 @@ pub(super) enum DocWhat {
         /// Which page
         page: ListWhat,
     },
-    /// The manual page
-    Man,
+    /// A manual page: of the program, or of a command
+    Man {
+        /// Words of the command, such as scenario run
+        command: Vec<String>,
+        /// Folder for the pages of all commands, one file each
+        #[arg(long, value_name = "FOLDER", conflicts_with = "command")]
+        directory: Option<PathBuf>,
+    },
     /// A completion script
     Completions {
         /// For which shell

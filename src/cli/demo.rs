@@ -3,9 +3,11 @@
 use super::arguments::random_seed;
 use super::{Failure, print, serve};
 use crate::control::Control;
+use crate::layout;
 use crate::proxy::Config;
-use crate::report;
+
 use crate::rule::{Defaults, Rule, Rules};
+use anstyle::{AnsiColor, Style};
 use chenapan_core::Registry;
 use std::io;
 use std::net::SocketAddr;
@@ -20,20 +22,29 @@ const PATIENCE: Duration = Duration::from_millis(1_500);
 
 const CASES: &[&str] = &[
     "",
-    "delay:sleep=250ms:direction=downstream",
-    "throttle:rate=4kB/s:direction=downstream",
-    "split:size=100:gap=20ms:direction=downstream",
-    "corrupt:every=250:direction=downstream",
-    "replace:match=200 OK:with=503 No:direction=downstream",
+    "delay:sleep=250ms",
+    "throttle:rate=4kB/s",
+    "split:size=100:gap=20ms",
+    "corrupt:every=250",
+    "replace:match=200:with=503",
     "inject:text=surprise:at=600",
     "limit:bytes=600",
     "reset:bytes=600",
     "abort",
     "error",
-    "hang:direction=downstream",
+    "hang",
     "blackout",
-    "slow-connect:delay=500ms:refuse",
+    "slow-connect:refuse",
 ];
+
+const RULE: Style = AnsiColor::Cyan.on_default();
+const RIGHT: Style = AnsiColor::Green.on_default();
+const WRONG: Style = AnsiColor::Yellow.on_default();
+
+/// Widths of the columns but the second, which takes what is left.
+const FIRST: usize = 28;
+const TOOK: usize = 8;
+const FAULTS: usize = 7;
 
 pub(super) fn demo(registry: &Registry, seed: Option<u64>) -> Result<(), Failure> {
     serve::on_runtime(run(registry, seed.unwrap_or_else(random_seed)))
@@ -47,11 +58,14 @@ async fn run(registry: &Registry, seed: u64) -> Result<(), Failure> {
     let config = Config::new("127.0.0.1:0", &backend.to_string()).map_err(Failure::usage)?;
     let proxy = control.add(config).map_err(Failure::run)?;
     let address = proxy.address().ok_or_else(|| Failure::run("the proxy has no address"))?;
-    print(&format!(
-        "A client asks a backend on {backend} for {} bytes, through a proxy on {address}:\n\n",
+    let about = format!(
+        "A client asks a backend on {backend} for {} bytes, through a proxy on {address}:",
         answer().len()
-    ))?;
-    let mut table = report::table(&["--behavior", "what the client saw", "took", "faults"]);
+    );
+    print(&layout::wrap(&about, ""))?;
+    print("\n")?;
+    print(&row("--behavior", "what the client saw", "took", "faults", Style::new()))?;
+    print(&format!("{}\n", "-".repeat(layout::width().min(WIDEST))))?;
     for case in CASES {
         let rules = match *case {
             "" => Vec::new(),
@@ -60,19 +74,43 @@ async fn run(registry: &Registry, seed: u64) -> Result<(), Failure> {
         proxy.set_rules(Rules::new(rules));
         let start = Instant::now();
         let seen = ask(address).await.map_err(Failure::run)?;
-        let took = start.elapsed();
+        let took = format!("{:.0} ms", start.elapsed().as_secs_f64() * 1e3);
         let faults: u64 = proxy.rules().iter().map(|rule| rule.tally().faults()).sum();
         let shown = if case.is_empty() { "(no rule)" } else { case };
-        let took = format!("{:.1} ms", took.as_secs_f64() * 1e3);
-        table.add_row([shown.to_owned(), seen, took, faults.to_string()]);
+        let style = if seen == RIGHT_ANSWER { RIGHT } else { WRONG };
+        print(&row(shown, &seen, &took, &faults.to_string(), style))?;
     }
-    report::right(&mut table, &[2, 3]);
     control.stop(Duration::ZERO).await.map_err(Failure::run)?;
-    print(&format!(
-        "{table}\n\nseed {seed}: the same seed draws the same faults\n\n\
-         Now with a server of yours:\n  chenapan --listen 8000 --backend 127.0.0.1:80 \
-         --behavior delay:sleep=250ms:chance=30%\n"
-    ))
+    let next = [
+        ("chenapan --backend 127.0.0.1:80 --behavior delay", "in front of a server of yours"),
+        ("chenapan list behaviors", "what else can go wrong"),
+        ("chenapan help delay", "a behavior and its options"),
+        ("chenapan scenario init chaos.yaml", "a chaos test to start from"),
+    ];
+    let next: Vec<_> = next.map(|(command, about)| (command, about.to_owned())).into();
+    let again = format!("\nseed {seed}: chenapan demo --seed {seed} makes the same faults again\n");
+    print(&format!("{again}\nNext:\n{}", layout::columns("  ", &next)))
+}
+
+/// Width of the whole table where there is room.
+const WIDEST: usize = 80;
+
+/// A row of the table, in several lines where the second column is too long.
+fn row(rule: &str, seen: &str, took: &str, faults: &str, style: Style) -> String {
+    let width = layout::width().min(WIDEST);
+    let middle = width.saturating_sub(FIRST + 2 + TOOK + FAULTS).max(12);
+    let lines = textwrap::wrap(seen, middle);
+    let mut out = String::new();
+    for (at, seen) in lines.iter().enumerate() {
+        let first = format!("{RULE}{:FIRST$}{RULE:#}", if at == 0 { rule } else { "" });
+        out += &format!("{first}  {style}{seen}{style:#}");
+        if at == 0 {
+            let gap = " ".repeat(middle.saturating_sub(seen.len()));
+            out += &format!("{gap}{took:>TOOK$}{faults:>FAULTS$}");
+        }
+        out.push('\n');
+    }
+    out
 }
 
 /// What the backend answers: letters in order, so that damage shows.
@@ -118,26 +156,30 @@ async fn ask(address: SocketAddr) -> io::Result<String> {
     Ok(describe(&got, &end))
 }
 
+/// The text for an answer that nobody touched.
+const RIGHT_ANSWER: &str = "the right answer";
+
 fn describe(got: &[u8], end: &End) -> String {
     let right = answer();
     let end = match end {
-        End::Closed => "then the end",
-        End::Reset => "then a reset",
-        End::Silent => "then silence",
+        End::Closed => "",
+        End::Reset => ", then a reset",
+        End::Silent => ", then silence",
     };
     if got == right {
-        return format!("the right answer, {end}");
+        return format!("{RIGHT_ANSWER}{end}");
     }
     if got.is_empty() {
-        return format!("nothing, {end}");
+        let closed = if end.is_empty() { ", then the end" } else { end };
+        return format!("nothing{closed}");
     }
     if right.starts_with(got) {
-        return format!("the first {} bytes, {end}", got.len());
+        return format!("the first {} bytes{end}", got.len());
     }
     if got.len() == right.len() {
         let wrong = got.iter().zip(&right).filter(|(got, right)| got != right).count();
-        return format!("all bytes, {wrong} of them wrong, {end}");
+        return format!("all bytes, {wrong} wrong{end}");
     }
     let same = got.iter().zip(&right).take_while(|(got, right)| got == right).count();
-    format!("{} bytes, wrong from byte {same} on, {end}", got.len())
+    format!("{} bytes, wrong after {same}{end}", got.len())
 }

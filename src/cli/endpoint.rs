@@ -2,11 +2,11 @@
 //!
 //! It never opens anything.
 
-use super::help::{columns, wrap};
 use super::{Failure, print};
 use crate::doc::shown_kinds;
 use crate::endpoint::read::table::Role;
 use crate::endpoint::{EndpointError, Kinds, quote, tokens};
+use crate::layout::{columns, hang, hang_to, wrap};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -114,51 +114,61 @@ pub(super) fn list(kinds: &Kinds) -> String {
         columns("  ", &rows)
     };
     format!(
-        "To listen at:\n{}\nTo connect to:\n{}\nchenapan help endpoints tells their options.\n",
+        "To listen at:\n{}\nTo connect to:\n{}\n{}",
         rows(Role::Listen),
-        rows(Role::Connect)
+        rows(Role::Connect),
+        wrap("chenapan help endpoints tells their options.", "")
     )
 }
 
 /// `chenapan help endpoints`.
 pub(super) fn page(kinds: &Kinds) -> String {
-    let mut page = STYLES.to_owned();
+    let mut page = wrap(
+        "An address, for --listen, --backend and in scenarios, is written in one of four ways:",
+        "",
+    );
+    page.push('\n');
+    let styles: Vec<_> =
+        STYLES.iter().map(|(style, about)| (*style, (*about).to_owned())).collect();
+    page += &columns("  ", &styles);
+    page.push('\n');
+    page += &wrap(NOTATION, "");
     for (role, title) in [(Role::Listen, "To listen at"), (Role::Connect, "To connect to")] {
         let _ = writeln!(page, "\n{title}:");
         for kind in shown_kinds(kinds, role) {
             let _ = write!(page, "\n  {}\n{}", kind.names.join(", "), wrap(&kind.about, "    "));
-            let _ = writeln!(page, "    Example: {}", kind.example);
+            let example = crate::doc::quoted(&kind.example);
+            // An example is one word for the shell, and stays on one line.
+            page += &hang_to(&example, "    Example: ", "      ", usize::MAX);
             if kind.positionals.len() > 1 {
                 let order = kind.positionals.join(", ");
-                let _ = writeln!(page, "    Without names, in this order: {order}");
+                page += &hang(&format!("Without names, in this order: {order}"), "    ", "      ");
             }
-            let rows: Vec<_> = kind
-                .rows
-                .iter()
-                .map(|row| {
-                    let names: Vec<_> =
-                        [&row.name].into_iter().chain(row.aliases).copied().collect();
-                    (format!("{} ({})", names.join(", "), row.form), row.help.clone())
-                })
-                .collect();
-            for (name, help) in rows {
-                let _ = write!(page, "      {name}\n{}", wrap(&help, "          "));
+            for row in &kind.rows {
+                let names: Vec<_> = [&row.name].into_iter().chain(row.aliases).copied().collect();
+                let head = format!("{} ({})", names.join(", "), row.form);
+                page += &hang(&head, "      ", "        ");
+                page += &wrap(&row.help, "          ");
             }
         }
     }
     page
 }
 
-const STYLES: &str = "\
-An address, for --listen, --backend and in scenarios, is written in one of four ways:
+const STYLES: &[(&str, &str)] = &[
+    ("host:port", "plain: 127.0.0.1:80, db:5432, [::1]:80, :80 (every address), 80 (127.0.0.1)"),
+    (
+        "kind:arg:key=value",
+        "typed, as in Twisted: tcp:8080:interface=127.0.0.1, unix:/run/a.sock:mode=660",
+    ),
+    ("kind://host:port", "a URL: tls://www.example.com:443?ca=roots.pem, unix:///run/a.sock"),
+    ("{\"kind\": ...}", "an object, in scenarios: what chenapan endpoint prints"),
+];
 
-  host:port            plain: 127.0.0.1:80, db:5432, [::1]:80, :80 (every address), 80 (127.0.0.1)
-  kind:arg:key=value   typed, as in Twisted: tcp:8080:interface=127.0.0.1, unix:/run/a.sock:mode=660
-  kind://host:port     a URL: tls://www.example.com:443?ca=roots.pem, unix:///run/a.sock
-  {\"kind\": ...}        an object, in scenarios: what chenapan endpoint prints
-
-In the typed style a backslash takes the next character as it is, and inside [ ] a colon needs
-none: tcp:[::1]:80. Keys match without regard to case, - and _. Times are 5s, 250ms, 1m or a number
-of seconds. haproxy:, proxy-v1: and proxy-v2: stand before any other address, and via=socks5://...
-leads there through a SOCKS proxy. chenapan endpoint says what an address means.
+const NOTATION: &str = "\
+A plain port listens on 127.0.0.1 only; tcp:8080 and tls:8443 without interface listen on every \
+address. In the typed style a backslash takes the next character as it is, and inside [ ] a colon \
+needs none: tcp:[::1]:80. Keys match without regard to case, - and _. Times are 5s, 250ms, 1m or a \
+number of seconds. haproxy:, proxy-v1: and proxy-v2: stand before any other address, and \
+via=socks5://... leads there through a SOCKS proxy. chenapan endpoint says what an address means.
 ";

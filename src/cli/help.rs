@@ -1,12 +1,22 @@
-//! What `list` and `help` print.
+//! Texts that `list` and `help` print.
 
 use super::Failure;
 use super::arguments::{self, ListWhat};
 use crate::doc;
 use crate::endpoint::Kinds;
+use crate::layout::{columns, wrap};
 use crate::rule::SELECTORS;
-use chenapan_core::{Form, OptionSpec, Registry, nearest};
+use chenapan_core::{Form, OptionSpec, Registry, instead, nearest};
 use std::fmt::Write;
+
+/// Topics that no page of docs/ and no plug-in has.
+const OWN: &[(&str, &str)] = &[
+    ("topics", "All topics"),
+    ("selectors", "When a rule applies: chance, direction, first ..."),
+    ("behaviors", "All behaviors"),
+    ("protocols", "All protocols"),
+    ("kinds", "All kinds of addresses"),
+];
 
 /// Names and summaries.
 pub(super) fn list(registry: &Registry, kinds: &Kinds, what: Option<ListWhat>) -> String {
@@ -19,40 +29,44 @@ pub(super) fn list(registry: &Registry, kinds: &Kinds, what: Option<ListWhat>) -
         Some(ListWhat::Behaviors) => columns("", &behaviors),
         Some(ListWhat::Kinds) => super::endpoint::list(kinds),
         None => format!(
-            "Protocols:\n{}\nBehaviors:\n{}\nchenapan help NAME explains one of them; chenapan list kinds \
-             lists kinds of addresses.\n",
+            "Protocols:\n{}\nBehaviors:\n{}\n{}",
             columns("  ", &protocols),
-            columns("  ", &behaviors)
+            columns("  ", &behaviors),
+            wrap(
+                "chenapan help NAME explains one of them; chenapan list kinds lists kinds of \
+                 addresses.",
+                ""
+            )
         ),
     }
 }
 
-/// The page of a topic: a plug-in, `rules`, `endpoints`, or a command.
+/// The page of a topic: a plug-in, a page of docs/ or a section of one, or a command.
 pub(super) fn topic(
     registry: &Registry,
     kinds: &Kinds,
-    topic: Option<&str>,
+    words: &[impl AsRef<str>],
 ) -> Result<String, Failure> {
     let mut command = arguments::shown(registry, kinds);
-    let Some(topic) = topic else {
-        return Ok(command.render_long_help().ansi().to_string());
+    let words: Vec<_> = words.iter().map(AsRef::as_ref).collect();
+    let topic = match words[..] {
+        [] => return Ok(command.render_long_help().ansi().to_string()),
+        // The page of docs/ where a plug-in has its name.
+        [name, "guide"] => {
+            return doc::topic_page(name)
+                .ok_or_else(|| Failure::Usage(format!("no guide on {name:?}")));
+        }
+        [topic] => topic,
+        _ => return subcommand(command, &words),
     };
-    if topic == "rules" {
-        return Ok(rules());
-    }
-    if topic == "endpoints" {
-        return Ok(super::endpoint::page(kinds));
-    }
     if let Some(entry) = registry.behaviors().iter().find(|entry| entry.name == topic) {
         let direction =
             format!("Direction: {} unless the rule says otherwise.", entry.directions.name());
         let mut page = page("behavior", entry.name, entry.paragraphs(), entry.options);
-        let _ = write!(
-            page,
-            "\n{direction}\nSelectors (chance, first, connections ...) go into the same list; \
-             see chenapan help rules.\n\n{}",
-            example(&doc::behavior_example(registry, entry))
-        );
+        let selectors = "Selectors (chance, first, connections ...) go into the same list; see \
+            chenapan help selectors.";
+        let _ = write!(page, "\n{}{}\n", wrap(&direction, ""), wrap(selectors, ""));
+        page += &example(&doc::behavior_example(registry, entry));
         return Ok(page);
     }
     if let Some(entry) = registry.protocols().iter().find(|entry| entry.name == topic) {
@@ -65,32 +79,108 @@ pub(super) fn topic(
         if !counters.is_empty() {
             let _ = write!(page, "\nCounters:\n{}", wrap(&counters.join(", "), "  "));
         }
+        if doc::topic_page(topic).is_some() {
+            let _ = writeln!(page, "\nMore: chenapan help {topic} guide");
+        }
         let _ = write!(page, "\n{}", example(&doc::protocol_example(entry)));
         return Ok(page);
     }
-    if let Some(found) = command.find_subcommand_mut(topic) {
-        return Ok(found.render_long_help().ansi().to_string());
+    match topic {
+        "topics" => return Ok(topics(&command)),
+        "selectors" => return Ok(selectors()),
+        "rules" => return Ok(rules()),
+        "endpoints" => {
+            let more = wrap("More: chenapan help endpoints guide", "");
+            return Ok(super::endpoint::page(kinds) + "\n" + &more);
+        }
+        "behaviors" => return Ok(list(registry, kinds, Some(ListWhat::Behaviors))),
+        "protocols" => return Ok(list(registry, kinds, Some(ListWhat::Protocols))),
+        "kinds" => return Ok(list(registry, kinds, Some(ListWhat::Kinds))),
+        _ => {}
     }
+    let found = doc::topic_page(topic).or_else(|| doc::topic_section(topic));
+    if let Some(page) = found {
+        return Ok(page);
+    }
+    if command.find_subcommand_mut(topic).is_some() {
+        return subcommand(command, &words);
+    }
+    let near = instead(topic).map(|hint| format!("; {hint}")).or_else(|| {
+        let names = names(registry, &command);
+        let near = nearest(topic, names.iter().map(|name| &**name));
+        near.map(|near| format!("; did you mean {near:?}?"))
+    });
+    let near = near.unwrap_or_else(|| "; chenapan help topics lists all".to_owned());
+    Err(Failure::Usage(format!("no help on {topic:?}{near}")))
+}
+
+/// The help of a command, given by its words: `scenario run`.
+fn subcommand(mut command: clap::Command, words: &[&str]) -> Result<String, Failure> {
+    command.build();
+    for (at, word) in words.iter().enumerate() {
+        let names: Vec<_> =
+            command.get_subcommands().map(|known| known.get_name().to_owned()).collect();
+        let Some(next) = command.find_subcommand(word) else {
+            let near = nearest(word, names.iter().map(|name| &**name));
+            let (path, all) = (words[..at].join(" "), words.join(" "));
+            return Err(Failure::Usage(match near {
+                Some(near) => format!("no help on {all:?}; did you mean {near:?}?"),
+                None if names.is_empty() => format!("no help on {all:?}: {path} has no commands"),
+                None => format!("no help on {all:?}; {path} has {}", names.join(", ")),
+            }));
+        };
+        command = next.clone();
+    }
+    Ok(command.render_long_help().ansi().to_string())
+}
+
+/// Every word that `help` takes.
+pub(super) fn names(registry: &Registry, command: &clap::Command) -> Vec<String> {
     let behaviors = registry.behaviors().iter().map(|entry| entry.name);
     let protocols = registry.protocols().iter().map(|entry| entry.name);
+    let pages = doc::topic_pages().map(|(name, _)| name);
+    let own = OWN.iter().map(|(name, _)| *name);
     let commands = command.get_subcommands().map(clap::Command::get_name);
-    let others = commands.chain(["rules", "endpoints"]);
-    let near = nearest(topic, behaviors.chain(protocols).chain(others));
-    Err(Failure::Usage(match near {
-        Some(near) => format!("no help on {topic:?}; did you mean {near:?}?"),
-        None => format!("no help on {topic:?}; chenapan list shows what there is"),
-    }))
+    let words = behaviors.chain(protocols).chain(pages).chain(own).chain(commands);
+    words.map(str::to_owned).chain(doc::topic_sections()).collect()
+}
+
+/// All topics.
+fn topics(command: &clap::Command) -> String {
+    let pages: Vec<_> = doc::topic_pages().map(|(name, title)| (name, title.to_owned())).collect();
+    let own: Vec<_> = OWN.iter().map(|(name, about)| (*name, (*about).to_owned())).collect();
+    let mut commands: Vec<_> = command.get_subcommands().map(clap::Command::get_name).collect();
+    commands.sort_unstable();
+    format!(
+        "Pages:\n{}\nLists:\n{}\nSections of pages:\n{}\nCommands:\n{}\n{}",
+        columns("  ", &pages),
+        columns("  ", &own),
+        wrap(&doc::topic_sections().join(", "), "  "),
+        wrap(&commands.join(", "), "  "),
+        wrap("Every behavior and protocol is a topic, too: chenapan list shows them.", "")
+    )
 }
 
 fn rules() -> String {
-    let mut page = String::from(
-        "A rule is a behavior with its options, and selectors that say when it applies:\n\n  \
-         NAME:key=value:key=value\n\n\
-         A backslash takes the next character as it is; inside [ ] colons need none. Where a\n\
-         behavior has an option with the name of a selector, rule-NAME means the selector.\n\
-         20:delay,5:error is one draw over both: 20 % delay, 5 % error, else nothing.\n\n\
-         Rules apply in the order given, the same in both directions. Selectors:\n\n",
-    );
+    let notation = "A rule is a behavior with its options, and selectors that say when it \
+        applies:";
+    format!(
+        "{}\n  NAME:key=value:key=value\n\nSelectors:\n\n{}\n{}",
+        wrap(notation, ""),
+        rows(),
+        doc::topic_page("rules").unwrap_or_default()
+    )
+}
+
+fn selectors() -> String {
+    let about = "Selectors say when a rule applies. They go into the same list as the options of \
+        the behavior: delay:sleep=2s:chance=30%. Where a behavior has an option with the name of \
+        a selector, rule-NAME means the selector.";
+    format!("{}\n{}", wrap(about, ""), rows())
+}
+
+/// The table of selectors.
+fn rows() -> String {
     let rows: Vec<_> = SELECTORS
         .iter()
         .map(|spec| {
@@ -101,8 +191,7 @@ fn rules() -> String {
             (format!("{}={}", spec.name, spec.example), spec.summary() + &default)
         })
         .collect();
-    page.push_str(&columns("  ", &rows));
-    page
+    columns("  ", &rows)
 }
 
 fn page(sort: &str, name: &str, about: Vec<String>, options: &[OptionSpec]) -> String {
@@ -123,47 +212,19 @@ fn page(sort: &str, name: &str, about: Vec<String>, options: &[OptionSpec]) -> S
         };
         let default = match spec.default {
             Some("") => "empty".to_owned(),
-            Some(default) => default.to_owned(),
-            None => format!("must be given, such as {}", spec.example),
+            Some(default) => format!("default {default}"),
+            None => format!("required, such as {}", spec.example),
         };
         let repeated = if spec.repeated { "; may be repeated" } else { "" };
-        let _ = write!(
-            page,
-            "  {} ({form}; {default}{repeated})\n{}",
-            spec.name,
-            wrap(&spec.summary(), "      ")
-        );
+        let head = format!("{} ({form}; {default}{repeated})", spec.name);
+        page += &crate::layout::hang(&head, "  ", "    ");
+        page += &wrap(&spec.summary(), "      ");
     }
     page
 }
 
 fn example(command: &str) -> String {
     command.lines().fold("Example:\n".to_owned(), |text, line| text + "  " + line + "\n")
-}
-
-pub(super) fn columns(indent: &str, rows: &[(impl AsRef<str>, String)]) -> String {
-    let width = rows.iter().map(|(name, _)| name.as_ref().chars().count()).max().unwrap_or(0);
-    rows.iter().fold(String::new(), |mut out, (name, text)| {
-        let _ = writeln!(out, "{indent}{:width$}  {text}", name.as_ref());
-        out
-    })
-}
-
-pub(super) fn wrap(text: &str, indent: &str) -> String {
-    let mut out = String::new();
-    let mut line = String::new();
-    for word in text.split_whitespace() {
-        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() + indent.len() > 90 {
-            let _ = writeln!(out, "{indent}{line}");
-            line.clear();
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    let _ = writeln!(out, "{indent}{line}");
-    out
 }
 
 #[cfg(test)]
@@ -206,7 +267,7 @@ mod tests {
             behaviors.chain(registry.protocols().iter().map(|entry| entry.name)).collect();
         let mut control = Control::new(1, false).unwrap();
         for name in &names {
-            let page = topic(&registry, &kinds, Some(name)).unwrap_or_default();
+            let page = topic(&registry, &kinds, &[name]).unwrap_or_default();
             let (_, example) = page.split_once("\nExample:\n").expect(name);
             let words = words(example);
             let matches = command.clone().try_get_matches_from(&words);

@@ -186,7 +186,7 @@ fn check(
 }
 
 fn run_files(args: &Run, registry: &Registry, kinds: &Kinds) -> Result<(), Failure> {
-    let forms = ["junit", "json", "html", "markdown"];
+    let forms = report::FORMS;
     if let Some((form, _)) = args.report.iter().find(|(form, _)| !forms.contains(&form.as_str())) {
         let known = forms.join(", ");
         return Err(Failure::usage(format!("--report {form}: expected one of {known}")));

@@ -158,7 +158,11 @@ fn of_object(node: &mut Node, object: &Object, mistakes: &mut Mistakes) -> bool 
             mistakes.add(match near {
                 Some(near) => wrong.help(format!("did you mean {near:?}?")),
                 None => {
-                    wrong.help(format!("known here are {}", names().collect::<Vec<_>>().join(", ")))
+                    let known = names().collect::<Vec<_>>().join(", ");
+                    wrong.help(match chenapan_core::instead(&key.name) {
+                        Some(written) => format!("{written}; known here are {known}"),
+                        None => format!("known here are {known}"),
+                    })
                 }
             });
             sound = false;

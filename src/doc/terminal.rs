@@ -1,0 +1,199 @@
+//! Markdown, for a terminal: wrapped to its width, with tables, without marks.
+//!
+//! It knows what the pages of docs/ use.
+
+use crate::layout;
+use anstyle::{AnsiColor, Style};
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+use std::fmt::Write;
+
+const HEADING: Style = Style::new().bold();
+const CODE: Style = AnsiColor::Cyan.on_default();
+
+/// Renders a page at the width of the terminal.
+pub(crate) fn render(text: &str) -> String {
+    let mut page = Page::default();
+    for event in Parser::new_ext(text, Options::ENABLE_TABLES) {
+        page.take(event);
+    }
+    page.out.trim_start_matches('\n').to_owned()
+}
+
+/// A page that is being made.
+#[derive(Default)]
+struct Page {
+    out: String,
+    /// The text of the paragraph, heading or cell that has begun.
+    line: String,
+    /// The number of the next item of each list around, none where it has marks.
+    lists: Vec<Option<u64>>,
+    /// The mark of an item whose text has not begun.
+    mark: Option<String>,
+    /// The rows of a table.
+    rows: Option<Vec<Vec<String>>>,
+    /// Whether lines are code.
+    code: bool,
+    /// Targets of the links around.
+    links: Vec<(String, usize)>,
+}
+
+impl Page {
+    fn take(&mut self, event: Event<'_>) {
+        match event {
+            Event::Start(tag) => self.start(tag),
+            Event::End(end) => self.end(end),
+            Event::Text(text) if self.code => {
+                for line in text.lines() {
+                    let _ = writeln!(self.out, "{}", format!("    {line}").trim_end());
+                }
+            }
+            Event::Text(text) => self.line += &text,
+            Event::Code(text) if self.rows.is_some() => self.line += &text,
+            Event::Code(text) => {
+                // Every word by itself, since lines may be broken between them.
+                let words = text.split(' ').map(|word| format!("{CODE}{word}{CODE:#}"));
+                self.line += &words.collect::<Vec<_>>().join(" ");
+            }
+            Event::SoftBreak | Event::HardBreak => self.line.push(' '),
+            _ => {}
+        }
+    }
+
+    fn start(&mut self, tag: Tag<'_>) {
+        match tag {
+            Tag::Heading { .. } | Tag::Paragraph => self.gap(),
+            Tag::CodeBlock(_) => {
+                self.flush();
+                self.out.push('\n');
+                self.code = true;
+            }
+            Tag::List(first) => {
+                self.flush();
+                if self.lists.is_empty() {
+                    self.out.push('\n');
+                }
+                self.lists.push(first);
+            }
+            Tag::Item => {
+                let depth = self.lists.len().saturating_sub(1);
+                let mark = match self.lists.last_mut() {
+                    Some(Some(number)) => {
+                        *number += 1;
+                        format!("{}. ", *number - 1)
+                    }
+                    _ => "- ".to_owned(),
+                };
+                self.mark = Some("  ".repeat(depth) + &mark);
+            }
+            Tag::Table(_) => {
+                self.flush();
+                self.rows = Some(Vec::new());
+            }
+            Tag::TableHead | Tag::TableRow => {
+                if let Some(rows) = &mut self.rows {
+                    rows.push(Vec::new());
+                }
+            }
+            Tag::Link { dest_url, .. } => {
+                self.links.push((dest_url.into_string(), self.line.len()));
+            }
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, end: TagEnd) {
+        match end {
+            TagEnd::Heading(_) => {
+                let text = std::mem::take(&mut self.line);
+                for line in layout::wrap(&text, "").lines() {
+                    let _ = writeln!(self.out, "{HEADING}{line}{HEADING:#}");
+                }
+            }
+            TagEnd::Paragraph | TagEnd::Item => self.flush(),
+            TagEnd::CodeBlock => self.code = false,
+            TagEnd::List(_) => {
+                self.lists.pop();
+            }
+            TagEnd::TableCell => {
+                let cell = std::mem::take(&mut self.line);
+                if let Some(row) = self.rows.as_mut().and_then(|rows| rows.last_mut()) {
+                    row.push(cell);
+                }
+            }
+            TagEnd::Table => {
+                let rows = self.rows.take().unwrap_or_default();
+                let mut rows = rows.into_iter();
+                let head = rows.next().unwrap_or_default();
+                let head: Vec<_> = head.iter().map(String::as_str).collect();
+                let mut table = layout::table(&head);
+                rows.for_each(|row| {
+                    table.add_row(row);
+                });
+                let _ = writeln!(self.out, "\n{}", layout::shown(&table));
+            }
+            TagEnd::Link => {
+                if let Some((target, from)) = self.links.pop() {
+                    self.line += &pointer(&target, self.line.get(from..).unwrap_or_default());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A blank line between blocks that are not items of a list.
+    fn gap(&mut self) {
+        if self.mark.is_none() {
+            self.flush();
+            self.out.push('\n');
+        }
+    }
+
+    fn flush(&mut self) {
+        let text = std::mem::take(&mut self.line);
+        if text.trim().is_empty() {
+            return;
+        }
+        let first = self.mark.take().unwrap_or_else(|| "  ".repeat(self.lists.len()));
+        let indent = " ".repeat(first.len());
+        self.out += &layout::hang(&text, &first, &indent);
+    }
+}
+
+/// What stands after the text of a link, so that it leads somewhere.
+fn pointer(target: &str, text: &str) -> String {
+    let page = target.split('#').next().unwrap_or_default();
+    let name = page.rsplit('/').next().and_then(|file| file.strip_suffix(".md"));
+    match name {
+        Some(name) if name.chars().all(|letter| !letter.is_uppercase()) => {
+            format!(" (chenapan help {name})")
+        }
+        None if target.contains("://") && target != text => format!(" ({target})"),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(text: &str) -> String {
+        anstream::adapter::strip_str(&render(text)).to_string()
+    }
+
+    #[test]
+    fn blocks_are_set_apart_and_marks_are_gone() {
+        let text =
+            "# Title\n\nSome `code` and\n[rules](rules.md).\n\n```sh\na  b\n```\n\n- one\n- two\n";
+        let shown = plain(text);
+        assert_eq!(
+            shown,
+            "Title\n\nSome code and rules (chenapan help rules).\n\n    a  b\n\n- one\n- two\n"
+        );
+    }
+
+    #[test]
+    fn a_table_is_a_table() {
+        let shown = plain("| a | b |\n|---|---|\n| `x` | y |\n");
+        assert_eq!(shown, " a   b\n-------\n x   y\n");
+    }
+}
