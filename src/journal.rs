@@ -66,7 +66,7 @@ fn script(steps: &[Step]) -> String {
     match sends {
         0 => {}
         1 => words.push(format!("send {bytes} bytes")),
-        _ => words.push(format!("send {sends} pieces of {bytes} bytes")),
+        _ => words.push(format!("send {bytes} bytes in {sends} pieces")),
     }
     if replies > 0 {
         words.push(format!("reply {replies} bytes"));
@@ -146,7 +146,7 @@ mod tests {
         let wait = Step::Wait(Duration::from_millis(5));
         assert_eq!(
             told(vec![piece(), wait.clone(), piece(), wait]),
-            "send 2 pieces of 6 bytes, wait 10ms"
+            "send 6 bytes in 2 pieces, wait 10ms"
         );
         let reply = Step::Reply(BytesMut::from("no"));
         assert_eq!(told(vec![reply, Step::Reset]), "reply 2 bytes, reset");

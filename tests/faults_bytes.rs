@@ -77,7 +77,7 @@ fn duplicate_sends_the_unit_again() {
     assert!(wire.carries_up(b"two"));
     assert!(wire.carries_down(b"answer"));
     assert_eq!(wire.end(), [b"", b""]);
-    assert_eq!(wire.stop().journal, ["upstream 0+3 duplicate: send 3 pieces of 9 bytes"]);
+    assert_eq!(wire.stop().journal, ["upstream 0+3 duplicate: send 9 bytes in 3 pieces"]);
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn split_writes_pieces_one_by_one_and_loses_nothing() {
     assert_eq!(pieces[0].len() % 10, 0);
     assert!(wire.carries_down(b"answer"));
     let told = wire.stop();
-    assert_eq!(told.journal, ["upstream 0+26 split: send 3 pieces of 26 bytes, wait 60ms"]);
+    assert_eq!(told.journal, ["upstream 0+26 split: send 26 bytes in 3 pieces, wait 60ms"]);
 }
 
 #[test]

@@ -100,15 +100,23 @@ fn a_load_is_made_measured_and_judged() {
 
 #[test]
 fn rules_that_nothing_meets_fail_the_phase() {
-    let text = "proxies: {web: {backend: 127.0.0.1:9}}\nphases:\n  \
-         - {rules: [delay], until: {time: 10ms}}\n  \
-         - {rules: [delay], until: {time: 10ms}, idle: yes}\n";
-    let (outcome, _) = outcome_of(text);
+    let text = format!(
+        "proxies: {{web: {{backend: \"{}\"}}}}\nphases:\n  \
+         - {{rules: [delay], until: {{time: 10ms}}}}\n  \
+         - {{rules: [delay], until: {{time: 10ms}}, idle: yes}}\n  \
+         - {{rules: [\"delay:connections=9..\"], load: {{connections: 2, send: a, receive: 1}}}}\n",
+        Backend::echo().address
+    );
+    let (outcome, _) = outcome_of(&text);
     assert_eq!(
         checks(&outcome.phases[0]),
         ["! web.delay met >= 1 no traffic went through (idle: yes allows that)"]
     );
     assert!(outcome.phases[1].held && !outcome.held);
+    assert_eq!(
+        checks(&outcome.phases[2]),
+        ["! web.delay met >= 1 nothing that it selects, on 2 connections (idle: yes allows that)"]
+    );
 }
 
 #[test]
@@ -177,6 +185,8 @@ fn a_service_that_does_not_come_up_says_what_it_said() {
     let (scenario, settings, mut told) = (scenario.unwrap(), Settings::default(), Told::default());
     let ran = runtime.block_on(run(&scenario, &settings, &mut told));
     let error = ran.map(|_| ()).unwrap_err().to_string();
+    let (place, error) = error.split_once(": ").unwrap();
+    assert!(place.ends_with("scenario.yaml:1"), "{place}");
     assert_eq!(error, "service app ended before it was ready (exit code 3)\n  no such thing");
 }
 

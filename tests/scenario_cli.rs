@@ -132,6 +132,80 @@ fn check_tells_all_mistakes_of_all_files() {
 }
 
 #[test]
+fn a_backend_that_is_away_is_named_before_the_first_phase_unless_that_is_expected() {
+    let away = support::nobody();
+    let phase = "load: {connections: 2}";
+    let (folder, file) = Folder::with(&format!(
+        "proxies:\n  web: {{backend: \"{away}\"}}\nphases:\n  - {{name: a, {phase}, expect: {{load.ok: 2}}}}\n"
+    ));
+    let output = scenario(&["run", &file]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains(&format!("scenario.yaml:2: proxy web: backend {away}: ")), "{said}");
+    assert!(said.contains("connection refused") && said.contains("web.unreachable"), "{said}");
+    assert!(!said.contains("load.ok"), "{said}");
+    // Where it is expected, a phase that fails for another reason tells it all the same.
+    let wrong = format!(
+        "proxies:\n  web: {{backend: \"{away}\"}}\nphases:\n  - name: a\n    {phase}\n    expect:\n      \
+         web.unreachable: 2\n      load.ok: 2\n"
+    );
+    std::fs::write(folder.path("scenario.yaml"), wrong).unwrap();
+    let json = folder.path("report").display().to_string();
+    let output = scenario(&["run", &file, "--report", &format!("json={json}")]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for line in [
+        "  load: 2 started, 0 ok, 0 errors, 0 timeouts, 2 wrong, 0 missed".to_owned(),
+        "  load: 2 x an empty answer".to_owned(),
+        format!("  web: 2 x backend {away}: connection refused"),
+    ] {
+        assert!(said.lines().any(|found| found == line), "{line:?} is not in {said}");
+    }
+    assert!(said.contains("scenario.yaml:8"), "{said}");
+    let report: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&json).unwrap()).unwrap();
+    let phase = &report["phases"][0];
+    assert_eq!(phase["causes"][0]["count"], 2);
+    assert_eq!(phase["load"]["causes"]["an empty answer"], 2);
+    let places: Vec<_> =
+        phase["checks"].as_array().unwrap().iter().map(|check| &check["place"]).collect();
+    assert_eq!(places, [&format!("{file}:7"), &format!("{file}:8")]);
+}
+
+#[test]
+fn several_files_have_headings_and_a_verdict_on_all_of_them() {
+    let folder = Folder(TempDir::new().unwrap());
+    let write = |name: &str, text: &str| {
+        std::fs::write(folder.path(name), text).unwrap();
+        folder.path(name).display().to_string()
+    };
+    let held = write("a.yaml", "phases: [{name: fine, run: \"true\"}]\n");
+    let fails = write("b.yaml", "phases:\n  - name: not\n    run: exit 3\n");
+    let broken = write(
+        "c.yaml",
+        "services: {app: {run: exit 1, ready: {tcp: 127.0.0.1:9}}}\nphases: [{run: x}]\n",
+    );
+    let output = scenario(&["run", &fails, &held]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let last = format!("2 scenarios: 1 failed ({fails})");
+    assert_eq!(said.lines().last(), Some(last.as_str()), "{said}");
+    for heading in [&fails, &held] {
+        assert!(said.lines().any(|line| line == heading), "{heading}: {said}");
+    }
+    let output = scenario(&["run", &broken, &held, &fails]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("ok     fine") && said.contains("c.yaml:1: service app ended"), "{said}");
+    let last = format!("error: 3 scenarios: 1 failed ({fails}), 1 could not be run ({broken})");
+    assert_eq!(said.lines().last(), Some(last.as_str()), "{said}");
+    let output = scenario(&["run", &held, &held]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert_eq!(said.lines().last(), Some("2 scenarios: all held"));
+}
+
+#[test]
 fn what_cannot_be_run_is_told_with_3() {
     let (_folder, file) = Folder::with(
         "services: {app: {run: exit 1, ready: {tcp: 127.0.0.1:9}}}\nphases: [{run: \"true\"}]\n",

@@ -8,7 +8,8 @@ mod starter;
 use super::arguments::random_seed;
 use super::serve::{on_runtime, raise_descriptor_limit};
 use super::signals::{Second, Signals};
-use super::{Failure, print, tell};
+use super::terminal::width;
+use super::{Failure, mention, print, tell};
 use crate::endpoint::{Kinds, plain};
 use crate::outlet;
 use crate::report::{
@@ -16,8 +17,10 @@ use crate::report::{
     console::{Console, Detail},
 };
 use crate::scenario::{Outcome, Scenario, Settings, adopt, run};
+use anstyle::AnsiColor;
 use chenapan_core::Registry;
 use clap::{Args, Subcommand, ValueEnum};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Subcommand)]
@@ -202,32 +205,73 @@ fn run_files(args: &Run, registry: &Registry, kinds: &Kinds) -> Result<(), Failu
     if args.dry_run {
         return scenarios.iter().try_for_each(|scenario| print(&plan(scenario, &args.only)));
     }
-    let mut held = true;
+    let several = scenarios.len() > 1;
+    // What did not hold, and what could not be run, by file.
+    let (mut failed, mut broken) = (Vec::new(), Vec::new());
     for (number, scenario) in scenarios.iter().enumerate() {
         let journal = args.journal.as_ref();
         let journal =
             journal.map(|file| numbered(&file.to_string_lossy(), number, scenarios.len()));
-        let outcome = run_one(scenario, args, journal)?;
+        let mut console =
+            Console::stderr(if args.verbose { Detail::All } else { Detail::Failed }, width());
+        if several {
+            console.heading(&scenario.file.display().to_string());
+        }
+        let outcome = match run_one(scenario, args, journal, &mut console) {
+            Ok(outcome) => outcome,
+            // The others may still be run.
+            Err(Ended::Broken(error)) if several => {
+                tell(&error);
+                broken.push(scenario.file.display().to_string());
+                continue;
+            }
+            Err(Ended::Broken(error)) => return Err(Failure::Run(error)),
+            Err(Ended::Failed(failure)) => return Err(failure),
+        };
         for (form, file) in &args.report {
-            let text = match form.as_str() {
-                "junit" => report::junit::junit(&outcome),
-                "json" => report::json::json(&outcome),
-                "html" => report::html::html(&outcome),
-                _ => report::markdown::markdown(&outcome),
-            };
-            let file = numbered(file, number, scenarios.len());
-            let written =
-                outlet::create(&file).and_then(|out| outlet::deliver(out, text.into_bytes()));
-            written.map_err(|error| {
-                Failure::run(format!("--report {}: {}", file.display(), plain(&error)))
-            })?;
+            write_report(form, &numbered(file, number, scenarios.len()), &outcome)?;
         }
         if std::env::var_os("GITHUB_ACTIONS").is_some() {
             print(&report::github::github(&outcome))?;
         }
-        held &= outcome.held;
+        if !outcome.held {
+            failed.push(scenario.file.display().to_string());
+        }
     }
-    if held { Ok(()) } else { Err(Failure::Verdict) }
+    sum(scenarios.len(), &failed, &broken)
+}
+
+fn write_report(form: &str, file: &Path, outcome: &Outcome) -> Result<(), Failure> {
+    let text = match form {
+        "junit" => report::junit::junit(outcome),
+        "json" => report::json::json(outcome),
+        "html" => report::html::html(outcome),
+        _ => report::markdown::markdown(outcome),
+    };
+    let written = outlet::create(file).and_then(|out| outlet::deliver(out, text.into_bytes()));
+    written.map_err(|error| Failure::run(format!("--report {}: {}", file.display(), plain(&error))))
+}
+
+/// The verdict on several files, which is the last line.
+fn sum(all: usize, failed: &[String], broken: &[String]) -> Result<(), Failure> {
+    let parts = [(failed, "failed"), (broken, "could not be run")];
+    let parts = parts.iter().filter(|(files, _)| !files.is_empty());
+    let told: Vec<_> = parts
+        .map(|(files, what)| format!("{} {what} ({})", files.len(), files.join(", ")))
+        .collect();
+    let text = if told.is_empty() { "all held".to_owned() } else { told.join(", ") };
+    let text = format!("{all} scenarios: {text}");
+    if !broken.is_empty() {
+        return Err(Failure::Run(text));
+    }
+    let style = match failed {
+        [] => AnsiColor::Green.on_default(),
+        _ => AnsiColor::Red.on_default().bold(),
+    };
+    if all > 1 {
+        mention(&format!("\n{style}{text}{style:#}\n"));
+    }
+    if failed.is_empty() { Ok(()) } else { Err(Failure::Verdict) }
 }
 
 /// The report of one of several scenarios gets its number before the ending.
@@ -241,28 +285,40 @@ fn numbered(file: &str, number: usize, of: usize) -> PathBuf {
     path.with_file_name(format!("{stem}-{}{ending}", number + 1))
 }
 
-fn run_one(scenario: &Scenario, args: &Run, journal: Option<PathBuf>) -> Result<Outcome, Failure> {
+/// Why a scenario has no outcome.
+enum Ended {
+    /// It could not be run.
+    Broken(String),
+    /// Nothing else shall be run either.
+    Failed(Failure),
+}
+
+fn run_one<W: Write + Send>(
+    scenario: &Scenario,
+    args: &Run,
+    journal: Option<PathBuf>,
+    console: &mut Console<W>,
+) -> Result<Outcome, Ended> {
     let settings = Settings {
         seed: args.seed.or(scenario.seed).unwrap_or_else(random_seed),
         only: args.only.clone(),
         journal,
     };
-    let mut console = Console::stderr(if args.verbose { Detail::All } else { Detail::Failed });
-    let outcome = interruptible(async { run(scenario, &settings, &mut console).await })?;
+    let work = async { run(scenario, &settings, console).await };
+    let outcome = interruptible(work).map_err(Ended::Failed)?;
+    let outcome = outcome.map_err(|error| Ended::Broken(error.to_string()))?;
     console.verdict(&outcome);
     Ok(outcome)
 }
 
 /// Runs to the end or to a signal; then everything that was started is stopped by being dropped.
-fn interruptible(
-    work: impl Future<Output = Result<Outcome, crate::scenario::RunError>>,
-) -> Result<Outcome, Failure> {
+fn interruptible<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
     raise_descriptor_limit();
     adopt();
     on_runtime(async {
         let mut signals = Signals::new(Second::Ends)?;
         tokio::select! {
-            outcome = work => outcome.map_err(Failure::run),
+            outcome = work => Ok(outcome),
             () = signals.next() => Err(Failure::run("interrupted: everything was stopped")),
         }
     })

@@ -140,7 +140,7 @@ fn filter(logging: &Logging) -> Targets {
 }
 
 /// How many columns standard error has.
-fn width() -> usize {
+pub(super) fn width() -> usize {
     let size = rustix::termios::tcgetwinsize(rustix::stdio::stderr());
     size.map(|size| usize::from(size.ws_col)).ok().filter(|columns| *columns > 0).unwrap_or(WIDTH)
 }

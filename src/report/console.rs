@@ -8,9 +8,15 @@ use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
+use unicode_width::UnicodeWidthStr;
 
 const OK: Style = AnsiColor::Green.on_default();
 const FAILED: Style = AnsiColor::Red.on_default().bold();
+
+const HEAD: Style = Style::new().bold();
+
+/// The columns before an expectation.
+const FRONT: usize = 9;
 
 /// How much of the output of a failed phase's command is shown.
 const LINES: usize = 10;
@@ -32,6 +38,8 @@ pub(crate) enum Detail {
 pub(crate) struct Console<W> {
     out: W,
     detail: Detail,
+    /// How many columns there are.
+    width: usize,
     live: Option<ProgressBar>,
     /// The phase that goes on, with its number.
     phase: String,
@@ -39,20 +47,25 @@ pub(crate) struct Console<W> {
 
 impl Console<anstream::Stderr> {
     /// On stderr, with a live line and colors if that is a terminal.
-    pub(crate) fn stderr(detail: Detail) -> Self {
+    pub(crate) fn stderr(detail: Detail, width: usize) -> Self {
         let live = io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             let style = ProgressStyle::with_template("{wide_msg}");
             bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
         });
-        Self::new(anstream::stderr(), detail, live)
+        Self::new(anstream::stderr(), detail, width, live)
     }
 }
 
 impl<W: Write> Console<W> {
     /// `live` is drawn by itself; `out` gets the rest.
-    pub(crate) fn new(out: W, detail: Detail, live: Option<ProgressBar>) -> Self {
-        Self { out, detail, live, phase: String::new() }
+    pub(crate) fn new(out: W, detail: Detail, width: usize, live: Option<ProgressBar>) -> Self {
+        Self { out, detail, width, live, phase: String::new() }
+    }
+
+    /// Writes which file comes now, where there are several.
+    pub(crate) fn heading(&mut self, file: &str) {
+        self.write(&format!("\n{HEAD}{}{HEAD:#}\n", words::single(file)));
     }
 
     /// Writes the verdict.
@@ -101,7 +114,7 @@ impl<W: Write + Send> Watcher for Console<W> {
 
     fn ended(&mut self, outcome: &PhaseOutcome) {
         self.draw(String::new());
-        self.write(&phase(outcome, self.detail));
+        self.write(&phase(outcome, self.detail, self.width));
     }
 }
 
@@ -120,11 +133,16 @@ fn line(phase: &str, progress: &Progress) -> String {
 }
 
 /// A phase that has ended.
-fn phase(outcome: &PhaseOutcome, detail: Detail) -> String {
+fn phase(outcome: &PhaseOutcome, detail: Detail, width: usize) -> String {
     let (name, took) = (words::single(&outcome.name), words::time(outcome.took));
     let mut out = format!("{} {name}  {took}\n", verdict(outcome.held));
     if !outcome.held || detail == Detail::All {
-        out += &checks(&outcome.checks);
+        out += &checks(&outcome.checks, width);
+    }
+    if !outcome.held {
+        for line in words::causes(outcome) {
+            let _ = writeln!(out, "  {}", words::single(&line));
+        }
     }
     if !outcome.held
         && let Some(outcome) = &outcome.command
@@ -134,11 +152,13 @@ fn phase(outcome: &PhaseOutcome, detail: Detail) -> String {
     out
 }
 
-/// Expectations with what was found beside them.
-fn checks(checks: &[Check]) -> String {
+/// Expectations with what was found beside them, or below them where a line is too short for that; and where those
+/// stand that did not hold.
+fn checks(checks: &[Check], columns: usize) -> String {
     let cells = |check: &Check| {
-        let Check { subject, expected, found, .. } = check;
-        [subject, expected, found].map(|cell| words::single(cell))
+        let Check { subject, expected, found, held, place } = check;
+        let place = place.as_deref().filter(|_| !held).unwrap_or_default();
+        [subject, expected, found, place].map(|cell| words::single(cell))
     };
     let rows: Vec<_> = checks.iter().map(|check| (check.held, cells(check))).collect();
     let width = |column: usize| {
@@ -147,12 +167,22 @@ fn checks(checks: &[Check]) -> String {
     };
     let (first, second) = (width(0), width(1));
     let mut out = String::new();
-    for (held, [subject, expected, found]) in &rows {
-        let verdict = verdict(*held);
-        let _ = writeln!(
-            out,
-            "  {verdict} {subject:first$}  expected {expected:second$}  found {found}"
-        );
+    for (held, [subject, expected, found, place]) in &rows {
+        let row = format!("{subject:first$}  expected {expected:second$}  found {found}");
+        let beside = if place.is_empty() { String::new() } else { format!("  {place}") };
+        let used = FRONT + row.width();
+        let _ = match (used <= columns, used + beside.width() <= columns) {
+            (true, true) => writeln!(out, "  {} {row}{beside}", verdict(*held)),
+            (true, false) => writeln!(out, "  {} {row}\n{:FRONT$}{place}", verdict(*held), ""),
+            (false, _) => {
+                let below =
+                    [("", subject), ("expected ", expected), ("found ", found), ("", place)];
+                let lines = below.iter().filter(|(_, text)| !text.is_empty());
+                let lines = lines.map(|(name, text)| format!("{name}{text}"));
+                let lines = lines.collect::<Vec<_>>().join(&format!("\n{:FRONT$}", ""));
+                writeln!(out, "  {} {lines}", verdict(*held))
+            }
+        };
     }
     out
 }
@@ -186,7 +216,7 @@ mod tests {
     use std::time::Duration;
 
     fn told(outcome: &Outcome, detail: Detail) -> String {
-        let mut console = Console::new(StripStream::new(Vec::new()), detail, None);
+        let mut console = Console::new(StripStream::new(Vec::new()), detail, 80, None);
         tell(&mut console, outcome);
         String::from_utf8(console.out.into_inner()).unwrap()
     }
@@ -213,9 +243,13 @@ mod tests {
         let expected = "\
 ok     healthy  240ms
 FAILED wrong checksum is refused  2.1s
-  FAILED web.closed-by-backend    expected 50     found 49
-  FAILED web.bytes-downstream     expected 0      found 4120
+  FAILED web.closed-by-backend    expected 50     found 49  chaos/web.yaml:12
+  FAILED web.bytes-downstream     expected 0      found 4120  chaos/web.yaml:12
   ok     web.faults.bad-checksum  expected >= 49  found 49
+  load: 50 started, 1 ok, 47 errors, 2 timeouts, 0 wrong, 0 missed
+  load: 2 x no whole answer within 1s
+  load: 47 x the connection ended before the whole answer
+  web: 2 x backend 127.0.0.1:8080: connection refused
   $ tail -n 20 server.log | grep 'bad header': no exit code, 2.0s
     stdout: connection 3: bad header
     stdout: connection 4: bad header
@@ -260,7 +294,7 @@ stopped service app has ended (exit code 1)
 
     #[test]
     fn colors_mark_verdicts_and_nothing_else() {
-        let mut console = Console::new(Vec::new(), Detail::Failed, None);
+        let mut console = Console::new(Vec::new(), Detail::Failed, 80, None);
         tell(&mut console, &sample::held());
         let expected = "\x1b[32mok\x1b[0m     healthy  240ms\n\
                         \x1b[32m1 phase, 2 expectations, all held\x1b[0m (seed 42, 340ms)\n";

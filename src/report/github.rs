@@ -12,7 +12,12 @@ pub(crate) fn github(outcome: &Outcome) -> String {
     let file = property(&outcome.file);
     for (phase, check) in words::failed(outcome) {
         let title = property(&format!("{}: {phase}", outcome.name));
-        let _ = writeln!(out, "::error file={file},title={title}::{}", data(&words::check(check)));
+        let place = check.place.as_deref().and_then(|place| place.rsplit_once(':'));
+        let place = match place {
+            Some((file, line)) => format!("{},line={line}", property(file)),
+            None => file.clone(),
+        };
+        let _ = writeln!(out, "::error file={place},title={title}::{}", data(&words::check(check)));
     }
     if let Some(stopped) = &outcome.stopped {
         let title = property(&outcome.name);
@@ -38,8 +43,8 @@ mod tests {
     fn each_failed_expectation_is_an_error_at_the_file() {
         let title = "title=web survives bad headers%3A wrong checksum is refused";
         let expected = format!(
-            "::error file=chaos/web.yaml,{title}::web.closed-by-backend: expected 50, found 49\n\
-             ::error file=chaos/web.yaml,{title}::web.bytes-downstream: expected 0, found 4120\n"
+            "::error file=chaos/web.yaml,line=12,{title}::web.closed-by-backend: expected 50, found 49\n\
+             ::error file=chaos/web.yaml,line=12,{title}::web.bytes-downstream: expected 0, found 4120\n"
         );
         assert_eq!(github(&sample::failed()), expected);
         assert_eq!(github(&sample::held()), "");
@@ -60,6 +65,7 @@ mod tests {
         outcome.name = "50%, or: more".to_owned();
         outcome.file = "C:\\a,b.yaml".to_owned();
         outcome.phases[1].checks.truncate(1);
+        outcome.phases[1].checks[0].place = None;
         outcome.phases[1].checks[0].found = "5%: a, b\r\n::stop-commands::x".to_owned();
         assert_eq!(
             github(&outcome),

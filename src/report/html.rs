@@ -54,6 +54,8 @@ struct Section<'a> {
     checks: &'a [Check],
     /// Numbers with their names: of exchanges, and of their latency.
     load: Option<[Vec<(&'static str, String)>; 2]>,
+    /// Why exchanges and connections did not go well.
+    causes: Vec<String>,
     command: Option<Command>,
 }
 
@@ -93,6 +95,7 @@ impl<'a> Section<'a> {
             rules: &phase.rules,
             checks: &phase.checks,
             load: phase.load.as_ref().map(load),
+            causes: words::causes(phase).split_off(usize::from(phase.load.is_some())),
             command: phase.command.as_ref().map(Command::new),
         }
     }
@@ -155,7 +158,7 @@ mod tests {
     #[test]
     fn a_failed_expectation_is_marked_beside_what_was_found() {
         let page = html(&sample::failed());
-        let row = "<tr class=\"failed\"><td>web.bytes-downstream</td><td>0</td><td>4120</td>\
+        let row = "<tr class=\"failed\"><td title=\"chaos&#x2f;web.yaml:12\">web.bytes-downstream</td><td>0</td><td>4120</td>\
                    <td class=\"verdict\">FAILED</td></tr>";
         assert!(page.contains(row), "{page}");
         assert_eq!(page.matches("<tr class=\"failed\">").count(), 2);

@@ -40,6 +40,15 @@ pub(crate) fn schema() -> Value {
             ("expected", is("string", "what should have been")),
             ("found", is("string", "what was")),
             ("held", is("boolean", "whether it held")),
+            ("place", or_null(is("string", "its file and line; null where it is not written"))),
+        ],
+    );
+    let cause = object(
+        "a reason for which connections did not come about",
+        [
+            ("proxy", is("string", "the proxy")),
+            ("cause", is("string", "the reason in words")),
+            ("count", is("integer", "the number of connections")),
         ],
     );
     let command = object(
@@ -78,6 +87,15 @@ pub(crate) fn schema() -> Value {
             ("timeouts", is("integer", "exchanges that took too long")),
             ("missed", is("integer", "exchanges that were due by the rate and found no place")),
             ("wrong", is("integer", "answers that were not what they should be")),
+            (
+                "causes",
+                json!({
+                    "type": "object",
+                    "description": "why exchanges did not go well, with the number of them",
+                    "required": [],
+                    "additionalProperties": is("integer", "exchanges")
+                }),
+            ),
             ("bytes", is("integer", "bytes that came back")),
             ("rate", is("number", "exchanges that ended, a second")),
             ("latency", latency),
@@ -103,6 +121,7 @@ pub(crate) fn schema() -> Value {
             ("took", is("number", "seconds")),
             ("held", is("boolean", "whether all its expectations held")),
             ("connections", is("integer", "connections accepted in it")),
+            ("causes", list("why connections did not come about", cause)),
             ("rules", list("its rules", rule)),
             ("checks", list("its expectations", check)),
             ("command", or_null(command)),
@@ -220,14 +239,16 @@ mod tests {
             return Some(format!("{place}: {value}"));
         }
         if let Some(fields) = value.as_object() {
-            let known = schema["properties"].as_object()?;
+            let none = Map::new();
+            let known = schema["properties"].as_object().unwrap_or(&none);
+            let others = schema.get("additionalProperties");
             let required = schema["required"].as_array()?;
             let missing =
                 required.iter().filter_map(Value::as_str).find(|name| !fields.contains_key(*name));
             if let Some(name) = missing {
                 return Some(format!("{place}.{name} is missing"));
             }
-            return fields.iter().find_map(|(name, value)| match known.get(name) {
+            return fields.iter().find_map(|(name, value)| match known.get(name).or(others) {
                 Some(schema) => differs(value, schema, &format!("{place}.{name}")),
                 None => Some(format!("{place}.{name} is not in the schema")),
             });

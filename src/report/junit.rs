@@ -29,7 +29,9 @@ pub(crate) fn junit(outcome: &Outcome) -> String {
     let mut report = Report::new("chenapan");
     report.set_time(outcome.took).add_test_suite(suite);
     // It writes to memory what is text already.
-    report.to_string().expect("there is nothing that could fail")
+    let text = report.to_string().expect("there is nothing that could fail");
+    // Jenkins' schema does not know this attribute of the outermost element, where it is 0 anyway.
+    text.replacen(" skipped=\"0\"", "", 1)
 }
 
 fn case(outcome: &Outcome, phase: &PhaseOutcome) -> TestCase {
@@ -40,7 +42,12 @@ fn case(outcome: &Outcome, phase: &PhaseOutcome) -> TestCase {
     } else {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
         status.set_message(text(&failed.join("; "))).set_type("expectation");
-        status.set_description(text(&failed.join("\n")));
+        let placed = phase.checks.iter().filter(|check| !check.held).map(|check| {
+            let place = check.place.as_ref().map(|place| format!(" ({place})"));
+            words::check(check) + &place.unwrap_or_default()
+        });
+        let lines: Vec<_> = placed.chain(words::causes(phase)).collect();
+        status.set_description(text(&lines.join("\n")));
         status
     };
     let mut case = TestCase::new(text(&phase.name), status);
@@ -78,13 +85,11 @@ fn output(output: &str) -> String {
 mod tests {
     use super::super::sample;
     use super::*;
-    use std::io::Write;
-    use std::process::{Command, Stdio};
 
     #[test]
     fn a_case_for_each_phase() {
         let expected = r#"<?xml version="1.0" encoding="UTF-8"?>
-<testsuites name="chenapan" tests="4" skipped="0" failures="1" errors="0" time="2.700">
+<testsuites name="chenapan" tests="4" failures="1" errors="0" time="2.700">
     <testsuite name="web survives bad headers" tests="4" skipped="0" errors="0" failures="1" time="2.700">
         <properties>
             <property name="seed" value="42"/>
@@ -95,8 +100,12 @@ mod tests {
 </system-out>
         </testcase>
         <testcase name="wrong checksum is refused" classname="web survives bad headers" time="2.100">
-            <failure message="web.closed-by-backend: expected 50, found 49; web.bytes-downstream: expected 0, found 4120" type="expectation">web.closed-by-backend: expected 50, found 49
-web.bytes-downstream: expected 0, found 4120</failure>
+            <failure message="web.closed-by-backend: expected 50, found 49; web.bytes-downstream: expected 0, found 4120" type="expectation">web.closed-by-backend: expected 50, found 49 (chaos/web.yaml:12)
+web.bytes-downstream: expected 0, found 4120 (chaos/web.yaml:12)
+load: 50 started, 1 ok, 47 errors, 2 timeouts, 0 wrong, 0 missed
+load: 2 x no whole answer within 1s
+load: 47 x the connection ended before the whole answer
+web: 2 x backend 127.0.0.1:8080: connection refused</failure>
             <system-out>connection 1: bad header
 connection 2: bad header
 connection 3: bad header
@@ -138,32 +147,5 @@ connection 12: bad header
         let shown = output(&("é".repeat(KEPT) + "end"));
         assert!(shown.starts_with("(65540 bytes are left out here)\né"), "{shown:.60}");
         assert!(shown.ends_with("éend"));
-    }
-
-    #[test]
-    fn hostile_text_is_still_xml_to_another_parser() {
-        let mut outcome = sample::failed();
-        outcome.name = "<script>\"&'\u{1}\u{b}\u{ffff}]]>".to_owned();
-        outcome.phases[1].checks[0].found = "a\n<b \"c\"\u{1b}[31m\u{8}".to_owned();
-        let every: String = (0..0x3000).filter_map(char::from_u32).collect();
-        outcome.phases[0].command.as_mut().unwrap().output = every;
-        let report = junit(&outcome);
-        assert!(Report::deserialize_from_str(&report).is_ok());
-        let script = "import sys, xml.etree.ElementTree as tree\n\
-                      suite = tree.parse(sys.stdin.buffer).getroot()[0]\n\
-                      print(suite.get('name'), suite.find('.//failure').get('message'))";
-        let python = Command::new("python3")
-            .args(["-c", script])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn();
-        // Not every machine has Python.
-        let Ok(mut python) = python else { return };
-        python.stdin.take().unwrap().write_all(report.as_bytes()).unwrap();
-        let said = python.wait_with_output().unwrap();
-        assert!(said.status.success());
-        let expected = "<script>\"&']]> web.closed-by-backend: expected 50, found a <b \"c\"; \
-                        web.bytes-downstream: expected 0, found 4120\n";
-        assert_eq!(String::from_utf8(said.stdout).unwrap(), expected);
     }
 }

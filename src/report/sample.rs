@@ -1,8 +1,10 @@
 //! Outcomes that were made up, for the tests of the reports.
 
 use crate::scenario::{
-    Check, CommandOutcome, Latency, LoadOutcome, Outcome, PhaseOutcome, RuleOutcome, Sample,
+    CauseOutcome, Check, CommandOutcome, Latency, LoadOutcome, Outcome, PhaseOutcome, RuleOutcome,
+    Sample,
 };
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// One phase that held.
@@ -54,6 +56,7 @@ fn healthy() -> PhaseOutcome {
         took: Duration::from_millis(240),
         held: true,
         connections: 3,
+        causes: Vec::new(),
         rules: Vec::new(),
         checks: vec![check("exit", "0", "0", true), check("time", "< 1s", "31.0ms", true)],
         command: Some(CommandOutcome {
@@ -83,6 +86,11 @@ fn refused() -> PhaseOutcome {
         took: Duration::from_millis(2_100),
         held: false,
         connections: 50,
+        causes: vec![CauseOutcome {
+            proxy: "web".to_owned(),
+            cause: "backend 127.0.0.1:8080: connection refused".to_owned(),
+            count: 2,
+        }],
         rules: vec![rule("bad-checksum", 50, 49), rule("delay:sleep=20ms:chance=30%", 112, 31)],
         checks: vec![
             check("web.closed-by-backend", "50", "49", false),
@@ -103,6 +111,10 @@ fn refused() -> PhaseOutcome {
             timeouts: 2,
             missed: 0,
             wrong: 0,
+            causes: BTreeMap::from([
+                ("no whole answer within 1s".to_owned(), 2),
+                ("the connection ended before the whole answer".to_owned(), 47),
+            ]),
             bytes: 4_120,
             rate: 24.5,
             latency: Latency {
@@ -129,6 +141,7 @@ fn recovers(name: &str, began: u64, found: &str) -> PhaseOutcome {
         took: Duration::from_millis(90),
         held: true,
         connections: 3,
+        causes: Vec::new(),
         rules: Vec::new(),
         checks: vec![check("load.p99", "< 50ms", found, true)],
         command: None,
@@ -139,7 +152,8 @@ fn recovers(name: &str, began: u64, found: &str) -> PhaseOutcome {
 
 fn check(subject: &str, expected: &str, found: &str, held: bool) -> Check {
     let [subject, expected, found] = [subject, expected, found].map(str::to_owned);
-    Check { subject, expected, found, held }
+    let place = Some("chaos/web.yaml:12".to_owned());
+    Check { subject, expected, found, held, place }
 }
 
 /// Four a second, with waves in them and without chance.

@@ -2,7 +2,7 @@
 //!
 //! It never knows what a report looks like.
 
-use crate::scenario::{Check, Outcome};
+use crate::scenario::{CauseOutcome, Check, LoadOutcome, Outcome, PhaseOutcome};
 use std::time::Duration;
 
 /// A time as people say it: `340ms`, `12.3s`, `2m 05s`, `1h 02m 05s`.
@@ -53,6 +53,22 @@ pub(super) fn failed(outcome: &Outcome) -> impl Iterator<Item = (&str, &Check)> 
 pub(super) fn check(check: &Check) -> String {
     let Check { subject, expected, found, .. } = check;
     format!("{subject}: expected {expected}, found {found}")
+}
+
+/// Why a phase may have failed: the whole tally of its load, and why connections did not come about.
+pub(super) fn causes(phase: &PhaseOutcome) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(load) = &phase.load {
+        let LoadOutcome { started, ok, errors, timeouts, wrong, missed, .. } = load;
+        lines.push(format!(
+            "load: {started} started, {ok} ok, {errors} errors, {timeouts} timeouts, {wrong} wrong, \
+             {missed} missed"
+        ));
+        lines.extend(load.causes.iter().map(|(cause, count)| format!("load: {count} x {cause}")));
+    }
+    let cause = |CauseOutcome { proxy, cause, count }: &_| format!("{proxy}: {count} x {cause}");
+    lines.extend(phase.causes.iter().map(cause));
+    lines
 }
 
 /// How a command has ended.

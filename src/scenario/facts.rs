@@ -5,7 +5,7 @@
 use super::expect::{Expectation, Found};
 use super::load::Measured;
 use super::model::{Phase, Until};
-use super::outcome::{Check, CommandOutcome, LoadOutcome, RuleOutcome, Sample};
+use super::outcome::{CauseOutcome, Check, CommandOutcome, LoadOutcome, RuleOutcome, Sample};
 use super::process::Output;
 use super::rules::{self, RuleText};
 use super::runner::{Run, RunError, TICK, ending};
@@ -39,7 +39,7 @@ pub(super) struct Facts<'a> {
 
 /// A proxy's counters at one moment, as the model names them.
 #[derive(Clone, Debug, Default)]
-struct Counts(BTreeMap<&'static str, u64>, BTreeMap<String, Total>);
+struct Counts(BTreeMap<&'static str, u64>, BTreeMap<String, Total>, BTreeMap<String, u64>);
 
 impl Counts {
     fn of(stats: &Stats) -> Self {
@@ -65,7 +65,7 @@ impl Counts {
         counts.insert("bytes-downstream", stats.sent(Direction::Downstream));
         counts.insert("received-upstream", stats.received(Direction::Upstream));
         counts.insert("received-downstream", stats.received(Direction::Downstream));
-        Self(counts, stats.counted())
+        Self(counts, stats.counted(), stats.causes())
     }
 
     fn since(&self, before: &Self, name: &str) -> u64 {
@@ -239,37 +239,40 @@ impl<'a> Facts<'a> {
                 .found(&expected.subject)
                 .map_or("nothing".to_owned(), |found| found.to_string()),
             held: self.holds(expected),
+            place: Some(expected.place.clone()),
         };
         let mut checks: Vec<_> = all().map(check).collect();
         checks.extend(self.implied(phase));
         checks.extend(idle().into_iter().map(|rule| Check {
             subject: format!("{rule} met"),
             expected: ">= 1".to_owned(),
-            found: "no traffic went through (idle: yes allows that)".to_owned(),
+            found: format!("{} (idle: yes allows that)", self.passed()),
             held: false,
+            place: Some(phase.place.clone()),
         }));
-        if checks.iter().any(|check| !check.held) {
-            checks.extend(self.causes(phase));
-        }
         checks
     }
 
-    /// Why backends were not reached in a phase that has failed, unless that was expected.
-    fn causes(&self, phase: &Phase) -> Vec<Check> {
+    /// What went through, where a rule was not met.
+    fn passed(&self) -> String {
+        match self.accepted() {
+            0 => "no traffic went through".to_owned(),
+            1 => "nothing that it selects, on 1 connection".to_owned(),
+            count => format!("nothing that it selects, on {count} connections"),
+        }
+    }
+
+    /// Why connections to the proxies did not come about in the phase.
+    pub(super) fn causes(&self) -> Vec<CauseOutcome> {
         let parts = self.run.proxies.iter().zip(&self.before).zip(&self.run.scenario.proxies);
-        let failed = parts.filter_map(|((proxy, before), part)| {
-            let subject = format!("{}.unreachable", part.name);
-            let expected = phase.expect.iter().any(|expected| expected.subject == subject);
-            let since = Counts::of(proxy.stats()).since(before, "unreachable");
-            let causes: Vec<_> = proxy.stats().causes().into_keys().collect();
-            (since > 0 && !expected).then(|| Check {
-                subject,
-                expected: "0".to_owned(),
-                found: format!("{since} ({})", causes.join("; ")),
-                held: false,
+        let causes = parts.flat_map(|((proxy, before), part)| {
+            proxy.stats().causes().into_iter().filter_map(|(cause, count)| {
+                let count = count - before.2.get(&cause).copied().unwrap_or(0).min(count);
+                let proxy = part.name.clone();
+                (count > 0).then_some(CauseOutcome { proxy, cause, count })
             })
         });
-        failed.collect()
+        causes.collect()
     }
 
     /// What holds of every phase without being said: its command goes well unless its exit code is
@@ -277,7 +280,14 @@ impl<'a> Facts<'a> {
     fn implied(&self, phase: &Phase) -> Vec<Check> {
         let mut checks = Vec::new();
         let mut fails = |subject: String, expected: &str, found: String| {
-            checks.push(Check { subject, expected: expected.to_owned(), found, held: false });
+            let place = Some(phase.place.clone());
+            checks.push(Check {
+                subject,
+                expected: expected.to_owned(),
+                found,
+                held: false,
+                place,
+            });
         };
         if let Some(command) = &self.command {
             let said = phase.expect.iter().any(|expected| expected.subject == "exit");

@@ -5,9 +5,11 @@
 
 use super::model::{Load, Receive, Verify};
 use super::outcome::{Latency, LoadOutcome};
+use crate::endpoint::plain;
 use bytes::BytesMut;
 use chenapan_core::Connection;
 use hdrhistogram::Histogram;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,18 +33,24 @@ pub(super) struct Measured {
     wrong: AtomicU64,
     missed: AtomicU64,
     bytes: AtomicU64,
+    /// Why exchanges did not go well.
+    causes: Mutex<BTreeMap<String, u64>>,
     /// Of all exchanges that went well.
     all: Mutex<Histogram<u64>>,
     /// Since the last sample.
     recent: Mutex<Histogram<u64>>,
 }
 
-/// How an exchange went.
-enum Went {
+/// The most causes that are told apart.
+const MOST_CAUSES: usize = 32;
+
+/// How an exchange went; where it did not go well, the cause.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Went {
     Well,
-    Ended,
-    Late,
-    Wrong,
+    Ended(String),
+    Late(String),
+    Wrong(String),
 }
 
 impl Measured {
@@ -57,6 +65,7 @@ impl Measured {
             wrong: zero(),
             missed: zero(),
             bytes: zero(),
+            causes: Mutex::default(),
             all: Mutex::new(histogram()),
             recent: Mutex::new(histogram()),
         })
@@ -74,6 +83,7 @@ impl Measured {
             timeouts: value(&self.timeouts),
             wrong: value(&self.wrong),
             missed: value(&self.missed),
+            causes: self.causes.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             bytes: value(&self.bytes),
             rate: 0.0,
             latency: Latency::default(),
@@ -103,13 +113,19 @@ impl Measured {
     }
 
     fn count(&self, went: &Went, latency: Duration) {
-        let counter = match went {
-            Went::Well => &self.ok,
-            Went::Ended => &self.errors,
-            Went::Late => &self.timeouts,
-            Went::Wrong => &self.wrong,
+        let (counter, cause) = match went {
+            Went::Well => (&self.ok, None),
+            Went::Ended(cause) => (&self.errors, Some(cause)),
+            Went::Late(cause) => (&self.timeouts, Some(cause)),
+            Went::Wrong(cause) => (&self.wrong, Some(cause)),
         };
         counter.fetch_add(1, Ordering::Relaxed);
+        if let Some(cause) = cause {
+            let mut causes = self.causes.lock().unwrap_or_else(PoisonError::into_inner);
+            let known = causes.contains_key(cause) || causes.len() < MOST_CAUSES;
+            let cause = if known { cause } else { "other causes" };
+            *causes.entry(cause.to_owned()).or_insert(0) += 1;
+        }
         if matches!(went, Went::Well) {
             let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
             for histogram in [&self.all, &self.recent] {
@@ -191,15 +207,19 @@ struct Shape {
 impl Shape {
     async fn exchange(&self, number: u64, measured: &Measured) -> Went {
         match tokio::time::timeout(self.timeout, self.talk(number, measured)).await {
-            Ok(Ok(true)) => Went::Well,
-            Ok(Ok(false)) => Went::Wrong,
-            Ok(Err(_)) => Went::Ended,
-            Err(_) => Went::Late,
+            Ok(Ok(went)) => went,
+            Ok(Err(error)) => Went::Ended(match error.kind() {
+                std::io::ErrorKind::UnexpectedEof => {
+                    "the connection ended before the whole answer".to_owned()
+                }
+                _ => plain(&error),
+            }),
+            Err(_) => Went::Late(format!("no whole answer within {:?}", self.timeout)),
         }
     }
 
     /// Sends, receives, and says whether the answer is what it should be.
-    async fn talk(&self, number: u64, measured: &Measured) -> std::io::Result<bool> {
+    async fn talk(&self, number: u64, measured: &Measured) -> std::io::Result<Went> {
         let mut stream = match TcpStream::connect(self.address).await {
             Ok(stream) => stream,
             // A rule may end the connection before we know that it is there: an end like another.
@@ -208,9 +228,9 @@ impl Shape {
                     && self.calls.is_none()
                     && matches!(self.verify, Verify::Nothing) =>
             {
-                return Ok(true);
+                return Ok(Went::Well);
             }
-            Err(error) => return Err(error),
+            Err(error) => return Ok(Went::Ended(format!("cannot connect: {}", plain(&error)))),
         };
         stream.set_nodelay(true)?;
         let mut sent = BytesMut::new();
@@ -225,7 +245,10 @@ impl Shape {
         if let Some(calls) = &self.calls {
             let (right, received) = calls.talk(&sent, &mut reader, &mut writer).await?;
             measured.bytes.fetch_add(received, Ordering::Relaxed);
-            return Ok(right);
+            return Ok(match right {
+                true => Went::Well,
+                false => Went::Wrong("a reply without a result, or with another id".to_owned()),
+            });
         }
         sent.extend_from_slice(&self.send);
         let mut answer = BytesMut::new();
@@ -256,13 +279,23 @@ impl Shape {
         let ((), read) = tokio::join!(writing, reading);
         measured.bytes.fetch_add(answer.len() as u64, Ordering::Relaxed);
         read?;
-        Ok(match &self.verify {
-            Verify::Nothing => true,
-            Verify::Any => self.receive == Receive::Nothing || !answer.is_empty(),
-            Verify::Echo => answer == self.send,
-            Verify::Matches(pattern) => pattern.is_match(&answer),
-            Verify::Status(status) => answers(&answer, *status),
-        })
+        Ok(self.judge(&answer).map_or_else(Went::Wrong, |()| Went::Well))
+    }
+
+    /// Compares an answer with what it should be; the error is what it is instead.
+    fn judge(&self, answer: &[u8]) -> Result<(), String> {
+        let wrong = |what: &str| Err(what.to_owned());
+        match &self.verify {
+            Verify::Nothing => Ok(()),
+            Verify::Any if self.receive == Receive::Nothing || !answer.is_empty() => Ok(()),
+            Verify::Echo if answer == self.send => Ok(()),
+            Verify::Matches(pattern) if pattern.is_match(answer) => Ok(()),
+            _ if answer.is_empty() => wrong("an empty answer"),
+            Verify::Any => Ok(()),
+            Verify::Echo => wrong("an answer that is not what was sent"),
+            Verify::Matches(_) => wrong("an answer that does not match"),
+            Verify::Status(status) => answers(answer, *status),
+        }
     }
 
     /// Whether the answer is whole; what was searched already is not searched again.
@@ -279,29 +312,36 @@ impl Shape {
     }
 }
 
-/// Whether an HTTP answer has this status and as long a body as it says. A body without a length
-/// ends with the connection; a chunked one with its last chunk.
-fn answers(answer: &[u8], status: u16) -> bool {
+/// Compares an HTTP answer with a status and with the length that it says itself; the error is what is wrong. A body
+/// without a length ends with the connection; a chunked one with its last chunk.
+fn answers(answer: &[u8], status: u16) -> Result<(), String> {
+    if !answer.starts_with(b"HTTP/1.") {
+        return Err("an answer that is not HTTP/1".to_owned());
+    }
     let Some(end) = answer.windows(4).position(|window| window == b"\r\n\r\n") else {
-        return false;
+        return Err("an HTTP answer whose head is cut short".to_owned());
     };
     let (head, body) = (String::from_utf8_lossy(&answer[..end]), &answer[end + 4..]);
     let mut first = head.split("\r\n").next().unwrap_or_default().split(' ');
-    let version = first.next().is_some_and(|version| version.starts_with("HTTP/1."));
-    if !version || first.next().and_then(|code| code.parse().ok()) != Some(status) {
-        return false;
+    let found = first.nth(1).and_then(|code| code.parse::<u16>().ok());
+    if found != Some(status) {
+        return Err(match found {
+            Some(found) => format!("status {found} instead of {status}"),
+            None => "an HTTP answer without a status".to_owned(),
+        });
     }
     let header = |name: &str| {
         let mut lines = head.split("\r\n").filter_map(|line| line.split_once(':'));
         lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     };
-    match (header("content-length"), header("transfer-encoding")) {
+    let whole = match (header("content-length"), header("transfer-encoding")) {
         (_, Some(coding)) if coding.eq_ignore_ascii_case("chunked") => {
             body.ends_with(b"\r\n0\r\n\r\n") || body == b"0\r\n\r\n"
         }
         (Some(length), _) => length.parse() == Ok(body.len()),
         (None, _) => true,
-    }
+    };
+    if whole { Ok(()) } else { Err("an HTTP answer with a body of another length".to_owned()) }
 }
 
 #[cfg(test)]
@@ -310,6 +350,7 @@ mod tests {
 
     #[test]
     fn an_http_answer_is_right_when_its_status_and_length_are() {
+        let answers = |answer: &[u8], status| super::answers(answer, status).is_ok();
         assert!(answers(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 200));
         assert!(!answers(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nok", 200));
         assert!(answers(b"HTTP/1.0 200 OK\r\n\r\nanything", 200));
@@ -324,5 +365,33 @@ mod tests {
         for wrong in [&b""[..], b"HTTP/1.1 200 OK", b"SSH-2.0\r\n\r\n", b"\r\n\r\n"] {
             assert!(!answers(wrong, 200));
         }
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_http_answer_is_told() {
+        for (answer, wrong) in [
+            (&b"SSH-2.0\r\n\r\n"[..], "an answer that is not HTTP/1"),
+            (b"HTTP/1.1 200 OK\r\n", "an HTTP answer whose head is cut short"),
+            (b"HTTP/1.1 503 No\r\n\r\n", "status 503 instead of 200"),
+            (
+                b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok",
+                "an HTTP answer with a body of another length",
+            ),
+        ] {
+            assert_eq!(answers(answer, 200), Err(wrong.to_owned()));
+        }
+    }
+
+    #[test]
+    fn causes_are_counted_and_bounded() {
+        let measured = Measured::new();
+        for number in 0..100 {
+            measured.count(&Went::Wrong(format!("cause {number}")), Duration::ZERO);
+        }
+        measured.count(&Went::Ended("cause 1".to_owned()), Duration::ZERO);
+        let outcome = measured.outcome(Duration::from_secs(1));
+        assert_eq!((outcome.wrong, outcome.errors), (100, 1));
+        assert_eq!(outcome.causes.len(), 33);
+        assert_eq!((outcome.causes["cause 1"], outcome.causes["other causes"]), (2, 68));
     }
 }

@@ -3,6 +3,7 @@
 //! It decides nothing.
 
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A scenario that was run.
@@ -40,6 +41,8 @@ pub struct PhaseOutcome {
     pub held: bool,
     /// How many connections were accepted in it.
     pub connections: u64,
+    /// Why connections to proxies did not come about.
+    pub causes: Vec<CauseOutcome>,
     /// Its rules, by proxy, as they were written.
     pub rules: Vec<RuleOutcome>,
     /// What was expected and what was found.
@@ -65,6 +68,17 @@ pub struct RuleOutcome {
     pub faults: u64,
 }
 
+/// A reason for which connections of a phase did not come about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CauseOutcome {
+    /// The proxy.
+    pub proxy: String,
+    /// The reason in words, with the backend's address where it is about that.
+    pub cause: String,
+    /// The number of connections.
+    pub count: u64,
+}
+
 /// An expectation, and what was found.
 #[derive(Clone, Debug, Serialize)]
 pub struct Check {
@@ -76,6 +90,8 @@ pub struct Check {
     pub found: String,
     /// Whether it held.
     pub held: bool,
+    /// The file and the line where it stands; none where it holds without being written.
+    pub place: Option<String>,
 }
 
 /// A command that was run.
@@ -109,6 +125,8 @@ pub struct LoadOutcome {
     pub wrong: u64,
     /// Exchanges that were due by the rate, and for which there was no place until the end.
     pub missed: u64,
+    /// Why exchanges did not go well, and how many each cause concerns.
+    pub causes: BTreeMap<String, u64>,
     /// Bytes that came back.
     pub bytes: u64,
     /// Exchanges that ended, a second.

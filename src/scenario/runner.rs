@@ -8,7 +8,7 @@ use super::outcome::{CommandOutcome, Outcome, PhaseOutcome};
 use super::process::Process;
 use super::watch::{Progress, Watcher};
 use crate::control::Control;
-use crate::endpoint::{Connect, Dialer, plain};
+use crate::endpoint::{Connect, Dialer, To, plain};
 use crate::proxy::{Config, Limits, Proxy};
 use crate::rule::Rules;
 use chenapan_core::Connection;
@@ -120,7 +120,7 @@ impl<'a> Run<'a> {
                 rules: Rules::default(),
                 limits: Limits { buffer: part.buffer, ..Limits::default() },
             };
-            let what = format!("proxy {}", part.name);
+            let what = format!("{}: proxy {}", part.place, part.name);
             let proxy = run.control.add(config).map_err(failed(what))?;
             run.name(&part.name, &proxy);
             run.proxies.push(proxy);
@@ -128,7 +128,33 @@ impl<'a> Run<'a> {
         for service in &scenario.services {
             run.serve(service).await?;
         }
+        run.dial(settings).await?;
         Ok(run)
+    }
+
+    /// Dials each backend once, unless a phase expects it away: where one is not there, phases fail for a reason that
+    /// has nothing to do with what they are about.
+    async fn dial(&self, settings: &Settings) -> Result<(), RunError> {
+        let chosen = || self.scenario.phases.iter().filter(|phase| settings.chooses(phase));
+        for part in &self.scenario.proxies {
+            // A program is started for each connection, and what others bring along is theirs to know.
+            let dialled = matches!(part.backend.to, To::Tcp { .. } | To::Unix(_));
+            let subject = format!("{}.unreachable", part.name);
+            let away = chosen().any(|phase| phase.expects(&subject));
+            if !dialled || away {
+                continue;
+            }
+            let (place, name) = (&part.place, &part.name);
+            let limit = Limits::default().connect_timeout;
+            let dialled =
+                async { Dialer::new(&part.backend)?.dial(&Connection::new(0), limit).await };
+            dialled.await.map_err(|error| {
+                let what = format!("{place}: proxy {name}: {}", plain(&error));
+                let help = "start it before, or as one of services";
+                RunError(format!("{what}\n  = help: {help}; or expect {subject} in a phase"))
+            })?;
+        }
+        Ok(())
     }
 
     /// Makes a proxy's address known to texts and commands.
@@ -159,10 +185,10 @@ impl<'a> Run<'a> {
 
     /// Starts a service and waits until it is ready.
     async fn serve(&mut self, service: &'a Service) -> Result<(), RunError> {
-        let name = &service.name;
+        let (place, name) = (&service.place, &service.name);
         let mut process = self
             .command(&service.run, &service.env)
-            .map_err(|error| RunError(format!("service {name}: {}", plain(&error))))?;
+            .map_err(|error| RunError(format!("{place}: service {name}: {}", plain(&error))))?;
         let end = Instant::now() + service.within;
         loop {
             let ready = match &service.ready {
@@ -191,7 +217,7 @@ impl<'a> Run<'a> {
             let said = process.errors.text() + &process.output.text();
             let last: Vec<_> = said.lines().rev().take(10).collect();
             let said: String = last.into_iter().rev().map(|line| format!("\n  {line}")).collect();
-            return Err(RunError(format!("service {name} {wrong}{said}")));
+            return Err(RunError(format!("{place}: service {name} {wrong}{said}")));
         }
     }
 
@@ -200,15 +226,8 @@ impl<'a> Run<'a> {
         settings: &Settings,
         watcher: &mut dyn Watcher,
     ) -> Result<(Vec<PhaseOutcome>, Option<String>), RunError> {
-        let chosen: Vec<_> = self
-            .scenario
-            .phases
-            .iter()
-            .filter(|phase| {
-                settings.only.is_empty()
-                    || settings.only.iter().any(|name| phase.name.contains(name))
-            })
-            .collect();
+        let chosen: Vec<_> =
+            self.scenario.phases.iter().filter(|phase| settings.chooses(phase)).collect();
         let total = chosen.iter().fold(0_u64, |sum, phase| sum.saturating_add(phase.repeat));
         let mut outcomes = Vec::new();
         for phase in chosen {
@@ -249,10 +268,9 @@ impl<'a> Run<'a> {
         }
         facts.set(rules)?;
         let mut process = match &phase.run {
-            Some(command) => Some(
-                self.command(command, &phase.env)
-                    .map_err(|error| RunError(format!("phase {name:?}: {}", plain(&error))))?,
-            ),
+            Some(command) => Some(self.command(command, &phase.env).map_err(|error| {
+                RunError(format!("{}: phase {name:?}: {}", phase.place, plain(&error)))
+            })?),
             None => None,
         };
         facts.writes =
@@ -294,6 +312,8 @@ impl<'a> Run<'a> {
             _ => None,
         };
         facts.load = phase.load.is_some().then(|| measured.outcome(loaded));
+        // What follows is ours: waiting for counters is no part of the phase.
+        let took = began.elapsed();
         let checks = facts.judge(phase).await;
         facts.sample(&measured);
         let rules = facts.rules();
@@ -301,9 +321,10 @@ impl<'a> Run<'a> {
         Ok(PhaseOutcome {
             name,
             began: began - self.start,
-            took: began.elapsed(),
+            took,
             held: checks.iter().all(|check| check.held),
             connections: facts.accepted(),
+            causes: facts.causes(),
             rules,
             checks,
             command: facts.command.take(),
@@ -387,7 +408,22 @@ impl<'a> Run<'a> {
     }
 }
 
+impl Settings {
+    fn chooses(&self, phase: &Phase) -> bool {
+        self.only.is_empty() || self.only.iter().any(|name| phase.name.contains(name))
+    }
+}
+
 impl Phase {
+    /// Returns whether something is expected of a subject.
+    fn expects(&self, subject: &str) -> bool {
+        let until = match &self.until {
+            Some(Until::Counts(counts, _)) => counts.as_slice(),
+            _ => &[],
+        };
+        self.expect.iter().chain(until).any(|expected| expected.subject == subject)
+    }
+
     /// How long it may still take, where that is known.
     fn remaining(&self, age: Duration) -> Option<Duration> {
         let until = self.until.as_ref().map(|until| match until {

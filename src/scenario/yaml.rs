@@ -70,8 +70,8 @@ fn explained(said: &str) -> (String, Option<&'static str>) {
     let said = said.split(", set DuplicateKeyPolicy").next().unwrap_or(said);
     let said = said.split(" at line ").next().unwrap_or(said);
     if let Some(character) = said.strip_prefix("unexpected character: `") {
-        let said = format!("a text cannot begin with {}", character.trim_end_matches('\''));
-        return (said, Some("put quotes around it"));
+        let said = format!("{} cannot stand here", character.trim_end_matches('\''));
+        return (said, Some("put quotes around a text that begins with it"));
     }
     let said = if said.is_empty() { "this is not YAML" } else { said };
     (said.to_owned(), None)
@@ -332,7 +332,7 @@ mod tests {
             ("a: {b}/x\n", "1:7: expected a key", "begins with { or ["),
             ("a: *\n", "1:4: to YAML * and &", "quotes"),
             ("a: *b\n", "1:4: there is no anchor", "quotes"),
-            ("a: @x\n", "1:4: a text cannot begin with @", "put quotes around it"),
+            ("a: @x\n", "1:4: @ cannot stand here", "quotes around a text"),
             ("a: - b\n", "1:4: an item of a list", "quotes"),
             ("a: \"\\d\"\n", "1:4: in double quotes", "single quotes"),
             ("a: \"b\" c\n", "1:8: there is text after", "quotes"),

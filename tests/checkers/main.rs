@@ -3,10 +3,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod junit;
 mod schema;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    support::needs::main(&[schema::TESTS], "tests/checkers")
+    support::needs::main(&[junit::TESTS, schema::TESTS], "tests/checkers")
 }

@@ -22,7 +22,8 @@ impl Watcher for Quiet {
 
 fn outcome(scenario: &Scenario, seed: u64, journal: Option<PathBuf>) -> Result<Outcome, Failure> {
     let settings = Settings { seed, journal, ..Settings::default() };
-    interruptible(async { run(scenario, &settings, &mut Quiet).await })
+    let work = async { run(scenario, &settings, &mut Quiet).await };
+    interruptible(work)?.map_err(Failure::run)
 }
 
 /// What failed: the phases and what was expected of them.
