@@ -2,6 +2,7 @@
 
 use crate::budget::{Budget, MEMORY};
 use crate::journal::Journal;
+use crate::places::Places;
 use crate::proxy::{Config, Proxy};
 use crate::session::Settings;
 use crate::timer::Clock;
@@ -16,6 +17,7 @@ pub struct Control {
     seed: u64,
     clock: Clock,
     memory: Arc<Budget>,
+    places: Arc<Places>,
     journal: Option<Journal>,
     proxies: Vec<Proxy>,
 }
@@ -30,7 +32,8 @@ impl Control {
     /// The system has no timer to give.
     pub fn new(seed: u64, precise: bool) -> io::Result<Self> {
         let (clock, memory) = (Clock::start(precise)?, Budget::new(MEMORY));
-        Ok(Self { seed, clock, memory, journal: None, proxies: Vec::new() })
+        let places = Arc::new(Places::new());
+        Ok(Self { seed, clock, memory, places, journal: None, proxies: Vec::new() })
     }
 
     /// Bounds what rules hold back on all connections of proxies added from now on; 512 MiB unless
@@ -85,7 +88,7 @@ impl Control {
     pub fn add(&mut self, config: Config) -> io::Result<Proxy> {
         let journal = self.journal.as_ref().map(Journal::sender);
         let settings = Settings::new(self.seed);
-        let shared = (self.clock.clone(), Arc::clone(&self.memory));
+        let shared = (self.clock.clone(), Arc::clone(&self.memory), Arc::clone(&self.places));
         let proxy = Proxy::start(config, settings, shared, journal)?;
         self.proxies.push(proxy.clone());
         Ok(proxy)

@@ -11,6 +11,7 @@ mod inherited;
 pub mod kind;
 mod listener;
 pub(crate) mod read;
+mod shortage;
 mod socket;
 mod socks;
 mod stdio;
@@ -31,11 +32,16 @@ pub use kind::Kinds;
 pub use listener::Local;
 pub(crate) use listener::{Arrival, Listener};
 pub use read::{Tokens, quote, tokens};
+pub(crate) use shortage::is_shortage;
 pub(crate) use stream::{Peer, Stream};
 
 /// Puts what was to be done before an error of the system.
 pub(crate) fn in_words(what: impl fmt::Display, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{what}: {}", plain(error)))
+    let words = format!("{what}: {}", plain(error));
+    match is_shortage(error) {
+        true => shortage::shortage(error.kind(), words),
+        false => io::Error::new(error.kind(), words),
+    }
 }
 
 /// An error of the system without its number, lower case (but for names such as TLS).

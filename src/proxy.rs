@@ -4,17 +4,16 @@
 
 use crate::budget::Budget;
 use crate::endpoint::{
-    Arrival, Connect, Dialer, EndpointError, GRACE, Greeting, Listen, Listener, Local, Peer,
-    Stream, plain,
+    Arrival, Connect, Dialer, GRACE, Greeting, Listener, Local, Peer, Stream, is_shortage, plain,
 };
 use crate::journal;
+use crate::places::{Place, Places};
 use crate::pump::{Ending, Order, Outside, PATIENCE, Pump, turn_away};
 use crate::rule::Rules;
-use crate::session::{IN_FLIGHT, Refusal, Refused, Session, Settings};
+use crate::session::{Refusal, Refused, Session, Settings};
 use crate::stats::{Live, Stats};
 use crate::timer::Clock;
-use chenapan_core::{Connection, Direction, Instances, Protocol};
-use chenapan_protocols::Tcp;
+use chenapan_core::{Connection, Direction};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
@@ -23,87 +22,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// How a proxy treats its connections.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Limits {
-    /// How many bytes each direction of a connection may hold of what could go on at once.
-    pub buffer: usize,
-    /// How many bytes rules may hold back in each direction of a connection.
-    pub in_flight: usize,
-    /// How long connecting to the backend may take.
-    pub connect_timeout: Duration,
-    /// How many connections there may be at once; more wait to be accepted.
-    pub max_connections: Option<usize>,
-    /// Whether bytes that the protocol cannot parse close the connection.
-    pub strict: bool,
-    /// Whether a source whose backend cannot be reached is reset instead of closed.
-    pub reset_refused: bool,
-}
+mod config;
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            buffer: 64 * 1024,
-            in_flight: IN_FLIGHT,
-            connect_timeout: Duration::from_secs(10),
-            max_connections: None,
-            strict: false,
-            reset_refused: false,
-        }
-    }
-}
-
-/// What a proxy is made from.
-#[derive(Clone)]
-pub struct Config {
-    /// Its name, in logs and reports.
-    pub name: String,
-    /// Where it listens.
-    pub listen: Vec<Listen>,
-    /// Where it connects to.
-    pub backend: Connect,
-    /// Its protocol.
-    pub protocol: Arc<dyn Instances<dyn Protocol>>,
-    /// Its rules.
-    pub rules: Rules,
-    /// How it treats its connections.
-    pub limits: Limits,
-}
-
-impl Config {
-    /// A proxy for plain tcp without rules, to be changed by its fields.
-    ///
-    /// # Errors
-    ///
-    /// An address cannot be read.
-    pub fn new(listen: &str, backend: &str) -> Result<Self, EndpointError> {
-        Ok(Self {
-            name: "proxy".to_owned(),
-            listen: vec![listen.parse()?],
-            backend: backend.parse()?,
-            protocol: Arc::new(Tcp {}),
-            rules: Rules::default(),
-            limits: Limits::default(),
-        })
-    }
-}
-
-impl fmt::Debug for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Config")
-            .field("name", &self.name)
-            .field("listen", &self.listen)
-            .field("backend", &self.backend)
-            .field("rules", &self.rules)
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
-    }
-}
+pub use config::{Config, Limits};
 
 /// A running proxy. It stops when [`Proxy::stop`] says so, or when its runtime ends.
 #[derive(Clone, Debug)]
@@ -125,8 +50,9 @@ pub(crate) struct Shared {
     started: Instant,
     numbers: AtomicU64,
     live: Mutex<BTreeMap<u64, Entrant>>,
-    /// Told when a connection has ended: descriptors are free again.
-    left: Notify,
+    places: Arc<Places>,
+    /// It was said that there are too few of them.
+    wanting: AtomicBool,
     accepting: CancellationToken,
     /// The connection on standard input and output has ended.
     finished: CancellationToken,
@@ -150,11 +76,12 @@ impl Proxy {
     pub(crate) fn start(
         config: Config,
         settings: Settings,
-        (clock, memory): (Clock, Arc<Budget>),
+        (clock, memory, places): (Clock, Arc<Budget>, Arc<Places>),
         journal: Option<journal::Sender>,
     ) -> io::Result<Self> {
         let listeners: Vec<_> =
             config.listen.iter().map(Listener::bind).collect::<Result<_, _>>()?;
+        places.listen(&listeners);
         let locals = listeners.iter().map(Listener::local).cloned().collect();
         let dialer = Dialer::new(&config.backend)?;
         let most = config.limits.max_connections.map(|most| Arc::new(Semaphore::new(most)));
@@ -176,7 +103,8 @@ impl Proxy {
             started: Instant::now(),
             numbers: AtomicU64::new(0),
             live: Mutex::default(),
-            left: Notify::new(),
+            places,
+            wanting: AtomicBool::new(false),
             accepting: CancellationToken::new(),
             finished: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -307,6 +235,26 @@ impl Shared {
         self.config.limits.connect_timeout
     }
 
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.config.limits
+    }
+
+    /// Says once that there are too few places, and has connections look whether theirs is of use.
+    fn seek_places(&self) {
+        if !self.wanting.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                proxy = self.config.name,
+                connections = self.stats.active(),
+                most = self.places.most(),
+                "as many connections as there are descriptors for: more wait until one ends \
+                 (ulimit -n)"
+            );
+        }
+        for entrant in self.live().values() {
+            entrant.outside.wake();
+        }
+    }
+
     pub(crate) fn resets_refused(&self) -> bool {
         self.config.limits.reset_refused
     }
@@ -377,7 +325,8 @@ async fn accept(shared: Arc<Shared>, listener: Listener, most: Option<Arc<Semaph
                 Some(most) => Arc::clone(most).acquire_owned().await.ok(),
                 None => None,
             };
-            (permit, listener.next(&shared.left, warn).await)
+            shared.places.wait(|| shared.seek_places()).await;
+            (permit, listener.next(shared.places.left(), warn).await)
         };
         let (permit, arrival) = tokio::select! {
             () = shared.accepting.cancelled() => return,
@@ -412,7 +361,8 @@ fn begin(
     shared.stats.accepted.add(1);
     let number = connection.number;
     tracing::debug!(connection = number, source = known(connection.source), "accepted");
-    let guard = Guard { shared: Arc::clone(shared), number, _permit: permit };
+    let place = (shared.places.take(), permit);
+    let guard = Guard { shared: Arc::clone(shared), number, _place: place };
     if greeting.is_none() && written.is_none() {
         let pump = shared.pump(connection, peer.stream, (outside, since));
         shared.tasks.spawn(converse(pump, guard, Duration::ZERO));
@@ -521,7 +471,7 @@ impl Shared {
 struct Guard {
     shared: Arc<Shared>,
     number: u64,
-    _permit: Option<OwnedSemaphorePermit>,
+    _place: (Place, Option<OwnedSemaphorePermit>),
 }
 
 impl Drop for Guard {
@@ -531,7 +481,6 @@ impl Drop for Guard {
         }
         self.shared.live().remove(&self.number);
         self.shared.stats.ended.add(1);
-        self.shared.left.notify_waiters();
     }
 }
 
@@ -575,6 +524,18 @@ impl Shared {
                         (&stats.closed_by_backend, "closed by the backend")
                     }
                 }
+            }
+            Ending::HalfClosed(bound) => {
+                let bound = crate::report::time(*bound);
+                tracing::info!(connection, "its source had ended {bound} ago (--half-closed)");
+                (&stats.half_closed, "given up after its source had ended")
+            }
+            Ending::Idle => (&stats.idle, "nothing happened for too long"),
+            Ending::Unreachable(error) if is_shortage(error) => {
+                let error = plain(error);
+                tracing::warn!(connection, error, "this machine has run short");
+                stats.blame(&error);
+                (&stats.short, "this machine had run short")
             }
             Ending::Ungreeted(error) => {
                 let error = plain(error);

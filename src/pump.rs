@@ -2,7 +2,9 @@
 //!
 //! Only this file and `splice.rs` read and write proxied streams. It decides nothing about bytes.
 
+mod bounds;
 mod ending;
+mod loss;
 mod way;
 
 use crate::budget::Ticket;
@@ -21,6 +23,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use way::Way;
 
+use bounds::Bounds;
 pub(crate) use ending::{Ending, Order, Outside, PATIENCE, turn_away};
 
 /// How little room in a read buffer makes a new one worth its while, and the size of that one.
@@ -54,6 +57,7 @@ pub(crate) struct Pump {
     now: Duration,
     /// When the last bytes were written.
     progressed: Duration,
+    bounds: Bounds,
     /// An end that waits for the last bytes to be written, and since when.
     ending: Option<(Ending, Duration)>,
     first_end: Option<Direction>,
@@ -88,6 +92,7 @@ impl Pump {
             started,
             now: Duration::ZERO,
             progressed: Duration::ZERO,
+            bounds: Bounds::default(),
             ending: None,
             first_end: None,
             lost: None,
@@ -124,7 +129,7 @@ impl Pump {
                 self.journalling = None;
                 progress = true;
             }
-            if let Some(ending) = self.ended() {
+            if let Some(ending) = self.ended().or_else(|| self.expired()) {
                 return Poll::Ready(ending);
             }
             if !progress {
@@ -262,8 +267,8 @@ impl Pump {
             return self.lost.is_none() && self.watch(direction, cx);
         }
         if self.backend.is_none() {
-            // A rule may hold the dial for long; the dial itself is bounded.
-            return self.dial.is_none() && self.watch(direction, cx);
+            // One that is gone has no use for the backend any more.
+            return self.lost.is_none() && self.watch(direction, cx);
         }
         let read = if self.session.transparent(direction, self.now) {
             if !self.ways[direction as usize].is_idle() {
@@ -290,7 +295,11 @@ impl Pump {
                 }
                 true
             }
-            Poll::Ready(Ok(_)) => true,
+            Poll::Ready(Ok(_)) => {
+                self.bounds.heard = self.now;
+                self.ways[direction as usize].failure.take();
+                true
+            }
             Poll::Ready(Err(error)) => {
                 self.lose(direction, &error);
                 true
@@ -390,92 +399,6 @@ impl Pump {
         true
     }
 
-    /// Looks at how the stream of a sender has ended.
-    fn note_end(&mut self, direction: Direction) {
-        let sender = match direction {
-            Direction::Upstream => &self.source,
-            Direction::Downstream => match &self.backend {
-                Some(backend) => backend,
-                None => return,
-            },
-        };
-        if sender.was_truncated() {
-            self.shared.stats().truncated.add(1);
-            tracing::warn!(
-                connection = self.session.connection().number,
-                %direction,
-                "TLS has ended without close_notify: somebody may have cut the stream"
-            );
-        }
-        if sender.is_gone() {
-            self.depart();
-        }
-    }
-
-    /// The program that was the backend has ended: what is on its way to it has nowhere to go.
-    fn depart(&mut self) {
-        self.stop_way(Direction::Upstream);
-        self.session.abandon(Direction::Upstream);
-    }
-
-    /// The sender of a direction is gone without an end of its stream.
-    fn lose(&mut self, direction: Direction, error: &io::Error) {
-        tracing::debug!(
-            connection = self.session.connection().number,
-            %direction,
-            %error,
-            "the sender is gone"
-        );
-        if self.both_lost(direction) {
-            return;
-        }
-        self.session.reset(direction, self.now());
-        self.ways[direction as usize].ended = true;
-        // What was on its way to it has nowhere to go.
-        self.stop_way(direction.opposite());
-    }
-
-    /// The receiver of a direction takes nothing more. What it said before may still be read.
-    fn lose_receiver(&mut self, direction: Direction, error: &io::Error) {
-        tracing::debug!(
-            connection = self.session.connection().number,
-            %direction,
-            %error,
-            "the receiver is gone"
-        );
-        let gone = direction.opposite();
-        if direction == Direction::Upstream && self.backend.as_ref().is_some_and(Stream::is_child) {
-            // A program that hears no more, or has ended, has not reset anything: it may still be
-            // heard.
-            return self.depart();
-        }
-        if self.both_lost(gone) {
-            return;
-        }
-        self.stop_way(direction);
-        if self.ways[gone as usize].ended {
-            self.session.reset(gone, self.now());
-        } else {
-            self.session.abandon(direction);
-        }
-    }
-
-    /// Notes that the sender of a direction is gone, and ends the connection if both are.
-    fn both_lost(&mut self, direction: Direction) -> bool {
-        let first = *self.lost.get_or_insert(direction);
-        if first != direction {
-            Direction::BOTH.into_iter().for_each(|direction| self.stop_way(direction));
-            self.end(Ending::Lost(first));
-        }
-        first != direction
-    }
-
-    fn stop_way(&mut self, direction: Direction) {
-        let way = &mut self.ways[direction as usize];
-        *way = Way::default();
-        way.ended = true;
-    }
-
     fn end(&mut self, ending: Ending) {
         if self.ending.is_none() {
             self.ending = Some((self.told(ending), self.now()));
@@ -527,7 +450,7 @@ impl Pump {
         let ways = self.ways.iter().filter_map(|way| way.next);
         let due = ways.chain(self.session.next_wake()).min();
         self.outside.set_due(due);
-        let next = due.into_iter().chain(self.patience()).min();
+        let next = due.into_iter().chain(self.patience()).chain(self.bound()).min();
         match next.and_then(|at| self.started.checked_add(at)) {
             Some(deadline) => self.timer.set(deadline, cx),
             None => self.timer.clear(),

@@ -62,6 +62,9 @@ pub(crate) fn summary(proxy: &Proxy, seed: u64) -> String {
         ("refused by the protocol", &stats.refused),
         ("too late for the protocol", &stats.late),
         ("backend not reached", &stats.unreachable),
+        ("no descriptor or port left here", &stats.short),
+        ("given up after the source ended", &stats.half_closed),
+        ("idle for too long", &stats.idle),
         ("TLS streams cut short", &stats.truncated),
     ];
     let mut ways = Direction::BOTH.map(way).into_iter();

@@ -423,6 +423,15 @@ impl Session {
         self.lanes[direction as usize].is_empty()
     }
 
+    /// Whether a rule holds something back, or keeps somebody from being told of an end.
+    pub fn holds(&self, now: Duration) -> bool {
+        match self.phase {
+            Phase::Waiting { dial, .. } if dial > now => true,
+            Phase::Held { .. } => true,
+            _ => self.lanes.iter().any(|lane| lane.is_held(now)),
+        }
+    }
+
     /// Whether both ends have ended and all was handed on.
     pub fn done(&self) -> bool {
         self.lanes.iter().all(Lane::spent)

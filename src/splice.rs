@@ -1,10 +1,12 @@
 //! The kernel's own way from socket to socket: a pipe, and no byte ever copied to us.
 
 use crate::endpoint::Stream;
+use crate::places;
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 use std::cell::RefCell;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use tokio::io::Interest;
 
@@ -15,14 +17,37 @@ const SIZE: usize = 1 << 20;
 const SPARE: usize = 16;
 
 thread_local! {
-    static POOL: RefCell<Vec<(OwnedFd, OwnedFd)>> = const { RefCell::new(Vec::new()) };
+    static POOL: RefCell<Vec<Ends>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Pipes that are open in this process.
+static PIPES: AtomicUsize = AtomicUsize::new(0);
+
+/// The two ends of a pipe.
+#[derive(Debug)]
+struct Ends {
+    read: OwnedFd,
+    write: OwnedFd,
+}
+
+impl Ends {
+    fn new(read: OwnedFd, write: OwnedFd) -> Self {
+        PIPES.fetch_add(1, Ordering::Relaxed);
+        Self { read, write }
+    }
+}
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        PIPES.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// A pipe between two sockets. What is in it counts as passed on already.
 #[derive(Debug)]
 pub(crate) struct Pipe {
     /// Read and write end; none once given back.
-    ends: Option<(OwnedFd, OwnedFd)>,
+    ends: Option<Ends>,
     filled: usize,
 }
 
@@ -37,9 +62,13 @@ impl Pipe {
         let ends = match spare {
             Some(ends) => ends,
             None => {
-                let ends = pipe_with(PipeFlags::NONBLOCK | PipeFlags::CLOEXEC)?;
+                if !places::have_room_for_a_pipe(PIPES.load(Ordering::Relaxed)) {
+                    return Err(io::ErrorKind::QuotaExceeded.into());
+                }
+                let (read, write) = pipe_with(PipeFlags::NONBLOCK | PipeFlags::CLOEXEC)?;
+                let ends = Ends::new(read, write);
                 // A smaller pipe works too, only slower.
-                let _ = fcntl_setpipe_size(&ends.1, SIZE);
+                let _ = fcntl_setpipe_size(&ends.write, SIZE);
                 ends
             }
         };
@@ -57,7 +86,7 @@ impl Pipe {
         from: &Stream,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        let Some((_, end)) = self.ends.as_ref().filter(|_| self.filled == 0) else {
+        let Some(Ends { write: end, .. }) = self.ends.as_ref().filter(|_| self.filled == 0) else {
             return Poll::Pending;
         };
         loop {
@@ -82,7 +111,7 @@ impl Pipe {
         to: &Stream,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        let Some((end, _)) = self.ends.as_ref().filter(|_| self.filled > 0) else {
+        let Some(Ends { read: end, .. }) = self.ends.as_ref().filter(|_| self.filled > 0) else {
             return Poll::Ready(Ok(0));
         };
         loop {

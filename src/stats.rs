@@ -38,6 +38,12 @@ pub struct Stats {
     pub late: Counter,
     /// Connections whose backend could not be reached.
     pub unreachable: Counter,
+    /// Connections for whose backend this machine had no descriptor or port left.
+    pub short: Counter,
+    /// Connections that were given up some time after their source had ended.
+    pub half_closed: Counter,
+    /// Connections that were given up because nothing happened.
+    pub idle: Counter,
     /// Connections whose source ended first, in order.
     pub closed_by_source: Counter,
     /// Connections whose backend ended first, in order.

@@ -148,25 +148,18 @@ fn running_out_of_descriptors_pauses_accepting_and_goes_on() {
     command.args(["--listen", "127.0.0.1:0", "--backend", &backend, "--log-level", "warn"]);
     let proxy = Proxy::spawn(command);
     let clients: Vec<_> = (0..20).map(|_| proxy.connect()).collect();
-    proxy.wait_for_event("cannot accept");
+    proxy.wait_for_event("as many connections as there are descriptors for");
     let before = cpu_ticks(proxy.pid());
     drop(clients);
-    // One that is accepted while the last descriptors are in use may still be turned away.
-    let end = std::time::Instant::now() + support::PATIENCE;
-    let served = || {
-        let mut client = proxy.connect();
-        client.write_all(b"x").is_ok()
-            && client.shutdown(Shutdown::Write).is_ok()
-            && read_to_end(&mut client) == Ok(b"x".to_vec())
-    };
-    while !served() {
-        assert!(std::time::Instant::now() < end, "it does not accept any more");
-    }
+    let mut client = proxy.connect();
+    client.write_all(b"x").unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(read_to_end(&mut client), Ok(b"x".to_vec()));
     // A spinning accept loop would have taken all the time there was.
     assert!(cpu_ticks(proxy.pid()) - before < 50);
     let ended = proxy.stop();
     assert_eq!(ended.code, Some(0));
-    assert!(ended.err.matches("cannot accept").count() < 200, "{}", ended.err);
+    assert!(ended.err.matches("as many connections").count() == 1, "{}", ended.err);
 }
 
 /// The processor time of a process, in hundredths of a second.
@@ -226,7 +219,7 @@ fn help_fits_about_three_screens_and_hides_the_flags_of_plug_ins() {
         let mut help = program(if command.is_empty() { &words[1..] } else { &words });
         let said = help.env("COLUMNS", "80").output().unwrap();
         let said = String::from_utf8(said.stdout).unwrap();
-        assert!(said.lines().count() <= 76, "{command}: {} lines", said.lines().count());
+        assert!(said.lines().count() <= 82, "{command}: {} lines", said.lines().count());
         for behavior in registry.behaviors().iter().filter(|entry| entry.name != "delay") {
             for spec in behavior.options {
                 let flag = format!("--behavior-{}-{}", behavior.name, spec.name);

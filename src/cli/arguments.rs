@@ -168,6 +168,12 @@ pub(super) struct Serve {
     /// Time to connect to the backend
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time, help_heading = "Connections")]
     pub(super) connect_timeout: Duration,
+    /// Time left after a client's end [default: 30s under a rule, else 1h]
+    #[arg(long, value_name = "TIME", value_parser = time, help_heading = "Connections")]
+    pub(super) half_closed: Option<Duration>,
+    /// Time for a connection without traffic [default: no bound]
+    #[arg(long, value_name = "TIME", value_parser = time, help_heading = "Connections")]
+    pub(super) idle: Option<Duration>,
     /// close or reset clients of an unreachable backend
     #[arg(
         long,

@@ -130,6 +130,7 @@ async fn command(
     };
     let mut command = tokio::process::Command::new(filled(program));
     command.args(rest.iter().map(filled)).kill_on_drop(true);
+    crate::offspring::die_with_us(&mut command);
     for (name, address) in &places {
         let name = format!("CHENAPAN_{}", name.to_uppercase().replace('-', "_"));
         command.env(format!("{name}_HOST"), address.ip().to_string());

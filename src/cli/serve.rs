@@ -31,6 +31,8 @@ pub(super) fn serve(
             buffer: args.breaking.buffer,
             in_flight: args.breaking.in_flight,
             connect_timeout: args.connect_timeout,
+            half_closed: args.half_closed,
+            idle: args.idle,
             max_connections: args.max_connections.map(|most| most as usize),
             strict: args.breaking.strict,
             reset_refused: args.on_refused == OnRefused::Reset,

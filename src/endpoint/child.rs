@@ -3,13 +3,16 @@
 //!
 //! Whatever happens here, a started program does not outlive its connection.
 
+use super::shortage::shortage;
 use super::{Stream, in_words};
-use rustix::process::{Pid, Signal, kill_process_group};
+use crate::offspring;
+use rustix::process::{Pid, Signal};
 use std::io;
 use std::pin::{Pin, pin};
 use std::process::Stdio;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::process::{self, ChildStdin, ChildStdout, Command};
 use tokio::sync::watch;
@@ -24,6 +27,8 @@ const PIECE: usize = 8 * 1024;
 pub(super) struct Child {
     order: watch::Sender<Order>,
     state: watch::Receiver<State>,
+    /// When its input has ended.
+    told: Arc<OnceLock<Instant>>,
 }
 
 /// How a program shall end.
@@ -31,8 +36,8 @@ pub(super) struct Child {
 enum Order {
     /// As it likes.
     None,
-    /// Within its grace.
-    End,
+    /// Within its grace, which began with the end of its input.
+    End(Instant),
     /// Now.
     Kill,
 }
@@ -48,16 +53,17 @@ enum State {
 /// # Errors
 ///
 /// It cannot be started, with its name.
-pub(super) fn start(command: &[String]) -> io::Result<Stream> {
-    let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| in_words(format_args!("cannot start {program:?}"), &error))?;
+pub(super) fn start(words: &[String]) -> io::Result<Stream> {
+    let (program, arguments) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = offspring::tie(&mut command).spawn().map_err(|error| match error.kind() {
+        // There are as many processes as there may be.
+        io::ErrorKind::WouldBlock => {
+            shortage(error.kind(), format!("cannot start {program:?}: too many processes"))
+        }
+        _ => in_words(format_args!("cannot start {program:?}"), &error),
+    })?;
     let (input, output) = (child.stdin.take(), child.stdout.take());
     let output = output.ok_or(io::ErrorKind::BrokenPipe)?;
     let (order, orders) = watch::channel(Order::None);
@@ -67,8 +73,10 @@ pub(super) fn start(command: &[String]) -> io::Result<Stream> {
         supervise(child, orders, &name).await;
         tell.send_replace(State::Exited);
     });
-    let pipes = Pipes { input, output, exit: Box::pin(exited(state.clone())), ended: false };
-    Ok(Stream::child(Box::new(pipes), Child { order, state }))
+    let told = Arc::new(OnceLock::new());
+    let exit = Box::pin(exited(state.clone()));
+    let pipes = Pipes { input, output, exit, ended: false, told: Arc::clone(&told) };
+    Ok(Stream::child(Box::new(pipes), Child { order, state, told }))
 }
 
 /// Waits for the end of a program, and brings it about when that is ordered or nobody is left to
@@ -84,8 +92,11 @@ async fn supervise(mut child: process::Child, mut orders: watch::Receiver<Order>
             order.map_or(Order::Kill, |order| *order)
         }
     };
-    if order == Order::End {
-        for last in [None, Some(Signal::TERM)] {
+    if let Order::End(since) = order {
+        let now = Instant::now();
+        for (last, until) in
+            [(None, since + GRACE), (Some(Signal::TERM), now.max(since + GRACE) + GRACE)]
+        {
             if let Some(last) = last {
                 group.signal(last);
             }
@@ -95,7 +106,7 @@ async fn supervise(mut child: process::Child, mut orders: watch::Receiver<Order>
                     break;
                 }
                 _ = orders.wait_for(|order| *order == Order::Kill) => break,
-                () = tokio::time::sleep(GRACE) => {}
+                () = tokio::time::sleep_until(until.into()) => {}
             }
         }
     }
@@ -110,7 +121,7 @@ impl Group {
     fn signal(&self, signal: Signal) {
         if let Some(group) = self.0 {
             // It may have ended by itself.
-            let _ = kill_process_group(group, signal);
+            offspring::signal(group, signal);
         }
     }
 }
@@ -152,10 +163,11 @@ impl Child {
 
     /// Ends it within its grace; its input must have been closed.
     pub(super) async fn end(self) {
+        let told = *self.told.get_or_init(Instant::now);
         self.order.send_if_modified(|order| {
             let idle = *order == Order::None;
             if idle {
-                *order = Order::End;
+                *order = Order::End(told);
             }
             idle
         });
@@ -170,6 +182,8 @@ struct Pipes {
     exit: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// The program has ended: what is in the pipe is all there will be, whoever else has it open.
     ended: bool,
+    /// Says when its input has ended.
+    told: Arc<OnceLock<Instant>>,
 }
 
 impl AsyncRead for Pipes {
@@ -219,6 +233,7 @@ impl AsyncWrite for Pipes {
     fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         // The end of a pipe is that nobody has it open for writing.
         self.input = None;
+        self.told.get_or_init(Instant::now);
         Poll::Ready(Ok(()))
     }
 }

@@ -1,14 +1,17 @@
 //! Connecting to a backend: names, several addresses, SOCKS, the PROXY header, TLS.
 
 use super::header::announce;
+use super::shortage::{connecting, is_shortage, shortage};
 use super::socks::Tunnel;
 use super::tls::Client;
 use super::{Connect, Family, Host, Peer, Stream, To, child, in_words};
+use crate::places::are_out_of_descriptors;
 use chenapan_core::Connection;
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,6 +22,9 @@ use tokio::task::JoinSet;
 /// How long one of several addresses is waited for before the next is tried, too (RFC 8305,
 /// section 8).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+
+/// How long is waited before a dial is tried again that this machine had no descriptor or port for.
+const PAUSES: Range<Duration> = Duration::from_millis(2)..Duration::from_millis(100);
 
 /// A backend that is ready to be connected to: its files are read, its proxies known.
 #[derive(Clone, Debug)]
@@ -61,11 +67,25 @@ impl Dialer {
             Some(time) => (time, "timeout"),
             None => (within, "--connect-timeout"),
         };
-        match tokio::time::timeout(within, self.0.dial(connection)).await {
-            Ok(result) => {
-                result.map_err(|error| in_words(format_args!("backend {address}"), &error))
+        let mut short = None;
+        let dial = async {
+            let mut pause = PAUSES.start;
+            loop {
+                match self.0.dial(connection).await {
+                    // Nobody's fault but ours, and it passes.
+                    Err(error) if is_shortage(&error) => short = Some(error),
+                    result => return result,
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(PAUSES.end);
             }
-            Err(_) => Err(io::Error::new(
+        };
+        let dialled = tokio::time::timeout(within, dial).await;
+        let in_words = |error| in_words(format_args!("backend {address}"), &error);
+        match (dialled, short) {
+            (Ok(result), _) => result.map_err(in_words),
+            (Err(_), Some(error)) => Err(in_words(error)),
+            (Err(_), None) => Err(io::Error::new(
                 io::ErrorKind::TimedOut,
                 format!("backend {address}: no answer within {within:?} ({option})"),
             )),
@@ -125,7 +145,12 @@ impl Ready {
             Host::Address(address) => return attempt((*address, port).into(), from).await,
             Host::Name(name) => name,
         };
-        let found = tokio::net::lookup_host((name.as_str(), port)).await?;
+        let found = tokio::net::lookup_host((name.as_str(), port)).await;
+        let found = found.map_err(|error| match are_out_of_descriptors() {
+            // It says that it does not know the name.
+            true => rustix::io::Errno::MFILE.into(),
+            false => error,
+        })?;
         let usable = |address: &SocketAddr| {
             family.is_none_or(|family| family.has(address))
                 && from.is_none_or(|from| from.is_ipv4() == address.is_ipv4())
@@ -175,14 +200,21 @@ async fn race(
 }
 
 async fn attempt(to: SocketAddr, from: Option<SocketAddr>) -> io::Result<TcpStream> {
-    let Some(from) = from else { return TcpStream::connect(to).await };
+    let connecting = |error| connecting(error, to);
+    let Some(from) = from else { return TcpStream::connect(to).await.map_err(connecting) };
     let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     if from.port() > 0 {
         // The same port again soon after.
         socket.set_reuseaddr(true)?;
     }
-    socket.bind(from).map_err(|error| in_words(format_args!("bind={from}"), &error))?;
-    socket.connect(to).await
+    let bound = socket.bind(from);
+    bound.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse if from.port() == 0 => {
+            shortage(error.kind(), format!("bind={from}: all its ports are in use"))
+        }
+        _ => in_words(format_args!("bind={from}"), &error),
+    })?;
+    socket.connect(to).await.map_err(connecting)
 }
 
 /// A local address with or without a port.

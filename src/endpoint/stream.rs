@@ -264,6 +264,21 @@ impl Stream {
         })
     }
 
+    /// Whether the other end is known to have ended its stream, also where nobody has read that far.
+    pub(crate) fn has_ended(&self) -> bool {
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let socket = match self {
+            Stream::Layered(layered) => {
+                return layered.socket.as_ref().is_some_and(Stream::has_ended);
+            }
+            socket => socket,
+        };
+        each!(socket, socket => {
+            let ready = std::pin::pin!(socket.ready(Interest::READABLE));
+            matches!(ready.poll(&mut cx), Poll::Ready(Ok(ready)) if ready.is_read_closed())
+        }, _layered => false)
+    }
+
     /// Whether the program at the other end has ended: nobody will read what is written.
     pub(crate) fn is_gone(&self) -> bool {
         match self {

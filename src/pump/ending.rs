@@ -25,6 +25,10 @@ pub(crate) enum Ending {
     Reset,
     /// The sender of a direction has reset it: so do we.
     Lost(Direction),
+    /// Its source has ended, and nothing came of what was left for so long.
+    HalfClosed(Duration),
+    /// Nothing has happened for as long as nothing may.
+    Idle,
     /// The backend could not be reached.
     Unreachable(io::Error),
     /// The protocol refuses what came.
@@ -107,6 +111,12 @@ impl Pump {
         self.session.closed();
         self.count();
         let number = self.session.connection().number;
+        if matches!(ending, Ending::HalfClosed(_))
+            && let Some(program) = self.backend.take_if(|backend| backend.is_child())
+        {
+            // It had its time to say something.
+            program.close().await;
+        }
         let takes = |sender| match ending {
             // It is gone already, and would never take anything.
             Ending::Lost(gone) if *gone == sender => Takes::Nothing,
@@ -152,9 +162,12 @@ impl How {
             Ending::Done(_) => None,
             Ending::Lost(_) | Ending::Reset => Some(How::Broken),
             Ending::Unreachable(_) if refused => Some(How::Broken),
-            Ending::Close | Ending::Unreachable(_) | Ending::Ungreeted(_) | Ending::Refused(_) => {
-                Some(How::InOrder)
-            }
+            Ending::Close
+            | Ending::HalfClosed(_)
+            | Ending::Idle
+            | Ending::Unreachable(_)
+            | Ending::Ungreeted(_)
+            | Ending::Refused(_) => Some(How::InOrder),
         }
     }
 }

@@ -2,10 +2,9 @@
 //!
 //! Whatever happens here, a started process does not outlive its handle.
 
+use crate::offspring;
 use bytes::{Bytes, BytesMut};
-use rustix::process::{
-    Pid, Signal, WaitOptions, kill_process_group, test_kill_process_group, waitpgid,
-};
+use rustix::process::{Pid, Signal, WaitOptions, test_kill_process_group, waitpgid};
 use std::collections::BTreeMap;
 use std::io;
 use std::process::{ExitStatus, Stdio};
@@ -55,15 +54,14 @@ pub(crate) fn adopt() {
 impl Process {
     /// Starts a shell command.
     pub(super) fn start(command: &str, env: &BTreeMap<String, String>) -> io::Result<Self> {
-        let mut child = Command::new("sh")
+        let mut shell = Command::new("sh");
+        shell
             .args(["-c", command])
             .envs(env)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()?;
+            .stderr(Stdio::piped());
+        let mut child = offspring::tie(&mut shell).spawn()?;
         let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         let (output, errors) = (Output::of(child.stdout.take()), Output::of(child.stderr.take()));
         Ok(Self { child: Mutex::new(child), group, output, errors })
@@ -99,7 +97,7 @@ impl Process {
     fn signal(&self, signal: Signal) {
         if let Some(group) = self.group {
             // It may have ended by itself.
-            let _ = kill_process_group(group, signal);
+            offspring::signal(group, signal);
         }
     }
 }

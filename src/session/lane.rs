@@ -520,6 +520,15 @@ impl Lane {
             && self.chain.iter().all(|link| link.last <= now && !link.watches(now, self.offset))
     }
 
+    /// Whether a rule holds something of it back.
+    pub(super) fn is_held(&self, now: Duration) -> bool {
+        let swallowed = self.eof_judged && !self.ending() && !self.finished;
+        self.hang.is_some()
+            || swallowed
+            || self.chain.iter().any(Link::holds)
+            || self.queue.next_due().is_some_and(|due| due > now)
+    }
+
     fn stopped(&self) -> bool {
         self.ending() || self.hang.is_some()
     }

@@ -1,0 +1,96 @@
+//! What a proxy is made from.
+
+use crate::endpoint::{Connect, EndpointError, Listen};
+use crate::rule::Rules;
+use crate::session::IN_FLIGHT;
+use chenapan_core::{Instances, Protocol};
+use chenapan_protocols::Tcp;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How a proxy treats its connections.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Limits {
+    /// How many bytes each direction of a connection may hold of what could go on at once.
+    pub buffer: usize,
+    /// How many bytes rules may hold back in each direction of a connection.
+    pub in_flight: usize,
+    /// How long connecting to the backend may take.
+    pub connect_timeout: Duration,
+    /// How many connections there may be at once; more wait to be accepted.
+    pub max_connections: Option<usize>,
+    /// How long a connection may go on whose source has ended its stream, while nothing is handed on:
+    /// the same in all cases, or 30 seconds where a rule holds something back, two where the backend
+    /// is a program that says nothing, and else an hour.
+    pub half_closed: Option<Duration>,
+    /// How long a connection may go on in which nothing comes and nothing is handed on.
+    pub idle: Option<Duration>,
+    /// Whether bytes that the protocol cannot parse close the connection.
+    pub strict: bool,
+    /// Whether a source whose backend cannot be reached is reset instead of closed.
+    pub reset_refused: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            buffer: 64 * 1024,
+            in_flight: IN_FLIGHT,
+            connect_timeout: Duration::from_secs(10),
+            max_connections: None,
+            half_closed: None,
+            idle: None,
+            strict: false,
+            reset_refused: false,
+        }
+    }
+}
+
+/// What a proxy is made from.
+#[derive(Clone)]
+pub struct Config {
+    /// Its name, in logs and reports.
+    pub name: String,
+    /// Where it listens.
+    pub listen: Vec<Listen>,
+    /// Where it connects to.
+    pub backend: Connect,
+    /// Its protocol.
+    pub protocol: Arc<dyn Instances<dyn Protocol>>,
+    /// Its rules.
+    pub rules: Rules,
+    /// How it treats its connections.
+    pub limits: Limits,
+}
+
+impl Config {
+    /// A proxy for plain tcp without rules, to be changed by its fields.
+    ///
+    /// # Errors
+    ///
+    /// An address cannot be read.
+    pub fn new(listen: &str, backend: &str) -> Result<Self, EndpointError> {
+        Ok(Self {
+            name: "proxy".to_owned(),
+            listen: vec![listen.parse()?],
+            backend: backend.parse()?,
+            protocol: Arc::new(Tcp {}),
+            rules: Rules::default(),
+            limits: Limits::default(),
+        })
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("name", &self.name)
+            .field("listen", &self.listen)
+            .field("backend", &self.backend)
+            .field("rules", &self.rules)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}

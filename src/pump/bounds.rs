@@ -1,0 +1,96 @@
+//! How long a connection may stay in a state in which nothing happens.
+
+use super::Pump;
+use super::ending::Ending;
+use crate::endpoint::{GRACE, Stream};
+use crate::places;
+use chenapan_core::Direction;
+use std::time::Duration;
+
+/// How long a connection whose source has ended may be held by a rule, and how long its backend may
+/// be silent where no rule holds anything, unless it is said otherwise.
+const HELD: Duration = Duration::from_secs(30);
+const SILENT: Duration = Duration::from_secs(3_600);
+
+/// The same for one that a rule holds while others wait for its descriptors.
+const SOUGHT: Duration = Duration::from_secs(1);
+
+/// How often at the least is looked whether a source that is not read from has ended.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// What bounds are counted from.
+#[derive(Debug, Default)]
+pub(super) struct Bounds {
+    /// When the end of the source was noticed.
+    ended: Option<Duration>,
+    /// When the last bytes came.
+    pub(super) heard: Duration,
+}
+
+impl Pump {
+    /// The ending of a connection in which nothing has happened for too long.
+    pub(super) fn expired(&mut self) -> Option<Ending> {
+        if self.ending.is_some() {
+            return None;
+        }
+        self.notice();
+        if self.half_closed().is_some_and(|end| self.now >= end) {
+            return Some(Ending::HalfClosed(self.half_closed_bound()));
+        }
+        self.idle().filter(|end| self.now >= *end).map(|_| Ending::Idle)
+    }
+
+    /// When the next bound is reached, or is to be looked at again.
+    pub(super) fn bound(&self) -> Option<Duration> {
+        if self.ending.is_some() {
+            return None;
+        }
+        let half = match self.bounds.ended {
+            Some(_) => self.half_closed(),
+            // Nobody tells that a source has ended while it is not read from.
+            None if self.is_deaf() => {
+                let often = (self.half_closed_bound() / 4).clamp(Duration::from_millis(10), LOOK);
+                Some(self.now.saturating_add(often))
+            }
+            None => None,
+        };
+        half.into_iter().chain(self.idle()).min()
+    }
+
+    /// Notices the end of the source, also while nothing is read from it.
+    fn notice(&mut self) {
+        let read = self.ways[Direction::Upstream as usize].ended;
+        if self.bounds.ended.is_none() && (read || (self.is_deaf() && self.source.has_ended())) {
+            self.bounds.ended = Some(self.now);
+        }
+    }
+
+    /// Whether the source is not read from now.
+    fn is_deaf(&self) -> bool {
+        let way = &self.ways[Direction::Upstream as usize];
+        !way.ended && way.failure.is_some()
+    }
+
+    fn half_closed(&self) -> Option<Duration> {
+        let since = self.bounds.ended?.max(self.progressed);
+        Some(since.saturating_add(self.half_closed_bound()))
+    }
+
+    fn half_closed_bound(&self) -> Duration {
+        let asked = self.shared.limits().half_closed;
+        let held = self.session.holds(self.now);
+        let is_program = self.backend.as_ref().is_some_and(Stream::is_child);
+        match asked {
+            _ if held && places::are_sought() => asked.unwrap_or(SOUGHT).min(SOUGHT),
+            Some(asked) => asked,
+            None if held => HELD,
+            None if is_program => GRACE,
+            None => SILENT,
+        }
+    }
+
+    fn idle(&self) -> Option<Duration> {
+        let idle = self.shared.limits().idle?;
+        Some(self.bounds.heard.max(self.progressed).saturating_add(idle))
+    }
+}
