@@ -103,6 +103,7 @@ fn the_only_options_that_shadow_a_selector_are_these() {
             ("rpc-both", "code"),
             ("rpc-batch", "code"),
             ("rpc-null-error", "code"),
+            ("rpc-http", "code"),
         ]
     );
 }

@@ -27,7 +27,9 @@ mod wrap;
 
 use super::{Dialect, Id, Kind as Said, Member, Message, Reader, Sort, text};
 use bytes::BytesMut;
-use chenapan_core::{Context, Dice, Direction, Kind, Pattern, Protocol, Refusal, Unit, Written};
+use chenapan_core::{
+    Context, Dice, Direction, Kind, Pattern, Protocol, Refusal, Turn, Unit, Written,
+};
 use patch::Patch;
 use std::borrow::Cow;
 
@@ -141,8 +143,17 @@ fn put(
 /// A unit for a message of its own behind or before others. HTTP has no place for one: each of its
 /// replies answers a request.
 fn extra(cx: &Context<'_>, message: &[u8], beside: &Unit) -> Option<Unit> {
+    let http = |unit: &Unit| unit.bytes.starts_with(b"HTTP/") || unit.bytes.starts_with(b"POST ");
     let mut unit = cx.protocol.frame(cx.direction, message)?;
-    if unit.bytes.starts_with(b"HTTP/") || unit.bytes.starts_with(b"POST ") {
+    if http(&unit) && !http(beside) && beside.turn == Turn::Part {
+        // An event that a rule has held for a while: the stream behind it is over already.
+        unit = Unit { bytes: beside.bytes.clone(), ..beside.clone() };
+        if !cx.protocol.put_message(&mut unit, message) {
+            return None;
+        }
+    }
+    unit.turn = beside.turn;
+    if http(&unit) {
         return None;
     }
     // What was before has had its line end.

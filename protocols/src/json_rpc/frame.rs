@@ -22,6 +22,7 @@ mod stream;
 mod websocket;
 mod whole;
 
+use chenapan_core::Turn;
 use std::fmt;
 use std::ops::Range;
 
@@ -106,6 +107,46 @@ pub trait Framer: fmt::Debug + Send + Sync {
     /// cannot be framed without, where it answers HEAD or CONNECT.
     fn answers(&mut self, asked: Asked) {
         let _ = asked;
+    }
+
+    /// Whether each request gets one reply, in the same order, as in HTTP; none where it is nothing
+    /// that would tell.
+    fn in_order(&self) -> Option<bool> {
+        None
+    }
+
+    /// How what was cut last stands to such replies.
+    fn turn(&self) -> Turn {
+        Turn::ByKind
+    }
+
+    /// Whether somebody may change what is cut next, or take it out. What shares a frame of the
+    /// transport with its neighbours then gets one of its own, by [`Framer::alone`].
+    fn watched(&mut self, watched: bool) {
+        let _ = watched;
+    }
+
+    /// What was cut last, in a frame of its own that stands for it; none where it stands as it came.
+    fn alone(&mut self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Whether bytes of what is cut next may go on as they come.
+    fn streams(&self) -> bool {
+        true
+    }
+
+    /// Whether the sender may wait for a sign to send the rest of what was incomplete; it says so
+    /// once.
+    fn prompts(&mut self) -> bool {
+        false
+    }
+
+    /// Appends a reply to a request of the other direction, framed like [`Framer::encode`] does but
+    /// where replies are more than messages.
+    fn encode_reply(&self, request: &[u8], payload: &[u8], out: &mut Vec<u8>) {
+        let _ = request;
+        self.encode(payload, out);
     }
 
     /// The name of what it does now; none where it does not know that yet, or there is none.
@@ -247,6 +288,8 @@ pub enum Asked {
     Head,
     /// CONNECT: a reply that agrees has no body, and nothing after it is HTTP.
     Connect,
+    /// A request of HTTP/1.0, whose reply cannot have chunks.
+    Old,
 }
 
 impl Asked {
@@ -256,6 +299,7 @@ impl Asked {
             Asked::Plain => "plain",
             Asked::Head => "head",
             Asked::Connect => "connect",
+            Asked::Old => "old",
         }
     }
 
@@ -264,6 +308,7 @@ impl Asked {
         match name {
             "head" => Asked::Head,
             "connect" => Asked::Connect,
+            "old" => Asked::Old,
             _ => Asked::Plain,
         }
     }

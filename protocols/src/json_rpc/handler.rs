@@ -10,8 +10,8 @@ use super::state::{Settings, State};
 use super::{Dialect, Forgery, Framer, Framing};
 use bytes::BytesMut;
 use chenapan_core::{
-    Counted, Direction, Handled, Malformed, Member, OptionError, Protocol, Refusal, Size, Unit,
-    plugin,
+    Counted, Direction, Handled, Malformed, Member, OptionError, Protocol, Refusal, Replies, Size,
+    Unit, plugin,
 };
 use std::borrow::Cow;
 use std::time::Duration;
@@ -168,11 +168,32 @@ impl Protocol for JsonRpc {
 
     fn streams(&self, direction: Direction) -> bool {
         // A head that changes must not have gone ahead.
-        direction == Direction::Downstream || self.compression != "refuse"
+        (direction == Direction::Downstream || self.compression != "refuse")
+            && self.look(|state| state.streams(direction))
     }
 
     fn noted(&mut self) -> Option<&'static str> {
         self.state.as_mut()?.noted()
+    }
+
+    fn replies(&self) -> Replies {
+        // Before its first byte nothing tells.
+        match &self.state {
+            Some(state) if state.in_order() => Replies::InOrder,
+            _ => Replies::Unordered,
+        }
+    }
+
+    fn watched(&mut self, direction: Direction, watched: bool) {
+        self.state().watched(direction, watched);
+    }
+
+    fn reply(&self, to: &Unit, message: &[u8]) -> Option<BytesMut> {
+        self.look(|state| state.reply(to, message))
+    }
+
+    fn prompt(&mut self, direction: Direction) -> Option<BytesMut> {
+        self.state().prompt(direction)
     }
 
     fn follows(&self) -> bool {

@@ -16,7 +16,7 @@ use super::parts::{self, Sums};
 use super::{Cut, Dialect, Event, Frame, Framer, Framing, Payload, Reader};
 use books::Books;
 use bytes::BytesMut;
-use chenapan_core::{Direction, Handled, Unit, Want};
+use chenapan_core::{Direction, Handled, Turn, Unit, Want};
 use std::borrow::Cow;
 use std::ops::Range;
 use std::time::Duration;
@@ -85,6 +85,27 @@ impl State {
         Self { now, counts, told, untold, settings, sides }
     }
 
+    /// Whether each request gets one reply, in their order: in HTTP, for as long as it is that.
+    pub(super) fn in_order(&self) -> bool {
+        let [up, down] = &self.sides;
+        let told = [up.framer.in_order(), down.framer.in_order()];
+        told.contains(&Some(true)) && !told.contains(&Some(false))
+    }
+
+    pub(super) fn watched(&mut self, direction: Direction, watched: bool) {
+        self.sides[direction as usize].framer.watched(watched);
+    }
+
+    pub(super) fn streams(&self, direction: Direction) -> bool {
+        self.sides[direction as usize].framer.streams()
+    }
+
+    /// What makes a sender go on.
+    pub(super) fn prompt(&mut self, direction: Direction) -> Option<BytesMut> {
+        let prompts = self.sides[direction as usize].framer.prompts();
+        prompts.then(|| BytesMut::from("HTTP/1.1 100 Continue\r\n\r\n"))
+    }
+
     /// Takes the next unit off the front.
     pub(super) fn handle(
         &mut self,
@@ -100,14 +121,19 @@ impl State {
             let side = &mut self.sides[direction as usize];
             let cut = if end { side.framer.end(input) } else { side.framer.cut(input) };
             match cut {
-                Cut::Frame(frame) if frame.size > 0 => {
-                    return Handled::Unit(self.cut(direction, &frame, input));
+                Cut::Frame(mut frame) if frame.size > 0 => {
+                    let (turn, alone) = (side.framer.turn(), side.framer.alone());
+                    let bytes = or(alone, input.split_to(frame.size));
+                    frame.size = bytes.len();
+                    let unit = self.cut(direction, &frame, bytes);
+                    return Handled::Unit(Unit { turn, ..unit });
                 }
                 Cut::Event(event, size) => {
+                    let (turn, alone) = (side.framer.turn(), side.framer.alone());
                     self.tell(direction, event, &input[..size]);
                     if size > 0 {
-                        let mut unit =
-                            between(direction, self.taken(direction, size, input), Told::Yes);
+                        let bytes = or(alone, self.taken(direction, size, input));
+                        let mut unit = between(direction, bytes, (Told::Yes, turn));
                         if matches!(event, Event::Oversize | Event::Encoded) {
                             self.unread(&mut unit);
                         }
@@ -115,13 +141,15 @@ impl State {
                     }
                 }
                 Cut::Pass(size) if size > 0 => {
-                    let bytes = self.taken(direction, size, input);
-                    return Handled::Unit(between(direction, bytes, Told::No));
+                    let (turn, alone) = (side.framer.turn(), side.framer.alone());
+                    let bytes = or(alone, self.taken(direction, size, input));
+                    return Handled::Unit(between(direction, bytes, (Told::No, turn)));
                 }
                 Cut::Junk(size) if size > 0 => {
                     // Nothing in it is a reply that somebody waits for.
                     side.latest = Some(None);
-                    return Handled::Unit(between(direction, input.split_to(size), Told::Yes));
+                    let told = (Told::Yes, Turn::None);
+                    return Handled::Unit(between(direction, input.split_to(size), told));
                 }
                 Cut::Raw => {
                     side.raw = true;
@@ -188,10 +216,9 @@ impl State {
         }
     }
 
-    fn cut(&mut self, direction: Direction, frame: &Frame, input: &mut BytesMut) -> Unit {
-        let head = input.get(..frame.head).filter(|head| !head.is_empty());
+    fn cut(&mut self, direction: Direction, frame: &Frame, bytes: BytesMut) -> Unit {
+        let head = bytes.get(..frame.head).filter(|head| !head.is_empty());
         let asks = head.filter(|_| direction == Direction::Upstream).map(asked);
-        let bytes = input.split_to(frame.size);
         let (frame, bytes) = match self.settings.refuses && direction == Direction::Upstream {
             true => plainly(frame, bytes),
             false => (Cow::Borrowed(frame), bytes),
@@ -247,13 +274,22 @@ enum Told {
     No,
 }
 
+/// Bytes that stand for those that came, or those.
+fn or(alone: Option<Vec<u8>>, bytes: BytesMut) -> BytesMut {
+    alone.map_or(bytes, |alone| BytesMut::from(&alone[..]))
+}
+
 /// A unit that is no message.
-fn between(direction: Direction, bytes: BytesMut, told: Told) -> Unit {
+fn between(direction: Direction, bytes: BytesMut, (told, turn): (Told, Turn)) -> Unit {
     use chenapan_core::Kind;
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0);
     let blank = told == Told::No && bytes.iter().all(blank);
     let mut unit = Unit::new(if blank { Kind::Blank } else { Kind::Data }, bytes);
-    unit.direction = Some(direction);
+    (unit.direction, unit.turn) = (Some(direction), turn);
+    if turn == Turn::Opens {
+        let head = unit.bytes.len();
+        parts::status(&mut unit, head);
+    }
     unit
 }
 

@@ -1,9 +1,12 @@
 //! Fails calls.
 
+use super::http::with_status;
 use super::{Json, MESSAGE, REPLIES, change, dialect, fail, read, trouble};
 use crate::json_rpc::{Dialect, Forgery, Message};
 use bytes::BytesMut;
-use chenapan_core::{Behavior, Context, Direction, Interest, Kind, Step, Unit, Verdict, plugin};
+use chenapan_core::{
+    Behavior, Context, Direction, Interest, Kind, OptionError, Step, Unit, Verdict, plugin,
+};
 
 plugin! {
     /// Answers calls of JSON-RPC with an error.
@@ -14,6 +17,10 @@ plugin! {
     /// connection is closed. So with `mask` the rule acts on replies, and on requests otherwise; `to`
     /// says whose. A batch gets an error for each request in it; notifications in it vanish with it,
     /// and one of nothing else passes. With `mask` all bytes beside result and error stay as they are.
+    ///
+    /// Over HTTP the error is a reply by itself, in its turn, and closes the connection where the request
+    /// says so. A backend's own requests, which come as events, are left there: there is no way to answer
+    /// one but to make a request of the client's.
     ///
     /// `preset` gives the code and the message that servers use; `code` and `message` replace either.
     /// A reply has the shape of the version that the connection speaks.
@@ -37,6 +44,9 @@ plugin! {
         data: Option<Json> = "none",
         /// Whose calls fail.
         to: String = "client" in &["client", "backend", "both"],
+        /// The status of HTTP that the error comes with; 200 unless given. Not with `mask`, where
+        /// `rpc-http:body=same` changes it.
+        status: Option<u64> = "none",
     }
 }
 
@@ -79,6 +89,10 @@ impl Behavior for RpcError {
         let Some(reply) = reply(&Forgery { code, message, data }, unit, cx) else {
             return Verdict::Forward;
         };
+        let reply = match self.status {
+            Some(status) => with_status(reply, status),
+            None => reply,
+        };
         if self.mode == "cut" {
             let half = BytesMut::from(&reply[..reply.len() / 2]);
             return Verdict::Play(vec![Step::Reply(half), Step::Close]);
@@ -96,6 +110,20 @@ impl Behavior for RpcError {
 
     fn interest(&self) -> Interest {
         Interest::Units
+    }
+
+    fn check(&self) -> Result<(), OptionError> {
+        match self.status {
+            Some(_) if self.mode == "mask" => Err(OptionError::value(
+                "status",
+                "a reply that is masked keeps its status; change that with rpc-http:body=same",
+            )),
+            Some(status) if !(200..=599).contains(&status) || matches!(status, 204 | 304) => {
+                let wrong = "expected a status from 200 to 599 that may have a body";
+                Err(OptionError::value("status", wrong))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -116,7 +144,7 @@ fn reply(forgery: &Forgery<'_>, unit: &Unit, cx: &Context<'_>) -> Option<BytesMu
         dialect => dialect,
     };
     let reply = forgery.reply(&Message { dialect, ..message })?;
-    cx.protocol.frame(cx.direction.opposite(), &reply).map(|unit| unit.bytes)
+    cx.protocol.reply(unit, &reply)
 }
 
 #[cfg(test)]

@@ -1,74 +1,120 @@
 //! Answers with what gateways and busy servers send.
 
-use super::{PAYLOAD, REPLIES, read, trouble};
+use super::{PAYLOAD, read, take, trouble};
 use crate::json_rpc::Forgery;
 use bytes::BytesMut;
 use chenapan_core::{
-    Behavior, Context, Field, Interest, Kind, OptionError, Size, Unit, Verdict, plugin,
+    Behavior, Context, Direction, Field, Interest, Kind, OptionError, Size, Step, Turn, Unit,
+    Verdict, plugin,
 };
 
 plugin! {
     /// Gives a reply of JSON-RPC over HTTP another status and another body.
     ///
+    /// `mask`: the backend answers, and the answer gets another status and body. `instead`: the request
+    /// vanishes and this reply goes back, so the backend never sees it. So with `instead` the rule acts
+    /// on requests, and on replies otherwise, also on those to notifications, which have no message.
+    ///
     /// The head keeps its other headers; its length is that of the new body, and it has no chunks any
     /// more. `json`: an error of JSON-RPC, with the id of the reply. `text`: what busy servers say,
     /// without JSON. `html`: a page as a gateway shows it. `empty`: no body. `null`: the word. `same`:
-    /// the body stays. What is not HTTP, such as events and WebSocket, stays as it is.
+    /// the body stays. A reply that is a stream of events becomes that plain reply as a whole, and with
+    /// `same` the message of its first reply is the body. What is not HTTP, such as WebSocket, stays as
+    /// it is.
     ///
     /// A healthy client reports the failure, with the error where there is one, and serves later
     /// calls. JSON-RPC 2.0 does not say what HTTP's status means; clients meet all of these.
-    pub struct RpcHttp = "rpc-http", Downstream {
+    pub struct RpcHttp = "rpc-http" {
+        /// How the reply comes.
+        mode: String = "mask" in &["mask", "instead"],
         /// The status of the reply.
         status: u64 = "503",
         /// The body of the reply.
         body: String = "text" in &["json", "text", "html", "empty", "null", "same"],
+        /// The code of the error with `body=json`.
+        code: i64 = "-32603",
+        /// The message of that error.
+        message: String = "Internal error",
         /// The seconds after which to try again, as a header; unless given, the head says what it
         /// said.
         retry_after as "retry-after": Option<u64> = "none",
         /// By how much `Content-Length` is longer than the body.
         longer: Size = "0B",
+        ;
+        /// The reply of events that becomes another one.
+        taken: Option<Taken>,
     }
+}
+
+/// A reply of events in the place of which another one comes.
+#[derive(Clone, Debug)]
+struct Taken {
+    head: Unit,
+    sent: bool,
 }
 
 impl Behavior for RpcHttp {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
+        match (cx.direction, self.mode.as_str()) {
+            (Direction::Upstream, "instead") => return self.answer(unit, cx),
+            (Direction::Downstream, "mask") => {}
+            _ => return Verdict::Forward,
+        }
+        if self.taken.is_some() {
+            self.swallow(unit, cx);
+            return Verdict::Forward;
+        }
         let Some(end) = head(&unit.bytes) else { return Verdict::Forward };
+        if unit.turn == Turn::Opens {
+            self.taken = Some(Taken { head: take(unit), sent: false });
+            return Verdict::Forward;
+        }
         let Some(message) = cx.protocol.message(unit) else { return Verdict::Forward };
-        let (sort, body) = self.made(&message);
-        let length = (body.len() as u64).saturating_add(self.longer.0);
-        let mut out = BytesMut::with_capacity(end + body.len() + 128);
-        let mut lines = unit.bytes[..end].split_inclusive(|&byte| byte == b'\n');
-        let version = lines.next().and_then(|line| line.get(..8)).unwrap_or(b"HTTP/1.1");
-        out.extend_from_slice(version);
-        let status = format!(" {} {}\r\n", self.status, reason(self.status));
-        out.extend_from_slice(status.as_bytes());
-        for line in lines.filter(|line| self.stays(line)) {
-            out.extend_from_slice(line);
-        }
-        if let Some(sort) = sort {
-            out.extend_from_slice(format!("Content-Type: {sort}\r\n").as_bytes());
-        }
-        if let Some(seconds) = self.retry_after {
-            out.extend_from_slice(format!("Retry-After: {seconds}\r\n").as_bytes());
-        }
-        out.extend_from_slice(b"Content-Length: ");
-        let digits = out.len();
-        out.extend_from_slice(length.to_string().as_bytes());
-        let digits = digits..out.len();
-        out.extend_from_slice(b"\r\n\r\n");
-        let start = out.len();
-        out.extend_from_slice(&body);
-        unit.fields.clear();
-        let lies = self.longer.0 > 0;
-        unit.fields.push(Field { wrong: lies, ..Field::new("length", digits) });
-        unit.fields.push(Field::new(PAYLOAD, start..out.len()));
-        unit.bytes = out;
-        cx.record(unit.offset, format!("HTTP {}, body: {}", self.status, self.body));
+        let (bytes, fields) = self.made(&unit.bytes[..end], &message);
+        drop(message);
+        (unit.bytes, unit.fields) = (bytes, fields);
+        self.record(unit.offset, cx);
         Verdict::Forward
     }
 
+    fn on_eof(&mut self, cx: &mut Context<'_>) -> Verdict {
+        match self.taken.take() {
+            Some(Taken { head: first, sent: false }) => {
+                let end = head(&first.bytes).unwrap_or(0);
+                let (bytes, fields) = self.made(&first.bytes[..end], b"");
+                self.record(first.offset, cx);
+                Verdict::Play(vec![Step::Send(Unit { bytes, fields, ..first })])
+            }
+            _ => Verdict::Forward,
+        }
+    }
+
     fn kinds(&self) -> &'static [Kind] {
-        REPLIES
+        match self.mode.as_str() {
+            "instead" => &[Kind::Request, Kind::Batch],
+            _ => &[Kind::Response, Kind::Error, Kind::Batch, Kind::Notification],
+        }
+    }
+
+    fn holds(&self) -> bool {
+        self.taken.is_some()
+    }
+
+    /// All of a reply that becomes another one goes nowhere.
+    fn follows(&self) -> bool {
+        self.taken.is_some()
+    }
+
+    fn ordered(&self) -> bool {
+        true
+    }
+
+    fn by_reply(&self) -> bool {
+        self.mode == "mask"
+    }
+
+    fn release(&mut self) -> Vec<Unit> {
+        self.taken.take().filter(|taken| !taken.sent).map(|taken| taken.head).into_iter().collect()
     }
 
     fn needs(&self) -> Option<&str> {
@@ -86,6 +132,14 @@ impl Behavior for RpcHttp {
                 let wrong = format!("{} has no body; add body=empty", self.status);
                 Err(OptionError::value("status", wrong))
             }
+            204 | 304 if self.longer.0 > 0 => {
+                let wrong = format!("{} has no body, and so no length", self.status);
+                Err(OptionError::value("longer", wrong))
+            }
+            200..=599 if self.mode == "instead" && self.body == "same" => {
+                let wrong = "there is no other body with mode=instead; name another one";
+                Err(OptionError::value("body", wrong))
+            }
             200..=599 => Ok(()),
             _ => Err(OptionError::value("status", "expected a status from 200 to 599")),
         }
@@ -93,18 +147,95 @@ impl Behavior for RpcHttp {
 }
 
 impl RpcHttp {
+    /// Answers in the place of the backend.
+    fn answer(&self, unit: &Unit, cx: &mut Context<'_>) -> Verdict {
+        let asked = cx.protocol.message(unit).unwrap_or_default();
+        let (_, body) = self.body(&asked);
+        let Some(reply) = cx.protocol.reply(unit, &body) else { return Verdict::Forward };
+        let Some(end) = head(&reply) else { return Verdict::Forward };
+        Verdict::Reply(self.made(&reply[..end], &asked).0)
+    }
+
+    /// Takes what belongs to a reply of events out, and puts another one in the place of its message.
+    fn swallow(&mut self, unit: &mut Unit, cx: &mut Context<'_>) {
+        let Some(taken) = &mut self.taken else { return };
+        let ends = unit.turn_in(cx.direction).ends();
+        let message = cx.protocol.message(unit).map(std::borrow::Cow::into_owned);
+        let replies = |text: &Vec<u8>| read(text).items().any(|item| super::replies(&item));
+        let message = message.filter(replies);
+        let due = !taken.sent && (message.is_some() || ends);
+        taken.sent |= due;
+        let first = taken.head.clone();
+        if ends {
+            self.taken = None;
+        }
+        let nothing = Unit::new(Kind::Blank, BytesMut::new());
+        *unit = Unit { offset: unit.offset, direction: unit.direction, ..nothing };
+        if due {
+            let end = head(&first.bytes).unwrap_or(0);
+            let (bytes, fields) = self.made(&first.bytes[..end], &message.unwrap_or_default());
+            (unit.kind, unit.bytes, unit.fields) = (Kind::Data, bytes, fields);
+            self.record(first.offset, cx);
+        }
+    }
+
+    fn record(&self, offset: u64, cx: &mut Context<'_>) {
+        cx.record(offset, format!("HTTP {}, body: {}", self.status, self.body));
+    }
+
+    /// A reply with the headers of another one, and its fields.
+    fn made(&self, head: &[u8], message: &[u8]) -> (BytesMut, Vec<Field>) {
+        let (mut sort, body) = self.body(message);
+        if self.body == "same" && head.split(|&byte| byte == b'\n').any(is_stream) {
+            sort = Some("application/json");
+        }
+        let length = (body.len() as u64).saturating_add(self.longer.0);
+        let mut out = BytesMut::with_capacity(head.len() + body.len() + 128);
+        let mut lines = head.split_inclusive(|&byte| byte == b'\n');
+        let version = lines.next().and_then(|line| line.get(..8)).unwrap_or(b"HTTP/1.1");
+        out.extend_from_slice(version);
+        let status = format!(" {} {}\r\n", self.status, reason(self.status));
+        out.extend_from_slice(status.as_bytes());
+        for line in lines.filter(|line| self.stays(line) && !is_stream(line)) {
+            out.extend_from_slice(line);
+        }
+        if let Some(sort) = sort {
+            out.extend_from_slice(format!("Content-Type: {sort}\r\n").as_bytes());
+        }
+        if let Some(seconds) = self.retry_after {
+            out.extend_from_slice(format!("Retry-After: {seconds}\r\n").as_bytes());
+        }
+        let mut fields = Vec::new();
+        // RFC 9110, section 8.6.
+        if !matches!(self.status, 204 | 304) {
+            out.extend_from_slice(b"Content-Length: ");
+            let digits = out.len();
+            out.extend_from_slice(length.to_string().as_bytes());
+            let wrong = self.longer.0 > 0;
+            fields.push(Field { wrong, ..Field::new("length", digits..out.len()) });
+            out.extend_from_slice(b"\r\n");
+        }
+        out.extend_from_slice(b"\r\n");
+        let start = out.len();
+        out.extend_from_slice(&body);
+        fields.push(Field::new(PAYLOAD, start..out.len()));
+        (out, fields)
+    }
+
     /// The type of the body, where it is another one, and the body.
-    fn made(&self, message: &[u8]) -> (Option<&'static str>, Vec<u8>) {
+    fn body(&self, message: &[u8]) -> (Option<&'static str>, Vec<u8>) {
         let status = format!("{} {}", self.status, reason(self.status));
         match self.body.as_str() {
             "json" => {
-                let (text, code) = (read(message), -32_603);
-                let forgery = Forgery { code, message: "Internal error", data: None };
+                let (text, code) = (read(message), self.code);
+                let forgery = Forgery { code, message: &self.message, data: None };
                 let mut ids = text.items().filter(super::replies).peekable();
                 let body = match ids.peek() {
-                    None => forgery.with_id(text.dialect, text.reply_id()),
+                    None => forgery
+                        .reply(&text)
+                        .unwrap_or_else(|| forgery.with_id(text.dialect, text.reply_id())),
                     Some(_) => {
-                        let error = trouble(code, "Internal error", None);
+                        let error = trouble(code, &self.message, None);
                         let mut patch = super::Patch::default();
                         ids.for_each(|item| super::fail(&item, &error, &mut patch));
                         patch.apply(message)
@@ -137,15 +268,37 @@ impl RpcHttp {
         let name = line.split(|&byte| byte == b':').next().unwrap_or_default().trim_ascii();
         let is = |header: &str| name.eq_ignore_ascii_case(header.as_bytes());
         let typed = !matches!(self.body.as_str(), "same" | "empty");
-        let encoded = self.body != "same";
         !(line.trim_ascii().is_empty()
             || is("content-length")
             || is("transfer-encoding")
             || is("trailer")
-            || (is("content-encoding") && encoded)
+            // A body that was compressed has been read.
+            || is("content-encoding")
             || (is("content-type") && typed)
             || (is("retry-after") && self.retry_after.is_some()))
     }
+}
+
+/// Whether a line of a head says that events follow.
+fn is_stream(line: &[u8]) -> bool {
+    let mut parts = line.splitn(2, |&byte| byte == b':');
+    let name = parts.next().unwrap_or_default().trim_ascii();
+    let value = parts.next().unwrap_or_default().trim_ascii_start();
+    let stream =
+        value.get(..17).is_some_and(|sort| sort.eq_ignore_ascii_case(b"text/event-stream"));
+    name.eq_ignore_ascii_case(b"content-type") && stream
+}
+
+/// A reply of HTTP with another status.
+pub(super) fn with_status(reply: BytesMut, status: u64) -> BytesMut {
+    let Some(end) = reply.iter().position(|&byte| byte == b'\n') else { return reply };
+    if !reply.starts_with(b"HTTP/1.") {
+        return reply;
+    }
+    let mut out = BytesMut::from(&reply[..8]);
+    out.extend_from_slice(format!(" {status} {}\r\n", reason(status)).as_bytes());
+    out.extend_from_slice(&reply[end + 1..]);
+    out
 }
 
 /// How long the head of a reply is, where bytes are one.

@@ -2,38 +2,60 @@
 
 use super::{MESSAGE, REPLIES, take};
 use bytes::BytesMut;
-use chenapan_core::{Behavior, Context, Interest, Kind, Step, Unit, Verdict, plugin};
+use chenapan_core::{
+    Behavior, Context, Dice, Field, Interest, Kind, Size, Step, Turn, Unit, Verdict, plugin,
+};
+use std::ops::Range;
 use std::time::Duration;
 
 plugin! {
     /// Breaks a stream of server-sent events around a reply of JSON-RPC, or adds what is allowed there.
     ///
     /// `cut-before-reply`: the stream ends in order before the event of the reply, which never comes.
-    /// `no-final-blank`: the event comes without the empty line behind it, then the stream ends. `comment`
-    /// and `retry`: a comment, or the time after which to connect again, comes before the event, and
-    /// nothing else changes. What is not an event stays as it is.
+    /// `no-final-blank`: the event comes without the empty line behind it, then the stream ends.
     ///
-    /// A healthy client skips comments, fails its call where the stream ends before the reply, and drops
-    /// an event without an end. HTML, section 9.2.6: an event is dispatched by an empty line, and what is
-    /// left of one at the end of the stream is discarded.
+    /// Before the event comes, with `comment`, a comment; with `retry`, the time after which to connect
+    /// again; with `ping`, an event of the type ping, without a message; with `empty`, an event with
+    /// empty data; with `text`, an event whose data is no JSON.
+    ///
+    /// The event itself changes with `no-id`, `same-id` and `other-id`: its id is taken out, is the one of
+    /// the event before, or is another one. With `chunks` it comes in chunks of `size` bytes, where the
+    /// body has chunks. What has no id or no chunks stays as it is, and so does what is not an event.
+    ///
+    /// A healthy client skips comments and events that it does not know, takes an event in any number of
+    /// chunks, fails its call where the stream ends before the reply, and drops an event without an end.
+    /// HTML, section 9.2.6: an event is dispatched by an empty line, and what is left of one at the end of
+    /// the stream is discarded.
     pub struct RpcSse = "rpc-sse", Downstream {
         /// What happens to the stream.
         mode: String = "cut-before-reply" in &[
-            "cut-before-reply", "comment", "no-final-blank", "retry"
+            "cut-before-reply", "no-final-blank", "comment", "retry", "ping", "empty", "text", "no-id",
+            "same-id", "other-id", "chunks"
         ],
         /// The time that `retry` tells.
         time: Duration = "3s",
+        /// How many bytes of the event are in a chunk with `chunks`, at least one.
+        size: Size = "16B",
+        ;
+        /// The id of the event before.
+        last: Option<Vec<u8>>,
     }
 }
 
+/// An id that is longer is not kept.
+const LONGEST: usize = 1 << 10;
+
 impl Behavior for RpcSse {
-    fn on_unit(&mut self, unit: &mut Unit, _: &mut Context<'_>) -> Verdict {
+    fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
         let Some(body) = Body::of(&unit.bytes) else { return Verdict::Forward };
         let offset = unit.offset;
-        let data = |text: &[u8]| Unit::data(body.piece(text), offset);
+        let part = |bytes| Unit { turn: Turn::Part, ..Unit::data(bytes, offset) };
         let before = match self.mode.as_str() {
             "comment" => b": keep-alive\n\n".to_vec(),
             "retry" => format!("retry: {}\n\n", self.time.as_millis()).into_bytes(),
+            "ping" => b"event: ping\ndata: ping\n\n".to_vec(),
+            "empty" => b"data:\n\n".to_vec(),
+            "text" => b"data: not a message\n\n".to_vec(),
             "no-final-blank" => {
                 let event = body.text(&unit.bytes);
                 let Some(cut) = without_blank(&event) else { return Verdict::Forward };
@@ -45,9 +67,26 @@ impl Behavior for RpcSse {
                 };
                 return ends(body, vec![Step::Send(left)], offset);
             }
+            "no-id" | "same-id" | "other-id" => {
+                if let Some(what) = self.change_id(unit, body, &mut cx.dice) {
+                    cx.record(offset, what);
+                }
+                return Verdict::Forward;
+            }
+            "chunks" => {
+                let text = body.text(&unit.bytes);
+                let size = usize::try_from(self.size.0).unwrap_or(usize::MAX).max(1);
+                if body == Body::Chunked && text.len() > size {
+                    let pieces = text.chunks(size).map(|piece| body.piece(piece));
+                    unit.bytes = pieces.reduce(join).unwrap_or_default();
+                    unit.fields = vec![Field::new("frame", 0..unit.bytes.len())];
+                    cx.record(offset, format!("chunks of {size} bytes"));
+                }
+                return Verdict::Forward;
+            }
             _ => return ends(body, Vec::new(), offset),
         };
-        Verdict::Play(vec![Step::Send(data(&before)), Step::Send(take(unit))])
+        Verdict::Play(vec![Step::Send(part(body.piece(&before))), Step::Send(take(unit))])
     }
 
     fn kinds(&self) -> &'static [Kind] {
@@ -63,10 +102,59 @@ impl Behavior for RpcSse {
     }
 }
 
+impl RpcSse {
+    /// Gives an event another id, or none; what was done.
+    fn change_id(&mut self, unit: &mut Unit, body: Body, dice: &mut Dice) -> Option<String> {
+        let text = body.text(&unit.bytes);
+        let (line, value) = id(&text)?;
+        let known = text[value.clone()].to_vec();
+        let before = self.last.take();
+        let (range, with) = match self.mode.as_str() {
+            "no-id" => (line, Vec::new()),
+            "same-id" => {
+                self.last = Some(before.clone().unwrap_or_else(|| known.clone()));
+                self.last.take_if(|last| last.len() > LONGEST);
+                (value, before.filter(|before| *before != known)?)
+            }
+            _ => (value, format!("{:016x}", dice.bits()).into_bytes()),
+        };
+        match body {
+            Body::Plain => unit.splice(range, &with),
+            Body::Chunked => {
+                let changed = [&text[..range.start], &with, &text[range.end..]].concat();
+                unit.bytes = body.piece(&changed);
+                unit.fields = vec![Field::new("frame", 0..unit.bytes.len())];
+            }
+        }
+        Some(format!("id of the event: {}", self.mode))
+    }
+}
+
+/// The line of an event that tells its id, with its end, and the id.
+fn id(text: &[u8]) -> Option<(Range<usize>, Range<usize>)> {
+    let mut at = 0;
+    for line in text.split_inclusive(|&byte| byte == b'\n') {
+        let start = at;
+        at += line.len();
+        if let Some(value) = line.strip_prefix(b"id:") {
+            let value = value.trim_ascii_end();
+            let from = start + 3 + usize::from(value.starts_with(b" "));
+            return Some((start..at, from..(start + 3 + value.len()).max(from)));
+        }
+    }
+    None
+}
+
+fn join(mut front: BytesMut, back: BytesMut) -> BytesMut {
+    front.extend_from_slice(&back);
+    front
+}
+
 /// The end of the stream behind some steps.
 fn ends(body: Body, mut steps: Vec<Step>, offset: u64) -> Verdict {
     if body == Body::Chunked {
-        steps.push(Step::Send(Unit::data(BytesMut::from("0\r\n\r\n"), offset)));
+        let end = Unit::data(BytesMut::from("0\r\n\r\n"), offset);
+        steps.push(Step::Send(Unit { turn: Turn::Closes, ..end }));
     }
     steps.push(Step::Close);
     Verdict::Play(steps)

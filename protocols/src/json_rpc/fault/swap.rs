@@ -82,6 +82,11 @@ impl Behavior for RpcSwap {
         true
     }
 
+    /// The first one is sent first; with more than two others pass between them.
+    fn ordered(&self) -> bool {
+        self.window == 2
+    }
+
     fn trails(&mut self, blank: &mut Unit) -> bool {
         let Some(held) = &mut self.held else { return false };
         held.unit.bytes.unsplit(take(blank).bytes);

@@ -5,6 +5,7 @@ use super::{
     Asked, Be32, ContentLength, Cut, Event, Frame, Framer, Framing, Http, Json, Netstring,
     Sequence, netstring,
 };
+use chenapan_core::Turn;
 
 /// Looks at the first bytes, then frames as they tell: `Content-Length` or `Content-Type` in any
 /// case as LSP does, a method of HTTP and a space or `HTTP/` as HTTP does, four bytes of a length or
@@ -18,6 +19,7 @@ pub struct Auto {
     raw: bool,
     /// What was said before anything was found.
     asked: Vec<Asked>,
+    watched: bool,
 }
 
 /// The most replies that may be expected before the first one comes.
@@ -43,7 +45,7 @@ const METHODS: [&[u8]; 9] = [
 impl Auto {
     /// With the most bytes of a payload; 16 MiB by default, 0 is no limit.
     pub fn new(max_size: Option<usize>) -> Self {
-        Self { max_size, found: None, raw: false, asked: Vec::new() }
+        Self { max_size, found: None, raw: false, asked: Vec::new(), watched: false }
     }
 
     /// What the input is, where that is no framing; none while it is too short to tell.
@@ -112,6 +114,7 @@ impl Auto {
 
     fn settle(&mut self, framer: Box<dyn Framer>) -> &mut Box<dyn Framer> {
         let framer = self.found.insert(framer);
+        framer.watched(self.watched);
         for asked in self.asked.drain(..) {
             framer.answers(asked);
         }
@@ -167,6 +170,40 @@ impl Framer for Auto {
             Some(framer) => framer.answers(asked),
             None if self.asked.len() < MOST_ASKED => self.asked.push(asked),
             None => {}
+        }
+    }
+
+    fn in_order(&self) -> Option<bool> {
+        self.found.as_ref()?.in_order()
+    }
+
+    fn turn(&self) -> Turn {
+        self.found.as_ref().map_or(Turn::ByKind, |framer| framer.turn())
+    }
+
+    fn watched(&mut self, watched: bool) {
+        self.watched = watched;
+        if let Some(framer) = &mut self.found {
+            framer.watched(watched);
+        }
+    }
+
+    fn alone(&mut self) -> Option<Vec<u8>> {
+        self.found.as_mut()?.alone()
+    }
+
+    fn streams(&self) -> bool {
+        self.found.as_ref().is_none_or(|framer| framer.streams())
+    }
+
+    fn prompts(&mut self) -> bool {
+        self.found.as_mut().is_some_and(|framer| framer.prompts())
+    }
+
+    fn encode_reply(&self, request: &[u8], payload: &[u8], out: &mut Vec<u8>) {
+        match &self.found {
+            Some(framer) => framer.encode_reply(request, payload, out),
+            None => self.encode(payload, out),
         }
     }
 

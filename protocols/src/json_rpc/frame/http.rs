@@ -9,6 +9,7 @@ use super::{
     Asked, Cut, Event, Frame, Framer, Framing, MAX_HEAD, Payload, Websocket, coding, head, limit,
     websocket,
 };
+use chenapan_core::Turn;
 use std::collections::VecDeque;
 
 /// The bodies of one direction of HTTP: each message is a frame with its head, and an empty body
@@ -37,6 +38,13 @@ pub struct Http {
     /// Whether the last request asked for WebSocket.
     asks_upgrade: bool,
     asked: VecDeque<Asked>,
+    /// How what was cut last stands to replies in order.
+    turn: Turn,
+    watched: bool,
+    /// The head that was cut last, where it goes on as another one.
+    head: Option<Vec<u8>>,
+    /// Whether the sender of a body may wait for `100 Continue`.
+    expects: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,9 +82,22 @@ impl Http {
     }
 
     fn new(side: Side, max_size: Option<usize>) -> Self {
-        let (place, asked) = (Place::Head, VecDeque::new());
-        let most = limit(max_size);
-        Self { side, max_size, most, place, seen: 0, asks_upgrade: false, asked }
+        let (place, asked, head) = (Place::Head, VecDeque::new(), None);
+        let (most, seen, turn) = (limit(max_size), 0, Turn::None);
+        let (asks_upgrade, watched, expects) = (false, false, false);
+        Self {
+            side,
+            max_size,
+            most,
+            place,
+            seen,
+            asks_upgrade,
+            asked,
+            turn,
+            watched,
+            head,
+            expects,
+        }
     }
 
     fn head(&mut self, input: &[u8]) -> Cut {
@@ -132,6 +153,9 @@ impl Http {
                     return self.bad();
                 }
                 self.asks_upgrade = is_websocket(text);
+                self.expects = line.ends_with(b"1.1")
+                    && head::value(text, "expect")
+                        .is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue"));
                 if asked(text) == Asked::Connect {
                     self.place = Place::Raw;
                     return Cut::Frame(Frame { head, ..Frame::new(head, head..head) });
@@ -169,6 +193,7 @@ impl Http {
         let sort = head::value(text, "content-type").unwrap_or_default();
         let sort = sort.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
         if sort.eq_ignore_ascii_case(b"text/event-stream") {
+            self.turn = Turn::Opens;
             if coding::is_coded(text) {
                 // It goes on for long: nothing may wait for its end.
                 self.place = match (is_chunked(text), head::length(text)) {
@@ -178,12 +203,23 @@ impl Http {
                 };
                 return Cut::Event(Event::Encoded, head);
             }
-            let body = match (is_chunked(text), head::length(text)) {
-                (Some(true), _) => Body::Chunked(Chunks::new()),
-                (None, Some((length, _))) => Body::Length(length),
-                _ => Body::ToEnd,
+            let stream = match (is_chunked(text), head::length(text)) {
+                (Some(true), _) => Stream::new(Body::Chunked(Chunks::new()), self.max_size),
+                (None, Some((0, _))) => {
+                    self.turn = Turn::Whole;
+                    return Cut::Pass(head);
+                }
+                // An event of another length would break the body; in chunks it may have one.
+                (None, Some((length, _)))
+                    if self.watched && asked != Asked::Old && line.starts_with(b"HTTP/1.1") =>
+                {
+                    self.head = Some(in_chunks(text));
+                    Stream::rechunked(length, self.max_size)
+                }
+                (None, Some((length, _))) => Stream::new(Body::Length(length), self.max_size),
+                _ => Stream::new(Body::ToEnd, self.max_size),
             };
-            self.place = Place::Events(Box::new(Stream::new(body, self.max_size)));
+            self.place = Place::Events(Box::new(stream));
             return Cut::Pass(head);
         }
         self.body(input, head)
@@ -208,7 +244,7 @@ impl Http {
             (None, None) if self.side == Side::Reply => Place::ToEnd { head },
             (None, None) => return Cut::Frame(Frame { head, ..Frame::new(head, head..head) }),
         };
-        self.cut(input)
+        self.next(input)
     }
 
     fn chunked(&mut self, input: &[u8]) -> Cut {
@@ -255,7 +291,8 @@ impl Http {
         match found {
             Found::Done => {
                 self.place = Place::Head;
-                return if passed == 0 { self.cut(input) } else { Cut::Pass(passed) };
+                self.turn = if passed == 0 { Turn::None } else { Turn::Closes };
+                return if passed == 0 { self.next(input) } else { Cut::Pass(passed) };
             }
             Found::Wrong if passed == 0 => return self.bad(),
             // What was right passes first: where it goes wrong must not depend on what has come.
@@ -275,7 +312,7 @@ impl Http {
 
     fn websocket(&mut self, input: &[u8]) -> Cut {
         self.place = Place::Websocket(Box::new(Websocket::new(self.max_size)));
-        self.cut(input)
+        self.next(input)
     }
 
     fn bad(&mut self) -> Cut {
@@ -284,8 +321,8 @@ impl Http {
     }
 }
 
-impl Framer for Http {
-    fn cut(&mut self, input: &[u8]) -> Cut {
+impl Http {
+    fn next(&mut self, input: &[u8]) -> Cut {
         match &mut self.place {
             Place::Head => self.head(input),
             Place::Length { head, length } => {
@@ -309,23 +346,29 @@ impl Framer for Http {
                 Cut::Event(Event::Oversize, most)
             }
             Place::Skip(0) => {
-                self.place = Place::Head;
-                self.cut(input)
+                (self.place, self.turn) = (Place::Head, Turn::None);
+                self.next(input)
             }
             Place::SkipChunks(_) => self.skip_chunks(input),
             Place::Skip(_) | Place::SkipToEnd if input.is_empty() => Cut::Incomplete,
             Place::Skip(left) => {
                 let size = (*left).min(input.len() as u64);
                 *left -= size;
+                if *left == 0 && self.turn == Turn::Part {
+                    self.turn = Turn::Closes;
+                }
                 Cut::Pass(size as usize)
             }
             Place::SkipToEnd => Cut::Pass(input.len()),
-            Place::Events(stream) => match stream.cut(input) {
+            Place::Events(stream) => match {
+                stream.watched = self.watched;
+                stream.cut(input)
+            } {
                 Some(Cut::Raw) => self.bad(),
                 Some(cut) => cut,
                 None => {
-                    self.place = Place::Head;
-                    self.cut(input)
+                    (self.place, self.turn) = (Place::Head, Turn::None);
+                    self.next(input)
                 }
             },
             Place::Websocket(framer) => framer.cut(input),
@@ -333,9 +376,56 @@ impl Framer for Http {
         }
     }
 
+    /// How a request stands to its reply.
+    fn asks(&self, head: &[u8]) -> Turn {
+        if closes(head) { Turn::Final } else { Turn::Whole }
+    }
+}
+
+impl Framer for Http {
+    fn cut(&mut self, input: &[u8]) -> Cut {
+        let before = match self.place {
+            Place::Head | Place::Length { .. } | Place::Chunked { .. } | Place::ToEnd { .. } => {
+                Turn::None
+            }
+            _ => Turn::Part,
+        };
+        (self.turn, self.head) = (before, None);
+        let cut = self.next(input);
+        match (&cut, self.side) {
+            (Cut::Frame(frame), Side::Request) if frame.head > 0 => {
+                self.turn = self.asks(&input[..frame.head]);
+                self.expects = false;
+            }
+            (Cut::Event(Event::Oversize | Event::Encoded, size), Side::Request)
+                if before == Turn::None =>
+            {
+                self.turn = self.asks(&input[..*size]);
+                self.expects = false;
+            }
+            (_, Side::Request) => self.turn = Turn::None,
+            (Cut::Frame(frame), Side::Reply) if frame.head > 0 => self.turn = Turn::Whole,
+            (Cut::Event(Event::Oversize | Event::Encoded, _), Side::Reply)
+                if before == Turn::None =>
+            {
+                let empty = matches!(self.place, Place::Skip(0));
+                self.turn = if empty { Turn::Whole } else { Turn::Opens };
+            }
+            (_, Side::Reply) => {}
+        }
+        if let (Place::Events(stream), Turn::Part) = (&self.place, self.turn)
+            && stream.closes
+        {
+            self.turn = Turn::Closes;
+        }
+        cut
+    }
+
     fn end(&mut self, input: &[u8]) -> Cut {
+        (self.turn, self.head) = (Turn::Part, None);
         match &mut self.place {
             Place::ToEnd { head } => {
+                self.turn = Turn::Whole;
                 let head = *head;
                 self.place = Place::Head;
                 let frame = Frame { head, ..Frame::new(input.len(), head..input.len()) };
@@ -420,6 +510,57 @@ impl Framer for Http {
         }
     }
 
+    fn in_order(&self) -> Option<bool> {
+        Some(!matches!(self.place, Place::Websocket(_) | Place::Raw))
+    }
+
+    fn turn(&self) -> Turn {
+        self.turn
+    }
+
+    fn watched(&mut self, watched: bool) {
+        self.watched = watched;
+    }
+
+    fn alone(&mut self) -> Option<Vec<u8>> {
+        if let Some(head) = self.head.take() {
+            return Some(head);
+        }
+        match &mut self.place {
+            Place::Events(stream) => stream.alone(),
+            _ => None,
+        }
+    }
+
+    fn streams(&self) -> bool {
+        match &self.place {
+            Place::Events(stream) => stream.streams(),
+            _ => true,
+        }
+    }
+
+    fn prompts(&mut self) -> bool {
+        let body = matches!(self.place, Place::Length { .. } | Place::Chunked { .. });
+        body && std::mem::take(&mut self.expects)
+    }
+
+    /// A reply with a head of its own; also where the last reply had events, which was another one.
+    fn encode_reply(&self, request: &[u8], payload: &[u8], out: &mut Vec<u8>) {
+        if let Place::Websocket(framer) = &self.place {
+            return framer.encode(payload, out);
+        }
+        let mut seen = 0;
+        let head = head::end(request, &mut seen).unwrap_or(0);
+        let close = if closes(&request[..head]) { "Connection: close\r\n" } else { "" };
+        let length = payload.len();
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\n{close}\r\n"
+        );
+        out.extend_from_slice(head.as_bytes());
+        out.extend_from_slice(payload);
+    }
+
     fn framing(&self) -> Option<Framing> {
         Some(match (&self.place, self.side) {
             (Place::Websocket(_), _) => Framing::Websocket,
@@ -433,9 +574,12 @@ impl Framer for Http {
         let mut new = Self::new(self.side, self.max_size);
         // Events and messages of WebSocket come after the head, and have none.
         new.place = match &self.place {
-            Place::Events(_) if frame.starts_with(b"HTTP/") => Place::Head,
-            Place::Events(stream) => Place::Events(Box::new(stream.again())),
             Place::Websocket(framer) => return framer.again(frame),
+            Place::Events(stream) if frame.is_empty() => Place::Events(Box::new(stream.again())),
+            // Also once its reply has ended: a rule may have held it.
+            _ if self.side == Side::Reply && !frame.is_empty() && !frame.starts_with(b"HTTP/") => {
+                Place::Events(Box::new(Stream::of(frame, self.max_size)))
+            }
             _ => Place::Head,
         };
         Box::new(new)
@@ -451,8 +595,40 @@ pub fn asked(head: &[u8]) -> Asked {
     match head.split(|&byte| byte == b' ').next() {
         Some(b"HEAD") => Asked::Head,
         Some(b"CONNECT") => Asked::Connect,
+        _ if first(head).ends_with(b" HTTP/1.0") => Asked::Old,
         _ => Asked::Plain,
     }
+}
+
+fn first(head: &[u8]) -> &[u8] {
+    head.split(|&byte| byte == b'\n').next().unwrap_or_default().trim_ascii_end()
+}
+
+/// Whether the connection is closed behind the reply to a request [RFC 9112, 9.3].
+fn closes(head: &[u8]) -> bool {
+    let says = |wanted: &str| {
+        head::headers(head).any(|(name, value)| {
+            let named = head[name].trim_ascii_end().eq_ignore_ascii_case(b"connection");
+            let mut options = head[value].split(|&byte| byte == b',');
+            named && options.any(|word| word.trim_ascii().eq_ignore_ascii_case(wanted.as_bytes()))
+        })
+    };
+    says("close") || (first(head).ends_with(b" HTTP/1.0") && !says("keep-alive"))
+}
+
+/// A head of a reply with chunks in the place of its length.
+fn in_chunks(head: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(head.len() + 16);
+    for line in head.split_inclusive(|&byte| byte == b'\n') {
+        let name = line.split(|&byte| byte == b':').next().unwrap_or_default().trim_ascii_end();
+        if line.trim_ascii().is_empty() {
+            out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+        }
+        if !name.eq_ignore_ascii_case(b"content-length") {
+            out.extend_from_slice(line);
+        }
+    }
+    out
 }
 
 /// `HTTP/1.1 200 OK`

@@ -18,6 +18,18 @@ pub(super) struct Stream {
     text: Vec<u8>,
     /// What is whole but for the line end of its chunk.
     whole: Option<Cut>,
+    /// Whether somebody may change what is cut next.
+    pub(super) watched: bool,
+    /// Whether the unit at hand began inside of a chunk.
+    inside: bool,
+    /// Whether the chunk at hand went on as it came, so that what is in it has to.
+    raw: bool,
+    /// What was cut last, as text, where that shares a chunk with others.
+    shared: Option<Vec<u8>>,
+    /// Whether the end of the body was cut last.
+    pub(super) closes: bool,
+    /// Whether a body that came with a length leaves in chunks, so that it can become another.
+    rechunks: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -29,12 +41,48 @@ pub(super) enum Body {
 
 impl Stream {
     pub(super) fn new(body: Body, max_size: Option<usize>) -> Self {
-        let sse = Sse::new(max_size);
-        Self { body, most: limit(max_size), sse, at: 0, text: Vec::new(), whole: None }
+        let (sse, most) = (Sse::new(max_size), limit(max_size));
+        let (text, whole, shared) = (Vec::new(), None, None);
+        let (watched, inside, raw, closes, rechunks) = (false, false, false, false, false);
+        Self { body, most, sse, at: 0, text, whole, watched, inside, raw, shared, closes, rechunks }
+    }
+
+    /// The same for a body with a length that leaves in chunks.
+    pub(super) fn rechunked(length: u64, max_size: Option<usize>) -> Self {
+        Self { rechunks: true, ..Self::new(Body::Length(length), max_size) }
+    }
+
+    /// One for an event that stands alone, as its bytes tell.
+    pub(super) fn of(event: &[u8], max_size: Option<usize>) -> Self {
+        let line = event.split(|&byte| byte == b'\n').next().unwrap_or_default();
+        let size = line.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
+        let chunked = !size.is_empty() && size.iter().all(u8::is_ascii_hexdigit);
+        let body = if chunked { Body::Chunked(Chunks::new()) } else { Body::ToEnd };
+        Self::new(body, max_size)
+    }
+
+    /// What was cut last, in chunks of its own.
+    pub(super) fn alone(&mut self) -> Option<Vec<u8>> {
+        let text = self.shared.take()?;
+        let mut out = Vec::new();
+        chunks::write(&text, &mut out);
+        if self.closes {
+            out.extend_from_slice(b"0\r\n\r\n");
+        }
+        Some(out)
+    }
+
+    /// Whether what comes next may go on as it comes.
+    pub(super) fn streams(&self) -> bool {
+        !self.rechunks && (!self.inside || self.raw)
     }
 
     /// As a framer does; none at the end of the body, and raw where chunks cannot be read.
     pub(super) fn cut(&mut self, input: &[u8]) -> Option<Cut> {
+        (self.shared, self.closes) = (None, false);
+        if self.rechunks {
+            return self.rechunk(input);
+        }
         match &mut self.body {
             Body::ToEnd => Some(self.sse.cut(input)),
             Body::Length(0) => None,
@@ -49,10 +97,49 @@ impl Stream {
                     cut => cut,
                 };
                 *left -= cut.size() as u64;
+                self.closes = *left == 0;
                 Some(cut)
             }
             Body::Chunked(_) => self.chunked(input),
         }
+    }
+
+    /// Of a body with a length: all that is cut is to leave in chunks. Its last byte stands for the
+    /// last one.
+    fn rechunk(&mut self, input: &[u8]) -> Option<Cut> {
+        let Body::Length(left) = &mut self.body else { return None };
+        let cut = match *left {
+            0 => return None,
+            1 if input.is_empty() => return Some(Cut::Incomplete),
+            1 if self.inside => {
+                self.shared = Some(Vec::new());
+                Cut::Pass(1)
+            }
+            all => {
+                let reach = input.len().min(usize::try_from(all).unwrap_or(usize::MAX));
+                let input = &input[..reach];
+                let cut = match self.sse.cut(input) {
+                    Cut::Incomplete if reach as u64 == all => match self.sse.end(input) {
+                        Cut::Incomplete | Cut::Event(Event::Partial(_), _) => Cut::Pass(reach),
+                        cut => cut,
+                    },
+                    cut => cut,
+                };
+                let size = cut.size();
+                self.shared = input.get(..size).filter(|text| !text.is_empty()).map(<[u8]>::to_vec);
+                let cut = apart(cut, input);
+                match size as u64 == all && size > 1 {
+                    true => {
+                        self.inside = true;
+                        resize(cut, size - 1)
+                    }
+                    false => cut,
+                }
+            }
+        };
+        *left -= cut.size() as u64;
+        self.closes = *left == 0;
+        Some(cut)
     }
 
     pub(super) fn end(&mut self, input: &[u8]) -> Cut {
@@ -77,6 +164,7 @@ impl Stream {
         let mut event = Vec::new();
         self.sse.encode(payload, &mut event);
         match self.body {
+            _ if self.rechunks => chunks::write(&event, out),
             Body::Chunked(_) => chunks::write(&event, out),
             _ => out.extend_from_slice(&event),
         }
@@ -121,6 +209,25 @@ impl Stream {
     }
 
     fn chunked(&mut self, input: &[u8]) -> Option<Cut> {
+        let inside = self.inside;
+        let cut = self.chunk(input)?;
+        if cut.size() == 0 {
+            return Some(cut);
+        }
+        let Body::Chunked(chunks) = &self.body else { return Some(cut) };
+        let text = std::mem::take(&mut self.text);
+        self.inside = !chunks.between();
+        if (inside || self.inside) && self.whole.is_none() {
+            // What goes on in a chunk goes the way of what began it.
+            if !inside {
+                self.raw = !self.watched;
+            }
+            self.shared = Some(text).filter(|_| !self.raw);
+        }
+        Some(cut)
+    }
+
+    fn chunk(&mut self, input: &[u8]) -> Option<Cut> {
         let Body::Chunked(chunks) = &mut self.body else { return None };
         // A byte of data may come with any number of others.
         let most = self.most.saturating_mul(8).saturating_add(MAX_HEAD);
@@ -144,7 +251,10 @@ impl Stream {
             match found {
                 Found::Done if self.at == 0 => return None,
                 // What is left of an event without an end is none.
-                Found::Done => return Some(Cut::Pass(std::mem::take(&mut self.at))),
+                Found::Done => {
+                    self.closes = true;
+                    return Some(Cut::Pass(std::mem::take(&mut self.at)));
+                }
                 Found::Wrong => return Some(Cut::Raw),
                 _ if self.at >= most && input.len() > most => return Some(Cut::Raw),
                 Found::More => return Some(Cut::Incomplete),
@@ -167,7 +277,7 @@ impl Stream {
                         cut => cut.size(),
                     };
                     let cut = apart(cut, &self.text);
-                    self.text.clear();
+                    self.text.truncate(size);
                     // Where a CR was the end, the byte behind it told: nothing of the chunk at hand
                     // belongs to the event but its size.
                     let taken = size.saturating_sub(known);

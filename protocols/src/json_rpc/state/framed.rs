@@ -215,16 +215,42 @@ impl State {
         }
     }
 
+    /// A message as the reply to a unit. Over HTTP the backend cannot be answered: its requests came
+    /// in a reply, and a reply to those is a request of the client's.
+    pub(in crate::json_rpc) fn reply(&self, to: &Unit, message: &[u8]) -> Option<BytesMut> {
+        let back = to.direction?.opposite();
+        let side = &self.sides[back as usize];
+        if side.raw || (self.in_order() && back == Direction::Upstream) {
+            return None;
+        }
+        let mut bytes = Vec::new();
+        match side.framer.framing() {
+            Some(_) => side.framer.encode_reply(&to.bytes, message, &mut bytes),
+            None => self.again(back, &[]).encode_reply(&to.bytes, message, &mut bytes),
+        }
+        Some(BytesMut::from(&bytes[..]))
+    }
+
+    /// The error reply to a unit. Over HTTP what asks for no reply of JSON-RPC gets one of HTTP.
     pub(in crate::json_rpc) fn refuse(
         &self,
         unit: &Unit,
         forgery: &Forgery<'_>,
     ) -> Option<BytesMut> {
-        let payload = self.message(unit)?;
         let mut reader = self.sides[unit.direction? as usize].reader;
-        let reply = forgery.reply(&reader.read(&payload))?;
-        let bytes = self.encode(unit.direction?.opposite(), &reply)?;
-        Some(BytesMut::from(&bytes[..]))
+        let payload = self.message(unit);
+        let said = payload.and_then(|payload| forgery.reply(&reader.read(&payload)));
+        if let Some(said) = said {
+            return self.reply(unit, &said);
+        }
+        if !self.in_order() || !unit.turn_in(unit.direction?).asks() {
+            return None;
+        }
+        let reply = self.reply(unit, &forgery.with_id(reader.read(b"").dialect, "null"))?;
+        let rest = reply.strip_prefix(b"HTTP/1.1 200 OK")?;
+        let mut bytes = BytesMut::from("HTTP/1.1 400 Bad Request");
+        bytes.extend_from_slice(rest);
+        Some(bytes)
     }
 
     pub(in crate::json_rpc) fn seal(&self, unit: &mut Unit) {
