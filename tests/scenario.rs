@@ -191,6 +191,21 @@ fn a_service_that_does_not_come_up_says_what_it_said() {
 }
 
 #[test]
+fn a_service_that_does_not_say_when_it_is_ready_has_time() {
+    let away = support::nobody();
+    let python = "import socket, sys; s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); \
+                  [s.accept()[0].sendall(b'hi') for _ in iter(int, 1)]";
+    let text = format!(
+        "proxies: {{web: {{backend: \"{away}\"}}}}\nservices:\n  app:\n    run: |\n      sleep 0.3\n      \
+         exec python3 -c \"{python}\" {}\nphases: [{{load: {{connections: 1, receive: 2}}, \
+         expect: {{load.ok: 1}}}}]\n",
+        away.port()
+    );
+    let (outcome, _) = outcome_of(&text);
+    assert!(outcome.held, "{:?}", checks(&outcome.phases[0]));
+}
+
+#[test]
 fn a_command_that_takes_too_long_is_ended() {
     let start = Instant::now();
     let (outcome, _) =
@@ -372,7 +387,7 @@ fn a_ramp_finds_a_rule_in_either_spelling_and_by_its_full_name() {
         "[\"throttle:rate=1MiB/s\"]",
         "[{throttle: {rate: 1MiB/s}}]",
         "[\"throttle:rate=9MiB/s:name=slow\", {throttle: {rate: 1MiB/s}}]",
-        "[{drop: {chance: 0}}, \"20:delay,30:error\", \"throttle:rate=1MiB/s\"]",
+        "[{drop: {chance: 50%}}, \"20:delay,30:error\", \"throttle:rate=1MiB/s\"]",
     ] {
         let text = format!(
             "proxies: {{web: {{backend: 127.0.0.1:9}}}}\nphases: [{{run: x, rules: {rules}, ramp: \
@@ -383,7 +398,7 @@ fn a_ramp_finds_a_rule_in_either_spelling_and_by_its_full_name() {
         let mut texts = phase.rules[0].clone();
         phase.ramps[0].apply(1.0, &mut texts);
         let shown: Vec<_> = texts.iter().map(ToString::to_string).collect();
-        assert_eq!(shown.last().unwrap(), "throttle rate=2000000B/s");
+        assert_eq!(shown.last().unwrap(), "throttle:rate=2000000B/s");
         assert_eq!(shown.iter().filter(|rule| rule.contains("2000000")).count(), 1, "{shown:?}");
     }
 }

@@ -5,7 +5,7 @@ mod support;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use support::{Backend, PATIENCE, program, run};
 use tempfile::TempDir;
 
@@ -296,6 +296,16 @@ fn a_failure_is_shrunk_among_the_connections_that_its_rule_selects() {
     }
 }
 
+/// Waits for the end of a process.
+#[cfg(target_os = "linux")]
+fn ends(process: &impl std::os::fd::AsFd) -> bool {
+    use rustix::event::{PollFd, PollFlags, poll};
+    let mut ended = [PollFd::new(process, PollFlags::IN)];
+    let patience = rustix::time::Timespec::try_from(PATIENCE).unwrap();
+    poll(&mut ended, Some(&patience)).unwrap() == 1
+}
+
+#[cfg(target_os = "linux")]
 #[test]
 fn an_interrupt_stops_everything_that_was_started() {
     let (folder, file) = Folder::with(
@@ -311,18 +321,17 @@ fn an_interrupt_stops_everything_that_was_started() {
     while !started() && Instant::now() < end {
         std::thread::yield_now();
     }
+    let pid = std::fs::read_to_string(&mark).unwrap().trim().parse().unwrap();
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+    let grandchild =
+        rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).unwrap();
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(3));
     let mut said = String::new();
     child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
     assert!(said.contains("interrupted"), "{said}");
-    let grandchild = std::fs::read_to_string(&mark).unwrap();
-    let gone = || !Path::new(&format!("/proc/{}", grandchild.trim())).exists();
-    while !gone() && Instant::now() < end {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    assert!(gone(), "the service's child lives on");
+    assert!(ends(&grandchild), "the service's child lives on");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! It makes rules anew for each time they are needed, so that their counters start at 0.
 
 use super::node::{Kind, Node};
-use super::place::{Mistakes, Wrong};
+use super::place::{Mistakes, Place, Wrong};
 use super::read::{Context, index, no_proxy};
 use crate::notation;
 use crate::rule::{Defaults, Rule, RuleError, Rules, one_line};
@@ -243,7 +243,7 @@ fn rules(
 ) -> Option<Vec<RuleText>> {
     let read = |node: &Node| {
         let text = rule(node, cx)?;
-        let wrong = |error: RuleError| node.place.wrong(error.to_string());
+        let wrong = |error: RuleError| blamed(&error, node).wrong(error.to_string());
         let built = build(std::slice::from_ref(&text)).map_err(wrong)?;
         // What a proxy speaks is not known where that is wrong.
         if let Some((protocol, _)) = &cx.speaks[at] {
@@ -254,6 +254,20 @@ fn rules(
     };
     let all: Vec<_> = list.items().iter().map(|node| mistakes.keep(read(node))).collect();
     all.into_iter().collect()
+}
+
+/// The place of what is wrong with a rule: an option's value, where it is about one, or the whole rule.
+fn blamed<'a>(error: &RuleError, node: &'a Node) -> &'a Place {
+    let options = match &node.kind {
+        Kind::Map(entries) => entries.first().map(|(_, options)| options),
+        _ => None,
+    };
+    match (error, options) {
+        (RuleError::Option { fault, .. }, Some(options)) => {
+            options.entry(&fault.option).map_or(&node.place, |(_, value)| &value.place)
+        }
+        _ => &node.place,
+    }
 }
 
 fn rule(node: &Node, cx: &Context<'_>) -> Result<RuleText, Wrong> {

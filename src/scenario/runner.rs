@@ -136,6 +136,10 @@ impl<'a> Run<'a> {
     /// has nothing to do with what they are about.
     async fn dial(&self, settings: &Settings) -> Result<(), RunError> {
         let chosen = || self.scenario.phases.iter().filter(|phase| settings.chooses(phase));
+        // A service that does not say when it is ready may still be on its way.
+        let unsure = |service: &&Service| matches!(service.ready, Ready::Started);
+        let within = self.scenario.services.iter().filter(unsure).map(|service| service.within);
+        let end = Instant::now() + within.max().unwrap_or_default();
         for part in &self.scenario.proxies {
             // A program is started for each connection, and what others bring along is theirs to know.
             let dialled = matches!(part.backend.to, To::Tcp { .. } | To::Unix(_));
@@ -146,13 +150,20 @@ impl<'a> Run<'a> {
             }
             let (place, name) = (&part.place, &part.name);
             let limit = Limits::default().connect_timeout;
-            let dialled =
-                async { Dialer::new(&part.backend)?.dial(&Connection::new(0), limit).await };
-            dialled.await.map_err(|error| {
+            let dial = async || {
+                Dialer::new(&part.backend)?.dial(&Connection::new(0), limit).await.map(drop)
+            };
+            while let Err(error) = dial().await {
+                let died = self.services.iter().any(|(_, process)| process.ended().is_some());
+                if Instant::now() < end && !died {
+                    tokio::time::sleep(TICK).await;
+                    continue;
+                }
                 let what = format!("{place}: proxy {name}: {}", plain(&error));
                 let help = "start it before, or as one of services";
-                RunError(format!("{what}\n  = help: {help}; or expect {subject} in a phase"))
-            })?;
+                let help = format!("{help}; or expect {subject} in a phase");
+                return Err(RunError(format!("{what}\n  = help: {help}")));
+            }
         }
         Ok(())
     }
