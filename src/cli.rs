@@ -191,6 +191,22 @@ fn helped(mut error: clap::Error) -> clap::Error {
                 _ => None,
             },
         );
+    // Several servers, or one with a name: that is what `run` and scenarios are for.
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.clone(),
+        _ => String::new(),
+    };
+    let backend = text(ContextKind::InvalidArg).starts_with("--backend");
+    let named = text(ContextKind::InvalidValue).split_once('=').is_some_and(|(name, _)| {
+        !name.is_empty()
+            && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-')
+    });
+    if backend && (error.kind() == ErrorKind::ArgumentConflict || named) {
+        let hint = "a proxy has one backend, without a name; for several write chenapan run \
+            --backend NAME=ADDRESS --backend ... -- COMMAND, or a scenario";
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![hint.into()]));
+        return error;
+    }
     let unknown = matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand);
     let Some(word) = word.filter(|_| unknown) else { return error };
     let name = word.split('=').next().unwrap_or_default();

@@ -227,7 +227,7 @@ fn help_fits_about_three_screens_and_hides_the_flags_of_plug_ins() {
             }
         }
     }
-    assert!(out(&["--help"]).contains("--behavior-delay-sleep 2"));
+    assert!(out(&["--help"]).contains("--behavior-delay-sleep 2 "));
 }
 
 /// Commands that print text and end: their words.
@@ -328,6 +328,46 @@ fn words_of_other_tools_get_a_hint_wherever_they_stand() {
     assert!(refused(&["version"]).contains("write --version"));
     assert!(refused(&["scenario", "chaos.yaml"]).contains("scenario run chaos.yaml"));
     assert!(refused(&["help", "bandwidth"]).contains("throttle:rate="));
+}
+
+#[test]
+fn variables_stand_for_options_and_options_go_before_them() {
+    let encoded = |seed: &[&str], variable: &str| {
+        let rule = ["encode", "proxy-v2", "--behavior", "header-garbage:random=16", "--hex"];
+        let mut command = program(&[&rule[..], seed].concat());
+        String::from_utf8(command.env("CHENAPAN_SEED", variable).output().unwrap().stdout).unwrap()
+    };
+    assert_eq!(encoded(&[], "7"), encoded(&["--seed", "7"], "8"));
+    assert_ne!(encoded(&[], "7"), encoded(&[], "8"));
+    let mut command = program(&[]);
+    command.env("CHENAPAN_LISTEN", "127.0.0.1:0").env("CHENAPAN_SEED", "7");
+    let proxy = Proxy::spawn({
+        command.env("CHENAPAN_BACKEND", nobody().to_string());
+        command
+    });
+    assert!(proxy.stop().out.contains("seed 7"));
+    // Other commands do not mind them.
+    assert!(
+        program(&["list"])
+            .env("CHENAPAN_BACKEND", "127.0.0.1:1")
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
+    let output = program(&["demo"]).env("CHENAPAN_SEED", "abc").output().unwrap();
+    assert!(String::from_utf8(output.stderr).unwrap().contains("expected a whole number from 0"));
+}
+
+#[test]
+fn several_backends_are_for_run() {
+    for backends in [&["a=127.0.0.1:1"][..], &["127.0.0.1:1", "127.0.0.1:2"]] {
+        let flags: Vec<_> = backends.iter().flat_map(|backend| ["--backend", backend]).collect();
+        let output = run(&flags);
+        assert_eq!(output.status.code(), Some(2));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains("chenapan run --backend NAME=ADDRESS"), "{said}");
+    }
 }
 
 #[test]

@@ -23,8 +23,8 @@ Examples:
   chenapan --listen 8001 --backend 127.0.0.1:80 --behavior limit:bytes=1000
   chenapan --backend 127.0.0.1:80 --behavior 20:delay,5:error --seed 42
 
-Each option of a behavior or protocol is a flag, too, as in Vaurien:
---behavior-delay-sleep 2. These flags are not listed; help NAME has the options.
+Unlisted flags, as in Vaurien: --behavior-delay-sleep 2 sets an option of a rule.
+Variables: CHENAPAN_SEED, _LISTEN, _BACKEND, _JOURNAL, _LOG_LEVEL, _LOG_FORMAT.
 
 Exit codes: 0 success, 1 a check failed, 2 bad usage or configuration, 3 failed
 to run.";
@@ -51,7 +51,7 @@ pub(super) enum Command {
     /// Show a few faults; needs nothing to be set up
     Demo {
         /// Random seed; printed if not given
-        #[arg(long, value_name = "NUMBER")]
+        #[arg(long, value_name = "N", env = "CHENAPAN_SEED", hide_env = true, value_parser = seed)]
         seed: Option<u64>,
     },
     /// Run a command with a proxy in its way, and check that rules acted
@@ -139,7 +139,7 @@ pub(super) struct Breaking {
     #[arg(long, value_name = "RULE")]
     pub(super) behavior: Vec<String>,
     /// Random seed that repeats a run; printed if not given
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", env = "CHENAPAN_SEED", hide_env = true, value_parser = seed)]
     pub(super) seed: Option<u64>,
     /// Close connections that the protocol cannot parse
     #[arg(long)]
@@ -160,10 +160,23 @@ pub(super) struct Breaking {
 pub(super) struct Serve {
     /// port (on 127.0.0.1), :port (on every address), host:port ...; may be repeated; see
     /// `help endpoints`
-    #[arg(long, visible_alias = "proxy", value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
+    #[arg(
+        long,
+        env = "CHENAPAN_LISTEN",
+        hide_env = true,
+        visible_alias = "proxy",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8000"
+    )]
     pub(super) listen: Vec<Listen>,
     /// host:port, tls:HOST:PORT, unix:PATH, exec:COMMAND ...
-    #[arg(long, value_name = "ADDRESS", required = true)]
+    #[arg(
+        long,
+        env = "CHENAPAN_BACKEND",
+        hide_env = true,
+        value_name = "ADDRESS",
+        required = true
+    )]
     pub(super) backend: Option<Connect>,
     /// Time to connect to the backend
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time, help_heading = "Connections")]
@@ -200,7 +213,13 @@ pub(super) struct Serve {
     #[arg(long, help_heading = "Connections")]
     pub(super) precise: bool,
     /// Write a line of JSON for each fault
-    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    #[arg(
+        long,
+        env = "CHENAPAN_JOURNAL",
+        hide_env = true,
+        value_name = "FILE",
+        help_heading = "Output"
+    )]
     pub(super) journal: Option<PathBuf>,
     #[command(flatten)]
     pub(super) logging: Logging,
@@ -213,10 +232,24 @@ pub(super) struct Logging {
     #[arg(long, short, action = ArgAction::Count, help_heading = "Output")]
     pub(super) verbose: u8,
     /// Format of the log on standard error
-    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
+    #[arg(
+        long,
+        env = "CHENAPAN_LOG_FORMAT",
+        hide_env = true,
+        value_name = "FORMAT",
+        default_value = "text",
+        help_heading = "Output"
+    )]
     pub(super) log_format: LogFormat,
     /// off, error, warn (default), info (a line for each connection), debug or trace
-    #[arg(long, value_name = "LEVEL", hide_possible_values = true, help_heading = "Output")]
+    #[arg(
+        long,
+        env = "CHENAPAN_LOG_LEVEL",
+        hide_env = true,
+        value_name = "LEVEL",
+        hide_possible_values = true,
+        help_heading = "Output"
+    )]
     pub(super) log_level: Option<LogLevel>,
 }
 
@@ -454,6 +487,11 @@ impl Breaking {
 pub(super) fn random_seed() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::hash::RandomState::new().build_hasher().finish() % 1_000_000_000
+}
+
+/// Reads a seed.
+pub(super) fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("expected a whole number from 0 to {}", u64::MAX))
 }
 
 pub(super) fn time(text: &str) -> Result<Duration, String> {

@@ -4,7 +4,7 @@
 
 use super::Failure;
 use super::apply::Run;
-use super::arguments::{flag, random_seed};
+use super::arguments::{flag, random_seed, seed};
 use crate::rule::{Defaults, Rule, Rules};
 use crate::session::{Session, Settings};
 use chenapan_core::{Connection, Direction, OptionSpec, ProtocolEntry, Registry};
@@ -51,9 +51,11 @@ fn common() -> [Arg; 3] {
             .help("Rule that the header passes, such as bad-checksum; may be repeated"),
         Arg::new("seed")
             .long("seed")
-            .value_name("NUMBER")
-            .value_parser(clap::value_parser!(u64))
-            .help("Decide every draw"),
+            .value_name("N")
+            .env("CHENAPAN_SEED")
+            .hide_env(true)
+            .value_parser(seed)
+            .help("Random seed"),
         Arg::new("hex")
             .long("hex")
             .action(ArgAction::SetTrue)

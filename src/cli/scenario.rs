@@ -5,7 +5,7 @@
 mod shrink;
 mod starter;
 
-use super::arguments::random_seed;
+use super::arguments::{random_seed, seed};
 use super::serve::{on_runtime, raise_descriptor_limit};
 use super::signals::{Second, Signals};
 use super::terminal::width;
@@ -65,7 +65,7 @@ pub(super) enum Command {
         /// The scenario
         file: PathBuf,
         /// Decide every draw; a random one is chosen and printed if not given
-        #[arg(long, value_name = "NUMBER")]
+        #[arg(long, value_name = "N", env = "CHENAPAN_SEED", hide_env = true, value_parser = seed)]
         seed: Option<u64>,
         /// Give a variable of the file another value
         #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
@@ -85,7 +85,7 @@ pub(super) struct Run {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Decide every draw, whatever the file says
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "N", env = "CHENAPAN_SEED", hide_env = true, value_parser = seed)]
     seed: Option<u64>,
     /// Only phases with this in their name; may be repeated
     #[arg(long, value_name = "PHASE")]

@@ -175,15 +175,18 @@ type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 /// The certificates and the key to show; one of `cert` and `key` may hold both.
 fn identity(options: &Options) -> io::Result<Option<Identity>> {
+    // Errors name the option that was given.
     let (cert, key) = match (options.text("cert"), options.text("key")) {
         (None, None) => return Ok(None),
-        (cert, key) => (cert.or(key).unwrap_or_default(), key.or(cert).unwrap_or_default()),
+        (Some(both), None) => ((both, "cert"), (both, "cert")),
+        (None, Some(both)) => ((both, "key"), (both, "key")),
+        (Some(cert), Some(key)) => ((cert, "cert"), (key, "key")),
     };
-    let mut chain = certificates(cert, "cert")?;
+    let mut chain = certificates(cert.0, cert.1)?;
     if let Some(more) = options.text("chain") {
         chain.extend(certificates(more, "chain")?);
     }
-    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| wrong("key", key, error))?;
+    let key = PrivateKeyDer::from_pem_file(key.0).map_err(|error| wrong(key.1, key.0, error))?;
     Ok(Some((chain, key)))
 }
 
