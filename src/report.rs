@@ -18,11 +18,13 @@ pub(crate) use live::Live;
 
 use crate::layout::{self, right, shown};
 use crate::proxy::Proxy;
+use crate::rule::{Reached, Rules};
 use crate::stats::Total;
 use chenapan_core::{Direction, Directions};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::time::Duration;
 
 /// Forms of a report that goes to a file.
 pub(crate) const FORMS: [&str; 4] = ["junit", "json", "html", "markdown"];
@@ -121,11 +123,28 @@ pub(crate) fn summary(proxy: &Proxy, seed: u64) -> String {
         }
         right(&mut table, &[2, 3]);
         let _ = writeln!(out, "\n{}", shown(&table));
+        out.push_str(&paces(&rules));
         if rules.iter().all(|rule| rule.tally().faults() == 0) {
             out.push_str("\nno fault happened: no traffic met a rule\n");
         }
     }
     let _ = writeln!(out, "\nseed {seed}");
+    out
+}
+
+/// Asked and reached rates, a line for each rule that has one.
+fn paces(rules: &Rules) -> String {
+    let mut out = String::new();
+    for rule in rules.iter() {
+        let Some(Reached { asked, reached, lost }) = rule.tally().reached() else { continue };
+        let name = words::single(rule.name());
+        let _ =
+            write!(out, "\n{name}: {:.0} of {asked} bytes a second while bytes waited", reached);
+        if lost >= Duration::from_millis(1) {
+            let _ = write!(out, "; {} lost because this machine was busy", words::time(lost));
+        }
+        out.push('\n');
+    }
     out
 }
 

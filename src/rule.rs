@@ -9,13 +9,14 @@ mod written;
 
 use chenapan_core::{
     Behavior, BehaviorEntry, Connection, Direction, Directions, Fault, Instances, Key, OptionError,
-    Registry, UnknownName, nearest,
+    Pace, Registry, UnknownName, nearest,
 };
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 pub(crate) use counts::Count;
 use counts::Counts;
@@ -42,6 +43,21 @@ pub struct Rule {
 pub struct Tally {
     met: AtomicU64,
     faults: AtomicU64,
+    rate: AtomicU64,
+    paced: AtomicU64,
+    /// Time lost, in nanoseconds.
+    lost: AtomicU64,
+}
+
+/// The rate that a rule was asked for, and what became of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reached {
+    /// Bytes a second that it was asked for.
+    pub asked: u64,
+    /// Bytes a second that it let through while any waited.
+    pub reached: f64,
+    /// Time for which it let nothing through because this machine was busy.
+    pub lost: Duration,
 }
 
 impl Tally {
@@ -53,6 +69,25 @@ impl Tally {
     /// Faults: verdicts other than to forward, and recorded damage.
     pub fn faults(&self) -> u64 {
         self.faults.load(Ordering::Relaxed)
+    }
+
+    /// The rate that it was asked for and the one that it has reached, where it has one.
+    pub fn reached(&self) -> Option<Reached> {
+        let [asked, bytes, lost] =
+            [&self.rate, &self.paced, &self.lost].map(|counter| counter.load(Ordering::Relaxed));
+        let lost = Duration::from_nanos(lost);
+        let busy = bytes as f64 / asked as f64;
+        let reached = bytes as f64 / (busy + lost.as_secs_f64());
+        (asked > 0 && bytes > 0).then_some(Reached { asked, reached, lost })
+    }
+
+    pub(crate) fn add_pace(&self, pace: Pace) {
+        self.rate.store(pace.rate.0, Ordering::Relaxed);
+        self.paced.fetch_add(pace.bytes, Ordering::Relaxed);
+        if !pace.lost.is_zero() {
+            let nanos = u64::try_from(pace.lost.as_nanos()).unwrap_or(u64::MAX);
+            self.lost.fetch_add(nanos, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn add(&self, met: u64, faults: u64) {

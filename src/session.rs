@@ -92,6 +92,8 @@ struct Facts {
     follows: bool,
     /// For how long nothing had come before the unit that is shown now.
     idle: Duration,
+    /// The latest time that was heard of.
+    now: Duration,
 }
 
 impl Facts {
@@ -177,8 +179,8 @@ impl Session {
     ) -> Self {
         let follows = protocol.follows();
         let budget = Arc::clone(budget);
-        let idle = Duration::ZERO;
-        let mut facts = Facts { connection, protocol, settings, budget, follows, idle };
+        let (idle, now) = (Duration::ZERO, Duration::ZERO);
+        let mut facts = Facts { connection, protocol, settings, budget, follows, idle, now };
         let mut record = Record::default();
         let lanes = Direction::BOTH.map(|direction| {
             let mut lane = Lane::new(direction);

@@ -43,11 +43,17 @@ impl Link {
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
-    /// How many of the bytes that came at `now` need not wait.
-    pub(crate) fn free(&self, clock: u64, now: Duration) -> u64 {
-        let ahead = self.start(clock, now) - self.ticks(now);
-        let bytes = self.ahead.saturating_sub(ahead) / self.ticks_a_byte;
-        u64::try_from(bytes).unwrap_or(u64::MAX)
+    /// How many of the bytes that came at `since` need not wait at `now`.
+    pub(crate) fn free(&self, clock: u64, since: Duration, now: Duration) -> u64 {
+        let ticks = (self.ahead + self.ticks(now)).saturating_sub(self.start(clock, since));
+        u64::try_from(ticks / self.ticks_a_byte).unwrap_or(u64::MAX)
+    }
+
+    /// For how long nothing was on the link when bytes came at `now`.
+    pub(crate) fn idle(&self, clock: u64, now: Duration) -> Duration {
+        let ticks = self.ticks(now).saturating_sub(u128::from(clock));
+        let nanos = ticks.saturating_mul(SECOND) / self.ticks_a_second;
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
     fn start(&self, clock: u64, now: Duration) -> u128 {
@@ -93,11 +99,11 @@ mod tests {
     #[test]
     fn an_idle_link_saves_up_its_burst_and_the_catch_up_only() {
         let link = link(1_000, 100);
-        assert_eq!(link.free(0, Duration::ZERO), 105);
-        assert_eq!(link.free(0, Duration::from_secs(3_600)), 105);
+        assert_eq!(link.free(0, Duration::ZERO, Duration::ZERO), 105);
+        assert_eq!(link.free(0, Duration::from_secs(3_600), Duration::from_secs(3_600)), 105);
         let clock = link.after(0, Duration::ZERO, 105);
-        assert_eq!(link.free(clock, Duration::ZERO), 0);
-        assert_eq!(link.free(clock, Duration::from_millis(40)), 40);
+        assert_eq!(link.free(clock, Duration::ZERO, Duration::ZERO), 0);
+        assert_eq!(link.free(clock, Duration::from_millis(40), Duration::from_millis(40)), 40);
     }
 
     #[test]
@@ -107,11 +113,11 @@ mod tests {
             for now in [Duration::ZERO, Duration::from_secs(1 << 40), Duration::MAX] {
                 let clock = link.after(u64::MAX, now, u64::MAX);
                 assert_eq!(clock, u64::MAX);
-                let _ = (link.due(clock, now, u64::MAX), link.free(clock, now));
+                let _ = (link.due(clock, now, u64::MAX), link.free(clock, now, now));
             }
         }
         let fast = link(u64::MAX, 0);
         let clock = fast.after(0, Duration::from_secs(60), 1 << 40);
-        assert!(fast.free(clock, Duration::from_secs(60)) > 1 << 40);
+        assert!(fast.free(clock, Duration::from_secs(60), Duration::from_secs(60)) > 1 << 40);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::link::{CATCH_UP, Link};
 use crate::take;
-use chenapan_core::{Behavior, Context, Rate, Size, Step, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Pace, Rate, Size, Step, Unit, Verdict, plugin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -17,7 +17,9 @@ plugin! {
     ///
     /// A line that was idle lets `burst` bytes pass at once before the rate applies. On top of that
     /// up to 5 ms of the rate are always made up for, so that a timer that fires late does not
-    /// lower the rate.
+    /// lower the rate. Where this machine was too busy to read on when the line had room again, up
+    /// to `catch-up` of the rate is made up for; what was lost beyond that stands in the table at
+    /// the end, with the rate that was reached.
     ///
     /// Each connection has a line of its own, unless `shared` puts all connections of the rule on
     /// one (still one for each direction).
@@ -26,6 +28,8 @@ plugin! {
         rate: Rate = "1MiB/s",
         /// How many bytes may pass at once after a pause.
         burst: Size = "0B",
+        /// How much lateness of this machine is made up for.
+        catch_up as "catch-up": Duration = "50ms",
         /// Whether all connections of the rule together get the rate, instead of each.
         shared: bool = "no",
         ;
@@ -41,8 +45,13 @@ impl Behavior for Throttle {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
         let link = Link::new(self.rate, self.burst);
         let bytes = unit.bytes.len() as u64;
-        let (clock, now) = self.occupy(&link, bytes, cx);
-        let wait = link.due(clock, now, bytes).saturating_sub(now);
+        let made_up = cx.late.min(self.catch_up);
+        let (clock, now) = self.occupy(&link, bytes, made_up, cx);
+        // What comes late counts as if it had come in time.
+        let since = now.saturating_sub(made_up);
+        let lost = link.idle(clock, since).min(cx.late - made_up);
+        cx.paced(Pace { rate: self.rate, bytes, lost });
+        let wait = link.due(clock, since, bytes).saturating_sub(now);
         if wait.is_zero() {
             return Verdict::Forward;
         }
@@ -50,7 +59,7 @@ impl Behavior for Throttle {
         if bytes <= piece {
             return Verdict::Delay(wait);
         }
-        Verdict::Play(pieces(take(unit), piece, &link, clock, now))
+        Verdict::Play(pieces(take(unit), piece, &link, clock, (since, now)))
     }
 
     fn paces(&self) -> bool {
@@ -60,31 +69,44 @@ impl Behavior for Throttle {
 
 impl Throttle {
     /// Puts bytes on the line; returns where its clock stood before, and the time by that clock.
-    fn occupy(&mut self, link: &Link, bytes: u64, cx: &Context<'_>) -> (u64, Duration) {
+    fn occupy(
+        &mut self,
+        link: &Link,
+        bytes: u64,
+        made_up: Duration,
+        cx: &Context<'_>,
+    ) -> (u64, Duration) {
         if self.shared {
             let now = cx.connection.accepted.saturating_add(cx.now);
+            let since = now.saturating_sub(made_up);
             let (Ok(clock) | Err(clock)) = self.all[cx.direction as usize].fetch_update(
                 Ordering::Relaxed,
                 Ordering::Relaxed,
-                |clock| Some(link.after(clock, now, bytes)),
+                |clock| Some(link.after(clock, since, bytes)),
             );
             return (clock, now);
         }
         let clock = self.own;
-        self.own = link.after(clock, cx.now, bytes);
+        self.own = link.after(clock, cx.now.saturating_sub(made_up), bytes);
         (clock, cx.now)
     }
 }
 
-fn pieces(mut unit: Unit, piece: u64, link: &Link, clock: u64, now: Duration) -> Vec<Step> {
+fn pieces(
+    mut unit: Unit,
+    piece: u64,
+    link: &Link,
+    clock: u64,
+    (since, now): (Duration, Duration),
+) -> Vec<Step> {
     let mut steps = Vec::new();
     let (mut gone, mut time) = (0, now);
     // What need not wait goes in one piece.
-    let mut length = link.free(clock, now).max(piece);
+    let mut length = link.free(clock, since, now).max(piece);
     while !unit.bytes.is_empty() {
         let front = unit.split_to(usize::try_from(length).unwrap_or(usize::MAX));
         gone += front.bytes.len() as u64;
-        let due = link.due(clock, now, gone);
+        let due = link.due(clock, since, gone);
         if due > time {
             steps.push(Step::Wait(due - time));
             time = due;
@@ -165,6 +187,25 @@ mod tests {
             judge.now = Duration::from_millis(last as u64 + 4);
         }
         assert_eq!(last, 10_000 - 5);
+    }
+
+    #[test]
+    fn lateness_of_the_machine_is_made_up_for_and_what_is_not_is_told() {
+        for (late, made_up, lost) in [(30, 30, 0), (80, 50, 30)] {
+            let (mut judge, mut throttle) = (Judge::new(1), configured(&[("rate", "1MB/s")]));
+            schedule(&mut judge, &mut throttle, 10_000);
+            // The line was through after 10 ms.
+            judge.now = Duration::from_millis(10 + late);
+            judge.late = Duration::from_millis(late);
+            let sent = schedule(&mut judge, &mut throttle, 100_000);
+            let bytes = u64::try_from(sent[0].1).unwrap();
+            assert_eq!((sent[0].0, bytes), (u128::from(10 + late), 1_000 * (made_up + 5)));
+            let (rate, lost) = (Rate(1_000_000), Duration::from_millis(lost));
+            assert_eq!(judge.pace, Some(Pace { rate, bytes: 100_000, lost }));
+            // And only once.
+            schedule(&mut judge, &mut throttle, 10_000);
+            assert_eq!(judge.pace.unwrap().lost, Duration::ZERO);
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! How a behavior is asked: one unit (or event) in, one verdict out.
 
-use crate::{Connection, Dice, Direction, Key, Kind, Member, OptionError, Protocol, Unit, Verdict};
+use crate::{
+    Connection, Dice, Direction, Key, Kind, Member, OptionError, Protocol, Rate, Unit, Verdict,
+};
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -146,6 +148,9 @@ pub struct Context<'a> {
     pub direction: Direction,
     /// Where the unit's first byte lay in its direction, as received.
     pub offset: u64,
+    /// How much later the unit was taken in than it could have been, because this machine was busy
+    /// when the queue before this rule had room again.
+    pub late: Duration,
     /// The connection's facts.
     pub connection: &'a Connection,
     /// The connection's protocol, for replies and for sealing.
@@ -155,6 +160,19 @@ pub struct Context<'a> {
     key: Key,
     damage: &'a mut Vec<Damage>,
     picks: Option<&'a Picks<'a>>,
+    pace: Option<Pace>,
+}
+
+/// What a rule that lets bytes through at a rate has made of a unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// The rate asked for.
+    pub rate: Rate,
+    /// Number of bytes that were let through.
+    pub bytes: u64,
+    /// Time for which nothing went, though the rate would have let it, because this machine was
+    /// busy.
+    pub lost: Duration,
 }
 
 /// Whether a rule means one of the messages in a unit.
@@ -174,8 +192,8 @@ impl<'a> Context<'a> {
         damage: &'a mut Vec<Damage>,
     ) -> Self {
         let dice = key.with(offset).dice();
-        let picks = None;
-        Self { now, direction, offset, connection, protocol, dice, key, damage, picks }
+        let (late, picks, pace) = (Duration::ZERO, None, None);
+        Self { now, direction, offset, late, connection, protocol, dice, key, damage, picks, pace }
     }
 
     /// The same for a rule that means some of the messages in a unit only.
@@ -204,6 +222,16 @@ impl<'a> Context<'a> {
     /// [`Verdict::Forward`] carries is counted and journalled only if it is recorded.
     pub fn record(&mut self, offset: u64, what: impl Into<Cow<'static, str>>) {
         self.damage.push(Damage { offset, what: what.into() });
+    }
+
+    /// Tells what was let through at a rate, for the tables at the end.
+    pub fn paced(&mut self, pace: Pace) {
+        self.pace = Some(pace);
+    }
+
+    /// What was told by [`Context::paced`].
+    pub fn pace(&self) -> Option<Pace> {
+        self.pace
     }
 }
 

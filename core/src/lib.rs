@@ -72,7 +72,7 @@ mod unit;
 mod value;
 mod verdict;
 
-pub use behavior::{Behavior, Context, Damage, Interest};
+pub use behavior::{Behavior, Context, Damage, Interest, Pace};
 pub use dice::{Dice, Key};
 pub use network::{Network, Networks};
 pub use options::{Fault, OptionError, OptionSpec, Values, nearest};

@@ -1,7 +1,7 @@
 //! Helpers for the tests of plug-ins.
 
 use crate::{
-    Behavior, Connection, Context, Damage, Direction, Handled, Key, Kind, Malformed, Plugin,
+    Behavior, Connection, Context, Damage, Direction, Handled, Key, Kind, Malformed, Pace, Plugin,
     Protocol, Step, Unit, Values, Verdict,
 };
 use bytes::BytesMut;
@@ -31,6 +31,10 @@ pub struct Judge {
     pub connection: Connection,
     /// What the behavior recorded so far.
     pub damage: Vec<Damage>,
+    /// How much later the next unit was taken in than it could have been.
+    pub late: Duration,
+    /// What the behavior told of its pace last.
+    pub pace: Option<Pace>,
     key: Key,
     protocol: Box<dyn Protocol>,
 }
@@ -51,6 +55,8 @@ impl Judge {
             direction,
             connection: Connection::new(1),
             damage: Vec::new(),
+            late: Duration::ZERO,
+            pace: None,
             key: Key::new(seed).rule(1, direction, "under test"),
             protocol: Box::new(Plain),
         }
@@ -71,7 +77,11 @@ impl Judge {
     pub fn unit(&mut self, behavior: &mut dyn Behavior, mut unit: Unit) -> (Verdict, Unit) {
         self.offset += unit.bytes.len() as u64;
         let offset = unit.offset;
-        let verdict = behavior.on_unit(&mut unit, &mut self.context(offset));
+        let late = self.late;
+        let mut cx = self.context(offset);
+        cx.late = late;
+        let verdict = behavior.on_unit(&mut unit, &mut cx);
+        self.pace = cx.pace();
         (verdict, unit)
     }
 

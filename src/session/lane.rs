@@ -1,5 +1,6 @@
 //! One direction inside a session: input, chain of rules, queue of what is due.
 
+mod chain;
 mod cut;
 mod room;
 mod turn;
@@ -9,12 +10,9 @@ use super::ledger::Asked;
 use super::link::{Fate, Link, Question};
 use super::queue::{Item, Joint, Queue};
 use super::{Facts, Record, Refused};
-use crate::rule::Rules;
 use bytes::BytesMut;
 use chenapan_core::{Direction, Interest, Kind, Step, Turn, Unit, Verdict};
 use room::{cost, sent};
-use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 use turn::Fenced;
 
@@ -123,54 +121,10 @@ impl Lane {
         }
     }
 
-    /// Takes over a new snapshot of the rules; what the rules that went still held goes on.
-    pub(super) fn rebuild(
-        &mut self,
-        rules: &Rules,
-        facts: &mut Facts,
-        record: &mut Record,
-        now: Duration,
-    ) {
-        // What went by unseen was not looked at: idleness counts from now.
-        self.come.1 = now;
-        let mut old: Vec<Option<Link>> = self.chain.drain(..).map(Some).collect();
-        let places: HashMap<_, _> = old
-            .iter()
-            .enumerate()
-            .filter_map(|(at, link)| Some((link.as_ref()?.rule_address(), at)))
-            .collect();
-        // Where the links that stay stand from now on.
-        let mut stays = vec![None; old.len()];
-        for rule in rules.iter() {
-            let known = places.get(&Arc::as_ptr(rule)).copied();
-            let id = self.links;
-            self.links += 1;
-            let link = known.and_then(|at| old[at].take());
-            if let Some(at) = known.filter(|_| link.is_some()) {
-                stays[at] = Some(self.chain.len());
-            }
-            self.chain.extend(link.or_else(|| Link::new(id, rule, facts, self.direction)));
-        }
-        self.lines = self.chain.iter().any(|link| link.line.is_some());
-        // What a rule that went still held goes on behind the nearest rule before it that stays.
-        let mut from = 0;
-        for (gone, stays) in old.into_iter().zip(stays) {
-            let Some(mut link) = gone else {
-                from = stays.map_or(from, |at| at + 1);
-                continue;
-            };
-            let at = now.max(link.last);
-            for unit in link.release() {
-                self.judge(unit, from, at, facts, record);
-            }
-        }
-        let hung = self.hang.take_if(|hang| !self.chain.iter().any(|link| link.id == hang.link));
-        self.resume(hung, facts, record, now);
-    }
-
     /// Judges what has come in, as far as there is room for it.
     pub(super) fn advance(&mut self, facts: &mut Facts, record: &mut Record, now: Duration) {
         self.pass(now);
+        facts.now = now;
         while !self.stopped() && self.admits(facts) {
             if !self.step(facts, record, now) {
                 break;
@@ -405,35 +359,6 @@ impl Lane {
         let passed = lines.filter_map(|line| line.next()).min();
         let others = until.into_iter().chain(passed).chain(self.deadline(facts));
         self.chain.iter().filter_map(Link::wake).chain(others).min()
-    }
-
-    /// Whether the link of a rule is the one at a place.
-    pub(super) fn is_at(&self, index: usize, rule: &Arc<crate::rule::Rule>) -> bool {
-        self.chain.get(index).is_some_and(|link| link.of(rule))
-    }
-
-    /// Asks the link at a place about the new connection.
-    pub(super) fn connect(
-        &mut self,
-        index: usize,
-        facts: &Facts,
-        record: &mut Record,
-        at: Duration,
-    ) -> Verdict {
-        let link = &mut self.chain[index];
-        if !link.attends(at) {
-            return Verdict::Forward;
-        }
-        link.ask(Question::Connect, (at, self.direction, 0), facts, record)
-    }
-
-    /// Which link stands at a place, and whether it still does.
-    pub(super) fn link(&self, index: usize) -> u64 {
-        self.chain[index].id
-    }
-
-    pub(super) fn has_link(&self, id: u64) -> bool {
-        self.chain.iter().any(|link| link.id == id)
     }
 
     /// What is due and what is not.

@@ -15,12 +15,20 @@ pub(super) struct Line {
     held: usize,
     /// How long what comes in now takes to reach it.
     lead: Duration,
+    /// How many bytes have to be through before more is read, while that is so.
+    full: Option<usize>,
+    /// Since when more could have been read.
+    resumes: Option<Duration>,
+    /// Whether anything came since the time was noted last, and that time.
+    fed: bool,
+    noted: Duration,
 }
 
 impl Line {
     /// Takes in bytes that come in at `now`, reach it at `arrival` and are through at `exit`.
     pub(super) fn push(&mut self, bytes: usize, now: Duration, arrival: Duration, exit: Duration) {
         self.lead = arrival.saturating_sub(now);
+        self.fed = true;
         if exit <= arrival {
             return;
         }
@@ -33,11 +41,38 @@ impl Line {
 
     /// Lets go of what is through.
     pub(super) fn pass(&mut self, now: Duration) {
+        if now > self.noted {
+            if !self.fed {
+                // The sender had no more.
+                self.resumes = None;
+            }
+            (self.fed, self.noted) = (false, now);
+        }
         let arrival = now.saturating_add(self.lead);
-        while let Some((_, bytes)) = self.waiting.front().filter(|(exit, _)| *exit <= arrival) {
+        while let Some(&(exit, bytes)) = self.waiting.front().filter(|(exit, _)| *exit <= arrival) {
             self.held -= bytes;
             self.waiting.pop_front();
+            if let Some(full) = &mut self.full {
+                *full = full.saturating_sub(bytes);
+                if *full == 0 {
+                    self.full = None;
+                    self.resumes = Some(exit.saturating_sub(self.lead));
+                    self.fed = true;
+                }
+            }
         }
+    }
+
+    /// Nothing is read before so many bytes are through.
+    pub(super) fn refuse(&mut self, bytes: usize) {
+        if self.full.is_none() {
+            (self.full, self.resumes) = (Some(bytes), None);
+        }
+    }
+
+    /// How much later than it could be something is read now.
+    pub(super) fn late(&self, now: Duration) -> Duration {
+        self.resumes.map_or(Duration::ZERO, |since| now.saturating_sub(since))
     }
 
     /// Number of bytes that wait.
@@ -77,5 +112,23 @@ mod tests {
         let mut line = Line::default();
         line.push(100, ms(0), ms(5), ms(5));
         assert_eq!((line.held(), line.next()), (0, None));
+    }
+
+    #[test]
+    fn how_late_more_is_read_is_known_until_the_sender_has_no_more() {
+        let mut line = Line::default();
+        for exit in [10, 20, 30] {
+            line.push(100, ms(0), ms(0), ms(exit));
+        }
+        line.refuse(150);
+        line.pass(ms(10));
+        assert_eq!(line.late(ms(10)), ms(0));
+        line.pass(ms(65));
+        assert_eq!(line.late(ms(65)), ms(45));
+        line.push(100, ms(65), ms(65), ms(70));
+        line.pass(ms(66));
+        assert_eq!(line.late(ms(66)), ms(46));
+        line.pass(ms(67));
+        assert_eq!(line.late(ms(67)), ms(0));
     }
 }

@@ -250,6 +250,9 @@ impl Link {
         if selectors.picks() {
             cx = cx.picking(&picks);
         }
+        if let Some(line) = &self.line {
+            cx.late = line.late(facts.now);
+        }
         let wake = self.wake();
         let verdict = match question {
             Question::Connect => self.behavior.on_connect(&mut cx),
@@ -264,6 +267,9 @@ impl Link {
                 verdict
             }
         };
+        if let Some(pace) = cx.pace() {
+            self.rule.tally().add_pace(pace);
+        }
         self.held = self.behavior.held_bytes();
         if unit.is_some() {
             let sends = |step: &Step| matches!(step, Step::Send(_));

@@ -75,7 +75,15 @@ impl Lane {
             return 0;
         }
         let waiting = self.waiting();
-        let room = facts.settings.buffer.saturating_sub(self.input.len() + waiting);
+        let buffer = facts.settings.buffer;
+        let room = buffer.saturating_sub(self.input.len() + waiting);
+        if room == 0 && self.lines && self.queue.ripe() == 0 {
+            let over = self.input.len() + waiting + 1 - buffer;
+            self.chain
+                .iter_mut()
+                .filter_map(|link| link.line.as_mut())
+                .for_each(|line| line.refuse(over));
+        }
         let flying = self.flying();
         let room = match self.opaque || self.holding || waiting > 0 {
             // What only waits for its time comes in large reads.

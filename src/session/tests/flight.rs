@@ -203,3 +203,35 @@ fn an_end_comes_behind_all_that_is_in_flight() {
     }
     assert_eq!(bytes, 10 * MB);
 }
+
+#[test]
+fn a_busy_machine_does_not_lower_a_rate_up_to_the_lateness_that_is_made_up_for() {
+    // Looked after every so many milliseconds only, where the read buffer lasts for 6.
+    for (every, least, lost) in [(30, 9_900_000, false), (200, 1_500_000, true)] {
+        let mut run = Run::new(&["throttle:rate=10MB/s"]);
+        let start = flood(&mut run, 100 * MB);
+        for at in (every..=6_000).step_by(every) {
+            run.now = ms(at as u64);
+            run.settle();
+            flood(&mut run, 100 * MB);
+        }
+        let rate = (came(&run) - start) / 6;
+        assert!((least..=10_100_000).contains(&rate), "every {every} ms: {rate}");
+        let reached = run.rules.iter().next().unwrap().tally().reached().unwrap();
+        assert_eq!((reached.asked, reached.lost > ms(0)), (10_000_000, lost), "{reached:?}");
+        assert!((reached.reached - rate as f64).abs() < 300_000.0, "{rate}: {reached:?}");
+    }
+}
+
+#[test]
+fn a_pause_of_the_sender_is_not_made_up_for() {
+    let mut run = Run::new(&["throttle:rate=1MB/s"]);
+    flood(&mut run, 40_000);
+    // It has no more when there is room again.
+    run.until(1_000);
+    let before = came(&run);
+    flood(&mut run, 60_000);
+    assert_eq!((before, came(&run) - before), (40_000, 5_000));
+    let reached = run.rules.iter().next().unwrap().tally().reached().unwrap();
+    assert_eq!(reached.lost, ms(0));
+}

@@ -1,0 +1,85 @@
+//! The links of a lane: one for each rule that has a say in it.
+
+use super::{Facts, Lane, Record};
+use crate::rule::{Rule, Rules};
+use crate::session::link::{Link, Question};
+use chenapan_core::Verdict;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+impl Lane {
+    /// Takes over a new snapshot of the rules; what the rules that went still held goes on.
+    pub(in crate::session) fn rebuild(
+        &mut self,
+        rules: &Rules,
+        facts: &mut Facts,
+        record: &mut Record,
+        now: Duration,
+    ) {
+        // What went by unseen was not looked at: idleness counts from now.
+        self.come.1 = now;
+        let mut old: Vec<Option<Link>> = self.chain.drain(..).map(Some).collect();
+        let places: HashMap<_, _> = old
+            .iter()
+            .enumerate()
+            .filter_map(|(at, link)| Some((link.as_ref()?.rule_address(), at)))
+            .collect();
+        // Where the links that stay stand from now on.
+        let mut stays = vec![None; old.len()];
+        for rule in rules.iter() {
+            let known = places.get(&Arc::as_ptr(rule)).copied();
+            let id = self.links;
+            self.links += 1;
+            let link = known.and_then(|at| old[at].take());
+            if let Some(at) = known.filter(|_| link.is_some()) {
+                stays[at] = Some(self.chain.len());
+            }
+            self.chain.extend(link.or_else(|| Link::new(id, rule, facts, self.direction)));
+        }
+        self.lines = self.chain.iter().any(|link| link.line.is_some());
+        // What a rule that went still held goes on behind the nearest rule before it that stays.
+        let mut from = 0;
+        for (gone, stays) in old.into_iter().zip(stays) {
+            let Some(mut link) = gone else {
+                from = stays.map_or(from, |at| at + 1);
+                continue;
+            };
+            let at = now.max(link.last);
+            for unit in link.release() {
+                self.judge(unit, from, at, facts, record);
+            }
+        }
+        let hung = self.hang.take_if(|hang| !self.chain.iter().any(|link| link.id == hang.link));
+        self.resume(hung, facts, record, now);
+    }
+
+    /// Whether the link of a rule is the one at a place.
+    pub(in crate::session) fn is_at(&self, index: usize, rule: &Arc<Rule>) -> bool {
+        self.chain.get(index).is_some_and(|link| link.of(rule))
+    }
+
+    /// Asks the link at a place about the new connection.
+    pub(in crate::session) fn connect(
+        &mut self,
+        index: usize,
+        facts: &Facts,
+        record: &mut Record,
+        at: Duration,
+    ) -> Verdict {
+        let link = &mut self.chain[index];
+        if !link.attends(at) {
+            return Verdict::Forward;
+        }
+        link.ask(Question::Connect, (at, self.direction, 0), facts, record)
+    }
+
+    /// Which link stands at a place, and whether it still does.
+    pub(in crate::session) fn link(&self, index: usize) -> u64 {
+        self.chain[index].id
+    }
+
+    pub(in crate::session) fn has_link(&self, id: u64) -> bool {
+        self.chain.iter().any(|link| link.id == id)
+    }
+}
