@@ -215,7 +215,7 @@ fn run_files(args: &Run, registry: &Registry, kinds: &Kinds) -> Result<(), Failu
         let mut console =
             Console::stderr(if args.verbose { Detail::All } else { Detail::Failed }, width());
         if several {
-            console.heading(&scenario.file.display().to_string());
+            console.heading(&scenario.file.display().to_string(), number == 0);
         }
         let outcome = match run_one(scenario, args, journal, &mut console) {
             Ok(outcome) => outcome,

@@ -64,8 +64,9 @@ impl<W: Write> Console<W> {
     }
 
     /// Writes which file comes now, where there are several.
-    pub(crate) fn heading(&mut self, file: &str) {
-        self.write(&format!("\n{HEAD}{}{HEAD:#}\n", words::single(file)));
+    pub(crate) fn heading(&mut self, file: &str, first: bool) {
+        let gap = if first { "" } else { "\n" };
+        self.write(&format!("{gap}{HEAD}{}{HEAD:#}\n", words::single(file)));
     }
 
     /// Writes the verdict.
@@ -135,13 +136,16 @@ fn line(phase: &str, progress: &Progress) -> String {
 /// A phase that has ended.
 fn phase(outcome: &PhaseOutcome, detail: Detail, width: usize) -> String {
     let (name, took) = (words::single(&outcome.name), words::time(outcome.took));
-    let mut out = format!("{} {name}  {took}\n", verdict(outcome.held));
+    // Beside the verdict, whose colors take no place.
+    let head = words::fold(&format!("{name}  {took}"), width.saturating_sub(7), 0);
+    let mut out = format!("{} {}\n", verdict(outcome.held), head.replace('\n', "\n       "));
     if !outcome.held || detail == Detail::All {
         out += &checks(&outcome.checks, width);
     }
     if !outcome.held {
         for line in words::causes(outcome) {
-            let _ = writeln!(out, "  {}", words::single(&line));
+            let line = format!("  {}", words::single(&line));
+            let _ = writeln!(out, "{}", words::fold(&line, width, 4));
         }
     }
     if !outcome.held
@@ -178,8 +182,11 @@ fn checks(checks: &[Check], columns: usize) -> String {
                 let below =
                     [("", subject), ("expected ", expected), ("found ", found), ("", place)];
                 let lines = below.iter().filter(|(_, text)| !text.is_empty());
-                let lines = lines.map(|(name, text)| format!("{name}{text}"));
-                let lines = lines.collect::<Vec<_>>().join(&format!("\n{:FRONT$}", ""));
+                let room = columns.saturating_sub(FRONT);
+                let lines =
+                    lines.map(|(name, text)| words::fold(&format!("{name}{text}"), room, 2));
+                let lines = lines.collect::<Vec<_>>().join("\n");
+                let lines = lines.replace('\n', &format!("\n{:FRONT$}", ""));
                 writeln!(out, "  {} {lines}", verdict(*held))
             }
         };
@@ -267,6 +274,29 @@ ok     recovers [2/2]  90ms
 4 phases, 2 of 7 expectations failed (seed 42, 2.7s)
 ";
         assert_eq!(told(&sample::failed(), Detail::Failed), expected);
+    }
+
+    #[test]
+    fn what_is_too_long_for_a_line_stands_below_and_breaks_between_words() {
+        let mut outcome = sample::failed();
+        outcome.phases.truncate(2);
+        let phase = &mut outcome.phases[1];
+        phase.name = "a name that is much longer than what fits into a single line of the terminal"
+            .to_owned();
+        phase.checks.truncate(1);
+        phase.checks[0].found = "word ".repeat(20);
+        phase.command = None;
+        phase.causes[0].cause = "cause ".repeat(15);
+        let told = told(&outcome, Detail::Failed);
+        assert!(told.lines().all(|line| line.width() <= 80), "{told}");
+        assert!(told.contains(
+            "\n  FAILED web.closed-by-backend\n         expected 50\n         found word"
+        ));
+        assert!(
+            told.contains("word\n           word") && told.contains("cause\n    cause"),
+            "{told}"
+        );
+        assert!(told.contains("\n         chaos/web.yaml:12\n"), "{told}");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use crate::scenario::{CauseOutcome, Check, LoadOutcome, Outcome, PhaseOutcome};
 use std::time::Duration;
+use unicode_width::UnicodeWidthStr;
 
 /// A time as people say it: `340ms`, `12.3s`, `2m 05s`, `1h 02m 05s`.
 pub(crate) fn time(time: Duration) -> String {
@@ -89,6 +90,27 @@ pub(super) fn single(text: &str) -> String {
     plain(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// A text in lines of so many columns at most, broken between words; those after the first begin with some blanks.
+pub(super) fn fold(text: &str, columns: usize, indent: usize) -> String {
+    let mut out = String::new();
+    let mut used = 0;
+    for (at, word) in text.split(' ').enumerate() {
+        let width = word.width();
+        if used > 0 && used + 1 + width > columns && indent + width <= columns {
+            out += &format!("\n{:indent$}{word}", "");
+            used = indent + width;
+            continue;
+        }
+        if at > 0 {
+            out.push(' ');
+            used += 1;
+        }
+        out.push_str(word);
+        used += width;
+    }
+    out
+}
+
 /// The last lines of a text.
 pub(super) fn tail(text: &str, most: usize) -> Vec<&str> {
     let lines: Vec<_> = text.trim_end().lines().collect();
@@ -127,6 +149,15 @@ mod tests {
         assert_eq!(verdict(&sample::stopped()), "1 phase, 2 expectations, all held, stopped early");
         let nothing = Outcome { phases: Vec::new(), ..sample::held() };
         assert_eq!(verdict(&nothing), "0 phases, nothing was expected");
+    }
+
+    #[test]
+    fn long_lines_break_between_words() {
+        assert_eq!(fold("ab cd ef", 80, 2), "ab cd ef");
+        assert_eq!(fold("ab cd ef", 5, 2), "ab cd\n  ef");
+        assert_eq!(fold("  ab cd", 7, 2), "  ab cd");
+        assert_eq!(fold("ab toolongaword cd", 5, 2), "ab toolongaword\n  cd");
+        assert_eq!(fold("", 5, 2), "");
     }
 
     #[test]

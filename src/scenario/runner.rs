@@ -160,8 +160,7 @@ impl<'a> Run<'a> {
                     continue;
                 }
                 let what = format!("{place}: proxy {name}: {}", plain(&error));
-                let help = "start it before, or as one of services";
-                let help = format!("{help}; or expect {subject} in a phase");
+                let help = format!("start it before or in services, or expect {subject}");
                 return Err(RunError(format!("{what}\n  = help: {help}")));
             }
         }
