@@ -20,6 +20,7 @@ mod terminal;
 
 use crate::endpoint::Kinds;
 use crate::outlet;
+use crate::proxy::Proxy;
 use arguments::{Cli, Command, DocWhat, ListWhat};
 use chenapan_core::Registry;
 use clap::FromArgMatches;
@@ -255,6 +256,17 @@ fn say(text: &str) -> Result<(), Failure> {
 /// Says it on stderr, if anybody reads there.
 fn mention(text: &str) {
     let _ = outlet::deliver(anstream::stderr(), text.as_bytes().to_vec());
+}
+
+/// A run in which a plug-in has panicked has no verdict.
+fn panicked(proxies: &[Proxy]) -> Result<(), Failure> {
+    match proxies.iter().map(|proxy| proxy.stats().panicked.value()).sum() {
+        0 => Ok(()),
+        1 => Err(Failure::run("a plug-in has panicked and ended a connection: see above")),
+        some @ 2_u64.. => Err(Failure::run(format!(
+            "plug-ins have panicked and ended {some} connections: see above"
+        ))),
+    }
 }
 
 /// Says what may not be meant so, and goes on.

@@ -25,12 +25,37 @@ pub struct Control {
 impl Control {
     /// A control without proxies; to be called on a tokio runtime.
     ///
-    /// `precise` makes deadlines spin for their last 60 us: less error, more CPU.
+    /// ```
+    /// # use chenapan::control::Control;
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// let control = Control::seeded(42)?;
+    /// assert_eq!(control.seed(), 42);
+    /// # Ok::<(), std::io::Error>(()) }).unwrap();
+    /// ```
     ///
     /// # Errors
     ///
-    /// The system has no timer to give.
+    /// There is no tokio runtime, or the system has no timer to give.
+    pub fn seeded(seed: u64) -> io::Result<Self> {
+        Self::new(seed, false)
+    }
+
+    /// The same, with deadlines that spin for their last 60 us: less error, more CPU.
+    ///
+    /// # Errors
+    ///
+    /// As [`Control::seeded`].
+    pub fn precise(seed: u64) -> io::Result<Self> {
+        Self::new(seed, true)
+    }
+
+    /// The one or the other.
+    ///
+    /// # Errors
+    ///
+    /// As [`Control::seeded`].
     pub fn new(seed: u64, precise: bool) -> io::Result<Self> {
+        runtime()?;
         let (clock, memory) = (Clock::start(precise)?, Budget::new(MEMORY));
         let places = Arc::new(Places::new());
         Ok(Self { seed, clock, memory, places, journal: None, proxies: Vec::new() })
@@ -80,13 +105,19 @@ impl Control {
         Ok(())
     }
 
-    /// Starts a proxy.
+    /// Starts a proxy. It runs for as long as there is a handle on it: this control has one until
+    /// it is dropped, and each clone of the returned [`Proxy`] is one.
     ///
     /// # Errors
     ///
-    /// A listener cannot be bound; then nothing was started.
+    /// A listener cannot be bound, there is no tokio runtime, or one of its rules could never act
+    /// (of the kind [`InvalidInput`](io::ErrorKind::InvalidInput), with a
+    /// [`RuleError`](crate::rule::RuleError) inside). Then nothing was started.
     pub fn add(&mut self, config: Config) -> io::Result<Proxy> {
-        let journal = self.journal.as_ref().map(Journal::sender);
+        runtime()?;
+        let fits = config.rules.fit(&*config.protocol, config.protocol.type_name());
+        fits.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let journal = self.journal.as_ref().map(|journal| journal.sender_of(&config.name));
         let settings = Settings::new(self.seed);
         let shared = (self.clock.clone(), Arc::clone(&self.memory), Arc::clone(&self.places));
         let proxy = Proxy::start(config, settings, shared, journal)?;
@@ -99,9 +130,16 @@ impl Control {
         self.seed
     }
 
-    /// The running proxies.
+    /// The proxies that were added, in order, but for those that were removed.
     pub fn proxies(&self) -> &[Proxy] {
         &self.proxies
+    }
+
+    /// Gives up the handle on a proxy, which ends with its last one; false where it has none.
+    pub fn remove(&mut self, proxy: &Proxy) -> bool {
+        let before = self.proxies.len();
+        self.proxies.retain(|known| !known.is(proxy));
+        self.proxies.len() < before
     }
 
     /// Stops all proxies as [`Proxy::stop`] does, and finishes the journal.
@@ -134,4 +172,10 @@ impl Control {
         };
         tokio::task::spawn_blocking(|| journal.finish()).await.unwrap_or(Ok(()))
     }
+}
+
+/// Checks that there is a tokio runtime to run on.
+fn runtime() -> io::Result<()> {
+    let none = |_| io::Error::other("there is no tokio runtime here: call this inside one");
+    tokio::runtime::Handle::try_current().map(drop).map_err(none)
 }

@@ -81,6 +81,9 @@ fn script(steps: &[Step]) -> String {
 /// A line of a journal, as it is written.
 #[derive(Serialize)]
 struct Line<'a> {
+    /// The proxy's name, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proxy: Option<&'a str>,
     connection: u64,
     direction: &'static str,
     offset: u64,
@@ -94,11 +97,12 @@ struct Line<'a> {
 
 impl Entry {
     /// Says it in the log, in one line.
-    fn log(&self) {
+    fn log(&self, proxy: Option<&str>) {
         let Entry { connection, direction, offset, length, rule, .. } = self;
         let at = self.at.as_secs_f64();
         tracing::info!(
             target: FAULTS,
+            proxy,
             connection,
             %direction,
             offset,
@@ -116,7 +120,17 @@ impl Entry {
     ///
     /// What the writer says.
     pub fn write(&self, seed: u64, out: &mut impl Write) -> io::Result<()> {
+        self.write_of(None, seed, out)
+    }
+
+    /// The same, of the proxy of this name.
+    ///
+    /// # Errors
+    ///
+    /// What the writer says.
+    pub fn write_of(&self, proxy: Option<&str>, seed: u64, out: &mut impl Write) -> io::Result<()> {
         let line = Line {
+            proxy,
             connection: self.connection,
             direction: self.direction.name(),
             offset: self.offset,
@@ -177,5 +191,8 @@ mod tests {
                 "\n"
             )
         );
+        let mut line = Vec::new();
+        entry().write_of(Some("replica"), 42, &mut line).unwrap();
+        assert!(line.starts_with(br#"{"proxy":"replica","connection":3,"#));
     }
 }

@@ -4,13 +4,13 @@
 
 use crate::budget::Budget;
 use crate::endpoint::{
-    Arrival, Connect, Dialer, GRACE, Greeting, Listener, Local, Peer, Stream, is_shortage, plain,
+    Arrival, Connect, Dialer, GRACE, Greeting, Listener, Local, Peer, Stream, plain,
 };
 use crate::journal;
-use crate::places::{Place, Places};
-use crate::pump::{Ending, Order, Outside, PATIENCE, Pump, turn_away};
-use crate::rule::Rules;
-use crate::session::{Refusal, Refused, Session, Settings};
+use crate::places::Places;
+use crate::pump::{Ending, Order, Outside, PATIENCE, Pump, caught, turn_away};
+use crate::rule::{RuleError, Rules};
+use crate::session::{Session, Settings};
 use crate::stats::{Live, Stats};
 use crate::timer::Clock;
 use chenapan_core::{Connection, Direction};
@@ -20,21 +20,44 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
+mod books;
 mod config;
+
+use books::Guard;
 
 pub use config::{Config, Limits};
 
-/// A running proxy. It stops when [`Proxy::stop`] says so, or when its runtime ends.
+/// A handle on a running proxy, and its life: when the last handle is dropped (a
+/// [`Control`](crate::control::Control) has one of each) its connections are closed at once and its
+/// port is freed, as soon as the runtime comes to it. [`Proxy::stop`] does that in order, and waits
+/// until it is done.
+///
+/// It lives on the runtime on which it was started, and ends with that: a proxy in a static is dead
+/// in the second `#[tokio::test]`, which has a runtime of its own. Its times are real ones, and its
+/// sockets too: with `start_paused` tokio takes a test that waits for it for idle, and moves on.
 #[derive(Clone, Debug)]
 pub struct Proxy {
     shared: Arc<Shared>,
     locals: Arc<[Local]>,
+    life: Arc<Life>,
+}
+
+/// What ends a proxy when its last handle is gone.
+#[derive(Debug)]
+struct Life(Arc<Shared>);
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.0.accepting.cancel();
+        self.0.end_all();
+    }
 }
 
 /// What the connections of a proxy share.
@@ -53,7 +76,11 @@ pub(crate) struct Shared {
     places: Arc<Places>,
     /// It was said that there are too few of them.
     wanting: AtomicBool,
+    /// Told when a connection has ended, and all is counted.
+    ended: Notify,
     accepting: CancellationToken,
+    /// What still waits for the other side ends now.
+    now: CancellationToken,
     /// The connection on standard input and output has ended.
     finished: CancellationToken,
     tasks: TaskTracker,
@@ -92,6 +119,7 @@ impl Proxy {
                 in_flight: config.limits.in_flight,
                 strict: config.limits.strict,
                 journal: journal.is_some(),
+                run: settings.run.proxy(&config.name),
                 ..settings
             },
             config,
@@ -105,7 +133,9 @@ impl Proxy {
             live: Mutex::default(),
             places,
             wanting: AtomicBool::new(false),
+            ended: Notify::new(),
             accepting: CancellationToken::new(),
+            now: CancellationToken::new(),
             finished: CancellationToken::new(),
             tasks: TaskTracker::new(),
             told: Mutex::new(Vec::new()),
@@ -113,9 +143,12 @@ impl Proxy {
             warned_full: AtomicBool::new(false),
         });
         for listener in listeners {
-            tokio::spawn(accept(Arc::clone(&shared), listener, most.clone()));
+            // Known to the tracker before its task runs, and until the socket is closed.
+            let open = shared.tasks.token();
+            tokio::spawn(accept(Arc::clone(&shared), listener, most.clone(), open));
         }
-        Ok(Self { shared, locals })
+        let life = Arc::new(Life(Arc::clone(&shared)));
+        Ok(Self { shared, locals, life })
     }
 
     /// Its name.
@@ -150,7 +183,19 @@ impl Proxy {
 
     /// Puts other rules in force, on open connections too. What was judged already stays judged;
     /// a rule that has not changed keeps its state.
-    pub fn set_rules(&self, rules: Rules) {
+    ///
+    /// # Errors
+    ///
+    /// One of the rules could never act on what this proxy speaks; then nothing has changed.
+    pub fn set_rules(&self, rules: Rules) -> Result<(), RuleError> {
+        let protocol = &self.shared.config.protocol;
+        rules.fit(&**protocol, protocol.type_name())?;
+        self.set_rules_unchecked(rules);
+        Ok(())
+    }
+
+    /// The same, without a look at what the rules can act on.
+    pub fn set_rules_unchecked(&self, rules: Rules) {
         self.shared.rules.send_modify(|current| *current = Arc::new(rules.after(current)));
         for entrant in self.shared.live().values() {
             entrant.outside.wake();
@@ -179,17 +224,31 @@ impl Proxy {
         self.order(number, Order::Reset)
     }
 
-    /// Stops accepting, lets connections finish for `grace`, then closes them. The listeners'
-    /// ports are free when this returns.
+    /// Completes when connection `number` has ended, and its counters are final: at once where it
+    /// has ended already, never where there will be none of that number.
+    pub async fn ended(&self, number: u64) {
+        let shared = &self.shared;
+        let ended = || {
+            let live = shared.live();
+            shared.numbers.load(Ordering::Relaxed) >= number && !live.contains_key(&number)
+        };
+        shared.until(ended).await;
+    }
+
+    /// Completes when no connection is open.
+    pub async fn idle(&self) {
+        self.shared.until(|| self.shared.live().is_empty()).await;
+    }
+
+    /// Stops accepting, lets connections finish for `grace`, then closes them, without a wait for
+    /// their other ends. The listeners' ports are free when this returns.
     pub async fn stop(&self, grace: Duration) {
         self.shared.accepting.cancel();
         self.shared.tasks.close();
         if tokio::time::timeout(grace, self.shared.tasks.wait()).await.is_ok() {
             return;
         }
-        for entrant in self.shared.live().values() {
-            entrant.outside.order(Order::Close);
-        }
+        self.shared.end_all();
         // Closing in order is itself bounded, and so is the end of a program.
         let _ = tokio::time::timeout(2 * PATIENCE + 2 * GRACE, self.shared.tasks.wait()).await;
     }
@@ -200,6 +259,11 @@ impl Proxy {
         self.shared.finished.cancelled().await;
     }
 
+    /// Whether both are handles on one proxy.
+    pub(crate) fn is(&self, other: &Proxy) -> bool {
+        Arc::ptr_eq(&self.life, &other.life)
+    }
+
     fn order(&self, number: u64, order: Order) -> bool {
         let live = self.shared.live();
         live.get(&number).map(|entrant| entrant.outside.order(order)).is_some()
@@ -207,6 +271,37 @@ impl Proxy {
 }
 
 impl Shared {
+    /// Closes what is open, and what still waits for its other end.
+    fn end_all(&self) {
+        self.tasks.close();
+        self.now.cancel();
+        for entrant in self.live().values() {
+            entrant.outside.order(Order::Close);
+        }
+    }
+
+    /// Completes when something holds that the end of a connection may bring about.
+    async fn until(&self, holds: impl Fn() -> bool) {
+        loop {
+            let mut ended = std::pin::pin!(self.ended.notified());
+            ended.as_mut().enable();
+            if holds() {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    /// Cancelled when nothing is waited for any more.
+    pub(crate) fn now(&self) -> &CancellationToken {
+        &self.now
+    }
+
+    /// Its name for the log, where it has one.
+    pub(crate) fn told_name(&self) -> Option<&str> {
+        Some(&*self.config.name).filter(|name| !name.is_empty())
+    }
+
     pub(crate) fn dialer(&self) -> Dialer {
         self.dialer.clone()
     }
@@ -272,7 +367,7 @@ impl Shared {
     pub(crate) fn warn_dropped(&self) {
         if !self.warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(
-                proxy = self.config.name,
+                proxy = self.told_name(),
                 "a rule drops bytes without structure: what is left is a stream with holes"
             );
         }
@@ -288,7 +383,7 @@ impl Shared {
         if !self.warned_full.swap(true, Ordering::Relaxed) {
             let option = if direction > 0 { "--in-flight" } else { "--memory" };
             tracing::warn!(
-                proxy = self.config.name,
+                proxy = self.told_name(),
                 "rules hold back as many bytes as {option} allows: reading waits, and a delay limits \
                  throughput"
             );
@@ -306,14 +401,17 @@ impl fmt::Debug for Shared {
     }
 }
 
-async fn accept(shared: Arc<Shared>, listener: Listener, most: Option<Arc<Semaphore>>) {
-    // Its token stays known to the tracker until the socket is closed.
-    let _open = shared.tasks.token();
+async fn accept(
+    shared: Arc<Shared>,
+    listener: Listener,
+    most: Option<Arc<Semaphore>>,
+    _open: TaskTrackerToken,
+) {
     let local = listener.local().tcp();
     let local = local.filter(|address| !address.ip().is_unspecified());
     let warn = |error: &io::Error| {
         tracing::warn!(
-            proxy = shared.config.name,
+            proxy = shared.told_name(),
             error = plain(error),
             connections = shared.stats.active(),
             "cannot accept; waiting until a connection ends"
@@ -350,22 +448,32 @@ fn begin(
 ) {
     let Arrival { peer, greeting, written } = arrival;
     let since = Instant::now();
-    let mut connection = Connection::new(shared.numbers.fetch_add(1, Ordering::Relaxed) + 1);
-    connection.accepted = since - shared.started;
-    connection.source = peer.address;
     // Where the listener has an address of its own, that is the one.
-    connection.local = local.or_else(|| peer.stream.local());
+    let local = local.or_else(|| peer.stream.local());
     let outside = Arc::new(Outside::default());
-    let entrant = Entrant { connection: connection.clone(), since, outside: Arc::clone(&outside) };
-    shared.live().insert(connection.number, entrant);
+    let mut connection = {
+        // In one step: who sees the number sees the connection.
+        let mut live = shared.live();
+        let mut connection = Connection::new(shared.numbers.fetch_add(1, Ordering::Relaxed) + 1);
+        connection.accepted = since - shared.started;
+        connection.source = peer.address;
+        connection.local = local;
+        let outside = Arc::clone(&outside);
+        let entrant = Entrant { connection: connection.clone(), since, outside };
+        live.insert(connection.number, entrant);
+        connection
+    };
     shared.stats.accepted.add(1);
     let number = connection.number;
-    tracing::debug!(connection = number, source = known(connection.source), "accepted");
+    let source = known(connection.source);
+    tracing::debug!(proxy = shared.told_name(), connection = number, source, "accepted");
     let place = (shared.places.take(), permit);
-    let guard = Guard { shared: Arc::clone(shared), number, _place: place };
+    let mut guard = Guard { shared: Arc::clone(shared), number, left: false, _place: place };
     if greeting.is_none() && written.is_none() {
-        let pump = shared.pump(connection, peer.stream, (outside, since));
-        shared.tasks.spawn(converse(pump, guard, Duration::ZERO));
+        match caught(|| shared.pump(connection, peer.stream, (outside, since))) {
+            Ok(pump) => drop(shared.tasks.spawn(converse(pump, guard, Duration::ZERO))),
+            Err(message) => guard.leave(&Ending::Panicked(message), [0, 0]),
+        }
         return;
     }
     let shared = Arc::clone(shared);
@@ -384,14 +492,16 @@ fn begin(
                 if let Some(entrant) = shared.live().get_mut(&number) {
                     entrant.connection = connection.clone();
                 }
-                let pump = shared.pump(connection, peer.stream, (outside, since));
-                converse(pump, guard, since.elapsed()).await;
+                match caught(|| shared.pump(connection, peer.stream, (outside, since))) {
+                    Ok(pump) => converse(pump, guard, since.elapsed()).await,
+                    Err(message) => guard.leave(&Ending::Panicked(message), [0, 0]),
+                }
             }
             Err(ending) => {
+                guard.leave(&ending, [0, 0]);
                 if let Some(bottom) = bottom {
-                    turn_away(bottom, &ending).await;
+                    turn_away(bottom, &ending, &shared.now).await;
                 }
-                shared.count(number, &ending, [0, 0]);
                 drop(guard);
             }
         }
@@ -406,12 +516,22 @@ fn begin(
 /// The task of one connection. Everything is built before, so that it is held once: the arguments
 /// of an `async fn` would be held twice.
 #[allow(clippy::manual_async_fn)]
-fn converse(mut pump: Pump, guard: Guard, age: Duration) -> impl Future<Output = ()> + Send {
+fn converse(mut pump: Pump, mut guard: Guard, age: Duration) -> impl Future<Output = ()> + Send {
     async move {
-        pump.begin(age);
-        let ending = std::future::poll_fn(|cx| pump.poll(cx)).await;
+        let ending = match caught(|| pump.begin(age)) {
+            Ok(()) => {
+                let polled = |cx: &mut Context<'_>| match caught(|| pump.poll(cx)) {
+                    Ok(poll) => poll,
+                    Err(message) => Poll::Ready(Ending::Panicked(message)),
+                };
+                std::future::poll_fn(polled).await
+            }
+            Err(message) => Ending::Panicked(message),
+        };
+        pump.settle(&ending).await;
+        // Counted before anybody can see the end.
+        guard.leave(&ending, pump.sent());
         let late = pump.finish(&ending).await;
-        guard.shared.count(guard.number, &ending, pump.sent());
         if let Some(late) = late {
             // The source has its end already.
             drop(pump);
@@ -464,91 +584,5 @@ impl Shared {
         let protocol = self.config.protocol.instance();
         let session = Session::within(&self.memory, connection, protocol, snapshot, self.settings);
         Pump::new(session, source, rules, Arc::clone(self), live)
-    }
-}
-
-/// Takes a connection off the books, also when a plug-in has panicked.
-struct Guard {
-    shared: Arc<Shared>,
-    number: u64,
-    _place: (Place, Option<OwnedSemaphorePermit>),
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            tracing::error!(connection = self.number, "a plug-in has panicked; connection ended");
-        }
-        self.shared.live().remove(&self.number);
-        self.shared.stats.ended.add(1);
-    }
-}
-
-impl Shared {
-    pub(crate) fn warn_unreachable(&self, connection: u64, error: &io::Error) {
-        let error = plain(error);
-        tracing::warn!(connection, error, "the backend cannot be reached");
-        self.stats.blame(&error);
-    }
-
-    fn count(&self, connection: u64, ending: &Ending, [upstream, downstream]: [u64; 2]) {
-        let stats = &self.stats;
-        let (counter, how) = match ending {
-            Ending::Done(Some(Direction::Downstream)) => {
-                (&stats.closed_by_backend, "closed by the backend")
-            }
-            Ending::Done(_) => (&stats.closed_by_source, "closed by the source"),
-            Ending::Close => (&stats.closed_by_proxy, "closed by a rule or at the stop"),
-            Ending::Reset => (&stats.reset_by_proxy, "reset by a rule"),
-            Ending::Lost(Direction::Upstream) => (&stats.reset_by_source, "reset by the source"),
-            Ending::Lost(Direction::Downstream) => {
-                (&stats.reset_by_backend, "reset by the backend")
-            }
-            Ending::Refused(Refusal { fault, reason }) => {
-                let ended = matches!(fault, Refused::Ended(_));
-                if !reason.is_empty() {
-                    let text = match ended {
-                        true => "the protocol has to see more",
-                        false => "the protocol refuses the connection",
-                    };
-                    tracing::warn!(connection, reason, "{text}");
-                    stats.blame(reason);
-                }
-                match fault {
-                    Refused::Wrong => (&stats.refused, "refused by the protocol"),
-                    Refused::Late => (&stats.late, "too late for the protocol"),
-                    Refused::Ended(Direction::Upstream) => {
-                        (&stats.closed_by_source, "closed by the source")
-                    }
-                    Refused::Ended(Direction::Downstream) => {
-                        (&stats.closed_by_backend, "closed by the backend")
-                    }
-                }
-            }
-            Ending::HalfClosed(bound) => {
-                let bound = crate::report::time(*bound);
-                tracing::info!(connection, "its source had ended {bound} ago (--half-closed)");
-                (&stats.half_closed, "given up after its source had ended")
-            }
-            Ending::Idle => (&stats.idle, "nothing happened for too long"),
-            Ending::Unreachable(error) if is_shortage(error) => {
-                let error = plain(error);
-                tracing::warn!(connection, error, "this machine has run short");
-                stats.blame(&error);
-                (&stats.short, "this machine had run short")
-            }
-            Ending::Ungreeted(error) => {
-                let error = plain(error);
-                tracing::warn!(connection, error, "the source has to say more first");
-                stats.blame(&error);
-                (&stats.ungreeted, "not let in")
-            }
-            Ending::Unreachable(error) => {
-                self.warn_unreachable(connection, error);
-                (&stats.unreachable, "backend not reached")
-            }
-        };
-        counter.add(1);
-        tracing::info!(connection, upstream, downstream, "{how}");
     }
 }

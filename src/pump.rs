@@ -24,7 +24,7 @@ use tokio::sync::watch;
 use way::Way;
 
 use bounds::Bounds;
-pub(crate) use ending::{Ending, Order, Outside, PATIENCE, turn_away};
+pub(crate) use ending::{Ending, Order, Outside, PATIENCE, caught, turn_away};
 
 /// How little room in a read buffer makes a new one worth its while, and the size of that one.
 const READ_LOW: usize = 2 * 1024;

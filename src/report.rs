@@ -67,6 +67,7 @@ pub(crate) fn summary(proxy: &Proxy, seed: u64) -> String {
         ("no descriptor or port left here", &stats.short),
         ("given up after the source ended", &stats.half_closed),
         ("idle for too long", &stats.idle),
+        ("ended by a panic of a plug-in", &stats.panicked),
         ("TLS streams cut short", &stats.truncated),
     ];
     let mut ways = Direction::BOTH.map(way).into_iter();

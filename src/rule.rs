@@ -245,6 +245,10 @@ fn sorted(given: &[(String, String)]) -> Vec<&(String, String)> {
     given
 }
 
+// What may be half done when a behavior panics is an instance of it, and a rule makes each anew.
+impl std::panic::RefUnwindSafe for Rule {}
+impl std::panic::UnwindSafe for Rule {}
+
 impl fmt::Debug for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Rule")

@@ -94,9 +94,19 @@ struct Facts {
     idle: Duration,
     /// The latest time that was heard of.
     now: Duration,
+    /// The hook of the protocol that is at work, for the case that it never returns.
+    hook: &'static str,
 }
 
 impl Facts {
+    /// Asks the protocol, under the name of the hook that is asked.
+    fn asks<T>(&mut self, hook: &'static str, ask: impl FnOnce(&mut dyn Protocol) -> T) -> T {
+        self.hook = hook;
+        let answer = ask(&mut *self.protocol);
+        self.hook = "";
+        answer
+    }
+
     /// The most that one direction may hold of a unit that is not whole.
     fn most(&self) -> usize {
         self.settings.buffer.max(self.protocol.longest())
@@ -106,7 +116,7 @@ impl Facts {
     fn delivers(&mut self, direction: Direction, bytes: &BytesMut, at: Duration) {
         if self.follows {
             let reply = Unit::new(Kind::Data, bytes.clone());
-            self.protocol.delivered(direction, &reply, at);
+            self.asks("delivered", |protocol| protocol.delivered(direction, &reply, at));
         }
     }
 }
@@ -115,6 +125,8 @@ impl Facts {
 #[derive(Default)]
 struct Record {
     entries: Vec<Entry>,
+    /// Direction, offset, rule and hook of what has panicked.
+    culprit: Option<(Direction, u64, Arc<str>, &'static str)>,
     damage: Vec<Damage>,
     replies: Vec<(Duration, Direction, BytesMut)>,
     /// Opaque data was dropped: correct, rarely wanted.
@@ -179,8 +191,8 @@ impl Session {
     ) -> Self {
         let follows = protocol.follows();
         let budget = Arc::clone(budget);
-        let (idle, now) = (Duration::ZERO, Duration::ZERO);
-        let mut facts = Facts { connection, protocol, settings, budget, follows, idle, now };
+        let (idle, now, hook) = (Duration::ZERO, Duration::ZERO, "");
+        let mut facts = Facts { connection, protocol, settings, budget, follows, idle, now, hook };
         let mut record = Record::default();
         let lanes = Direction::BOTH.map(|direction| {
             let mut lane = Lane::new(direction);
@@ -246,7 +258,9 @@ impl Session {
             return;
         };
         self.facts.connection.backend = backend;
-        let first = self.facts.protocol.open(&self.facts.connection);
+        let Facts { connection, .. } = &self.facts;
+        let connection = connection.clone();
+        let first = self.facts.asks("open", |protocol| protocol.open(&connection));
         let lane = &mut self.lanes[0];
         for (from, unit) in first.map(|unit| (0, unit)).into_iter().chain(early) {
             lane.judge(unit, from, now, &mut self.facts, &mut self.record);
@@ -475,6 +489,27 @@ impl Session {
     /// What the protocol has counted since this was asked last.
     pub fn counted(&mut self) -> Vec<Counted> {
         self.facts.protocol.counted()
+    }
+
+    /// A plug-in has panicked: says in the journal which, as far as that is known. Nothing else may
+    /// be asked of the session then.
+    pub fn panicked(&mut self, message: &str, now: Duration) {
+        let unknown = || (Direction::Upstream, 0, "plug-in".into(), "");
+        let (direction, offset, rule, hook) = match (self.record.culprit.take(), self.facts.hook) {
+            (Some(culprit), _) => culprit,
+            (None, "") => unknown(),
+            (None, hook) => (Direction::Upstream, 0, "protocol".into(), hook),
+        };
+        let place = if hook.is_empty() { String::new() } else { format!(" in {hook}") };
+        self.record.entries.push(Entry {
+            at: now,
+            connection: self.facts.connection.number,
+            direction,
+            offset,
+            length: 0,
+            rule,
+            what: format!("panicked{place}: {message}").into(),
+        });
     }
 
     /// The connection has ended, however.

@@ -56,6 +56,8 @@ pub struct Stats {
     pub reset_by_backend: Counter,
     /// Connections that a rule reset.
     pub reset_by_proxy: Counter,
+    /// Connections that ended because a plug-in has panicked.
+    pub panicked: Counter,
     /// Streams that ended without the message by which TLS announces it.
     pub truncated: Counter,
     /// Directions in which the protocol could not parse what came.

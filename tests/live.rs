@@ -23,7 +23,7 @@ struct Line {
 async fn line(limits: Limits) -> Line {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let backend = listener.local_addr().unwrap().to_string();
-    let mut control = Control::new(42, false).unwrap();
+    let mut control = Control::seeded(42).unwrap();
     let mut config = Config::new("127.0.0.1:0", &backend).unwrap();
     config.limits = limits;
     let proxy = control.add(config).unwrap();
@@ -33,7 +33,7 @@ async fn line(limits: Limits) -> Line {
 }
 
 fn set(proxy: &Proxy, rules: &[&str]) {
-    proxy.set_rules(Rules::parse(rules).unwrap());
+    proxy.set_rules(Rules::parse(rules).unwrap()).unwrap();
 }
 
 /// Writes so many bytes of a pattern in pieces of uneven sizes; their hash.

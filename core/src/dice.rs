@@ -15,6 +15,13 @@ impl Key {
         Self(mix(seed ^ 0x6368_656e_6170_616e))
     }
 
+    /// The key of one of several proxies of a run, so that what they draw is independent; without a
+    /// name it is the key of the run.
+    #[must_use]
+    pub fn proxy(self, name: &str) -> Self {
+        if name.is_empty() { self } else { self.with_text("proxy").with_text(name) }
+    }
+
     /// The key of one rule in one direction of one connection.
     ///
     /// The rule counts by its name, so that adding another rule changes nothing here.
@@ -148,6 +155,7 @@ mod tests {
     fn every_part_of_the_key_matters() {
         let base = Key::new(42);
         let one = base.rule(1, Direction::Upstream, "delay");
+        assert_eq!(base.proxy("").rule(1, Direction::Upstream, "delay"), one);
         let others = [
             Key::new(43).rule(1, Direction::Upstream, "delay"),
             base.rule(2, Direction::Upstream, "delay"),
@@ -155,6 +163,8 @@ mod tests {
             base.rule(1, Direction::Upstream, "delay-2"),
             one.with(0),
             one.with(1),
+            base.proxy("replica").rule(1, Direction::Upstream, "delay"),
+            base.proxy("primary").rule(1, Direction::Upstream, "delay"),
         ];
         for (at, other) in others.iter().enumerate() {
             assert_ne!(*other, one);

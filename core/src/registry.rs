@@ -11,6 +11,12 @@ use std::sync::Arc;
 pub trait Instances<T: ?Sized>: Send + Sync {
     /// A fresh instance: a clone of what was configured.
     fn instance(&self) -> Box<T>;
+
+    /// The name of its type, for errors about it.
+    fn type_name(&self) -> &'static str {
+        let name = std::any::type_name::<Self>();
+        name.rsplit("::").next().unwrap_or(name)
+    }
 }
 
 impl<B: Behavior + Clone + Sync + 'static> Instances<dyn Behavior> for B {

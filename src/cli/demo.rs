@@ -71,7 +71,7 @@ async fn run(registry: &Registry, seed: u64) -> Result<(), Failure> {
             "" => Vec::new(),
             text => Rule::parse(text, registry, &Defaults::new()).map_err(Failure::usage)?,
         };
-        proxy.set_rules(Rules::new(rules));
+        proxy.set_rules(Rules::new(rules)).map_err(Failure::usage)?;
         let start = Instant::now();
         let seen = ask(address).await.map_err(Failure::run)?;
         let took = format!("{:.0} ms", start.elapsed().as_secs_f64() * 1e3);

@@ -77,14 +77,15 @@ pub(super) fn run(
         let mut control = Control::new(seed, false).map_err(Failure::run)?;
         control.set_memory(breaking.memory);
         let mut proxies: Vec<Proxy> = Vec::new();
-        for (name, backend) in &args.backend {
-            if proxies.iter().any(|proxy| proxy.name() == name) {
+        for (at, (name, backend)) in args.backend.iter().enumerate() {
+            if args.backend[..at].iter().any(|(known, _)| known == name) {
                 return Err(Failure::usage(format!(
                     "--backend {name}: given twice; use NAME=ADDRESS"
                 )));
             }
             let config = Config {
-                name: name.clone(),
+                // A single one draws as the program without `run` does.
+                name: if args.backend.len() == 1 { String::new() } else { name.clone() },
                 listen: vec!["127.0.0.1:0".parse::<Listen>().map_err(Failure::usage)?],
                 backend: backend.clone(),
                 protocol: Arc::clone(&speaking.protocol),
@@ -104,6 +105,7 @@ pub(super) fn run(
         let summaries: String = proxies.iter().map(|proxy| report::summary(proxy, seed)).collect();
         // The verdict is for people; the command's own output is on standard output.
         mention(&summaries);
+        super::panicked(&proxies)?;
         verdict(status, &rules, &proxies)
     })
 }
@@ -114,9 +116,9 @@ async fn command(
     mut signals: Signals,
 ) -> Result<ExitStatus, Failure> {
     let mut places = Vec::new();
-    for proxy in proxies {
+    for (proxy, (name, _)) in proxies.iter().zip(&args.backend) {
         let address = proxy.address().ok_or_else(|| Failure::run("the proxy has no address"))?;
-        places.push((proxy.name().to_owned(), address));
+        places.push((name.clone(), address));
     }
     let filled = |text: &String| {
         places.iter().fold(text.clone(), |text, (name, address)| {

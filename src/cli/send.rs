@@ -56,7 +56,7 @@ pub(super) fn send(args: &Send, registry: &Registry, matches: &ArgMatches) -> Re
     };
     let seed = args.breaking.seed();
     let config = Config {
-        name: "send".to_owned(),
+        name: String::new(),
         listen: vec!["127.0.0.1:0".parse().map_err(Failure::usage)?],
         backend: args.backend.clone(),
         protocol: speaking.protocol,
@@ -80,6 +80,7 @@ pub(super) fn send(args: &Send, registry: &Registry, matches: &ArgMatches) -> Re
         // What is still on its way decides who has ended the connection.
         control.stop(args.wait.min(GRACE)).await.map_err(Failure::run)?;
         let stats = proxy.stats();
+        super::panicked(std::slice::from_ref(&proxy))?;
         if stats.unreachable.value() > 0 {
             return Err(Failure::run(unreachable(stats, &args.backend)));
         }

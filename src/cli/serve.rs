@@ -22,7 +22,7 @@ pub(super) fn serve(
     let backend = args.backend.clone().ok_or_else(|| Failure::usage("--backend is missing"))?;
     let seed = args.breaking.seed();
     let config = Config {
-        name: "proxy".to_owned(),
+        name: String::new(),
         listen: args.listen.clone(),
         backend,
         protocol: speaking.protocol,
@@ -76,6 +76,7 @@ pub(super) fn serve(
         terminal.finish();
         says(&report::summary(&proxy, seed))?;
         start.and(stopped)?;
+        super::panicked(std::slice::from_ref(&proxy))?;
         match is_stdio && proxy.stats().unreachable.value() > 0 {
             // What went wrong was said.
             true => Err(Failure::run(format!("--backend {}: not reached", proxy.backend()))),

@@ -36,9 +36,14 @@ pub struct Journal {
 /// Where connections send their entries.
 #[derive(Clone, Debug)]
 pub struct Sender {
-    batches: mpsc::Sender<Vec<Entry>>,
+    batches: mpsc::Sender<Batch>,
     state: Arc<State>,
+    /// The proxy of which the entries are, where it has a name.
+    proxy: Option<Arc<str>>,
 }
+
+/// Entries of one proxy.
+type Batch = (Option<Arc<str>>, Vec<Entry>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -94,7 +99,7 @@ impl Journal {
             // Nobody waits any more where it took too long.
             let _ = tell.send(writer.run(entries));
         })?;
-        Ok(Self { sender: Sender { batches, state }, ended })
+        Ok(Self { sender: Sender { batches, state, proxy: None }, ended })
     }
 
     /// Says each fault in the log, too.
@@ -105,6 +110,12 @@ impl Journal {
     /// Where connections send their entries.
     pub fn sender(&self) -> Sender {
         self.sender.clone()
+    }
+
+    /// Where connections of the proxy of this name send theirs; without a name lines bear none.
+    pub fn sender_of(&self, proxy: &str) -> Sender {
+        let proxy = Some(proxy).filter(|name| !name.is_empty()).map(Arc::from);
+        Sender { proxy, ..self.sender.clone() }
     }
 
     /// Writes what was sent before this to the end, and nothing that is sent later. It waits as
@@ -118,7 +129,7 @@ impl Journal {
         let (mut last, mut since) = (state.progress(), Instant::now());
         let mut told = false;
         loop {
-            told = told || self.sender.batches.try_send(Vec::new()).is_ok();
+            told = told || self.sender.batches.try_send((None, Vec::new())).is_ok();
             match self.ended.recv_timeout(LOOK) {
                 Ok(result) => {
                     result?;
@@ -155,8 +166,8 @@ impl Sender {
     /// The entries, when there is no room now.
     pub(crate) fn try_send(&self, entries: Vec<Entry>) -> Result<(), Vec<Entry>> {
         let count = entries.len() as u64;
-        match self.batches.try_send(entries) {
-            Err(mpsc::error::TrySendError::Full(entries))
+        match self.batches.try_send((self.proxy.clone(), entries)) {
+            Err(mpsc::error::TrySendError::Full((_, entries)))
                 if !self.state.stuck.load(Ordering::Relaxed) =>
             {
                 Err(entries)
@@ -177,7 +188,7 @@ impl Sender {
         loop {
             let before = state.progress();
             match tokio::time::timeout(STUCK, self.batches.reserve()).await {
-                Ok(Ok(place)) => return place.send(entries),
+                Ok(Ok(place)) => return place.send((self.proxy.clone(), entries)),
                 // The writer is gone with the program.
                 Ok(Err(_)) => return,
                 Err(_) if state.progress() != before => {}
@@ -201,17 +212,20 @@ struct Writer<W: Write> {
 }
 
 impl<W: Write> Writer<W> {
-    fn run(mut self, mut batches: mpsc::Receiver<Vec<Entry>>) -> io::Result<()> {
+    fn run(mut self, mut batches: mpsc::Receiver<Batch>) -> io::Result<()> {
         let mut result = Ok(());
         // An empty batch is the end: senders may live on without anything to say.
-        while let Some(batch) = batches.blocking_recv().filter(|batch| !batch.is_empty()) {
+        while let Some((proxy, batch)) =
+            batches.blocking_recv().filter(|(_, batch)| !batch.is_empty())
+        {
+            let proxy = proxy.as_deref();
             self.state.taken.fetch_add(1, Ordering::Relaxed);
             if self.state.faults.load(Ordering::Relaxed) {
-                batch.iter().for_each(Entry::log);
+                batch.iter().for_each(|entry| entry.log(proxy));
             }
             // After an error go on taking batches: traffic does not stop for a full disk.
             if result.is_ok() {
-                result = self.write(&batch);
+                result = self.write(proxy, &batch);
                 if result.is_ok() && batches.is_empty() {
                     result = self.flush();
                 }
@@ -225,9 +239,9 @@ impl<W: Write> Writer<W> {
         result.and_then(|()| self.flush())
     }
 
-    fn write(&mut self, batch: &[Entry]) -> io::Result<()> {
+    fn write(&mut self, proxy: Option<&str>, batch: &[Entry]) -> io::Result<()> {
         self.ready += batch.len() as u64;
-        batch.iter().try_for_each(|entry| entry.write(self.seed, &mut self.out))
+        batch.iter().try_for_each(|entry| entry.write_of(proxy, self.seed, &mut self.out))
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -51,7 +51,8 @@ impl Default for Limits {
 /// What a proxy is made from.
 #[derive(Clone)]
 pub struct Config {
-    /// Its name, in logs and reports.
+    /// Its name in logs, reports and the journal, which decides its draws, too: proxies of one
+    /// control draw independently where their names differ. A single one needs none.
     pub name: String,
     /// Where it listens.
     pub listen: Vec<Listen>,
@@ -73,7 +74,7 @@ impl Config {
     /// An address cannot be read.
     pub fn new(listen: &str, backend: &str) -> Result<Self, EndpointError> {
         Ok(Self {
-            name: "proxy".to_owned(),
+            name: String::new(),
             listen: vec![listen.parse()?],
             backend: backend.parse()?,
             protocol: Arc::new(Tcp {}),

@@ -6,10 +6,12 @@ use crate::proxy::Shared;
 use crate::session::Refusal;
 use chenapan_core::Direction;
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 /// How long the end of a connection waits for bytes that the receiver does not take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
@@ -23,6 +25,8 @@ pub(crate) enum Ending {
     Close,
     /// A rule or an order resets it.
     Reset,
+    /// A plug-in has panicked, with this message.
+    Panicked(String),
     /// The sender of a direction has reset it: so do we.
     Lost(Direction),
     /// Its source has ended, and nothing came of what was left for so long.
@@ -35,6 +39,16 @@ pub(crate) enum Ending {
     Refused(Refusal),
     /// The source did not say what its listener wants to hear first.
     Ungreeted(io::Error),
+}
+
+/// Runs what calls plug-ins; the message where one panics. What it has touched is not looked at any
+/// more but for evidence.
+pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    panic::catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {
+        let text = payload.downcast_ref::<&str>().copied().map(str::to_owned);
+        text.or_else(|| payload.downcast::<String>().ok().map(|text| *text))
+            .unwrap_or_else(|| "without a message".to_owned())
+    })
 }
 
 /// What others may know of a running connection and ask of it.
@@ -101,15 +115,28 @@ impl Outside {
 }
 
 impl Pump {
-    /// Hands the last entries to the journal and ends both sockets accordingly; what is left where
-    /// the backend is still being dialled.
-    pub(crate) async fn finish(&mut self, ending: &Ending) -> Option<Late> {
+    /// Hands the last entries to the journal, and what the protocol has counted to the counters:
+    /// before the ends of the streams tell others that there is something to look at.
+    pub(crate) async fn settle(&mut self, ending: &Ending) {
+        if let Ending::Panicked(message) = ending {
+            self.session.panicked(message, self.started.elapsed());
+            self.note();
+        }
         while let Some(waiting) = self.journalling.take() {
             waiting.await;
             self.note();
         }
-        self.session.closed();
-        self.count();
+        let closed = caught(|| {
+            self.session.closed();
+            self.count();
+        });
+        if let Err(message) = closed {
+            tracing::error!(message, "a protocol has panicked at the end of a connection");
+        }
+    }
+
+    /// Ends both sockets accordingly; what is left where the backend is still being dialled.
+    pub(crate) async fn finish(&mut self, ending: &Ending) -> Option<Late> {
         let number = self.session.connection().number;
         if matches!(ending, Ending::HalfClosed(_))
             && let Some(program) = self.backend.take_if(|backend| backend.is_child())
@@ -136,7 +163,7 @@ impl Pump {
                     Box::pin(late.end(&self.shared, number)).await;
                 }
             };
-            tokio::join!(end(&mut streams, how), beside);
+            tokio::join!(end(&mut streams, how, self.shared.now()), beside);
         }
         if let Some(backend) = self.backend.take() {
             backend.close().await;
@@ -160,7 +187,7 @@ impl How {
     pub(super) fn of(ending: &Ending, refused: bool) -> Option<Self> {
         match ending {
             Ending::Done(_) => None,
-            Ending::Lost(_) | Ending::Reset => Some(How::Broken),
+            Ending::Lost(_) | Ending::Reset | Ending::Panicked(_) => Some(How::Broken),
             Ending::Unreachable(_) if refused => Some(How::Broken),
             Ending::Close
             | Ending::HalfClosed(_)
@@ -173,17 +200,17 @@ impl How {
 }
 
 /// Ends streams.
-pub(super) async fn end(streams: &mut [(&mut Stream, Takes)], how: How) {
+pub(super) async fn end(streams: &mut [(&mut Stream, Takes)], how: How, now: &CancellationToken) {
     match how {
         How::Broken => abort(streams).await,
-        How::InOrder => linger(streams).await,
+        How::InOrder => linger(streams, now).await,
     }
 }
 
 /// Ends a stream for which there never was a connection.
-pub(crate) async fn turn_away(mut stream: Stream, ending: &Ending) {
+pub(crate) async fn turn_away(mut stream: Stream, ending: &Ending, now: &CancellationToken) {
     let how = How::of(ending, false).unwrap_or(How::InOrder);
-    end(&mut [(&mut stream, Takes::More)], how).await;
+    end(&mut [(&mut stream, Takes::More)], how, now).await;
 }
 
 /// A backend that was still being dialled when its connection ended. It sees that end, too: a socket
@@ -211,14 +238,15 @@ impl Late {
         });
         let dialled = tokio::select! {
             dialled = &mut dial => dialled,
-            () = ordered => match tokio::time::timeout(PATIENCE, dial).await {
-                Ok(dialled) => dialled,
-                Err(_) => return,
+            () = ordered => tokio::select! {
+                dialled = &mut dial => dialled,
+                () = tokio::time::sleep(PATIENCE) => return,
+                () = shared.now().cancelled() => return,
             },
         };
         match dialled {
             Ok(Peer { mut stream, .. }) => {
-                end(&mut [(&mut stream, Takes::More)], how).await;
+                end(&mut [(&mut stream, Takes::More)], how, shared.now()).await;
                 stream.close().await;
             }
             Err(error) => shared.warn_unreachable(connection, &error),
@@ -247,8 +275,9 @@ pub(super) enum Takes {
     Nothing,
 }
 
-/// Ends both sides in order: a socket that is closed with unread bytes in it would be reset.
-async fn linger(streams: &mut [(&mut Stream, Takes)]) {
+/// Ends both sides in order: a socket that is closed with unread bytes in it would be reset. Once
+/// `now` is cancelled it is left at what was there to read.
+async fn linger(streams: &mut [(&mut Stream, Takes)], now: &CancellationToken) {
     let mut open: Vec<_> = streams.iter_mut().map(|(stream, _)| (stream, false)).collect();
     let drained = std::future::poll_fn(|cx| {
         open.retain_mut(|(stream, told)| {
@@ -257,6 +286,12 @@ async fn linger(streams: &mut [(&mut Stream, Takes)]) {
         });
         if open.is_empty() { Poll::Ready(()) } else { Poll::Pending }
     });
-    // One that goes on sending is closed on nonetheless.
-    let _ = tokio::time::timeout(PATIENCE, drained).await;
+    tokio::select! {
+        // The ends are told first, whatever else is the case.
+        biased;
+        () = drained => {}
+        () = now.cancelled() => {}
+        // One that goes on sending is closed on nonetheless.
+        () = tokio::time::sleep(PATIENCE) => {}
+    }
 }

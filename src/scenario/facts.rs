@@ -55,6 +55,7 @@ impl Counts {
             ("ungreeted", &stats.ungreeted),
             ("refused", &stats.refused),
             ("late", &stats.late),
+            ("panicked", &stats.panicked),
             ("truncated", &stats.truncated),
             ("unparsed", &stats.unparsed),
             ("connections", &stats.ended),
@@ -107,7 +108,8 @@ impl<'a> Facts<'a> {
         for (at, texts) in texts.iter().enumerate() {
             let rules = rules::build(texts).map_err(|error| RunError(error.to_string()))?;
             let proxy = &self.run.proxies[at];
-            proxy.set_rules(rules);
+            // What they could act on was checked when they were read; a ramp may begin with nothing.
+            proxy.set_rules_unchecked(rules);
             for rule in proxy.rules().iter() {
                 if !self.in_force[at].iter().any(|known| Arc::ptr_eq(known, rule)) {
                     self.in_force[at].push(Arc::clone(rule));
@@ -119,7 +121,7 @@ impl<'a> Facts<'a> {
 
     pub(super) fn clear(&self) {
         for proxy in &self.run.proxies {
-            proxy.set_rules(Rules::default());
+            proxy.set_rules_unchecked(Rules::default());
         }
     }
 
@@ -305,6 +307,13 @@ impl<'a> Facts<'a> {
         for (name, process) in &self.run.services {
             if let Some(status) = process.ended() {
                 fails(format!("service {name}"), "to run on", ending(status));
+            }
+        }
+        for (proxy, before) in self.run.proxies.iter().zip(&self.before) {
+            let panicked = Counts::of(proxy.stats()).since(before, "panicked");
+            if panicked > 0 {
+                let found = format!("{panicked}: a plug-in has panicked, as the journal says");
+                fails(format!("{}.panicked", proxy.name()), "0", found);
             }
         }
         if self.ahead > 0 {

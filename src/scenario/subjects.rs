@@ -20,7 +20,7 @@ pub(super) struct Subjects<'a> {
 }
 
 /// The counters of a proxy that have a name of their own.
-pub(crate) const COUNTERS: [&str; 20] = [
+pub(crate) const COUNTERS: [&str; 21] = [
     "accepted",
     "connections",
     "open",
@@ -34,6 +34,7 @@ pub(crate) const COUNTERS: [&str; 20] = [
     "ungreeted",
     "refused",
     "late",
+    "panicked",
     "truncated",
     "unparsed",
     "bytes-upstream",

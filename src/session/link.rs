@@ -7,6 +7,7 @@ use crate::rule::{Count, Per, Rule};
 use chenapan_core::{
     Behavior, Context, Direction, Interest, Key, Kind, Member, Step, Unit, Verdict,
 };
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,6 +53,20 @@ pub(super) enum Question<'a> {
     Unit(&'a mut Unit),
     Eof,
     Wake,
+}
+
+const ON_WAKE: &str = "on_wake";
+
+impl Question<'_> {
+    /// The hook that is asked.
+    fn hook(&self) -> &'static str {
+        match self {
+            Question::Connect => "on_connect",
+            Question::Unit(_) => "on_unit",
+            Question::Eof => "on_eof",
+            Question::Wake => ON_WAKE,
+        }
+    }
 }
 
 impl Link {
@@ -254,21 +269,28 @@ impl Link {
             cx.late = line.late(facts.now);
         }
         let wake = self.wake();
-        let verdict = match question {
-            Question::Connect => self.behavior.on_connect(&mut cx),
+        let hook = question.hook();
+        let behavior = &mut self.behavior;
+        let shown = &mut self.shown;
+        // Caught for its name only: the connection ends by it all the same.
+        let asked = panic::catch_unwind(AssertUnwindSafe(|| match question {
+            Question::Connect => behavior.on_connect(&mut cx),
             Question::Unit(unit) => {
-                self.shown = true;
-                self.behavior.on_unit(unit, &mut cx)
+                *shown = true;
+                behavior.on_unit(unit, &mut cx)
             }
-            Question::Eof => self.behavior.on_eof(&mut cx),
-            Question::Wake => {
-                let verdict = self.behavior.on_wake(&mut cx);
-                self.stuck = wake.filter(|_| self.wake() == wake);
-                verdict
-            }
-        };
+            Question::Eof => behavior.on_eof(&mut cx),
+            Question::Wake => behavior.on_wake(&mut cx),
+        }));
+        let verdict = asked.unwrap_or_else(|panicked| {
+            record.culprit = Some((direction, offset, self.rule.shared_name(), hook));
+            panic::resume_unwind(panicked)
+        });
         if let Some(pace) = cx.pace() {
             self.rule.tally().add_pace(pace);
+        }
+        if hook == ON_WAKE {
+            self.stuck = wake.filter(|_| self.wake() == wake);
         }
         self.held = self.behavior.held_bytes();
         if unit.is_some() {

@@ -23,7 +23,9 @@ impl Lane {
         now: Duration,
     ) {
         self.begun = Some(now);
-        match facts.protocol.handle(self.direction, &mut BytesMut::new()) {
+        let direction = self.direction;
+        let none = &mut BytesMut::new();
+        match facts.asks("handle", |protocol| protocol.handle(direction, none)) {
             Ok(handled) => {
                 self.opaque = handled == Handled::Opaque;
                 self.holding = handled == Handled::Hold;
@@ -60,9 +62,11 @@ impl Lane {
             facts.protocol.at(now);
             let watched = self.ahead == 0 && self.is_watched(now);
             facts.protocol.watched(self.direction, watched);
-            let mut handled = facts.protocol.handle(self.direction, &mut self.input);
+            let (direction, input) = (self.direction, &mut self.input);
+            let mut handled = facts.asks("handle", |protocol| protocol.handle(direction, input));
             if self.ended && matches!(handled, Ok(Handled::Incomplete(_))) {
-                handled = facts.protocol.end(self.direction, &mut self.input);
+                let input = &mut self.input;
+                handled = facts.asks("end", |protocol| protocol.end(direction, input));
             }
             self.holding = handled == Ok(Handled::Hold);
             while let Some(note) = facts.protocol.noted() {

@@ -210,10 +210,13 @@ impl Lane {
             }
         }
         if facts.follows {
+            let direction = self.direction;
             for (nth, unit) in first.enumerate() {
                 match fresh && nth == 0 {
-                    true => facts.protocol.passed(self.direction, unit, at),
-                    false => facts.protocol.delivered(self.direction, unit, at),
+                    true => facts.asks("passed", |protocol| protocol.passed(direction, unit, at)),
+                    false => {
+                        facts.asks("delivered", |protocol| protocol.delivered(direction, unit, at))
+                    }
                 }
             }
         }

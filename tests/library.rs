@@ -1,0 +1,428 @@
+//! The library in a test's own process: plug-ins of one's own, handles, counters, evidence.
+
+use bytes::{Buf, BytesMut};
+use chenapan::control::Control;
+use chenapan::proxy::{Config, Proxy};
+use chenapan::rule::{Defaults, Rule, Rules};
+use chenapan_core::{
+    Behavior, BehaviorEntry, Context, Direction, Field, Handled, Kind, Malformed, Protocol,
+    Registry, Unit, Verdict, Want, plugin,
+};
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+plugin! {
+    /// Four bytes of size, two of a key, and a body; the reply has no key.
+    struct Sized = "sized" {}
+}
+
+impl Protocol for Sized {
+    fn handle(&mut self, direction: Direction, input: &mut BytesMut) -> Result<Handled, Malformed> {
+        let Some(mut head) = input.get(..4) else {
+            return Ok(Handled::Incomplete(Want::Bytes(4 - input.len())));
+        };
+        let whole = 4 + head.get_u32() as usize;
+        if input.len() < whole {
+            return Ok(Handled::Incomplete(Want::Bytes(whole - input.len())));
+        }
+        let kind = self.kinds(direction)[0];
+        let mut unit = Unit::new(kind, input.split_to(whole));
+        unit.fields = vec![Field::new("size", 0..4), Field::new("body", 4..whole)];
+        Ok(Handled::Unit(unit))
+    }
+
+    fn kinds(&self, direction: Direction) -> &'static [Kind] {
+        match direction {
+            Direction::Upstream => &[Kind::Request],
+            Direction::Downstream => &[Kind::Response],
+        }
+    }
+
+    fn labels(&self) -> bool {
+        false
+    }
+
+    fn fields(&self) -> &'static [&'static str] {
+        &["size", "body"]
+    }
+}
+
+plugin! {
+    /// Panics where it is told to.
+    struct Bomb = "bomb" {
+        /// Where.
+        hook: String = "unit" in &["connect", "unit", "eof", "wake"],
+    }
+}
+
+impl Behavior for Bomb {
+    fn on_connect(&mut self, _: &mut Context<'_>) -> Verdict {
+        assert!(self.hook != "connect", "boom");
+        Verdict::Forward
+    }
+
+    fn on_unit(&mut self, _: &mut Unit, _: &mut Context<'_>) -> Verdict {
+        assert!(self.hook != "unit", "boom");
+        Verdict::Forward
+    }
+
+    fn on_eof(&mut self, _: &mut Context<'_>) -> Verdict {
+        assert!(self.hook != "eof", "boom");
+        Verdict::Forward
+    }
+
+    fn wake(&self) -> Option<Duration> {
+        (self.hook == "wake").then_some(Duration::from_millis(1))
+    }
+
+    fn on_wake(&mut self, _: &mut Context<'_>) -> Verdict {
+        panic!("boom")
+    }
+}
+
+plugin! {
+    /// Panics as a protocol.
+    struct Fragile = "fragile" {}
+}
+
+impl Protocol for Fragile {
+    fn handle(&mut self, _: Direction, input: &mut BytesMut) -> Result<Handled, Malformed> {
+        assert!(input.is_empty(), "boom");
+        Ok(Handled::Incomplete(Want::Bytes(1)))
+    }
+}
+
+/// What a journal has written, to be looked at while it is.
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Written {
+    fn lines(&self) -> Vec<serde_json::Value> {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+fn registry() -> Registry {
+    chenapan::registry().behavior(BehaviorEntry::of::<Bomb>())
+}
+
+fn rules(texts: &[&str]) -> Rules {
+    let registry = registry();
+    let read = |text: &&str| Rule::parse(text, &registry, &Defaults::new()).unwrap();
+    Rules::new(texts.iter().flat_map(read))
+}
+
+/// A backend that hands out its connections, and a proxy before it.
+async fn before(control: &mut Control, name: &str, rules: Rules) -> (Proxy, TcpListener) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let backend = listener.local_addr().unwrap().to_string();
+    let mut config = Config::new("127.0.0.1:0", &backend).unwrap();
+    config.name = name.to_owned();
+    config.rules = rules;
+    (control.add(config).unwrap(), listener)
+}
+
+async fn connect(proxy: &Proxy) -> TcpStream {
+    TcpStream::connect(proxy.address().unwrap()).await.unwrap()
+}
+
+/// A connection through a proxy, with both of its ends.
+async fn through(proxy: &Proxy, listener: &TcpListener) -> (TcpStream, TcpStream) {
+    let client = connect(proxy).await;
+    let (server, _) = timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
+    (client, server)
+}
+
+async fn read(stream: &mut TcpStream, length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    timeout(PATIENCE, stream.read_exact(&mut bytes)).await.expect("in time").unwrap();
+    bytes
+}
+
+#[tokio::test]
+async fn a_field_of_ones_own_protocol_is_damaged_on_the_wire_and_nothing_else() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let backend = listener.local_addr().unwrap().to_string();
+    let request = b"\0\0\0\x05hello";
+    for (rule, expected) in [
+        ("lie-length:field=size:first=1", &b"\0\0\0\x06hello"[..]),
+        ("corrupt-header:field=body:how=zero:first=1", b"\0\0\0\x05\0\0\0\0\0"),
+        ("missing-header:only=request:first=1", b""),
+        ("duplicate-header:only=request:first=1", b"\0\0\0\x05hello\0\0\0\x05hello"),
+        ("header-garbage:only=request:with=junk:first=1", b"junk\0\0\0\x05hello"),
+        ("late-header:only=request:payload=4:first=1", b"\0\0\0\x01\0\0\0\x05hello"),
+    ] {
+        let mut control = Control::seeded(42).unwrap();
+        let mut config = Config::new("127.0.0.1:0", &backend).unwrap();
+        config.protocol = Arc::new(Sized {});
+        config.rules = Rules::parse(&[rule]).unwrap();
+        let proxy = control.add(config).expect(rule);
+        let (mut client, mut server) = through(&proxy, &listener).await;
+        // One that is damaged, and one that is not.
+        client.write_all(&[&request[..], b"\0\0\0\x01x"].concat()).await.unwrap();
+        client.shutdown().await.unwrap();
+        let mut got = Vec::new();
+        timeout(PATIENCE, server.read_to_end(&mut got)).await.unwrap().unwrap();
+        let behind = if rule.starts_with("late") { &b"x"[..] } else { b"\0\0\0\x01x" };
+        assert_eq!(got, [expected, behind].concat(), "{rule}");
+        server.write_all(b"\0\0\0\x02ok").await.unwrap();
+        assert_eq!(read(&mut client, 6).await, b"\0\0\0\x02ok", "{rule}");
+        let rules = proxy.rules();
+        assert!(rules.iter().next().unwrap().tally().faults() > 0, "{rule}");
+        control.stop(Duration::ZERO).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn rules_that_could_never_act_are_refused_at_the_start_and_live() {
+    let mut control = Control::seeded(1).unwrap();
+    let config = |rule: &str| {
+        let mut config = Config::new("127.0.0.1:0", "127.0.0.1:9").unwrap();
+        config.rules = Rules::parse(&[rule]).unwrap();
+        config
+    };
+    for rule in ["bad-checksum", "rpc-error", "delay:method=x", "drop:first=0", "0:delay"] {
+        let error = control.add(config(rule)).map(|_| ()).expect_err(rule);
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{rule}: {error}");
+    }
+    assert!(control.proxies().is_empty());
+    let proxy = control.add(config("delay")).unwrap();
+    let error = proxy.set_rules(Rules::parse(&["rpc-error"]).unwrap()).unwrap_err().to_string();
+    assert!(error.contains("protocol json-rpc"), "{error}");
+    assert_eq!(proxy.rules().iter().next().unwrap().name(), "delay", "nothing has changed");
+    proxy.set_rules(Rules::parse(&["drop"]).unwrap()).unwrap();
+    proxy.set_rules_unchecked(Rules::parse(&["rpc-error"]).unwrap());
+    assert_eq!(proxy.rules().iter().next().unwrap().name(), "rpc-error");
+    assert!(control.remove(&proxy) && !control.remove(&proxy));
+    assert!(control.proxies().is_empty());
+}
+
+#[tokio::test]
+async fn proxies_of_one_seed_draw_independently_and_their_lines_bear_their_names() {
+    let written = Written::default();
+    let mut control = Control::seeded(4).unwrap();
+    control.journal_to(written.clone()).unwrap();
+    let mut hits = Vec::new();
+    for name in ["primary", "replica", ""] {
+        let rules = rules(&["corrupt:chance=50%:every=1:direction=upstream:rule-chance=50%"]);
+        let (proxy, listener) = before(&mut control, name, rules).await;
+        let (mut client, mut server) = through(&proxy, &listener).await;
+        let mut hit = Vec::new();
+        for _ in 0..40 {
+            client.write_all(b"x").await.unwrap();
+            hit.push(read(&mut server, 1).await != b"x");
+        }
+        hits.push(hit);
+    }
+    assert!(hits[0] != hits[1] && hits[0] != hits[2] && hits[1] != hits[2], "{hits:?}");
+    control.stop(Duration::ZERO).await.unwrap();
+    let lines = written.lines();
+    for (name, hits) in [("primary", &hits[0]), ("replica", &hits[1])] {
+        let of = lines.iter().filter(|line| line["proxy"] == name).count();
+        assert_eq!(of, hits.iter().filter(|hit| **hit).count(), "{name}");
+    }
+    assert!(lines.iter().any(|line| line.get("proxy").is_none()));
+}
+
+#[tokio::test]
+async fn first_counts_over_connections_where_that_is_said() {
+    for (rule, expected) in [
+        ("drop:first=2:direction=upstream", [false, false, false]),
+        ("drop:first=2:direction=upstream:per=rule", [false, false, true]),
+        ("drop:first=2:direction=upstream:per=source", [false, false, true]),
+        ("drop:skip=1:first=1:direction=upstream:per=rule", [true, false, true]),
+        ("drop:every=2:direction=upstream:per=rule", [true, false, true]),
+    ] {
+        let mut control = Control::seeded(4).unwrap();
+        let (proxy, listener) = before(&mut control, "", rules(&[rule])).await;
+        for passes in expected {
+            let (mut client, mut server) = through(&proxy, &listener).await;
+            client.write_all(b"x").await.unwrap();
+            client.shutdown().await.unwrap();
+            let mut got = Vec::new();
+            timeout(PATIENCE, server.read_to_end(&mut got)).await.unwrap().unwrap();
+            assert_eq!(got == b"x", passes, "{rule}");
+        }
+        control.stop(Duration::ZERO).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn counters_are_final_when_the_client_sees_the_end() {
+    let mut control = Control::seeded(1).unwrap();
+    let (proxy, listener) = before(&mut control, "", Rules::default()).await;
+    let (mut client, _server) = through(&proxy, &listener).await;
+    let (mut reset, _reset_server) = through(&proxy, &listener).await;
+    assert!(proxy.close(1));
+    assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
+    assert_eq!((proxy.stats().closed_by_proxy.value(), proxy.stats().active()), (1, 1));
+    assert!(!proxy.close(1), "it is no more");
+    assert!(proxy.reset(2));
+    assert!(reset.read(&mut [0]).await.is_err());
+    assert_eq!((proxy.stats().reset_by_proxy.value(), proxy.stats().active()), (1, 0));
+}
+
+#[tokio::test]
+async fn the_end_of_a_connection_and_of_all_can_be_waited_for() {
+    let mut control = Control::seeded(1).unwrap();
+    let (proxy, listener) = before(&mut control, "", Rules::default()).await;
+    timeout(PATIENCE, proxy.idle()).await.unwrap();
+    let (client, server) = through(&proxy, &listener).await;
+    let (other, _other_server) = through(&proxy, &listener).await;
+    let waiting = tokio::spawn({
+        let proxy = proxy.clone();
+        async move { proxy.ended(1).await }
+    });
+    drop((client, server));
+    timeout(PATIENCE, waiting).await.unwrap().unwrap();
+    assert_eq!(proxy.stats().active(), 1);
+    drop(other);
+    proxy.close(2);
+    timeout(PATIENCE, proxy.idle()).await.unwrap();
+    assert_eq!(proxy.stats().active(), 0);
+    timeout(PATIENCE, proxy.ended(2)).await.unwrap();
+}
+
+#[tokio::test]
+async fn dropping_the_last_handle_ends_a_proxy() {
+    let mut control = Control::seeded(1).unwrap();
+    let (proxy, listener) = before(&mut control, "", Rules::default()).await;
+    let address = proxy.address().unwrap();
+    let (mut client, mut server) = through(&proxy, &listener).await;
+    let other = proxy.clone();
+    drop((control, proxy));
+    client.write_all(b"x").await.unwrap();
+    assert_eq!(read(&mut server, 1).await, b"x", "one handle is left");
+    drop(other);
+    assert_eq!(timeout(PATIENCE, client.read(&mut [0])).await.unwrap().unwrap(), 0);
+    assert_eq!(timeout(PATIENCE, server.read(&mut [0])).await.unwrap().unwrap(), 0);
+    let free = async {
+        while TcpListener::bind(address).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, free).await.expect("the port is free");
+}
+
+#[tokio::test]
+async fn stopping_at_once_waits_for_nobody() {
+    // If each one of these took the second for which an end in order reads on, it would be late.
+    let stops = async {
+        for _ in 0..30 {
+            let mut control = Control::seeded(1).unwrap();
+            let (proxy, listener) = before(&mut control, "", Rules::default()).await;
+            let (mut client, _server) = through(&proxy, &listener).await;
+            control.stop(Duration::ZERO).await.unwrap();
+            assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
+            assert_eq!(proxy.stats().closed_by_proxy.value(), 1);
+        }
+    };
+    timeout(Duration::from_secs(25), stops).await.expect("at once");
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_stopped_right_away_has_freed_its_port() {
+    let mut control = Control::seeded(1).unwrap();
+    let config = Config::new("127.0.0.1:0", "127.0.0.1:9").unwrap();
+    let proxy = control.add(config).unwrap();
+    let address = proxy.address().unwrap();
+    proxy.stop(PATIENCE).await;
+    drop(TcpListener::bind(address).await.expect("the port is free"));
+}
+
+#[tokio::test]
+async fn a_plug_in_that_panics_is_named_counted_and_ends_its_connection_only() {
+    for (hook, rule) in [
+        ("on_connect", "bomb:hook=connect:connections=1"),
+        ("on_unit", "bomb:hook=unit:connections=1"),
+        ("on_eof", "bomb:hook=eof:connections=1"),
+        ("on_wake", "bomb:hook=wake:connections=1"),
+    ] {
+        let written = Written::default();
+        let mut control = Control::seeded(1).unwrap();
+        control.journal_to(written.clone()).unwrap();
+        let (proxy, listener) = before(&mut control, "", rules(&[rule])).await;
+        let mut client = connect(&proxy).await;
+        let _ = client.write_all(b"x").await;
+        let _ = client.shutdown().await;
+        timeout(PATIENCE, proxy.ended(1)).await.expect(hook);
+        assert_eq!(proxy.stats().panicked.value(), 1, "{hook}");
+        // One that had been dialled for it may still be in the backlog.
+        let mut next = connect(&proxy).await;
+        next.write_all(b"y").await.unwrap();
+        loop {
+            let (mut server, _) = timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
+            let mut byte = [0];
+            if server.read_exact(&mut byte).await.is_ok() && byte == *b"y" {
+                server.write_all(b"z").await.unwrap();
+                break;
+            }
+        }
+        assert_eq!(read(&mut next, 1).await, b"z", "{hook}");
+        control.stop(Duration::ZERO).await.unwrap();
+        let lines = written.lines();
+        let what = format!("panicked in {hook}: boom");
+        let told = lines.iter().any(|line| line["rule"] == "bomb" && line["what"] == what);
+        assert!(told, "{hook}: {lines:?}");
+        assert_eq!(proxy.stats().panicked.value(), 1, "{hook}");
+    }
+}
+
+#[tokio::test]
+async fn a_protocol_that_panics_is_told_of_too() {
+    let written = Written::default();
+    let mut control = Control::seeded(1).unwrap();
+    control.journal_to(written.clone()).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let backend = listener.local_addr().unwrap().to_string();
+    let mut config = Config::new("127.0.0.1:0", &backend).unwrap();
+    config.protocol = Arc::new(Fragile {});
+    let proxy = control.add(config).unwrap();
+    let mut client = connect(&proxy).await;
+    client.write_all(b"x").await.unwrap();
+    timeout(PATIENCE, proxy.ended(1)).await.unwrap();
+    assert_eq!(proxy.stats().panicked.value(), 1);
+    control.stop(Duration::ZERO).await.unwrap();
+    let lines = written.lines();
+    let [line] = lines.as_slice() else { panic!("{lines:?}") };
+    assert_eq!(
+        (&line["rule"], &line["what"]),
+        (&"protocol".into(), &"panicked in handle: boom".into())
+    );
+}
+
+#[test]
+fn without_a_runtime_there_is_an_error_and_no_panic() {
+    let error = Control::seeded(1).map(|_| ()).unwrap_err().to_string();
+    assert!(error.contains("runtime"), "{error}");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut control = runtime.block_on(async { Control::seeded(1).unwrap() });
+    let config = || Config::new("127.0.0.1:0", "127.0.0.1:9").unwrap();
+    assert!(control.add(config()).is_err());
+    let _inside = runtime.enter();
+    assert!(control.add(config()).is_ok());
+}
+
+#[test]
+fn rules_cross_a_border_that_catches_panics() {
+    fn crosses<T: std::panic::UnwindSafe + std::panic::RefUnwindSafe>(_: &T) {}
+    crosses(&Rules::parse(&["delay", "replace:match=a"]).unwrap());
+}
