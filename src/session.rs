@@ -568,15 +568,15 @@ impl Session {
             facts.delivers(direction.opposite(), &bytes, at);
             lanes[direction.opposite() as usize].push_reply(bytes, at);
         }
+        if record.ledger.overflows() && facts.settings.journal {
+            record.entries.push(lanes[Direction::Downstream as usize].disordered(facts, now));
+        }
         if !record.ledger.waits() {
             return;
         }
         let down = &mut lanes[Direction::Downstream as usize];
         if down.opaque {
             record.ledger.give_up();
-        }
-        if record.ledger.overflows() && facts.settings.journal {
-            record.entries.push(down.disordered(facts, now));
         }
         if record.in_order(facts) {
             return down.forged(facts, record, now);

@@ -1,5 +1,6 @@
 //! One direction inside a session: input, chain of rules, queue of what is due.
 
+mod act;
 mod chain;
 mod cut;
 mod room;
@@ -11,7 +12,7 @@ use super::link::{Fate, Link, Question};
 use super::queue::{Item, Joint, Queue};
 use super::{Facts, Record, Refused};
 use bytes::BytesMut;
-use chenapan_core::{Direction, Interest, Kind, Step, Turn, Unit, Verdict};
+use chenapan_core::{Direction, Interest, Kind, Turn, Unit, Verdict};
 use room::{cost, sent};
 use std::time::Duration;
 use turn::Fenced;
@@ -61,6 +62,8 @@ pub(super) struct Lane {
     waiting: Vec<(BytesMut, Duration)>,
     /// What was cut and must not pass what rules hold.
     fenced: Option<Box<Fenced>>,
+    /// Whether the unit that was cut last opened a reply.
+    opened: bool,
     /// The request to which the reply at hand belongs, where replies come in order.
     answers: Option<Asked>,
     /// Whether the reply to the unit at hand is the connection's last.
@@ -116,6 +119,7 @@ impl Lane {
             ahead: 0,
             waiting: Vec::new(),
             fenced: None,
+            opened: false,
             answers: None,
             last: false,
         }
@@ -467,96 +471,6 @@ impl Lane {
     fn needed(&self, unit: &Unit) -> Interest {
         let data = self.opaque && unit.kind == Kind::Data;
         if data { Interest::Everything } else { Interest::Units }
-    }
-
-    fn act(
-        &mut self,
-        verdict: Verdict,
-        index: usize,
-        at: Duration,
-        facts: &mut Facts,
-        record: &mut Record,
-    ) {
-        match verdict {
-            Verdict::Forward | Verdict::Delay(_) | Verdict::Drop => {}
-            Verdict::Hang => self.stop(index),
-            Verdict::Reply(bytes) => self.reply(bytes, at, self.last, facts, record),
-            Verdict::Close => self.push_end(Item::Close, at),
-            Verdict::Reset => self.push_end(Item::Reset, at),
-            Verdict::Play(steps) => {
-                self.play(steps, index, at, facts, record);
-            }
-        }
-    }
-
-    /// Takes the steps of a script; returns when it is over.
-    fn play(
-        &mut self,
-        steps: Vec<Step>,
-        index: usize,
-        mut at: Duration,
-        facts: &mut Facts,
-        record: &mut Record,
-    ) -> Duration {
-        for step in steps {
-            match step {
-                Step::Send(unit) => {
-                    at = at.max(self.chain[index].last);
-                    self.judge(unit, index + 1, at, facts, record);
-                }
-                Step::Reply(bytes) => self.reply(bytes, at, self.last, facts, record),
-                Step::Wait(time) => at = at.saturating_add(time),
-                Step::Hang => {
-                    self.stop(index);
-                    break;
-                }
-                Step::Close => {
-                    self.push_end(Item::Close, at);
-                    break;
-                }
-                Step::Reset => {
-                    self.push_end(Item::Reset, at);
-                    break;
-                }
-            }
-        }
-        let last = &mut self.chain[index].last;
-        *last = at.max(*last);
-        *last
-    }
-
-    fn stop(&mut self, index: usize) {
-        let link = &self.chain[index];
-        let (link, until) = (link.id, link.until());
-        self.hang.get_or_insert_with(|| Box::new(Hang { link, until, parked: Vec::new() }));
-    }
-
-    /// Keeps what has reached a link at a time behind what hangs.
-    fn park(&mut self, what: Parcel, at: Duration, (index, passed): (usize, &[u64])) {
-        let before = self.chain[..index].iter().map(|link| link.id);
-        let passed = passed.iter().copied().chain(before).collect();
-        if let Some(hang) = &mut self.hang {
-            hang.parked.push(Parked { what, at, passed });
-        }
-    }
-
-    fn resume(
-        &mut self,
-        hung: Option<Box<Hang>>,
-        facts: &mut Facts,
-        record: &mut Record,
-        now: Duration,
-    ) {
-        for Parked { what, at, passed } in hung.into_iter().flat_map(|hang| hang.parked) {
-            let at = at.max(now);
-            match what {
-                Parcel::Unit(unit) => {
-                    self.judge_rest(unit, (0, &passed), at, facts, record);
-                }
-                Parcel::Eof if self.hang.is_some() => self.park(Parcel::Eof, at, (0, &passed)),
-                Parcel::Eof => self.judge_eof(&passed, at, facts, record),
-            }
-        }
     }
 
     fn push_bytes(&mut self, bytes: BytesMut, at: Duration, joint: Joint) {

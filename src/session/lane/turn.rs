@@ -14,6 +14,8 @@ pub(super) struct Fenced {
     unit: Unit,
     /// Whether it is the first of a reply.
     begins: bool,
+    /// Whether it comes right behind what opens one.
+    opened: bool,
     turn: Turn,
 }
 
@@ -39,7 +41,8 @@ impl Lane {
                 {
                     unit.label.clone_from(&asked.label);
                 }
-                Fenced { unit, begins, turn }
+                let opened = std::mem::take(&mut self.opened) && turn != Turn::None;
+                Fenced { unit, begins, opened, turn }
             }
         };
         if !self.may_pass(&fenced, facts, record, now) {
@@ -51,6 +54,7 @@ impl Lane {
             self.answers = record.ledger.asked().cloned();
         }
         self.fresh = true;
+        self.opened |= turn == Turn::Opens;
         self.judge(unit, 0, now, facts, record);
         record.ledger.came(turn);
         true
@@ -97,7 +101,7 @@ impl Lane {
         now: Duration,
     ) -> bool {
         let forged = fenced.begins && record.ledger.is_next();
-        if !fenced.begins && fenced.turn != Turn::Closes {
+        if !fenced.begins && !fenced.opened && fenced.turn != Turn::Closes {
             return true;
         }
         if !self.lets_go(forged, facts, record, now) {
