@@ -33,7 +33,7 @@ pub use listener::Local;
 pub(crate) use listener::{Arrival, Listener};
 pub use read::{Tokens, quote, tokens};
 pub(crate) use shortage::is_shortage;
-pub(crate) use stream::{Peer, Stream};
+pub(crate) use stream::{Peer, Stream, unmapped};
 
 /// Puts what was to be done before an error of the system.
 pub(crate) fn in_words(what: impl fmt::Display, error: &io::Error) -> io::Error {

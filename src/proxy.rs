@@ -4,7 +4,7 @@
 
 use crate::budget::Budget;
 use crate::endpoint::{
-    Arrival, Connect, Dialer, GRACE, Greeting, Listener, Local, Peer, Stream, plain,
+    Arrival, Connect, Dialer, GRACE, Greeting, Listener, Local, Peer, Stream, plain, unmapped,
 };
 use crate::journal;
 use crate::places::Places;
@@ -107,7 +107,8 @@ impl Proxy {
         journal: Option<journal::Sender>,
     ) -> io::Result<Self> {
         let listeners: Vec<_> =
-            config.listen.iter().map(Listener::bind).collect::<Result<_, _>>()?;
+            config.listen.iter().map(Listener::bind).collect::<Result<Vec<_>, _>>()?;
+        let listeners: Vec<_> = listeners.into_iter().flatten().collect();
         places.listen(&listeners);
         let locals = listeners.iter().map(Listener::local).cloned().collect();
         let dialer = Dialer::new(&config.backend)?;
@@ -407,7 +408,7 @@ async fn accept(
     most: Option<Arc<Semaphore>>,
     _open: TaskTrackerToken,
 ) {
-    let local = listener.local().tcp();
+    let local = listener.local().tcp().map(unmapped);
     let local = local.filter(|address| !address.ip().is_unspecified());
     let warn = |error: &io::Error| {
         tracing::warn!(
@@ -458,6 +459,7 @@ fn begin(
         connection.accepted = since - shared.started;
         connection.source = peer.address;
         connection.local = local;
+        connection.paths.clone_from(&peer.paths);
         let outside = Arc::clone(&outside);
         let entrant = Entrant { connection: connection.clone(), since, outside };
         live.insert(connection.number, entrant);
@@ -481,14 +483,18 @@ fn begin(
         // What is left of the stream when it was turned away.
         let bottom = peer.stream.socket();
         let heard = match greeting {
-            Some(greeting) => hear(&greeting, peer, &outside, shared.connect_timeout()).await,
+            Some(greeting) => {
+                hear(&greeting, peer, &outside, shared.config.limits.greet_timeout).await
+            }
             None => Ok(peer),
         };
         match heard {
             Ok(peer) => {
                 drop(bottom);
                 connection.source = peer.address;
-                connection.local = peer.local.or(connection.local);
+                let real = connection.local.filter(|_| peer.paths.is_none());
+                connection.local = peer.local.or(real);
+                (connection.paths, connection.tlvs) = (peer.paths, peer.tlvs);
                 if let Some(entrant) = shared.live().get_mut(&number) {
                     entrant.connection = connection.clone();
                 }
@@ -563,7 +569,7 @@ async fn hear(
         ending = ordered => Err(ending),
         heard = tokio::time::timeout(within, spoken) => {
             let late = || {
-                let text = format!("not whole within {within:?}");
+                let text = format!("not whole within {within:?} (--greet-timeout)");
                 Ending::Ungreeted(io::Error::new(io::ErrorKind::TimedOut, text))
             };
             heard.map_err(|_| late()).flatten()

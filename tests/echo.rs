@@ -312,3 +312,12 @@ fn wrong_usage_is_exit_code_2_and_a_taken_address_3() {
     assert!(err.contains(&expected), "{err}");
     assert_eq!(run(&["help", "echo"]).status.code(), Some(0));
 }
+
+#[test]
+fn a_client_of_ipv4_has_its_plain_address_on_a_listener_for_both_families() {
+    let server = Echo::spawn(program(&["echo", "--listen", "[::]:0", "--protocol", "tcp"]));
+    let port = server.address.rsplit_once(':').expect("a port").1;
+    let client = connect(format!("127.0.0.1:{port}").parse().expect("an address"));
+    let peer = client.local_addr().expect("an address").to_string();
+    assert_eq!(server.told()["peer"], peer.as_str());
+}

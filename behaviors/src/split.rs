@@ -1,7 +1,9 @@
 //! Cuts units into pieces.
 
 use crate::take;
-use chenapan_core::{Behavior, Context, Dice, Interest, Size, Step, Unit, Verdict, plugin};
+use chenapan_core::{
+    Behavior, Context, Dice, Form, Interest, Size, Step, Unit, Value, Verdict, Written, plugin,
+};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -15,7 +17,8 @@ plugin! {
     /// and units are never joined (see `coalesce`). No byte is lost or changed. Each piece is a
     /// write of its own; without a `gap` the systems between here and the receiver may still join
     /// them. With `at=fields` a unit is cut where its named fields start and end instead, and one
-    /// without fields is left whole.
+    /// without fields is left whole. With a number, such as `at=12`, a unit is cut in two behind so
+    /// many of its bytes, and one that is not longer is left whole.
     ///
     /// Messages with a field `payload`, such as those of `json-rpc`, can be cut in two where readers
     /// fail: with `at=utf8` inside of the first character of the payload that has several bytes,
@@ -23,8 +26,9 @@ plugin! {
     /// payload. Of a unit without that field all is payload, and one that has no such place is left
     /// whole.
     pub struct Split = "split" {
-        /// Where to cut: by size, at the borders of fields, or in two at one place.
-        at: String = "size" in &["size", "fields", "utf8", "header", "middle"],
+        /// Where to cut: by `size`, at the borders of `fields`, or in two at one place: `utf8`, `header`,
+        /// `middle`, or a number of bytes.
+        at: Place = "size",
         /// How long a piece is, at least a byte.
         size: Size = "64B",
         /// How much longer or shorter each piece may be, drawn evenly.
@@ -37,15 +41,16 @@ plugin! {
 impl Behavior for Split {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
         let length = unit.bytes.len();
-        let cuts = match self.at.as_str() {
-            "fields" => borders(unit),
-            "utf8" => character(unit).into_iter().collect(),
-            "header" => vec![payload(unit).start],
-            "middle" => {
+        let cuts = match self.at {
+            Place::Fields => borders(unit),
+            Place::Character => character(unit).into_iter().collect(),
+            Place::Header => vec![payload(unit).start],
+            Place::Middle => {
                 let payload = payload(unit);
                 vec![payload.start + payload.len() / 2]
             }
-            _ => {
+            Place::Byte(at) => vec![usize::try_from(at).unwrap_or(usize::MAX).min(length)],
+            Place::Size => {
                 let (mut at, least) = (0, length.div_ceil(MOST));
                 let next = || {
                     at += self.draw(&mut cx.dice).max(least);
@@ -74,11 +79,50 @@ impl Behavior for Split {
     }
 
     fn interest(&self) -> Interest {
-        if matches!(self.at.as_str(), "fields" | "header") {
+        if matches!(self.at, Place::Fields | Place::Header) {
             Interest::Units
         } else {
             Interest::Everything
         }
+    }
+}
+
+/// A place to cut at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Place {
+    #[default]
+    Size,
+    Fields,
+    Character,
+    Header,
+    Middle,
+    /// Behind so many bytes.
+    Byte(u64),
+}
+
+impl Written for Place {
+    const NAME: &'static str = "place";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let names = ["size", "fields", "utf8", "header", "middle"];
+        Ok(match text {
+            "size" => Place::Size,
+            "fields" => Place::Fields,
+            "utf8" => Place::Character,
+            "header" => Place::Header,
+            "middle" => Place::Middle,
+            _ => match Form::Size.parse(text) {
+                Ok(Value::Size(Size(at @ 1..))) => Place::Byte(at),
+                Ok(_) => return Err("expected at least 1: nothing is cut at byte 0".to_owned()),
+                Err(_) => {
+                    let near = chenapan_core::nearest(text, names.into_iter());
+                    let near = near.map(|near| format!("; did you mean {near:?}?"));
+                    let names = names.join(", ");
+                    let near = near.unwrap_or_default();
+                    return Err(format!("expected {names} or a number of bytes{near}"));
+                }
+            },
+        })
     }
 }
 
@@ -169,6 +213,20 @@ mod tests {
         assert_eq!(pieces, [&b"Alice"[..], b"\x21", b"\xff", b"!", b"\r\n"]);
         assert_eq!(judge(&mut split, b"abcdefgh"), (Verdict::Forward, b"abcdefgh".to_vec()));
         assert_eq!(split.interest(), Interest::Units);
+    }
+
+    #[test]
+    fn a_unit_is_cut_once_behind_so_many_bytes() {
+        for (at, expected) in [
+            ("1", &["a", "bcde"][..]),
+            ("4", &["abcd", "e"]),
+            ("5", &["abcde"]),
+            ("1KiB", &["abcde"]),
+        ] {
+            let found = pieces(&[("at", at)], b"abcde");
+            assert_eq!(found, expected.iter().map(|piece| piece.as_bytes()).collect::<Vec<_>>());
+        }
+        assert!(Place::read("0").is_err() && Place::read("field").unwrap_err().contains("fields"));
     }
 
     fn message(head: &str, payload: &str) -> Unit {

@@ -78,7 +78,8 @@ pub use network::{Network, Networks};
 pub use options::{Fault, OptionError, OptionSpec, Values, nearest};
 pub use plugin::{Directions, FromValue, Plugin, Written};
 pub use protocol::{
-    Amount, Connection, Counted, Handled, Malformed, Protocol, Refusal, Remedy, Replies, Want,
+    Amount, Connection, Counted, Handled, Malformed, Paths, Protocol, Refusal, Remedy, Replies,
+    Want,
 };
 pub use registry::{BehaviorEntry, Instances, ProtocolEntry, Registry, UnknownName};
 pub use synonyms::instead;

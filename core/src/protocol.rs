@@ -1,7 +1,7 @@
 //! How a protocol handler tells the engine where one unit ends and the next begins.
 
 use crate::{Direction, Kind, Member, OptionError, Unit};
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -20,12 +20,34 @@ pub struct Connection {
     pub local: Option<SocketAddr>,
     /// The backend's address, once it is known.
     pub backend: Option<SocketAddr>,
+    /// The paths at both ends of a UNIX socket.
+    pub paths: Option<Paths>,
+    /// The TLVs of a PROXY header that the listener has taken off, as they came.
+    pub tlvs: Bytes,
+}
+
+/// The paths at both ends of a UNIX socket: empty where it has no name, and beginning with NUL where
+/// that is abstract.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Paths {
+    /// The source's.
+    pub source: Box<[u8]>,
+    /// The one that the source connected to.
+    pub local: Box<[u8]>,
 }
 
 impl Connection {
     /// A connection of which only the number is known.
     pub fn new(number: u64) -> Self {
-        Self { number, accepted: Duration::ZERO, source: None, local: None, backend: None }
+        Self {
+            number,
+            accepted: Duration::ZERO,
+            source: None,
+            local: None,
+            backend: None,
+            paths: None,
+            tlvs: Bytes::new(),
+        }
     }
 }
 

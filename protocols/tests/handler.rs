@@ -136,11 +136,11 @@ fn a_replaced_checksum_is_made_anew_where_it_stood() {
 fn a_header_is_made_from_the_real_ends_or_from_options() {
     assert_eq!(opened::<ProxyV1>(&[]).bytes, "PROXY TCP4 192.0.2.1 192.0.2.2 40000 80\r\n");
     let ends = [("source", "203.0.113.{n}"), ("destination", "[2001:db8::9]:{n}")];
-    let line = "PROXY TCP6 ::ffff:cb00:7107 2001:db8::9 40000 7\r\n";
+    let line = "PROXY TCP6 ::ffff:203.0.113.7 2001:db8::9 40000 7\r\n";
     assert_eq!(opened::<ProxyV1>(&ends).bytes, line);
     let mixed = [ends[0], ends[1], ("mixed", "unspec")];
     assert_eq!(opened::<ProxyV1>(&mixed).bytes, "PROXY UNKNOWN\r\n");
-    let line = "PROXY TCP6 ::ffff:c000:201 ::ffff:c000:202 40000 80\r\n";
+    let line = "PROXY TCP6 ::ffff:192.0.2.1 ::ffff:192.0.2.2 40000 80\r\n";
     assert_eq!(opened::<ProxyV1>(&[("family", "inet6")]).bytes, line);
     assert_eq!(opened::<ProxyV1>(&[("family", "unspec")]).bytes, "PROXY UNKNOWN\r\n");
     let binary =

@@ -187,6 +187,9 @@ pub(super) struct Serve {
     /// Time for a connection without traffic [default: no bound]
     #[arg(long, value_name = "TIME", value_parser = time, help_heading = "Connections")]
     pub(super) idle: Option<Duration>,
+    /// Time for a PROXY header or TLS
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time, help_heading = "Connections")]
+    pub(super) greet_timeout: Duration,
     /// close or reset clients of an unreachable backend
     #[arg(
         long,

@@ -93,7 +93,7 @@ async fn run(args: &Echo, server: &Arc<Server>) -> Result<(), Failure> {
     }
     let listeners: Result<Vec<_>, _> = args.listen.iter().map(Listener::bind).collect();
     let listeners = listeners.map_err(Failure::run)?;
-    for listener in listeners {
+    for listener in listeners.into_iter().flatten() {
         let local = listener.local().clone();
         let protocol = args.protocol.to_possible_value();
         let protocol = protocol.as_ref().map_or("", |value| value.get_name());

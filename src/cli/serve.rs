@@ -33,6 +33,7 @@ pub(super) fn serve(
             connect_timeout: args.connect_timeout,
             half_closed: args.half_closed,
             idle: args.idle,
+            greet_timeout: args.greet_timeout,
             max_connections: args.max_connections.map(|most| most as usize),
             strict: args.breaking.strict,
             reset_refused: args.on_refused == OnRefused::Reset,

@@ -33,10 +33,14 @@ impl Greeting {
     pub(crate) async fn hear(&self, mut peer: Peer) -> io::Result<Peer> {
         if self.header {
             let taken = header::take(&mut peer.stream).await;
-            let ends = taken.map_err(|error| in_words("PROXY header", &error))?;
-            if let Some((source, local)) = ends {
+            let taken = taken.map_err(|error| in_words("PROXY header", &error))?;
+            if let Some((source, local)) = taken.ends {
                 (peer.address, peer.local) = (Some(source), Some(local));
             }
+            if taken.paths.is_some() {
+                (peer.address, peer.local, peer.paths) = (None, None, taken.paths);
+            }
+            peer.tlvs = taken.tlvs;
         }
         if let Some(tls) = &self.tls {
             let accepted = tls.accept(peer.stream).await;

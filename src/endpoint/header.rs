@@ -3,32 +3,59 @@
 //!
 //! Rules do not see these headers; the protocols `proxy-v1` and `proxy-v2` are for that.
 
-use super::{Header, Stream};
-use bytes::BytesMut;
-use chenapan_core::Connection;
-use chenapan_protocols::proxy::{self, Addresses, Mixed, Profile, Transport, Unpack, Want, v1, v2};
+use super::{Header, Stream, unmapped};
+use bytes::{Bytes, BytesMut};
+use chenapan_core::{Connection, Paths};
+use chenapan_protocols::proxy::tlv::CRC32C;
+use chenapan_protocols::proxy::{
+    self, Addresses, Command, Mixed, Profile, Tlvs, Transport, Unpack, Want, v1, v2,
+};
 use std::io;
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// Who talks to whom, as a header says.
-pub(super) type Ends = Option<(SocketAddr, SocketAddr)>;
+/// What a header says.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    /// Who talks to whom.
+    pub(super) ends: Option<(SocketAddr, SocketAddr)>,
+    /// The same of a UNIX socket.
+    pub(super) paths: Option<Paths>,
+    /// Its TLVs, as they came.
+    pub(super) tlvs: Bytes,
+}
+
+impl Taken {
+    fn new(header: &proxy::Header) -> Self {
+        let addresses = header.addresses();
+        let paths = match addresses {
+            Some(Addresses::Unix(pair)) => Some(Paths {
+                source: pair.source.trimmed().into(),
+                local: pair.destination.trimmed().into(),
+            }),
+            _ => None,
+        };
+        let source = addresses.and_then(Addresses::source);
+        let tlvs = match header.command() {
+            Command::Proxy => Bytes::copy_from_slice(header.tlvs().rest()),
+            // Section 2.2: the block is to be discarded.
+            Command::Local => Bytes::new(),
+        };
+        Self { ends: source.zip(addresses.and_then(Addresses::destination)), paths, tlvs }
+    }
+}
 
 /// Reads a header, and not a byte beyond it.
 ///
 /// # Errors
 ///
 /// It is wrong, or the stream has ended.
-pub(super) async fn take(stream: &mut Stream) -> io::Result<Ends> {
+pub(super) async fn take(stream: &mut Stream) -> io::Result<Taken> {
     let profile = Profile::default();
     let mut bytes = BytesMut::new();
     loop {
         let least = match proxy::unpack(&bytes, &profile) {
-            Ok((header, _)) => {
-                let addresses = header.addresses();
-                let source = addresses.and_then(Addresses::source);
-                return Ok(source.zip(addresses.and_then(Addresses::destination)));
-            }
+            Ok((header, _)) => return Ok(Taken::new(&header)),
             Err(Unpack::Incomplete(Want::Bytes(more))) => more,
             // A line may end with the next byte: what is behind it is not ours.
             Err(Unpack::Incomplete(_)) => 1,
@@ -67,32 +94,31 @@ pub(super) async fn announce(
     stream.flush().await
 }
 
-/// A source without an address of its own has version 1 say UNKNOWN, and version 2 LOCAL.
+/// A source without an address of its own has version 1 say UNKNOWN, and version 2 UNSPEC. LOCAL is
+/// for connections that are nobody's.
 fn header(version: Header, connection: &Connection) -> proxy::Header {
     let ends = connection.source.zip(connection.local);
-    // Both families on one socket: IPv4 addresses are mapped there, and plain here.
-    let plain = |end: SocketAddr| SocketAddr::new(end.ip().to_canonical(), end.port());
     let between =
-        |(source, local)| Addresses::between(plain(source), plain(local), Mixed::Map).ok();
-    let addresses = ends.and_then(between).flatten();
-    match (version, addresses) {
-        (Header::V1, addresses) => {
-            let line = addresses.and_then(|addresses| v1::Header::new(addresses).ok());
-            line.unwrap_or_else(v1::Header::unknown).into()
-        }
-        (Header::V2, addresses @ Some(_)) => {
-            let built = v2::Header::proxy(addresses, Transport::Stream).build();
-            built.map_or_else(|_| local(), Into::into)
-        }
-        (Header::V2, None) => local(),
+        |(source, local)| Addresses::between(unmapped(source), unmapped(local), Mixed::Map).ok();
+    let paths = connection.paths.as_ref();
+    let unix = || paths.and_then(|paths| Addresses::unix(&paths.source, &paths.local).ok());
+    let addresses = ends.and_then(between).flatten().or_else(unix);
+    let line = |addresses: Option<Addresses>| {
+        let line = addresses.and_then(|addresses| v1::Header::new(addresses).ok());
+        line.unwrap_or_else(v1::Header::unknown).into()
+    };
+    if version == Header::V1 {
+        return line(addresses);
     }
-}
-
-fn local() -> proxy::Header {
-    match v2::Header::local().build() {
-        Ok(header) => header.into(),
-        Err(_) => v1::Header::unknown().into(),
-    }
+    let plain = v2::Header::proxy(addresses.clone(), Transport::Stream);
+    let handed_on =
+        Tlvs::new(&connection.tlvs).fold(plain.clone(), |builder, tlv| match tlv.kind {
+            CRC32C => builder.checksum(),
+            kind => builder.tlv(kind, tlv.value),
+        });
+    // What may be received need not be what may be sent.
+    let built = handed_on.build().or_else(|_| plain.build());
+    built.map_or_else(|_| line(addresses), Into::into)
 }
 
 #[cfg(test)]
@@ -120,7 +146,23 @@ mod tests {
             binary,
             b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x0a\0\0\x01\x0a\0\0\x02\x0f\xa0\0\x50"
         );
-        assert_eq!(bytes(Header::V2, None), b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0");
+        assert_eq!(bytes(Header::V2, None), b"\r\n\r\n\0\r\nQUIT\n\x21\0\0\0");
+        let mapped = bytes(Header::V1, Some(("[::ffff:10.0.0.1]:4000", "[::ffff:10.0.0.2]:80")));
+        assert_eq!(mapped, line);
+    }
+
+    #[test]
+    fn unix_sockets_and_tlvs_are_handed_on() {
+        let mut connection = Connection::new(1);
+        connection.paths =
+            Some(Paths { source: Box::default(), local: b"\0app".as_slice().into() });
+        connection.tlvs = Bytes::from_static(b"\x03\0\x04\0\0\0\0\x02\0\x01a");
+        let header = header(Header::V2, &connection);
+        let addresses = Addresses::unix(b"", b"\0app").unwrap();
+        assert_eq!(header.addresses(), Some(&addresses));
+        let kinds: Vec<_> = header.tlvs().map(|tlv| tlv.kind).collect();
+        assert_eq!((kinds, header.checksum()), (vec![3, 2], proxy::Checksum::Right));
+        assert_eq!(super::header(Header::V1, &connection), v1::Header::unknown().into());
     }
 
     #[tokio::test]
@@ -133,7 +175,7 @@ mod tests {
             client.write_all(&[&header[..], b"rest"].concat()).await.unwrap();
             drop(client);
             let mut server = Stream::unix(server);
-            let ends = take(&mut server).await.unwrap().unwrap();
+            let ends = take(&mut server).await.unwrap().ends.unwrap();
             assert_eq!(ends.0, "10.0.0.1:4000".parse().unwrap());
             assert_eq!(ends.1, "10.0.0.2:80".parse().unwrap());
             let mut rest = Vec::new();

@@ -1,40 +1,69 @@
 //! Listening sockets that were open when the program started: by number, or passed by systemd.
 
 use super::{Inherited, Listen, Local, socket};
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockAddr, Socket, Type};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 
-/// The socket that an address names.
+/// The sockets that an address names: one, or with a name all of that name and domain.
 ///
 /// # Errors
 ///
 /// There is no such descriptor, it does not listen, or its family is another one.
-pub(super) fn adopt(which: &Inherited, address: &Listen) -> io::Result<Socket> {
-    let number = match which {
-        Inherited::Number(number) => i32::try_from(*number).unwrap_or(-1),
-        Inherited::Index(index) => by_index(*index)?,
-        Inherited::Name(name) => by_name(name)?,
-    };
-    let open = socket::duplicate(number)
-        .map_err(|_| io::Error::other(format!("descriptor {number} is not open")))?;
-    let socket = Socket::from(open);
-    let listens = socket.is_listener().unwrap_or(false) && socket.r#type()? == Type::STREAM;
-    if !listens {
-        let text = format!("descriptor {number} is not a listening stream socket");
-        return Err(io::Error::other(text));
-    }
-    let domain = socket.domain()?;
+pub(super) fn adopt(which: &Inherited, address: &Listen) -> io::Result<Vec<Socket>> {
     let wanted = match address.options.text("domain") {
         Some("INET") => Some(Domain::IPV4),
         Some("INET6") => Some(Domain::IPV6),
         Some("UNIX") => Some(Domain::UNIX),
         _ => None,
     };
-    if let Some(wanted) = wanted.filter(|wanted| *wanted != domain) {
-        let text = format!("descriptor {number} is {}, not {}", family(domain), family(wanted));
-        return Err(io::Error::other(text));
+    let numbers = match which {
+        Inherited::Number(number) => vec![i32::try_from(*number).unwrap_or(-1)],
+        Inherited::Index(index) => vec![by_index(*index)?],
+        Inherited::Name(name) => by_name(name)?,
+    };
+    let mut found = Vec::new();
+    let mut other = None;
+    for number in numbers {
+        let socket = listening(number)?;
+        let domain = socket.domain()?;
+        match wanted.filter(|wanted| *wanted != domain) {
+            None => found.push(socket),
+            Some(wanted) => {
+                let text =
+                    format!("descriptor {number} is {}, not {}", family(domain), family(wanted));
+                other.get_or_insert(io::Error::other(text));
+            }
+        }
     }
-    Ok(socket)
+    match other {
+        Some(other) if found.is_empty() => Err(other),
+        _ => Ok(found),
+    }
+}
+
+/// A copy of an open descriptor that is a listening socket.
+fn listening(number: i32) -> io::Result<Socket> {
+    let open = socket::duplicate(number)
+        .map_err(|_| io::Error::other(format!("descriptor {number} is not open")))?;
+    let socket = Socket::from(open);
+    match socket.is_listener().unwrap_or(false) && socket.r#type()? == Type::STREAM {
+        true => Ok(socket),
+        false => {
+            let text = format!("descriptor {number} is not a listening stream socket");
+            Err(io::Error::other(text))
+        }
+    }
+}
+
+/// The name of one end of a UNIX socket: empty where it has none, and beginning with NUL where that
+/// is abstract.
+pub(super) fn name(address: SockAddr) -> Box<[u8]> {
+    match (address.as_abstract_namespace(), address.as_pathname()) {
+        (Some(name), _) => [&[0], name].concat().into(),
+        (None, Some(path)) => path.as_os_str().as_bytes().into(),
+        (None, None) => Box::default(),
+    }
 }
 
 /// Where a socket listens.
@@ -69,17 +98,30 @@ fn by_index(index: u32) -> io::Result<i32> {
     })
 }
 
-fn by_name(name: &str) -> io::Result<i32> {
+fn by_name(name: &str) -> io::Result<Vec<i32>> {
     let passed: Vec<_> = sd_notify::listen_fds_with_names()?.collect();
-    let found = passed.iter().find(|(_, known)| known == name);
-    found.map(|(number, _)| *number).ok_or_else(|| {
-        if passed.is_empty() {
-            return nothing();
+    if passed.is_empty() {
+        return Err(nothing());
+    }
+    let found: Vec<_> =
+        passed.iter().filter(|(_, known)| known == name).map(|(number, _)| *number).collect();
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let mut known: Vec<_> = passed.iter().map(|(_, known)| known.as_str()).collect();
+    known.dedup();
+    Err(io::Error::other(match known.as_slice() {
+        // What stands there without LISTEN_FDNAMES.
+        ["unknown"] => {
+            "systemd has given no names (LISTEN_FDNAMES); write FileDescriptorName= into \
+            the socket unit, or index=0 here"
+                .to_owned()
         }
-        let known: Vec<_> = passed.iter().map(|(_, known)| known.as_str()).collect();
-        let known = known.join(", ");
-        io::Error::other(format!("systemd has passed no socket of this name; known are {known}"))
-    })
+        known => {
+            let known = known.join(", ");
+            format!("systemd has passed no socket of this name; known are {known}")
+        }
+    }))
 }
 
 fn nothing() -> io::Error {

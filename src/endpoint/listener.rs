@@ -2,8 +2,9 @@
 
 use super::greet::Greeting;
 use super::kind::Arrivals;
-use super::{At, Family, Host, Listen, Peer, Stream, dial, in_words, inherited, stdio};
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use super::{At, Family, Host, Listen, Peer, Stream, dial, in_words, inherited, stdio, unmapped};
+use chenapan_core::Paths;
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
@@ -117,17 +118,23 @@ impl Drop for PathGuard {
 }
 
 impl Listener {
-    /// Starts to listen.
+    /// Starts to listen: in one place, or in all that systemd has passed under one name.
     ///
     /// # Errors
     ///
     /// The address is in use, not ours or not allowed; or a file cannot be used, with its path.
-    pub(crate) fn bind(address: &Listen) -> io::Result<Self> {
+    pub(crate) fn bind(address: &Listen) -> io::Result<Vec<Self>> {
         let bound = Self::bound(address);
         bound.map_err(|error| in_words(format_args!("cannot listen on {address}"), &error))
     }
 
-    fn bound(address: &Listen) -> io::Result<Self> {
+    fn adopted(socket: Socket, address: &Listen) -> io::Result<Self> {
+        let (place, local) = listening(socket)?;
+        let nodelay = address.options.flag("nodelay").unwrap_or(true);
+        Ok(Self { place, local, nodelay, greeting: Greeting::new(address)?, _guard: None })
+    }
+
+    fn bound(address: &Listen) -> io::Result<Vec<Self>> {
         let greeting = Greeting::new(address)?;
         let mut guard = None;
         let (place, local) = match &address.at {
@@ -137,7 +144,10 @@ impl Listener {
                 listening(socket)?
             }
             At::Tcp { host, port } => listening(host_socket(host.as_ref(), *port, address)?)?,
-            At::Inherited(which) => listening(inherited::adopt(which, address)?)?,
+            At::Inherited(which) => {
+                let adopted = inherited::adopt(which, address)?;
+                return adopted.into_iter().map(|socket| Self::adopted(socket, address)).collect();
+            }
             At::Stdio => {
                 let (stream, written) = stdio::open()?;
                 stream.set_nonblocking(true)?;
@@ -147,7 +157,7 @@ impl Listener {
             At::Own(own) => (Place::Own(own.kind().listen()?), Local::Own(own.to_string())),
         };
         let nodelay = address.options.flag("nodelay").unwrap_or(true);
-        Ok(Self { place, local, nodelay, greeting, _guard: guard })
+        Ok(vec![Self { place, local, nodelay, greeting, _guard: guard }])
     }
 
     /// Where it really listens.
@@ -182,9 +192,17 @@ impl Listener {
         let peer = match &self.place {
             Place::Tcp(listener) => {
                 let (socket, address) = listener.accept().await?;
-                Peer::new(Stream::tcp(socket, self.nodelay), Some(address))
+                Peer::new(Stream::tcp(socket, self.nodelay), Some(unmapped(address)))
             }
-            Place::Unix(listener) => Peer::new(Stream::unix(listener.accept().await?.0), None),
+            Place::Unix(listener) => {
+                let socket = listener.accept().await?.0;
+                let ends =
+                    [SockRef::from(&socket).peer_addr(), SockRef::from(&socket).local_addr()];
+                let [source, local] =
+                    ends.map(|end| end.map_or_else(|_| Box::default(), inherited::name));
+                let paths = Some(Paths { source, local });
+                Peer { paths, ..Peer::new(Stream::unix(socket), None) }
+            }
             Place::Stdio(only) => {
                 let taken = only.lock().unwrap_or_else(PoisonError::into_inner).take();
                 let Some((stream, told)) = taken else { return std::future::pending().await };

@@ -3,12 +3,13 @@
 use super::child::Child;
 use super::kind::ByteStream;
 use super::socket;
-use bytes::BufMut;
+use bytes::{BufMut, Bytes};
+use chenapan_core::Paths;
 use socket2::{SockRef, TcpKeepalive};
 use std::future::Future;
 use std::io;
 use std::mem::MaybeUninit;
-use std::net::{Shutdown, SocketAddr};
+use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::os::fd::AsFd;
 #[cfg(target_os = "linux")]
 use std::os::fd::BorrowedFd;
@@ -59,12 +60,25 @@ pub(crate) struct Peer {
     pub(crate) address: Option<SocketAddr>,
     /// This end, where it is not what the socket says.
     pub(crate) local: Option<SocketAddr>,
+    /// The paths at both ends of a UNIX socket.
+    pub(crate) paths: Option<Paths>,
+    /// The TLVs of the PROXY header that came first, as they came.
+    pub(crate) tlvs: Bytes,
 }
 
 impl Peer {
     /// A peer of which all is known from its stream.
     pub(crate) fn new(stream: Stream, address: Option<SocketAddr>) -> Self {
-        Self { stream, address, local: None }
+        Self { stream, address, local: None, paths: None, tlvs: Bytes::new() }
+    }
+}
+
+/// An address without what a socket for both families makes of IPv4.
+pub(crate) fn unmapped(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
+        // It may have a zone.
+        IpAddr::V6(_) => address,
     }
 }
 
@@ -140,7 +154,7 @@ impl Stream {
     /// The address of this end, where it has one.
     pub(crate) fn local(&self) -> Option<SocketAddr> {
         match self {
-            Stream::Tcp(socket) => socket.local_addr().ok(),
+            Stream::Tcp(socket) => socket.local_addr().ok().map(unmapped),
             Stream::Unix(_) => None,
             Stream::Layered(layered) => layered.socket.as_ref().and_then(Stream::local),
         }

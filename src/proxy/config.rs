@@ -19,6 +19,9 @@ pub struct Limits {
     pub in_flight: usize,
     /// How long connecting to the backend may take.
     pub connect_timeout: Duration,
+    /// How long a source may take for what its listener wants to hear first: a PROXY header, a TLS
+    /// handshake.
+    pub greet_timeout: Duration,
     /// How many connections there may be at once; more wait to be accepted.
     pub max_connections: Option<usize>,
     /// How long a connection may go on whose source has ended its stream, while nothing is handed on:
@@ -39,6 +42,7 @@ impl Default for Limits {
             buffer: 64 * 1024,
             in_flight: IN_FLIGHT,
             connect_timeout: Duration::from_secs(10),
+            greet_timeout: Duration::from_secs(10),
             max_connections: None,
             half_closed: None,
             idle: None,

@@ -177,6 +177,31 @@ fn sockets_that_were_open_before_are_taken_over() {
     assert!(is_page(&ask(UnixStream::connect(&path).unwrap(), b"GET /page.txt HTTP/1.0\r\n\r\n")));
 }
 
+fn all_sockets_of_one_name_are_listened_on() {
+    let backend = Backend::echo().address.to_string();
+    let [four, six] = ["127.0.0.1:0", "[::1]:0"].map(|at| TcpListener::bind(at).unwrap());
+    let addresses = [&four, &six].map(|listener| listener.local_addr().unwrap());
+    let handed = |listener: &TcpListener| {
+        Stdio::from(std::os::fd::OwnedFd::from(listener.try_clone().unwrap()))
+    };
+    for (listen, served) in
+        [("systemd:INET:name=web", &addresses[..1]), ("fd:name=web", &addresses[..])]
+    {
+        let script = "exec 3<&0 4<&2 0</dev/null 2>/dev/null; \
+            LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=web:web \
+            exec \"$0\" --listen \"$1\" --backend \"$2\"";
+        let mut command = Command::new("sh");
+        command.args(["-c", script, env!("CARGO_BIN_EXE_chenapan"), listen, &backend]);
+        command.stdin(handed(&four)).stdout(Stdio::piped()).stderr(handed(&six));
+        let mut child = super::support::Guarded(command.spawn().unwrap());
+        let mut line = [0; 12];
+        child.0.stdout.as_mut().unwrap().read_exact(&mut line).unwrap();
+        for address in served {
+            assert_eq!(say(*address, b"x"), b"x", "{listen}");
+        }
+    }
+}
+
 fn sockets_that_are_not_there_are_told() {
     let socket = || {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -191,6 +216,8 @@ fn sockets_that_are_not_there_are_told() {
         ("systemd:INET:index=5", passed, "one socket only: index=0"),
         ("systemd:INET6:index=0", passed, "descriptor 3 is INET, not INET6"),
         ("systemd:INET:name=wbe", passed, "known are web"),
+        ("systemd:INET:name=web", "LISTEN_PID=$$ LISTEN_FDS=1", "FileDescriptorName="),
+        ("systemd:INET6:name=web", passed, "descriptor 3 is INET, not INET6"),
     ] {
         let output = activated(socket(), listen, "1", env).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
@@ -260,6 +287,7 @@ pub(crate) const TESTS: &[Test] = tests![
     interfaces_families_and_local_addresses_are_as_told;
     version_6_alone_keeps_version_4_out needs Ipv6;
     sockets_that_were_open_before_are_taken_over needs Program("nginx");
+    all_sockets_of_one_name_are_listened_on needs Ipv6;
     sockets_that_are_not_there_are_told;
     a_service_manager_is_told_when_it_listens;
     a_family_that_a_name_does_not_have_is_told;

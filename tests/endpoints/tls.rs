@@ -314,13 +314,13 @@ fn files_are_missed_when_they_are_used_and_with_their_path() {
 fn one_that_shakes_no_hands_does_not_keep_others_out() {
     let certificates = Certificates::new();
     let backend = Backend::echo().address.to_string();
-    let patience = ["--connect-timeout", "300ms"];
+    let patience = ["--greet-timeout", "300ms"];
     let proxy = proxy(&certificates.listen(""), &backend, &patience);
     let silent: Vec<_> = (0..5).map(|_| super::connect(proxy.address)).collect();
     let mut stream = client(&certificates, proxy.address);
     stream.write_all(b"x").unwrap();
     assert_eq!(stream.read(&mut [0; 1]).unwrap(), 1);
-    proxy.wait_for_event("nothing within 300ms");
+    proxy.wait_for_event("not whole within 300ms");
     drop(silent);
     proxy.stop();
 }

@@ -93,14 +93,14 @@ fn rules_see_what_is_behind_the_header_only() {
 
 fn what_has_no_header_is_not_let_in() {
     let backend = Backend::echo().address.to_string();
-    let proxy = proxy("haproxy:127.0.0.1:0", &backend, &["--connect-timeout", "200ms"]);
+    let proxy = proxy("haproxy:127.0.0.1:0", &backend, &["--greet-timeout", "200ms"]);
     for bytes in [&b"GET / HTTP/1.0\r\n\r\n"[..], b"PROXY", b"PROXY TCP9 a b c d\r\n"] {
         assert!(say(proxy.address, bytes).is_empty());
         proxy.wait_for_event("PROXY header");
     }
     // One that says nothing at all has a time for it.
     let silent = super::connect(proxy.address);
-    proxy.wait_for_event("nothing within 200ms");
+    proxy.wait_for_event("not whole within 200ms");
     drop(silent);
     let ended = proxy.stop();
     assert!(ended.out.contains("handshake or header refused"), "{}", ended.out);

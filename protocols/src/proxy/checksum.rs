@@ -64,8 +64,9 @@ pub(super) fn seal_unit(unit: &mut Unit) {
     if let Some(field) = named("length") {
         put(&field.range, size.saturating_sub(field.range.end));
     }
-    if let Some(Field { range, .. }) = named("checksum")
-        && range.len() == 4
+    // Receivers that put up with others go by the first of four bytes.
+    let sum = fields.iter().find(|field| field.name == "checksum" && field.range.len() == 4);
+    if let Some(Field { range, .. }) = sum.filter(right)
         && range.end <= size
     {
         let right = compute(bytes, range.start);
@@ -74,7 +75,7 @@ pub(super) fn seal_unit(unit: &mut Unit) {
 }
 
 /// Where the first checksum of four bytes stands, as far as TLVs can be followed.
-fn field(header: &[u8]) -> Option<Range<usize>> {
+pub(super) fn field(header: &[u8]) -> Option<Range<usize>> {
     let addresses = Family::of(*header.get(13)?).map_or(0, Family::size);
     let block = header.get(FIXED..)?;
     let mut tlvs = Tlvs::new(block.get(addresses..).unwrap_or(block));

@@ -7,7 +7,7 @@ use super::UnixPath;
 use chenapan_core::Written;
 use std::net::{IpAddr, SocketAddr};
 
-/// An address to state, such as `203.0.113.{n}:51234` or `unix:/run/{n}.sock`.
+/// An address to state, such as `203.0.113.{n}:51234`, `unix:/run/{n}.sock` or `unix:@abstract`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct End(Text);
 
@@ -39,7 +39,12 @@ impl End {
     pub(super) fn of(&self, number: u64) -> Option<Stated> {
         Some(match &self.0 {
             Text::Unix(path) => {
-                Stated::Unix(path.replace(NUMBER, &number.to_string()).into_bytes())
+                let mut path = path.replace(NUMBER, &number.to_string()).into_bytes();
+                // An abstract address begins with a NUL (unix(7)).
+                if let Some(first @ b'@') = path.first_mut() {
+                    *first = 0;
+                }
+                Stated::Unix(path)
             }
             Text::Inet { host, port } => {
                 let wrapped = |most: u64| number.saturating_sub(1) % most + 1;
@@ -134,6 +139,7 @@ mod tests {
         assert_eq!(of("[[2001:db8::7]:1]", 1), inet("2001:db8::7", Some(1)));
         assert_eq!(of("[2001:db8::7]", 1), inet("2001:db8::7", None));
         assert_eq!(of("[unix:/x]", 1), Stated::Unix(b"/x".to_vec()));
+        assert_eq!(of("unix:@app-{n}", 3), Stated::Unix(b"\0app-3".to_vec()));
         assert_eq!(of("unix:/run/{n}.sock", 12), Stated::Unix(b"/run/12.sock".to_vec()));
     }
 

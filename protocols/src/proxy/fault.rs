@@ -8,7 +8,10 @@ mod reorder_tlvs;
 mod spoof;
 mod swap_version;
 
-use super::{Header, Profile, Tolerance, Verification, checksum, fields, hop, unpack};
+use super::{
+    Addresses, Command, Header, Profile, Tolerance, Transport, Verification, checksum, fields, hop,
+    unpack, v2,
+};
 use bytes::BytesMut;
 use chenapan_core::{Field, Kind, Unit};
 
@@ -57,10 +60,40 @@ fn put(header: &Header, unit: &mut Unit) -> bool {
     changed
 }
 
+/// Makes a binary header state these addresses; all else stays as it is, byte for byte.
+fn restate(unit: &mut Unit, received: &v2::Header, addresses: &Addresses) {
+    let known = received.addresses().is_some();
+    if !known {
+        // What nobody can make out would be taken for TLVs from now on.
+        let end = end(unit);
+        unit.splice(end..unit.bytes.len(), &[]);
+    }
+    let transport = match received.transport() {
+        Transport::Unspec => Transport::Stream,
+        transport => transport,
+    };
+    let mut block = BytesMut::new();
+    v2::block(addresses, &mut block);
+    let range = received.address_block();
+    unit.bytes[12] = unit.bytes[12] & 0xf0 | Command::Proxy as u8;
+    unit.bytes[13] = (addresses.family() as u8) << 4 | transport as u8;
+    let same = range.len() == block.len();
+    let range = v2::FIXED + range.start..v2::FIXED + range.end;
+    match same {
+        // The fields keep their places.
+        true => unit.bytes[range].copy_from_slice(&block),
+        false => unit.splice(range, &block),
+    }
+    checksum::seal_unit(unit);
+    rename(unit);
+}
+
 /// Names the fields anew after TLVs were added, taken away or moved.
 fn rename(unit: &mut Unit) {
     if let Some(header) = header(unit, Tolerance::Accept) {
         let before = std::mem::replace(&mut unit.fields, fields(&header));
+        // Nothing is wrong but what was: the checksum may still be that of other bytes.
+        unit.fields.iter_mut().for_each(|field| field.wrong = false);
         for field in before.iter().filter(|field| field.wrong) {
             unit.keep_wrong(field.name);
         }
@@ -72,19 +105,34 @@ fn binary(unit: &Unit) -> bool {
     unit.kind == Kind::Header && unit.named("signature").is_some()
 }
 
-/// Adds a TLV behind all others, with whatever length it shall state from now on.
-fn append(unit: &mut Unit, kind: u8, length: u16, value: &[u8]) {
-    let at = unit.bytes.len();
+/// Where the TLVs of a header end: behind them are stray bytes, or nothing.
+fn end(unit: &Unit) -> usize {
+    let lies = unit.fields.iter().any(|field| field.wrong && field.name == "tlv-length");
+    let stray = match header(unit, Tolerance::Accept) {
+        // A TLV that lies about its length is none that could be told from stray bytes.
+        Some(Header::V2(header)) if !lies => header.stray().len(),
+        _ => 0,
+    };
+    unit.bytes.len() - stray
+}
+
+/// Adds a TLV behind all others, with whatever length it shall state from now on; returns where.
+fn append(unit: &mut Unit, kind: u8, length: u16, value: &[u8]) -> usize {
+    let at = end(unit);
     let mut tlv = BytesMut::with_capacity(3 + value.len());
     tlv.extend_from_slice(&[kind]);
     tlv.extend_from_slice(&length.to_be_bytes());
     tlv.extend_from_slice(value);
-    unit.bytes.unsplit(tlv);
+    unit.splice(at..at, &tlv);
     unit.fields.push(Field::new("tlv-type", at..at + 1));
     let lies = usize::from(length) != value.len();
     unit.fields.push(Field { wrong: lies, ..Field::new("tlv-length", at + 1..at + 3) });
     unit.fields.push(Field::new("tlv-value", at + 3..at + 3 + value.len()));
+    at
 }
+
+#[cfg(test)]
+mod odd;
 
 #[cfg(test)]
 pub(super) mod sample {

@@ -115,6 +115,7 @@ fn binary(header: &v2::Header) -> Vec<Field> {
             at += size;
         }
     }
+    let mut summed = false;
     for tlv in header.tlvs() {
         let value = at + 3..at + 3 + tlv.value.len();
         fields.push(Field::new("tlv-type", at..at + 1));
@@ -122,7 +123,11 @@ fn binary(header: &v2::Header) -> Vec<Field> {
         fields.push(Field::new("tlv-value", value.clone()));
         at = value.end;
         if let Some(name) = registered(tlv.kind) {
-            fields.push(Field::new(name, value));
+            // One that came wrong stays so, whatever is changed beside it.
+            let counts = tlv.kind == tlv::CRC32C && tlv.value.len() == 4 && !summed;
+            summed |= counts;
+            let wrong = counts && !header.is_summed();
+            fields.push(Field { wrong, ..Field::new(name, value) });
         }
     }
     fields

@@ -41,7 +41,7 @@ macro_rules! handler {
                 header: Mode = "pass" in &["pass", "add", "strip", "replace"],
                 $($own)*
                 /// The source address to state with `add` and `replace`, such as 203.0.113.{n},
-                /// [203.0.113.7:51234] or unix:/run/app.sock; `{n}` is the number of the
+                /// [203.0.113.7:51234], unix:/run/app.sock or unix:@abstract; `{n}` is the number of the
                 /// connection. Unless given, it is the real one, or the one received.
                 source: Option<End> = "none",
                 /// The destination address to state, in the same way.

@@ -5,7 +5,7 @@
 use super::end::{End, Stated};
 use super::tlv::{self, TlvText};
 use super::{Addresses, Command, Family, Header, Mixed, Pack, Tlvs, Transport, v1, v2};
-use chenapan_core::Connection;
+use chenapan_core::{Connection, Paths};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// One of the two versions.
@@ -53,10 +53,16 @@ pub(super) struct Origin<'a> {
 impl<'a> Origin<'a> {
     /// A connection of which nobody has said anything yet.
     pub(super) fn connection(connection: &Connection) -> Self {
+        // A socket for both families maps the addresses of IPv4; its connections are of IPv4 all the
+        // same.
+        let end = |end: SocketAddr| Stated::Inet(end.ip().to_canonical(), Some(end.port()));
+        let path = |which: fn(&Paths) -> &Box<[u8]>| {
+            connection.paths.as_ref().map(|paths| Stated::Unix(which(paths).to_vec()))
+        };
         Self {
             number: connection.number,
-            source: connection.source.map(Stated::from),
-            destination: connection.local.map(Stated::from),
+            source: connection.source.map(end).or_else(|| path(|paths| &paths.source)),
+            destination: connection.local.map(end).or_else(|| path(|paths| &paths.local)),
             command: Command::Proxy,
             transport: Transport::Stream,
             tlvs: Tlvs::new(&[]),
@@ -156,7 +162,12 @@ impl<'a> Recipe<'a> {
         builder.build().map(Header::from)
     }
 
-    fn addresses(&self, origin: &Origin<'_>) -> Result<Option<Addresses>, Pack> {
+    /// The addresses to state, where any are.
+    ///
+    /// # Errors
+    ///
+    /// What the standard forbids to send.
+    pub(super) fn addresses(&self, origin: &Origin<'_>) -> Result<Option<Addresses>, Pack> {
         let (source, destination) = (
             stated(self.source, origin.source.as_ref(), origin.number),
             stated(self.destination, origin.destination.as_ref(), origin.number),

@@ -5,7 +5,6 @@
 use super::scan::{Scan, Stop};
 use super::{Addresses, Pack, Pair, Profile, Tolerance, Unpack, Want};
 use bytes::BytesMut;
-use std::net::Ipv6Addr;
 
 /// The longest line, CRLF included: "107 bytes" [2.1].
 pub const LONGEST: usize = 107;
@@ -38,8 +37,8 @@ impl Header {
             Addresses::Inet(Pair { source, destination, source_port, destination_port }) => {
                 format!("PROXY TCP4 {source} {destination} {source_port} {destination_port}\r\n")
             }
+            // Mapped addresses end in dots, as HAProxy writes them.
             Addresses::Inet6(Pair { source, destination, source_port, destination_port }) => {
-                let (source, destination) = (undotted(*source), undotted(*destination));
                 format!("PROXY TCP6 {source} {destination} {source_port} {destination_port}\r\n")
             }
             Addresses::Unix(_) => return Err(Pack::Unix),
@@ -177,14 +176,6 @@ fn unknown(input: &[u8], scan: &mut Scan<'_>) -> Result<(), Stop> {
     scan.literal(b"\r\n", TOO_LONG)
 }
 
-/// The address as hexadecimal groups: section 2.1 knows no dotted form.
-fn undotted(address: Ipv6Addr) -> String {
-    match address.segments() {
-        [0, 0, 0, 0, 0, 0xffff, high, low] => format!("::ffff:{high:x}:{low:x}"),
-        _ => address.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,11 +208,11 @@ mod tests {
     }
 
     #[test]
-    fn a_mapped_address_is_written_in_groups() {
+    fn a_mapped_address_is_written_as_others_do() {
         let source: SocketAddr = "[::ffff:203.0.113.7]:1".parse().unwrap();
         let addresses = Addresses::between(source, source, super::super::Mixed::Refuse);
         let header = Header::new(addresses.unwrap().unwrap()).unwrap();
-        assert_eq!(header.line(), b"PROXY TCP6 ::ffff:cb00:7107 ::ffff:cb00:7107 1 1\r\n");
+        assert_eq!(header.line(), b"PROXY TCP6 ::ffff:203.0.113.7 ::ffff:203.0.113.7 1 1\r\n");
     }
 
     #[test]

@@ -17,6 +17,7 @@ use start::{Start, Stop};
 use std::ops::Range;
 
 pub use builder::Builder;
+pub(super) use pack::block;
 pub use pack::pack;
 
 /// The first bytes of every header.
@@ -97,6 +98,15 @@ impl Header {
     /// The length it declares: how many bytes follow the first sixteen.
     pub fn length(&self) -> usize {
         self.used() + self.rest.len()
+    }
+
+    /// Whether a checksum that it carries is that of its bytes, whether receivers compare it or not.
+    pub(super) fn is_summed(&self) -> bool {
+        match self.checksum {
+            Checksum::Absent | Checksum::Right => true,
+            Checksum::Wrong => false,
+            Checksum::Unchecked => pack::is_summed(self),
+        }
     }
 
     /// Where behind the first sixteen bytes the addresses are, used or not; nowhere if they cannot

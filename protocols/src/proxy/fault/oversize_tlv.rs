@@ -29,21 +29,20 @@ impl Behavior for OversizeTlv {
         if !binary(unit) {
             return Verdict::Forward;
         }
-        let at = unit.bytes.len();
-        let room = (FIXED + usize::from(u16::MAX)).saturating_sub(at + 3);
+        let whole = unit.bytes.len();
+        let room = (FIXED + usize::from(u16::MAX)).saturating_sub(whole + 3);
         let size = usize::try_from(self.size.0).unwrap_or(usize::MAX);
         let size = size.min(if self.lie { usize::from(u16::MAX) } else { room });
-        if at + 3 > FIXED + usize::from(u16::MAX) {
+        if whole + 3 > FIXED + usize::from(u16::MAX) {
             return Verdict::Forward;
         }
         let TlvType(kind) = self.kind;
         // At most 65535, see above.
         let length = size as u16;
-        if self.lie {
-            append(unit, kind, length, &[]);
-        } else {
-            append(unit, kind, length, &vec![0; size]);
-        }
+        let at = match self.lie {
+            true => append(unit, kind, length, &[]),
+            false => append(unit, kind, length, &vec![0; size]),
+        };
         cx.protocol.seal(unit);
         if !self.lie {
             rename(unit);

@@ -8,7 +8,7 @@ use chenapan_core::{Behavior, Context, Dice, Interest, Kind, Unit, Verdict, plug
 plugin! {
     /// Puts the TLVs of a PROXY header of version 2 into another order; each stays as it is.
     ///
-    /// The checksum is made right again. A header with fewer than two TLVs passes as it is.
+    /// The checksum is made right again where it was right. A header with fewer than two TLVs passes as it is.
     pub struct ReorderTlvs = "reorder-tlvs", Upstream {
         /// The last first, or any other order, drawn.
         how: String = "reverse" in &["reverse", "shuffle"],
@@ -21,25 +21,26 @@ impl Behavior for ReorderTlvs {
             return Verdict::Forward;
         };
         let tlvs = received.tlvs();
+        let size: usize = tlvs.map(|tlv| 3 + tlv.value.len()).sum();
+        // The header ends in its TLVs, and in stray bytes. They are moved as they came: what was read is
+        // without the lies of earlier rules.
+        let at = unit.bytes.len() - received.stray().len() - size;
+        let mut rest = &unit.bytes[at..at + size];
         let mut order = Vec::new();
-        let mut rest = tlvs;
-        loop {
-            let before = rest.rest();
-            if rest.next().is_none() {
-                break;
-            }
-            order.push(&before[..before.len() - rest.rest().len()]);
+        for tlv in tlvs {
+            let (first, others) = rest.split_at(3 + tlv.value.len());
+            order.push(first);
+            rest = others;
         }
         match self.how.as_str() {
             "shuffle" => shuffle(&mut order, &mut cx.dice),
             _ => order.reverse(),
         }
-        let mut moved = BytesMut::with_capacity(tlvs.rest().len());
+        let mut moved = BytesMut::with_capacity(size);
         for tlv in &order {
             moved.extend_from_slice(tlv);
         }
-        // The header ends in its TLVs, and in stray bytes.
-        let at = unit.bytes.len() - received.stray().len() - moved.len();
+        let count = order.len();
         if unit.bytes[at..at + moved.len()] == moved {
             return Verdict::Forward;
         }
@@ -50,7 +51,7 @@ impl Behavior for ReorderTlvs {
             unit.keep_wrong("checksum");
         }
         cx.protocol.seal(unit);
-        cx.record(unit.offset + at as u64, format!("{} TLVs in another order", order.len()));
+        cx.record(unit.offset + at as u64, format!("{count} TLVs in another order"));
         Verdict::Forward
     }
 

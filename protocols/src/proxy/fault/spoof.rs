@@ -1,12 +1,13 @@
 //! States another source.
 
-use super::{header, put};
+use super::{header, put, restate};
 use crate::proxy::recipe::{Origin, Recipe, Version};
-use crate::proxy::{Addresses, Command, End, Header, Tolerance};
+use crate::proxy::{Addresses, Command, End, Header, Tolerance, v1};
 use chenapan_core::{Behavior, Context, Interest, Kind, OptionError, Unit, Verdict, plugin};
 
 plugin! {
-    /// Makes a PROXY header state another source; everything else in it stays right.
+    /// Makes a PROXY header state another source; everything else in it stays as it is, and right
+    /// where it was right.
     ///
     /// An address without a port leaves the port as it is. If the other address is IPv6 and the
     /// header's are not, both become IPv6. A header that states no addresses (LOCAL, UNSPEC,
@@ -24,24 +25,33 @@ impl Behavior for Spoof {
         let Some(received) = header(unit, Tolerance::Accept) else {
             return Verdict::Forward;
         };
-        let version = match received {
-            Header::V1(_) => Version::One,
-            Header::V2(_) => Version::Two,
-        };
         let recipe = Recipe {
             command: Some(Command::Proxy),
             source: Some(&self.source),
             destination: self.destination.as_ref(),
-            ..Recipe::plain(version)
+            ..Recipe::plain(Version::Two)
         };
-        let Ok(made) = recipe.make(&Origin::header(&received, cx.connection.number)) else {
+        let origin = Origin::header(&received, cx.connection.number);
+        let Ok(Some(addresses)) = recipe.addresses(&origin) else {
             return Verdict::Forward;
         };
-        if put(&made, unit) {
-            let stated = made.addresses().and_then(Addresses::source);
-            let what = stated.map_or_else(String::new, |source| format!(": {source}"));
-            cx.record(unit.offset, format!("source{what}"));
+        if received.addresses() == Some(&addresses) {
+            return Verdict::Forward;
         }
+        match &received {
+            Header::V1(line) => {
+                let family = line.addresses().map(Addresses::family);
+                let same = family == Some(addresses.family());
+                if !(same && respell(unit, line, &addresses)) {
+                    // What a line cannot say it says by UNKNOWN.
+                    let line = v1::Header::new(addresses.clone());
+                    put(&line.unwrap_or_else(|_| v1::Header::unknown()).into(), unit);
+                }
+            }
+            Header::V2(header) => restate(unit, header, &addresses),
+        }
+        let what = addresses.source().map_or_else(String::new, |source| format!(": {source}"));
+        cx.record(unit.offset, format!("source{what}"));
         Verdict::Forward
     }
 
@@ -66,6 +76,34 @@ impl Behavior for Spoof {
         let tried = recipe.make(&Origin::connection(&chenapan_core::Connection::new(1)));
         tried.map(drop).map_err(|error| OptionError::value("destination", error.to_string()))
     }
+}
+
+/// Writes other addresses into a line, of which all that stays is left as it is spelt; whether all
+/// of its fields were there.
+fn respell(unit: &mut Unit, line: &v1::Header, addresses: &Addresses) -> bool {
+    let ends = |addresses: &Addresses| {
+        let (source, destination) = (addresses.source()?, addresses.destination()?);
+        Some([
+            ("destination-port", destination.port().to_string()),
+            ("source-port", source.port().to_string()),
+            ("destination-address", destination.ip().to_string()),
+            ("source-address", source.ip().to_string()),
+        ])
+    };
+    let Some((before, after)) = line.addresses().and_then(ends).zip(ends(addresses)) else {
+        return false;
+    };
+    let others = before.into_iter().zip(after).filter(|(before, after)| before != after);
+    let others: Vec<_> = others.map(|(_, after)| after).collect();
+    if others.iter().any(|(name, _)| unit.named(name).is_none()) {
+        return false;
+    }
+    for (name, text) in others {
+        if let Some(field) = unit.named(name) {
+            unit.splice(field.range.clone(), text.as_bytes());
+        }
+    }
+    true
 }
 
 #[cfg(test)]

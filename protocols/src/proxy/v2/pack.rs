@@ -25,6 +25,13 @@ pub fn pack(header: &Header, out: &mut BytesMut) -> Result<(), Pack> {
     }
 }
 
+/// Whether the first checksum of a header is that of its bytes, where it has one.
+pub(super) fn is_summed(header: &Header) -> bool {
+    let mut bytes = BytesMut::new();
+    write(header, &mut bytes);
+    checksum::field(&bytes).is_none_or(|range| compare(&bytes, range.start).is_ok())
+}
+
 /// Whether the checksum at `at` is that of the whole header.
 pub(super) fn compare(whole: &[u8], at: usize) -> Result<(), Pack> {
     let (found, expected) = (checksum::found(whole, at), checksum::compute(whole, at));
@@ -53,7 +60,7 @@ pub(super) fn start(command: Command, byte: u8, length: u16, out: &mut BytesMut)
 }
 
 /// Appends addresses and ports.
-pub(super) fn block(addresses: &Addresses, out: &mut BytesMut) {
+pub(in crate::proxy) fn block(addresses: &Addresses, out: &mut BytesMut) {
     match addresses {
         Addresses::Inet(pair) => {
             out.extend_from_slice(&pair.source.octets());
