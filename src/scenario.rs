@@ -31,8 +31,8 @@ pub use expect::{Bound, Comparison, Expectation, Found, Number};
 pub(crate) use keys::{FILE, OWN_NAME, PHASE};
 pub use model::{Load, Phase, ProxyPart, Ready, Receive, Scenario, Service, Until, Verify};
 pub use outcome::{
-    CauseOutcome, Check, CommandOutcome, Latency, LoadOutcome, Outcome, PhaseOutcome, RuleOutcome,
-    Sample,
+    CauseOutcome, Check, CommandOutcome, Latency, LoadOutcome, Outcome, PhaseOutcome, RateOutcome,
+    RuleOutcome, Sample,
 };
 pub(crate) use process::adopt;
 pub(crate) use read::TAKEN;

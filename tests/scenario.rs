@@ -191,6 +191,22 @@ fn a_service_that_does_not_come_up_says_what_it_said() {
 }
 
 #[test]
+fn a_rule_tells_the_rate_that_it_reached() {
+    let text = format!(
+        "proxies: {{web: {{backend: \"{}\"}}}}\nphases: [{{rules: [\"throttle:rate=1MB/s\", \"delay:sleep=1ms\"], \
+         load: {{connections: 1, send: \"{}\", receive: 60kB, verify: echo}}}}]\n",
+        Backend::echo().address,
+        "x".repeat(60_000)
+    );
+    let (outcome, _) = outcome_of(&text);
+    assert!(outcome.held, "{:?}", checks(&outcome.phases[0]));
+    let [throttle, delay] = outcome.phases[0].rules.as_slice() else { panic!("{outcome:?}") };
+    let rate = throttle.rate.expect("a rate");
+    assert!(rate.asked == 1_000_000 && rate.reached <= 1_000_000.0 && rate.reached > 0.0);
+    assert_eq!(delay.rate, None);
+}
+
+#[test]
 fn a_service_that_does_not_say_when_it_is_ready_has_time() {
     let away = support::nobody();
     let python = "import socket, sys; s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); \

@@ -142,11 +142,10 @@ fn phase(outcome: &PhaseOutcome, detail: Detail, width: usize) -> String {
     if !outcome.held || detail == Detail::All {
         out += &checks(&outcome.checks, width);
     }
-    if !outcome.held {
-        for line in words::causes(outcome) {
-            let line = format!("  {}", words::single(&line));
-            let _ = writeln!(out, "{}", words::fold(&line, width, 4));
-        }
+    let causes = if outcome.held { Vec::new() } else { words::causes(outcome) };
+    for line in causes.into_iter().chain(words::slower(outcome)) {
+        let line = format!("  {}", words::single(&line));
+        let _ = writeln!(out, "{}", words::fold(&line, width, 4));
     }
     if !outcome.held
         && let Some(outcome) = &outcome.command

@@ -95,7 +95,11 @@ impl<'a> Section<'a> {
             rules: &phase.rules,
             checks: &phase.checks,
             load: phase.load.as_ref().map(load),
-            causes: words::causes(phase).split_off(usize::from(phase.load.is_some())),
+            causes: {
+                let mut causes = words::causes(phase).split_off(usize::from(phase.load.is_some()));
+                causes.extend(words::slower(phase));
+                causes
+            },
             command: phase.command.as_ref().map(Command::new),
         }
     }

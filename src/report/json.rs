@@ -24,6 +24,14 @@ pub(crate) fn json(outcome: &Outcome) -> String {
 
 /// The JSON Schema of the report.
 pub(crate) fn schema() -> Value {
+    let rate = object(
+        "the rate that a rule was asked for, where it has one and bytes waited for it",
+        [
+            ("asked", is("integer", "bytes a second that it was asked for")),
+            ("reached", is("number", "bytes a second that it let through while any waited")),
+            ("lost", is("number", "seconds without any because this machine was busy")),
+        ],
+    );
     let rule = object(
         "a rule of a phase",
         [
@@ -31,6 +39,7 @@ pub(crate) fn schema() -> Value {
             ("rule", is("string", "the rule as it was written")),
             ("met", is("integer", "units that it met")),
             ("faults", is("integer", "faults that it made")),
+            ("rate", or_null(rate)),
         ],
     );
     let check = object(

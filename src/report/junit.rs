@@ -46,7 +46,8 @@ fn case(outcome: &Outcome, phase: &PhaseOutcome) -> TestCase {
             let place = check.place.as_ref().map(|place| format!(" ({place})"));
             words::check(check) + &place.unwrap_or_default()
         });
-        let lines: Vec<_> = placed.chain(words::causes(phase)).collect();
+        let lines: Vec<_> =
+            placed.chain(words::causes(phase)).chain(words::slower(phase)).collect();
         status.set_description(text(&lines.join("\n")));
         status
     };

@@ -77,6 +77,7 @@ fn refused() -> PhaseOutcome {
         rule: rule.to_owned(),
         met,
         faults,
+        rate: None,
     };
     let sample =
         |at, up, down, faults, open, p50, p99| Sample { at, up, down, faults, open, p50, p99 };

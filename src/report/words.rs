@@ -2,7 +2,9 @@
 //!
 //! It never knows what a report looks like.
 
-use crate::scenario::{CauseOutcome, Check, LoadOutcome, Outcome, PhaseOutcome};
+use crate::scenario::{
+    CauseOutcome, Check, LoadOutcome, Outcome, PhaseOutcome, RateOutcome, RuleOutcome,
+};
 use std::time::Duration;
 use unicode_width::UnicodeWidthStr;
 
@@ -71,6 +73,25 @@ pub(super) fn causes(phase: &PhaseOutcome) -> Vec<String> {
     lines.extend(phase.causes.iter().map(cause));
     lines
 }
+
+/// Rules that have not reached the rate that they were asked for.
+pub(super) fn slower(phase: &PhaseOutcome) -> Vec<String> {
+    let line = |rule: &RuleOutcome| {
+        let RateOutcome { asked, reached, lost } = rule.rate?;
+        let share = reached / asked as f64 * 100.0;
+        let lost = latency(lost);
+        (share < LEAST).then(|| {
+            format!(
+                "{}: {} reached {share:.0} % of its rate: {lost} lost because this machine was busy",
+                rule.proxy, rule.rule
+            )
+        })
+    };
+    phase.rules.iter().filter_map(line).collect()
+}
+
+/// How many percent of its rate a rule reaches at the least without a word about it.
+const LEAST: f64 = 99.0;
 
 /// How a command has ended.
 pub(super) fn exit(code: Option<i32>) -> String {
@@ -149,6 +170,20 @@ mod tests {
         assert_eq!(verdict(&sample::stopped()), "1 phase, 2 expectations, all held, stopped early");
         let nothing = Outcome { phases: Vec::new(), ..sample::held() };
         assert_eq!(verdict(&nothing), "0 phases, nothing was expected");
+    }
+
+    #[test]
+    fn a_rate_that_was_not_reached_is_told() {
+        let mut phase = sample::failed().phases.remove(1);
+        let rate = |reached| Some(RateOutcome { asked: 1_000_000, reached, lost: 0.25 });
+        phase.rules[0].rate = rate(800_000.0);
+        phase.rules[1].rate = rate(995_000.0);
+        assert_eq!(
+            slower(&phase),
+            [
+                "web: bad-checksum reached 80 % of its rate: 250ms lost because this machine was busy"
+            ]
+        );
     }
 
     #[test]

@@ -5,7 +5,9 @@
 use super::expect::{Expectation, Found};
 use super::load::Measured;
 use super::model::{Phase, Until};
-use super::outcome::{CauseOutcome, Check, CommandOutcome, LoadOutcome, RuleOutcome, Sample};
+use super::outcome::{
+    CauseOutcome, Check, CommandOutcome, LoadOutcome, RateOutcome, RuleOutcome, Sample,
+};
 use super::process::Output;
 use super::rules::{self, RuleText};
 use super::runner::{Run, RunError, TICK, ending};
@@ -353,6 +355,11 @@ impl<'a> Facts<'a> {
                 rule: rule.to_string(),
                 met: rule.tally().met(),
                 faults: rule.tally().faults(),
+                rate: rule.tally().reached().map(|rate| RateOutcome {
+                    asked: rate.asked,
+                    reached: rate.reached,
+                    lost: rate.lost.as_secs_f64(),
+                }),
             })
             .collect()
     }

@@ -66,6 +66,19 @@ pub struct RuleOutcome {
     pub met: u64,
     /// How many faults it made.
     pub faults: u64,
+    /// The rate that it was asked for, where it has one and bytes waited for it.
+    pub rate: Option<RateOutcome>,
+}
+
+/// What became of the rate that a rule was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct RateOutcome {
+    /// Bytes a second that it was asked for.
+    pub asked: u64,
+    /// Bytes a second that it let through while any waited.
+    pub reached: f64,
+    /// Seconds for which it let nothing through because this machine was busy.
+    pub lost: f64,
 }
 
 /// A reason for which connections of a phase did not come about.
