@@ -126,21 +126,19 @@ async fn drive(shared: Arc<Shared>) {
     let mut due = Vec::new();
     loop {
         shared.alarm.ring().await;
-        let spin = Instant::now() + shared.early;
+        // What is due within the spin is waited for here: that is what precise means. Nobody is kept
+        // from setting a deadline meanwhile.
+        let next = shared.deadlines().first_key_value().map(|(first, _)| first.0);
+        if let Some(next) = next.filter(|next| *next <= Instant::now() + shared.early) {
+            while Instant::now() < next {
+                std::hint::spin_loop();
+            }
+        }
         {
             let mut deadlines = shared.deadlines();
-            // What is due within the spin is waited for here: that is what precise means.
-            while let Some(first) = deadlines.first_entry() {
-                if first.key().0 > spin {
-                    break;
-                }
-                while Instant::now() < first.key().0 {
-                    std::hint::spin_loop();
-                }
+            let now = Instant::now();
+            while let Some(first) = deadlines.first_entry().filter(|first| first.key().0 <= now) {
                 due.push(first.remove());
-                if !shared.early.is_zero() {
-                    break;
-                }
             }
             shared.arm(deadlines.first_key_value().map(|(first, _)| first.0));
         }
