@@ -30,9 +30,6 @@ pub(crate) use ending::{Ending, Order, Outside, PATIENCE, caught, turn_away};
 const READ_LOW: usize = 2 * 1024;
 const READ_SIZE: usize = 32 * 1024;
 
-/// The size of one where the last read has filled what there was.
-const READ_LARGE: usize = 128 * 1024;
-
 /// How often a connection may go round before others on its thread get their turn.
 const ROUNDS: usize = 32;
 
@@ -317,8 +314,10 @@ impl Pump {
         let input = self.session.input(direction);
         let filled = &mut self.ways[direction as usize].filled;
         if input.capacity() - input.len() < READ_LOW.min(room) {
-            let size = if *filled { READ_LARGE } else { READ_SIZE };
-            input.reserve(size.min(room));
+            match *filled && input.is_empty() && room > READ_SIZE {
+                true => *input = way::block(),
+                false => input.reserve(READ_SIZE.min(room)),
+            }
         }
         let spare = (input.capacity() - input.len()).min(room);
         let sender = match direction {

@@ -24,8 +24,31 @@ const SMALL_RUN: u32 = 8;
 const DRAINS: usize = 64;
 
 thread_local! {
+    /// Blocks that were written out, for the next large reads: fresh memory has to be cleared first.
+    static BLOCKS: RefCell<Vec<BytesMut>> = const { RefCell::new(Vec::new()) };
+
     /// Never holds anything across a wait: an idle connection costs no buffer.
     static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH].into());
+}
+
+/// The size of a block that is kept for another read, and how many a thread keeps.
+pub(super) const BLOCK: usize = 128 * 1024;
+const KEPT: usize = 8;
+
+/// A block for a large read.
+pub(super) fn block() -> BytesMut {
+    let kept = BLOCKS.with_borrow_mut(Vec::pop);
+    kept.unwrap_or_else(|| BytesMut::with_capacity(BLOCK))
+}
+
+/// Keeps a block whose bytes are written, unless others still hold some of it.
+fn keep(mut block: BytesMut) {
+    block.clear();
+    BLOCKS.with_borrow_mut(|blocks| {
+        if blocks.len() < KEPT && block.try_reclaim(BLOCK) && block.capacity() < 2 * BLOCK {
+            blocks.push(block);
+        }
+    });
 }
 
 /// One direction of a pump.
@@ -102,7 +125,7 @@ impl Way {
         self.unflushed = !receiver.is_socket();
         self.pending.advance(written);
         if self.pending.is_empty() {
-            self.pending = BytesMut::new();
+            keep(std::mem::take(&mut self.pending));
         }
         Poll::Ready(Ok(written))
     }
