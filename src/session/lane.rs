@@ -17,6 +17,10 @@ use room::{cost, sent};
 use std::time::Duration;
 use turn::Fenced;
 
+/// How many lost bytes are remembered, and up to which size what is left is copied for their sake.
+const MOST_LOST: u64 = 1 << 20;
+const SMALL: usize = 8 * 1024;
+
 /// One direction of a connection.
 pub(super) struct Lane {
     pub(super) input: BytesMut,
@@ -41,6 +45,9 @@ pub(super) struct Lane {
     lines: bool,
     /// Whether the behavior of one of them may hold units.
     holders: bool,
+    /// How many bytes were queued, and about how many came in that were not.
+    pushed: u64,
+    lost: u64,
     /// There from the moment on at which something was held back.
     flight: Option<Box<Flight>>,
     hang: Option<Box<Hang>>,
@@ -107,6 +114,8 @@ impl Lane {
             queue: Queue::default(),
             lines: false,
             holders: false,
+            pushed: 0,
+            lost: 0,
             flight: None,
             hang: None,
             finishing: false,
@@ -130,7 +139,11 @@ impl Lane {
         self.pass(now);
         facts.now = now;
         while !self.stopped() && self.admits(facts) {
-            if !self.step(facts, record, now) {
+            let before = (self.offset, self.pushed);
+            let went = self.step(facts, record, now);
+            let (came, kept) = (self.offset - before.0, self.pushed - before.1);
+            self.lost = self.lost.saturating_add(came.saturating_sub(kept)).min(MOST_LOST);
+            if !went {
                 break;
             }
         }
@@ -416,7 +429,11 @@ impl Lane {
     pub(super) fn reset(&mut self, facts: &mut Facts, record: &mut Record, now: Duration) {
         (self.ended, self.broken) = (true, true);
         while !self.stopped() {
-            if !self.step(facts, record, now) {
+            let before = (self.offset, self.pushed);
+            let went = self.step(facts, record, now);
+            let (came, kept) = (self.offset - before.0, self.pushed - before.1);
+            self.lost = self.lost.saturating_add(came.saturating_sub(kept)).min(MOST_LOST);
+            if !went {
                 break;
             }
         }
@@ -474,8 +491,15 @@ impl Lane {
     }
 
     fn push_bytes(&mut self, bytes: BytesMut, at: Duration, joint: Joint) {
-        if !bytes.is_empty() && !self.ending() {
-            self.queue.push_bytes(bytes, at, joint);
+        if bytes.is_empty() || self.ending() {
+            return;
         }
+        let length = bytes.len() as u64;
+        // The little that is left of much must not keep the block alive that all of it came in.
+        let small = bytes.len() <= SMALL && self.lost >= length && at > self.queue.now();
+        let bytes = if small { BytesMut::from(&*bytes) } else { bytes };
+        self.lost = self.lost.saturating_sub(length);
+        self.pushed += length;
+        self.queue.push_bytes(bytes, at, joint);
     }
 }

@@ -75,7 +75,8 @@ impl Entry {
 impl Item {
     fn cost(&self) -> usize {
         match self {
-            Item::Bytes { bytes, .. } => bytes.len() + OVERHEAD,
+            // With what was cut off behind them, which they keep alive.
+            Item::Bytes { bytes, .. } => bytes.capacity() + OVERHEAD,
             _ => OVERHEAD,
         }
     }
@@ -96,11 +97,13 @@ impl Queue {
             && *due == self.last
             && std::ptr::eq(back.as_ptr_range().end, bytes.as_ptr())
         {
-            self.held += bytes.len();
-            if *due <= self.now {
-                self.ripe_held += bytes.len();
-            }
+            let before = back.capacity();
             back.unsplit(bytes.split());
+            let more = back.capacity() - before;
+            self.held += more;
+            if *due <= self.now {
+                self.ripe_held += more;
+            }
             return;
         }
         let item = Item::Bytes { bytes, joint };
