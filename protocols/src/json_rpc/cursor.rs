@@ -2,7 +2,7 @@
 //!
 //! It never builds a tree and never keeps more than the place where it is.
 
-use super::scan::{Scan, Scanner};
+use super::scan::{self, Scan, Scanner};
 use std::ops::Range;
 
 /// A member of an object: where its parts lie in the text that was searched.
@@ -177,8 +177,12 @@ impl<'a> Cursor<'a> {
     /// Passes over the value that starts here.
     fn value(&mut self) -> Result<Range<usize>, NotJson> {
         let start = self.at;
-        self.scanner.restart();
         let rest = self.text.get(start..).unwrap_or_default();
+        if let Some(size) = scan::scalar(rest) {
+            self.at += size;
+            return Ok(start..self.at);
+        }
+        self.scanner.restart();
         match self.scanner.scan(rest) {
             Scan::End(size) => self.at += size,
             Scan::More => return Err(NotJson { offset: self.text.len() }),

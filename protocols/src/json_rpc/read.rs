@@ -18,16 +18,19 @@ pub(super) fn read(frame: &[u8], dialect: Dialect) -> Message<'_> {
         return plain(Kind::Blank);
     }
     let Ok(text) = str::from_utf8(frame) else { return plain(Kind::Invalid(Reason::Utf8)) };
-    let found = match frame[start] {
-        b'{' => object(text, start).map(|object| (object.span.end, Some(object))),
-        _ => value(frame, start).map(|end| (end, None)),
-    };
-    let Ok((behind, object)) = found else { return plain(Kind::Invalid(Reason::Json)) };
-    if behind + blanks(&frame[behind..]) != frame.len() {
-        return plain(Kind::Invalid(Reason::Json));
-    }
-    let span = start..behind;
+    // Filled in its place: it is large.
+    let object = (frame[start] == b'{').then(Object::default);
+    let span = start..start;
     let mut message = Message { kind: Kind::Blank, dialect, span, object, text, inner: false };
+    let found = match &mut message.object {
+        Some(object) => fill(object, text, start).map(|()| object.span.end),
+        None => value(frame, start),
+    };
+    let behind = match found {
+        Ok(behind) if behind + blanks(&frame[behind..]) == frame.len() => behind,
+        _ => return plain(Kind::Invalid(Reason::Json)),
+    };
+    message.span.end = behind;
     if dialect == Dialect::Auto {
         message.dialect = settle(&message);
     }
@@ -200,8 +203,13 @@ fn speaks(text: &str, object: &Object) -> Dialect {
 
 /// The object that starts at `at`: one walk, which also checks all that is in it.
 fn object(text: &str, at: usize) -> Result<Object, NotJson> {
-    let mut cursor = Cursor::new(text.as_bytes(), at);
     let mut object = Object::default();
+    fill(&mut object, text, at)?;
+    Ok(object)
+}
+
+fn fill(object: &mut Object, text: &str, at: usize) -> Result<(), NotJson> {
+    let mut cursor = Cursor::new(text.as_bytes(), at);
     while let Some(member) = cursor.member()? {
         object.end = Some(member.value.end);
         let key = text.get(member.key.clone()).unwrap_or_default();
@@ -217,7 +225,7 @@ fn object(text: &str, at: usize) -> Result<Object, NotJson> {
         *place = Some(member);
     }
     object.span = at..cursor.at();
-    Ok(object)
+    Ok(())
 }
 
 /// The parts of an `error`, where it is an object.

@@ -1,9 +1,14 @@
 //! Where one JSON value ends, found as its bytes arrive.
 //!
-//! Strict RFC 8259 in every place but one: it never looks at UTF-8. It never recurses, never looks
-//! at a byte twice, and keeps one bit for each open bracket.
+//! Strict RFC 8259 in every place but one: it never looks at UTF-8. It never recurses, looks at no
+//! byte more than twice, and keeps one bit for each open bracket.
+//!
+//! What has arrived whole is gone through token by token; a token that has not, or that is rare, goes
+//! byte by byte through the states.
 
-use memchr::memchr2;
+mod plain;
+
+use plain::plain;
 
 /// A place in a JSON value that may not have arrived whole.
 ///
@@ -90,7 +95,7 @@ impl Scanner {
 
     /// Takes the next bytes in. After [`Scan::End`] and [`Scan::Wrong`] it says the same of byte 0.
     pub fn scan(&mut self, input: &[u8]) -> Scan {
-        let mut at = 0;
+        let mut at = self.tokens(input, 0);
         while let Some(&byte) = input.get(at) {
             let next = match self.state {
                 State::Text => {
@@ -139,10 +144,94 @@ impl Scanner {
             match next {
                 State::Wrong => return Scan::Wrong(at),
                 State::Done => return Scan::End(at + 1),
+                State::Value
+                | State::Item
+                | State::Member
+                | State::Name
+                | State::Colon
+                | State::After => at = self.tokens(input, at + 1),
                 _ => at += 1,
             }
         }
         if self.state == State::Done { Scan::End(0) } else { Scan::More }
+    }
+
+    /// Goes through the tokens that are there whole, from one that begins at `at`; where the first one
+    /// begins that is not, or that ends the value, or may be wrong.
+    ///
+    /// The states are the same as those between tokens in [`Scanner::scan`], which goes on from there.
+    fn tokens(&mut self, input: &[u8], mut at: usize) -> usize {
+        let mut state = self.state;
+        while let Some(&byte) = input.get(at) {
+            let rest = &input[at + 1..];
+            let (next, size) = match (state, byte) {
+                (State::Value | State::Item, b'"') => match string(rest) {
+                    Some(size) if self.open.depth > 0 => (State::After, size),
+                    _ => break,
+                },
+                (State::Member | State::Name, b'"') => match string(rest) {
+                    // Mostly the colon follows at once.
+                    Some(size) if rest.get(size) == Some(&b':') => (State::Value, size + 1),
+                    Some(size) => (State::Colon, size),
+                    None => break,
+                },
+                (State::Value | State::Item, b'1'..=b'9') => {
+                    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+                    match rest.get(digits) {
+                        Some(b',' | b'}' | b']') if self.open.depth > 0 => (State::After, digits),
+                        _ => break,
+                    }
+                }
+                (State::Value | State::Item, b't') if word(rest, *b"rue") => (State::After, 3),
+                (State::Value | State::Item, b'n') if word(rest, *b"ull") => (State::After, 3),
+                (State::Value | State::Item, b'f') if rest.starts_with(b"alse") => {
+                    (State::After, 4)
+                }
+                (State::Value | State::Item, b'{') => {
+                    self.open.push(Bracket::Brace);
+                    (State::Member, 0)
+                }
+                (State::Value | State::Item, b'[') => {
+                    self.open.push(Bracket::Square);
+                    (State::Item, 0)
+                }
+                (State::After, b',') => match self.open.top {
+                    Bracket::Brace => (State::Name, 0),
+                    Bracket::Square => (State::Value, 0),
+                },
+                (State::After | State::Member, b'}') if self.closes(Bracket::Brace) => {
+                    self.open.pop();
+                    (State::After, 0)
+                }
+                (State::After | State::Item, b']') if self.closes(Bracket::Square) => {
+                    self.open.pop();
+                    (State::After, 0)
+                }
+                (State::Colon, b':') => (State::Value, 0),
+                (
+                    State::Value
+                    | State::Item
+                    | State::Member
+                    | State::Name
+                    | State::Colon
+                    | State::After,
+                    b' ' | b'\t' | b'\n' | b'\r',
+                ) => (state, 0),
+                _ => break,
+            };
+            if next == State::After && self.open.depth == 0 {
+                break;
+            }
+            state = next;
+            at += 1 + size;
+        }
+        self.state = state;
+        at
+    }
+
+    /// Whether a bracket closes another one than the outermost.
+    fn closes(&self, bracket: Bracket) -> bool {
+        self.open.top == bracket && self.open.depth > 1
     }
 
     /// Forgets what it has seen, and keeps its memory.
@@ -224,21 +313,41 @@ impl Scanner {
     }
 }
 
-/// How many bytes of a string's inside stand for themselves.
-fn plain(text: &[u8]) -> usize {
-    // Most strings are short: what memchr gains is lost on its call.
-    let (short, _) = text.split_at(text.len().min(16));
-    if let Some(at) = short.iter().position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
-        return at;
+/// The size of the rest of a string, with the quote at its end; none where it is not there whole, or
+/// is wrong.
+fn string(text: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at += plain(&text[at..]);
+        match text.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => {}
+            _ => return None,
+        }
+        at += match text.get(at + 1)? {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => 2,
+            b'u' if text.get(at + 2..at + 6)?.iter().all(u8::is_ascii_hexdigit) => 6,
+            _ => return None,
+        };
     }
-    let rest = &text[short.len()..];
-    let end = memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
-    let control = rest[..end].iter().any(|&byte| byte < 0x20);
-    let end = match control {
-        true => rest.iter().position(|&byte| byte < 0x20).unwrap_or(end),
-        false => end,
+}
+
+/// The size of the string, number or word that a text starts with, where that is common; none where
+/// a [`Scanner`] has to look.
+pub(super) fn scalar(text: &[u8]) -> Option<usize> {
+    let (first, rest) = text.split_first()?;
+    let size = match first {
+        b'"' => return Some(string(rest)? + 1),
+        b'1'..=b'9' => 1 + rest.iter().take_while(|byte| byte.is_ascii_digit()).count(),
+        b't' if word(rest, *b"rue") => 4,
+        b'n' if word(rest, *b"ull") => 4,
+        _ => return None,
     };
-    short.len() + end
+    matches!(text.get(size), Some(b',' | b'}' | b']')).then_some(size)
+}
+
+fn word(rest: &[u8], word: [u8; 3]) -> bool {
+    rest.first_chunk() == Some(&word)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

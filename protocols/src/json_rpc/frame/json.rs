@@ -35,6 +35,24 @@ enum Place {
     Skip,
 }
 
+/// Where the next quote or backslash is. Most strings are short: a call costs more than they do.
+fn text_end(text: &[u8]) -> Option<usize> {
+    let (short, long) = text.split_at(text.len().min(24));
+    let near = short.iter().position(|&byte| byte == b'"' || byte == b'\\');
+    near.or_else(|| memchr2(b'"', b'\\', long).map(|at| short.len() + at))
+}
+
+/// Those that open and close values and strings.
+const MARKS: [bool; 256] = {
+    let mut marks = [false; 256];
+    let mut at = 0;
+    while at < 5 {
+        marks[b"\"{}[]"[at] as usize] = true;
+        at += 1;
+    }
+    marks
+};
+
 impl Json {
     /// With the most bytes of a frame; 16 MiB by default, 0 is no limit.
     pub fn new(max_size: Option<usize>) -> Self {
@@ -62,37 +80,50 @@ impl Json {
 
     fn value(&mut self, input: &[u8]) -> Cut {
         let reach = input.len().min(self.most);
-        while let Some(&byte) = input[..reach].get(self.seen) {
-            self.place = match self.place {
-                Place::Escape(depth) => Place::Text(depth),
-                Place::Text(depth) => {
-                    let rest = &input[self.seen..reach];
-                    let Some(at) = memchr2(b'"', b'\\', rest) else {
-                        self.seen = reach;
+        let text = &input[..reach];
+        let (mut at, mut place) = (self.seen, self.place);
+        while at < reach {
+            match place {
+                Place::Escape(depth) => {
+                    place = Place::Text(depth);
+                    at += 1;
+                }
+                Place::Text(depth) => match text_end(&text[at..]) {
+                    None => at = reach,
+                    Some(found) => {
+                        at += found;
+                        place = match text[at] {
+                            b'"' => Place::Value(depth),
+                            _ => Place::Escape(depth),
+                        };
+                        at += 1;
+                    }
+                },
+                Place::Value(mut depth) => {
+                    let rest = &text[at..];
+                    let Some(found) = rest.iter().position(|&byte| MARKS[byte as usize]) else {
+                        at = reach;
                         break;
                     };
-                    self.seen += at;
-                    match rest[at] {
-                        b'"' => Place::Value(depth),
-                        _ => Place::Escape(depth),
+                    at += found + 1;
+                    match rest[found] {
+                        b'"' => {
+                            place = Place::Text(depth);
+                            continue;
+                        }
+                        b'{' | b'[' => depth += 1,
+                        _ => depth -= usize::from(depth > 0),
                     }
+                    if depth == 0 {
+                        (self.place, self.seen) = (Place::Between, 0);
+                        return Cut::Frame(Frame::new(at, 0..at));
+                    }
+                    place = Place::Value(depth);
                 }
-                Place::Value(depth) => match byte {
-                    b'"' => Place::Text(depth),
-                    b'{' | b'[' => Place::Value(depth + 1),
-                    b'}' | b']' if depth > 1 => Place::Value(depth - 1),
-                    b'}' | b']' => {
-                        let size = self.seen + 1;
-                        self.place = Place::Between;
-                        self.seen = 0;
-                        return Cut::Frame(Frame::new(size, 0..size));
-                    }
-                    _ => self.place,
-                },
-                place => place,
-            };
-            self.seen += 1;
+                Place::Between | Place::Junk | Place::Skip => break,
+            }
         }
+        (self.seen, self.place) = (at, place);
         if input.len() > self.most {
             self.place = Place::Skip;
             self.seen = 0;
