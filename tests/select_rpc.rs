@@ -170,3 +170,55 @@ fn what_is_no_json_rpc_passes_at_once_whatever_rules_there_are() {
     let journal = wire.stop().journal;
     assert!(journal.len() == 1 && journal[0].contains("tls:"), "{journal:?}");
 }
+
+#[test]
+fn batches_are_met_by_how_many_messages_they_have() {
+    let batch = |size: usize| format!("[{}]", vec![r#"{"result":1,"id":1}"#; size].join(","));
+    let call = r#"{"method":"a","id":1}"#;
+    for (rule, size, met) in [
+        ("drop:members=3", 3, true),
+        ("drop:members=3", 4, false),
+        ("drop:members=100..", 100, true),
+        ("drop:members=100..", 99, false),
+        ("drop:members=2..5", 5, true),
+        ("drop:members=2..5:id=1", 2, true),
+        ("drop:members=2..5:id=2", 2, false),
+    ] {
+        let expected = if met { String::new() } else { batch(size) };
+        assert_eq!(after(rule, call, &batch(size)), (expected, usize::from(met)), "{rule} {size}");
+    }
+    let single = r#"{"result":1,"id":1}"#;
+    assert_eq!(after("drop:members=1..", call, single), (single.to_owned(), 0));
+}
+
+#[test]
+fn results_and_values_are_others_and_lengths_are_right() {
+    let call = r#"{"jsonrpc":"2.0","method":"eth_blockNumber","id":1}"#;
+    let reply = r#"{"jsonrpc":"2.0","result":"0x10","id":1}"#;
+    for (rule, result) in [
+        ("rpc-result", "null"),
+        (r#"rpc-result:to=value:value={"a"\:[1.0]}"#, r#"{"a":[1.0]}"#),
+        ("rpc-value:path=result:add=-1", r#""0xf""#),
+        ("rpc-value:path=result:set=[]", "[]"),
+    ] {
+        let expected = reply.replace(r#""0x10""#, result);
+        assert_eq!(after(rule, call, reply), (expected.clone(), 1), "{rule}");
+        let mut wire = http("", &[rule]);
+        assert!(wire.carries_up(ASK.as_bytes()));
+        wire.server.write_all(&self::reply("", reply.as_bytes())).unwrap();
+        let [_, down] = wire.end();
+        assert_eq!(down, self::reply("", expected.as_bytes()), "{rule}");
+    }
+    let rule = "rpc-result:to=previous";
+    let mut wire = wire(&[rule]);
+    let second = reply.replace("0x10", "0x11");
+    for (reply, expected) in [(reply, reply), (&second, reply)] {
+        assert!(wire.carries_up(format!("{call}\n").as_bytes()));
+        wire.server.write_all(format!("{reply}\n").as_bytes()).unwrap();
+        let come = support::read_exactly(&mut wire.client, expected.len() + 1);
+        assert_eq!(String::from_utf8(come).unwrap(), format!("{expected}\n"));
+    }
+    let (line, _) =
+        after("rpc-id:to=case", r#"{"method":"a","id":"aB"}"#, r#"{"result":1,"id":"aB"}"#);
+    assert_eq!(line, r#"{"result":1,"id":"Ab"}"#);
+}

@@ -10,8 +10,8 @@ use chenapan_core::{BehaviorEntry, ProtocolEntry};
 use json_rpc::JsonRpc;
 use json_rpc::fault::{
     RpcBatch, RpcBoth, RpcBulk, RpcEarlyNotify, RpcError, RpcGarble, RpcHttp, RpcId, RpcLength,
-    RpcNeither, RpcNoise, RpcNullError, RpcRestyle, RpcSse, RpcStale, RpcStorm, RpcSwap,
-    RpcUnknown, RpcVersion, RpcWrap,
+    RpcNeither, RpcNoise, RpcNullError, RpcRestyle, RpcResult, RpcSse, RpcStale, RpcStorm, RpcSwap,
+    RpcUnknown, RpcValue, RpcVersion, RpcWrap,
 };
 use proxy::fault::{BadChecksum, OversizeTlv, ReorderTlvs, Spoof, SwapVersion};
 use proxy::{Proxy, ProxyV1, ProxyV2};
@@ -46,6 +46,8 @@ pub const BEHAVIORS: &[BehaviorEntry] = &[
     BehaviorEntry::of::<RpcBoth>(),
     BehaviorEntry::of::<RpcNeither>(),
     BehaviorEntry::of::<RpcWrap>(),
+    BehaviorEntry::of::<RpcResult>(),
+    BehaviorEntry::of::<RpcValue>(),
     BehaviorEntry::of::<RpcBatch>(),
     BehaviorEntry::of::<RpcNoise>(),
     BehaviorEntry::of::<RpcGarble>(),

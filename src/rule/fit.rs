@@ -10,8 +10,8 @@ use chenapan_core::{
 
 /// The selectors that look at units; what only looks at events is shown none.
 const OF_UNITS: &[&str] = &[
-    "only", "on", "label", "method", "id", "code", "first", "skip", "every", "idle", "bytes",
-    "matching",
+    "only", "on", "label", "method", "id", "members", "code", "first", "skip", "every", "idle",
+    "bytes", "matching",
 ];
 
 impl Rules {
@@ -106,8 +106,14 @@ fn misfit(rule: &Rule, behavior: &dyn Behavior, protocol: &dyn Protocol) -> Opti
     }
     let labelled = cuts && protocol.labels();
     let told = |name: &str| cuts && protocol.fields().contains(&name);
-    let found =
-        [("label", labelled), ("method", labelled), ("id", told("id")), ("code", told("code"))];
+    let batches = cuts && ways(rule).any(|way| protocol.kinds(way).contains(&Kind::Batch));
+    let found = [
+        ("label", labelled),
+        ("method", labelled),
+        ("id", told("id")),
+        ("members", batches),
+        ("code", told("code")),
+    ];
     let missing = found.into_iter().find(|(name, found)| !found && selectors.given(name));
     missing.map(|(name, _)| Misfit::Selector(name))
 }
@@ -218,6 +224,7 @@ mod tests {
         ("label", None, &["*", "x"]),
         ("method", None, &["*", "x"]),
         ("id", None, &["*", "1"]),
+        ("members", None, &["1..", "3"]),
         ("code", None, &["*", "-1"]),
         ("first", Some("1"), &["0"]),
         ("skip", Some("0"), &["18446744073709551615"]),

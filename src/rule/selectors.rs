@@ -38,6 +38,7 @@ pub const SELECTORS: &[OptionSpec] = &[
     text("label", " Only units whose label this glob fits (* and ?).", "get*"),
     text("method", " The same as label: a reply bears the method of its request.", "eth_*"),
     text("id", " Only messages whose id this glob fits, with or without its quotes.", "1*"),
+    text("members", " Only batches of so many messages: 3, 100.. or 2..5.", "100.."),
     text("code", " Only errors whose code this glob fits.", "-320*"),
     row("first", " At most so many units that everything else selects.", Form::Count, "3"),
     row("skip", " Not the first so many of them.", Form::Count, "2"),
@@ -92,6 +93,8 @@ pub(crate) struct Selectors {
     first: Option<u64>,
     skip: u64,
     every: u64,
+    /// How many messages a batch has.
+    members: Option<Connections>,
     connections: Connections,
     /// The last connection of those.
     last: u64,
@@ -175,6 +178,10 @@ impl Selectors {
             first: values.get("first"),
             skip: values.get::<Option<u64>>("skip").unwrap_or(0),
             every,
+            members: read("members", text("members"), |text| match Connections::parse(text) {
+                Ok(Connections::Range(range)) => Ok(Connections::Range(range)),
+                _ => Err("expected numbers of messages such as 3, 100.. or 2..5".to_owned()),
+            })?,
             connections: read("connections", text("connections"), Connections::parse)?
                 .unwrap_or(Connections::Range(1..u64::MAX)),
             last: u64::MAX,
@@ -254,10 +261,19 @@ impl Selectors {
     /// Whether a unit, or one of the messages in it, meets every selector that looks at the unit
     /// itself.
     pub(crate) fn meets(&self, unit: &Unit, now: Duration, protocol: &dyn Protocol) -> bool {
-        match unit.kind == Kind::Batch && self.picks() {
+        let meets = match unit.kind == Kind::Batch && self.picks() {
             true => self.around(unit, now) && self.any(unit, protocol),
             false => self.unit(unit, now),
-        }
+        };
+        let fits = |members: &Connections| {
+            let mut number = 0;
+            protocol.members(unit, &mut |_| {
+                number += 1;
+                true
+            });
+            unit.kind == Kind::Batch && members.include(number)
+        };
+        meets && self.members.as_ref().is_none_or(fits)
     }
 
     /// Whether it may mean some of the messages in a unit only.
@@ -342,6 +358,7 @@ impl Selectors {
             && self.label.is_none()
             && self.id.is_none()
             && self.code.is_none()
+            && self.members.is_none()
             && self.kind(Kind::Data)
     }
 }

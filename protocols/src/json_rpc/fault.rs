@@ -17,11 +17,13 @@ mod noise;
 mod null_error;
 mod patch;
 mod restyle;
+mod result;
 mod sse;
 mod stale;
 mod storm;
 mod swap;
 mod unknown;
+mod value;
 mod version;
 mod wrap;
 
@@ -46,11 +48,13 @@ pub use neither::RpcNeither;
 pub use noise::RpcNoise;
 pub use null_error::RpcNullError;
 pub use restyle::RpcRestyle;
+pub use result::RpcResult;
 pub use sse::RpcSse;
 pub use stale::RpcStale;
 pub use storm::RpcStorm;
 pub use swap::RpcSwap;
 pub use unknown::RpcUnknown;
+pub use value::RpcValue;
 pub use version::RpcVersion;
 pub use wrap::RpcWrap;
 
@@ -90,6 +94,15 @@ fn picks<'a>(message: &Message<'a>, picked: Option<&[bool]>) -> impl Iterator<It
         replies(item) && picked.is_none_or(|picked| picked.get(*at) == Some(&true))
     });
     items.map(|(_, item)| item)
+}
+
+/// The message that stands alone, or the replies in a batch that are picked, each with its number.
+fn picks_at<'a>(message: &Message<'a>, picked: Option<&[bool]>) -> Vec<(usize, Message<'a>)> {
+    if !matches!(message.meant(), Said::Batch(_)) {
+        return vec![(0, message.clone())];
+    }
+    let meant = |at: usize| picked.is_none_or(|picked| picked.get(at) == Some(&true));
+    message.items().enumerate().filter(|(at, item)| replies(item) && meant(*at)).collect()
 }
 
 /// Changes the message in a unit, or each reply of a batch that its rule means; whether anything changed.

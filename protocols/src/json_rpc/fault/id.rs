@@ -8,7 +8,8 @@ plugin! {
     /// Gives a reply of JSON-RPC another id than its request had, or none.
     ///
     /// `retype`: an integer becomes a string, and a string that is an integer becomes one; other
-    /// ids stay. `float`: an integer gets `.0`, which is the same number. `null` and `missing`: what
+    /// ids stay. `number`: a string becomes the integer that it is, and 0 where it is none, as with a
+    /// peer that reads all ids as numbers. `case`: a string gets its letters in the other case. `float`: an integer gets `.0`, which is the same number. `null` and `missing`: what
     /// they say. `unknown`: an id of the same type for which nobody has asked. All other bytes stay
     /// as they are. In a batch each reply gets one; a reply without an id stays as it is.
     ///
@@ -17,7 +18,7 @@ plugin! {
     /// the id member in the Request Object".
     pub struct RpcId = "rpc-id", Downstream {
         /// What becomes of the id.
-        to: String = "retype" in &["retype", "float", "null", "missing", "unknown"],
+        to: String = "retype" in &["retype", "number", "case", "float", "null", "missing", "unknown"],
     }
 }
 
@@ -63,11 +64,29 @@ impl RpcId {
                 let text = text::text(raw);
                 integer(&text).then(|| text.into_owned())
             }
+            ("number", Sort::Text) => {
+                let text = text::text(raw);
+                Some(if integer(&text) { text.into_owned() } else { "0".to_owned() })
+            }
+            ("case", Sort::Text) => {
+                let swapped: String = text::text(raw).chars().map(other_case).collect();
+                let mut out = Vec::new();
+                text::quote(&swapped, &mut out);
+                String::from_utf8(out).ok().filter(|_| swapped != text::text(raw))
+            }
             ("float", Sort::Number) => integer(raw).then(|| format!("{raw}.0")),
             ("null", sort) => (sort != Sort::Null).then(|| "null".to_owned()),
             ("unknown", _) => unknown(id, dice),
             _ => None,
         }
+    }
+}
+
+fn other_case(letter: char) -> char {
+    if letter.is_ascii_lowercase() {
+        letter.to_ascii_uppercase()
+    } else {
+        letter.to_ascii_lowercase()
     }
 }
 
@@ -90,6 +109,9 @@ mod tests {
             ("retype", "\"7\"", "7"),
             ("retype", "\"\\u0037\"", "7"),
             ("retype", "12345678901234567890123", "\"12345678901234567890123\""),
+            ("number", "\"7\"", "7"),
+            ("number", "\"uuid-0\"", "0"),
+            ("case", "\"aB-é\\n7\"", "\"Ab-é\\n7\""),
             ("float", "1", "1.0"),
             ("float", "-7", "-7.0"),
             ("null", "1", "null"),
@@ -105,6 +127,9 @@ mod tests {
             ("retype", "\"\""),
             ("retype", "1.0"),
             ("retype", "null"),
+            ("number", "7"),
+            ("case", "7"),
+            ("case", "\"-7\""),
             ("float", "\"1\""),
             ("float", "1.5"),
             ("null", "null"),
