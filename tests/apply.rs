@@ -40,7 +40,13 @@ fn what_comes_back_can_be_written_instead() {
     let (back, told) = apply(&rule, b"hello");
     assert_eq!(back.len(), 1_000);
     assert_eq!(told, ["reply 1000 bytes, close"]);
-    assert_eq!(apply(&rule[..2], b"hello").0, b"");
+    let (out, told) = apply(&rule[..2], b"hello");
+    assert_eq!((out, told), (vec![], vec!["reply".into(), "reply 1000 bytes, close".into()]));
+    let request = br#"{"jsonrpc":"2.0","id":7,"method":"a"}"#;
+    let rule = ["--protocol", "json-rpc", "--behavior", "error:message=busy"];
+    let output = run_with_input(&[&["apply"][..], &rule].concat(), request);
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert!(err.contains("busy"), "the journal shows which reply: {err}");
 }
 
 #[test]

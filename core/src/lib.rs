@@ -28,7 +28,7 @@
 //! The smallest useful protocol, one line a unit:
 //!
 //! ```
-//! use bytes::BytesMut;
+//! use chenapan_core::bytes::BytesMut;
 //! use chenapan_core::{Direction, Handled, Kind, Malformed, Protocol, Unit, Want, plugin};
 //!
 //! plugin! {
@@ -72,6 +72,9 @@ mod unit;
 mod value;
 mod verdict;
 
+/// The crate of the byte buffers that units are made of.
+pub use bytes;
+
 pub use behavior::{Behavior, Context, Damage, Interest, Pace};
 pub use dice::{Dice, Key};
 pub use network::{Network, Networks};
@@ -90,5 +93,5 @@ pub use verdict::{Step, Verdict};
 /// What the code that [`plugin!`] writes needs; not for use by hand.
 #[doc(hidden)]
 pub mod private {
-    pub use crate::plugin::{choices, directions_or_both, first, first_of};
+    pub use crate::plugin::{choices, directions_or_both, first, first_of, kebab, kebab_text};
 }

@@ -53,6 +53,44 @@ impl OptionSpec {
     }
 }
 
+/// Checks that a plug-in's name and options can be written and read as they are documented.
+///
+/// # Errors
+///
+/// The first thing that cannot, in words for its author.
+pub(crate) fn sound(name: &str, about: &str, table: &[OptionSpec]) -> Result<(), String> {
+    let kebab = |name: &str| {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        name.starts_with(|first: char| first.is_ascii_lowercase()) && name.chars().all(plain)
+    };
+    if !kebab(name) {
+        return Err(format!("{name:?} is no name: small letters, digits and hyphens are"));
+    }
+    if about.trim().is_empty() {
+        return Err(format!("{name}: there is no documentation"));
+    }
+    for (at, spec) in table.iter().enumerate() {
+        let option = spec.name;
+        let wrong = |what: String| Err(format!("{name}, option {option:?}: {what}"));
+        if !kebab(option) {
+            return wrong("is no name: small letters, digits and hyphens are".to_owned());
+        }
+        if table[..at].iter().any(|other| other.name == option) {
+            return wrong("there are two of this name".to_owned());
+        }
+        if spec.help.trim().is_empty() {
+            return wrong("there is no documentation".to_owned());
+        }
+        let texts = [("default", spec.default), ("example", Some(spec.example))];
+        for (which, text) in texts {
+            if let Some(Err(fault)) = text.map(|text| spec.parse(text)) {
+                return wrong(format!("its {which} is no value of it: {fault}"));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Checked and complete option values, in the order of the table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Values {
@@ -275,6 +313,23 @@ mod tests {
             error(&[("how", "flop")]),
             r#"option "how": "flop" is none of flip, zero; did you mean "flip"?"#
         );
+    }
+
+    #[test]
+    fn what_cannot_be_written_or_read_is_not_sound() {
+        let told = |name, spec: OptionSpec| sound(name, " Something.", &[spec]).unwrap_err();
+        let good = TABLE[0];
+        assert_eq!(sound("nap", " Naps.", TABLE), Ok(()));
+        assert!(sound("my Bad:name", " Naps.", TABLE).unwrap_err().contains("is no name"));
+        assert!(sound("nap", "", TABLE).unwrap_err().contains("no documentation"));
+        let fast = OptionSpec { default: Some("fast"), ..good };
+        assert!(told("nap", fast).contains("its default is no value of it"));
+        let flop = OptionSpec { default: Some("flop"), ..TABLE[2] };
+        assert!(told("nap", flop).contains("did you mean \"flip\"?"));
+        assert!(told("nap", OptionSpec { name: "max_size", ..good }).contains("is no name"));
+        assert!(told("nap", OptionSpec { help: " ", ..good }).contains("no documentation"));
+        let twice = sound("nap", " Naps.", &[good, good]).unwrap_err();
+        assert!(twice.contains("two of this name"), "{twice}");
     }
 
     #[test]

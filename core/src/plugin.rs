@@ -3,6 +3,8 @@
 use crate::options::{OptionSpec, Values};
 use crate::value::{Chance, FieldName, Form, OwnForm, Pattern, Rate, Size, Value};
 use bytes::Bytes;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// What every plug-in says about itself; written by [`plugin!`](crate::plugin!).
@@ -52,6 +54,14 @@ impl Directions {
 }
 
 /// A type that can be a plug-in's option.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an option of a plug-in",
+    label = "no option has this type",
+    note = "options are bool, u16, u32, u64, usize, i64, f64, Duration, String, PathBuf, IpAddr, SocketAddr, \
+            Bytes, Chance, Size, Rate, Pattern, FieldName, or an Option or a Vec of one of these",
+    note = "a type of your own is an option where it implements `chenapan_core::Written`; a field that is no \
+            option stands after a lone `;`, with its type alone"
+)]
 pub trait FromValue: Sized {
     /// The form its text takes.
     const FORM: Form;
@@ -102,6 +112,49 @@ impl Written for FieldName {
         };
         let nth = nth.ok_or("expected a field such as checksum or tlv-value#2")?;
         Ok(FieldName { name: name.to_owned(), nth })
+    }
+}
+
+macro_rules! written {
+    ($($type:ty, $name:literal, $expected:literal;)+) => {$(
+        impl Written for $type {
+            const NAME: &'static str = $name;
+
+            fn read(text: &str) -> Result<Self, String> {
+                text.parse().map_err(|_| format!("expected {}", $expected))
+            }
+        }
+    )+};
+}
+
+written! {
+    IpAddr, "address", "an address such as 203.0.113.7 or 2001:db8::7";
+    SocketAddr, "address", "an address with its port, such as 203.0.113.7:80 or [2001:db8::7]:80";
+    PathBuf, "path", "a path";
+}
+
+macro_rules! numbers {
+    ($($type:ty),+) => {$(
+        impl Written for $type {
+            const NAME: &'static str = "count";
+
+            fn read(text: &str) -> Result<Self, String> {
+                let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+                let number = text.parse().ok().filter(|_| digits);
+                number.ok_or_else(|| format!("expected a whole number from 0 to {}", <$type>::MAX))
+            }
+        }
+    )+};
+}
+
+numbers!(u16, u32, usize);
+
+impl Written for f64 {
+    const NAME: &'static str = "number";
+
+    fn read(text: &str) -> Result<Self, String> {
+        let number = text.parse().ok().filter(|number: &f64| number.is_finite());
+        number.ok_or_else(|| "expected a number such as 1.5 or -2".to_owned())
     }
 }
 
@@ -165,6 +218,53 @@ impl<T: Written> FromValue for T {
 ///
 /// Instances are clones of one that was configured for the rule, so an [`Arc`](std::sync::Arc)
 /// in the state is shared by all connections of a rule, and everything else is not.
+///
+/// ```
+/// chenapan_core::plugin! {
+///     /// Does this and that.
+///     pub struct This = "this" {
+///         /// How much of it.
+///         max_size: u32 = "100",
+///         ;
+///         seen: u64,
+///     }
+/// }
+/// # use chenapan_core::Plugin;
+/// assert_eq!(This::OPTIONS[0].name, "max-size");
+/// ```
+///
+/// A mistake is told in words: an option without documentation does not compile,
+///
+/// ```compile_fail
+/// chenapan_core::plugin! {
+///     /// Does this and that.
+///     pub struct This = "this" {
+///         much: u64 = "100",
+///     }
+/// }
+/// ```
+///
+/// nor one without a default, or of a type that is no option:
+///
+/// ```compile_fail
+/// chenapan_core::plugin! {
+///     /// Does this and that.
+///     pub struct This = "this" {
+///         /// How much of it.
+///         much: u64,
+///     }
+/// }
+/// ```
+///
+/// ```compile_fail
+/// chenapan_core::plugin! {
+///     /// Does this and that.
+///     pub struct This = "this" {
+///         /// How much of it.
+///         much: std::ops::Range<u64> = "1..2",
+///     }
+/// }
+/// ```
 #[macro_export]
 macro_rules! plugin {
     (
@@ -192,7 +292,7 @@ macro_rules! plugin {
                 $crate::private::directions_or_both(&[$($crate::Directions::$directions)?]);
             const OPTIONS: &'static [$crate::OptionSpec] = &[
                 $( $crate::OptionSpec {
-                    name: $crate::private::first(&[$($given,)? stringify!($field)]),
+                    name: $crate::option_name!($($given,)? stringify!($field)),
                     help: concat!($($help, "\n"),+),
                     form: <$type as $crate::FromValue>::FORM,
                     optional: <$type as $crate::FromValue>::OPTIONAL,
@@ -207,12 +307,53 @@ macro_rules! plugin {
             fn configure(values: &$crate::Values) -> Self {
                 Self {
                     $( $field: values
-                        .get($crate::private::first(&[$($given,)? stringify!($field)])), )*
+                        .get($crate::option_name!($($given,)? stringify!($field))), )*
                     $( $( $state: ::core::default::Default::default(), )* )?
                 }
             }
         }
     };
+    ($($wrong:tt)*) => {
+        compile_error!(
+            "this is no plug-in: expected `/// Documentation.` and `pub struct Name = \"name\" { ... }`, with \
+             `/// Documentation.` and `option: Type = \"default\",` for each option. Usual mistakes: an \
+             option or the struct without a doc comment; no default (`= \"1s\"`, or `= like \"1s\"` for one \
+             that must be given); `pub`, a derive or a generic parameter; a default on a field of the state, \
+             which stands after a lone `;`"
+        );
+    };
+}
+
+/// The name of an option: the first that is given, with hyphens for underscores.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! option_name {
+    ($($name:expr),+) => {{
+        const NAME: &str = $crate::private::first(&[$($name),+]);
+        const BYTES: [u8; NAME.len()] = $crate::private::kebab(NAME);
+        const TEXT: &str = $crate::private::kebab_text(&BYTES, NAME);
+        TEXT
+    }};
+}
+
+/// A name with hyphens for its underscores, as bytes.
+pub const fn kebab<const LENGTH: usize>(name: &str) -> [u8; LENGTH] {
+    let mut bytes = [0; LENGTH];
+    let mut at = 0;
+    while at < LENGTH {
+        let byte = name.as_bytes()[at];
+        bytes[at] = if byte == b'_' { b'-' } else { byte };
+        at += 1;
+    }
+    bytes
+}
+
+/// Those bytes as text again.
+pub const fn kebab_text(bytes: &'static [u8], name: &'static str) -> &'static str {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(_) => name,
+    }
 }
 
 /// The direction after a plug-in's name, or both.
@@ -318,6 +459,52 @@ mod tests {
         assert_eq!(wrong, r#"option "parity": expected even or odd"#);
         assert!(of(&[("more", "3"), ("more", "x")]).is_err());
         assert!(of(&[("at", "3"), ("at", "4")]).is_err());
+    }
+
+    plugin! {
+        /// Takes the types of the standard library.
+        struct Plain = "plain" {
+            /// A size.
+            max_size: u32 = "7",
+            /// A port.
+            port: u16 = "80",
+            /// A share.
+            share: f64 = "-1.5",
+            /// How many.
+            how_many: usize = "3",
+            /// A place.
+            at: PathBuf = "/tmp/x",
+            /// From where.
+            source: IpAddr = "2001:db8::1",
+            /// To where.
+            to: Option<SocketAddr> = "none",
+        }
+    }
+
+    #[test]
+    fn types_of_the_standard_library_are_options_and_names_have_hyphens() {
+        let of = |given: &[(&str, &str)]| {
+            Values::parse(Plain::OPTIONS, given.iter().copied())
+                .map(|values| Plain::configure(&values))
+                .map_err(|error| error.to_string())
+        };
+        let plain = of(&[("max-size", "9"), ("to", "[::1]:80")]).unwrap();
+        assert_eq!((plain.max_size, plain.port, plain.share, plain.how_many), (9, 80, -1.5, 3));
+        assert_eq!((plain.at, plain.source.to_string()), ("/tmp/x".into(), "2001:db8::1".into()));
+        assert_eq!(plain.to.unwrap().port(), 80);
+        assert!(of(&[("max_size", "9")]).unwrap_err().contains("did you mean \"max-size\"?"));
+        for (name, text, expected) in [
+            ("port", "65536", "0 to 65535"),
+            ("port", "+1", "whole number"),
+            ("share", "nan", "such as 1.5"),
+            ("source", "localhost", "203.0.113.7"),
+            ("to", "::1:80", "its port"),
+        ] {
+            assert!(of(&[(name, text)]).unwrap_err().contains(expected), "{name}={text}");
+        }
+        let sound = crate::options::sound;
+        assert_eq!(sound(Plain::NAME, Plain::ABOUT, Plain::OPTIONS), Ok(()));
+        assert_eq!(sound(Sample::NAME, Sample::ABOUT, Sample::OPTIONS), Ok(()));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The explicit list of plug-ins that a program knows.
 
-use crate::options::{OptionError, OptionSpec, Values, nearest};
+use crate::options::{OptionError, OptionSpec, Values, nearest, sound};
 use crate::plugin::{Directions, Plugin, one_line, paragraphs};
 use crate::synonyms::instead;
 use crate::{Behavior, Protocol};
@@ -144,17 +144,29 @@ impl Registry {
         Self::default()
     }
 
-    /// Adds a protocol; one of the same name is replaced.
+    /// Adds a protocol; one of the same name is replaced, also where chenapan brings it along.
+    ///
+    /// # Panics
+    ///
+    /// In debug builds, if its name, an option's, a default or an example cannot be written or read;
+    /// see [`testing::sound`](crate::testing).
     #[must_use]
     pub fn protocol(mut self, entry: ProtocolEntry) -> Self {
+        debug_assert_eq!(sound(entry.name, entry.doc, entry.options), Ok(()));
         self.protocols.retain(|known| known.name != entry.name);
         self.protocols.push(entry);
         self
     }
 
-    /// Adds a behavior; one of the same name is replaced.
+    /// Adds a behavior; one of the same name is replaced, also where chenapan brings it along.
+    ///
+    /// # Panics
+    ///
+    /// In debug builds, if its name, an option's, a default or an example cannot be written or read;
+    /// see [`testing::sound`](crate::testing).
     #[must_use]
     pub fn behavior(mut self, entry: BehaviorEntry) -> Self {
+        debug_assert_eq!(sound(entry.name, entry.doc, entry.options), Ok(()));
         self.behaviors.retain(|known| known.name != entry.name);
         self.behaviors.push(entry);
         self

@@ -19,6 +19,18 @@ pub fn configured<P: Plugin>(options: &[(&str, &str)]) -> P {
     }
 }
 
+/// Checks what a plug-in says about itself: that its name and those of its options can be written, and
+/// that each default and example can be read.
+///
+/// # Panics
+///
+/// If something cannot; the message says what.
+pub fn sound<P: Plugin>() {
+    if let Err(wrong) = crate::options::sound(P::NAME, P::ABOUT, P::OPTIONS) {
+        panic!("{wrong}");
+    }
+}
+
 /// Shows units and events to one behavior, as the engine would in one direction of a connection.
 pub struct Judge {
     /// The connection's age for what is shown next.
@@ -74,14 +86,22 @@ impl Judge {
     }
 
     /// Shows a unit.
+    ///
+    /// # Panics
+    ///
+    /// If the behavior forwards it with other bytes and has recorded nothing
+    /// ([`Context::record`]): nobody would learn of that damage.
     pub fn unit(&mut self, behavior: &mut dyn Behavior, mut unit: Unit) -> (Verdict, Unit) {
         self.offset += unit.bytes.len() as u64;
         let offset = unit.offset;
         let late = self.late;
+        let (before, known) = (unit.bytes.clone(), self.damage.len());
         let mut cx = self.context(offset);
         cx.late = late;
         let verdict = behavior.on_unit(&mut unit, &mut cx);
         self.pace = cx.pace();
+        let silent = verdict == Verdict::Forward && self.damage.len() == known;
+        assert!(!silent || unit.bytes == before, "it has changed a unit and recorded nothing");
         (verdict, unit)
     }
 

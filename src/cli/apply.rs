@@ -132,6 +132,7 @@ impl<W: Write> Run<W> {
                     Output::Write(bytes) if direction == self.shown => {
                         self.out.write_all(&bytes)?;
                     }
+                    Output::Write(bytes) if direction != self.direction => self.reply(&bytes)?,
                     Output::Write(_) | Output::Finish => {}
                     Output::Close | Output::Reset => taken.over = true,
                 }
@@ -140,6 +141,15 @@ impl<W: Write> Run<W> {
         }
         taken.over |= self.session.done();
         Ok(taken)
+    }
+
+    /// Says which bytes go back, where they are not the output.
+    fn reply(&self, bytes: &[u8]) -> io::Result<()> {
+        let text = bytes.escape_ascii().to_string();
+        let line = serde_json::json!({
+            "note": "reply", "length": bytes.len(), "bytes": text, "at": self.now.as_secs_f64()
+        });
+        writeln!(io::stderr(), "{line}")
     }
 
     fn journal(&mut self) -> io::Result<()> {

@@ -205,7 +205,7 @@ pub(super) struct Serve {
     #[arg(
         long,
         value_name = "N",
-        value_parser = clap::value_parser!(u32).range(1..),
+        value_parser = connections,
         help_heading = "Connections"
     )]
     pub(super) max_connections: Option<u32>,
@@ -502,6 +502,11 @@ pub(super) fn time(text: &str) -> Result<Duration, String> {
         Value::Time(time) => Ok(time),
         _ => Ok(Duration::ZERO),
     }
+}
+
+fn connections(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| format!("expected a whole number from 1 to {}", u32::MAX))
 }
 
 pub(super) fn size(text: &str) -> Result<usize, String> {

@@ -218,6 +218,14 @@ fn a_hang_with_a_window_ends_with_it() {
 }
 
 #[test]
+fn idle_means_the_first_unit_after_silence_in_its_direction() {
+    let mut run = Run::new(&["corrupt:every=1:how=zero:idle=2s:direction=upstream"]);
+    run.send(UP, "a").until(1_999).send(UP, "b").until(3_000).send(DOWN, "x").until(3_999);
+    run.send(UP, "c").send(UP, "d").until(4_500).send(UP, "e").until(7_000).send(UP, "f");
+    assert_eq!(run.took(UP), ["0 a", "1999 b", "3999 \0", "3999 d", "4500 e", "7000 \0"]);
+}
+
+#[test]
 fn an_end_of_stream_behind_a_hang_comes_after_it() {
     let mut run = Run::new(&["hang"]);
     run.send(UP, "a").end(UP).until(10).set(&[]);
