@@ -18,7 +18,7 @@ mod serve;
 mod signals;
 mod terminal;
 
-use crate::endpoint::Kinds;
+use crate::endpoint::{Kinds, without_password};
 use crate::outlet;
 use crate::proxy::Proxy;
 use arguments::{Cli, Command, DocWhat, ListWhat};
@@ -73,7 +73,11 @@ pub fn main_with(registry: Registry, kinds: Kinds) -> ExitCode {
             let error = helped(error);
             // Help and version go to stdout and are no failure.
             let code = if error.use_stderr() { 2 } else { 0 };
-            let _ = error.print();
+            if error.use_stderr() {
+                mention(&without_password(&error.render().ansi().to_string()));
+            } else {
+                let _ = error.print();
+            }
             return ExitCode::from(code);
         }
     };
@@ -283,5 +287,6 @@ fn fail(message: &str, code: u8) -> ExitCode {
 /// Says on stderr that something is wrong.
 fn tell(message: &str) {
     let style = anstyle::AnsiColor::Red.on_default().bold();
+    let message = without_password(message);
     mention(&format!("{style}error:{style:#} {message}\n"));
 }

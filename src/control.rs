@@ -120,7 +120,7 @@ impl Control {
         let journal = self.journal.as_ref().map(|journal| journal.sender_of(&config.name));
         let settings = Settings::new(self.seed);
         let shared = (self.clock.clone(), Arc::clone(&self.memory), Arc::clone(&self.places));
-        let proxy = Proxy::start(config, settings, shared, journal)?;
+        let proxy = Proxy::start(config, settings, shared, journal, &self.proxies)?;
         self.proxies.push(proxy.clone());
         Ok(proxy)
     }

@@ -27,6 +27,7 @@ pub use address::{
 pub(crate) use child::GRACE;
 pub(crate) use dial::Dialer;
 pub use error::EndpointError;
+pub(crate) use error::without_password;
 pub(crate) use greet::Greeting;
 pub use kind::Kinds;
 pub use listener::Local;

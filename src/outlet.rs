@@ -17,13 +17,16 @@ use std::time::Duration;
 /// How long a reader may take nothing at all before what is left is given up.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Opens a file for writing and empties it. A named pipe must have a reader already: waiting for
+/// Opens a file for writing and empties it; `-` is standard output. A named pipe must have a reader already: waiting for
 /// one could last for ever.
 ///
 /// # Errors
 ///
 /// The file cannot be opened for writing.
 pub(crate) fn create(path: &Path) -> io::Result<File> {
+    if path == Path::new("-") {
+        return Ok(rustix::io::dup(rustix::stdio::stdout())?.into());
+    }
     let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).custom_flags(nonblocking);
@@ -69,6 +72,20 @@ pub(crate) fn deliver(out: impl Write + Send + 'static, bytes: Vec<u8>) -> io::R
         }
         before = now;
     }
+}
+
+/// Whether a terminal would obey a character instead of showing it, or turn round what is beside it.
+pub(crate) fn is_obeyed(character: char) -> bool {
+    let turns = matches!(
+        character,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+    );
+    turns || character.is_control()
 }
 
 /// What is said of a reader that takes nothing.

@@ -28,6 +28,7 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 mod books;
+mod circle;
 mod config;
 
 use books::Guard;
@@ -105,12 +106,15 @@ impl Proxy {
         settings: Settings,
         (clock, memory, places): (Clock, Arc<Budget>, Arc<Places>),
         journal: Option<journal::Sender>,
+        others: &[Proxy],
     ) -> io::Result<Self> {
         let listeners: Vec<_> =
             config.listen.iter().map(Listener::bind).collect::<Result<Vec<_>, _>>()?;
         let listeners: Vec<_> = listeners.into_iter().flatten().collect();
         places.listen(&listeners);
         let locals = listeners.iter().map(Listener::local).cloned().collect();
+        let locals: Arc<[Local]> = locals;
+        circle::refuse(&config.backend, &locals, others)?;
         let dialer = Dialer::new(&config.backend)?;
         let most = config.limits.max_connections.map(|most| Arc::new(Semaphore::new(most)));
         let shared = Arc::new(Shared {

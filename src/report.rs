@@ -7,6 +7,7 @@ pub(crate) mod html;
 pub(crate) mod json;
 pub(crate) mod junit;
 mod live;
+pub(crate) mod machine;
 pub(crate) mod markdown;
 #[cfg(test)]
 mod sample;
@@ -19,7 +20,7 @@ pub(crate) use live::Live;
 use crate::layout::{self, right, shown};
 use crate::proxy::Proxy;
 use crate::rule::{Reached, Rules};
-use crate::stats::Total;
+use crate::stats::{Counter, Stats, Total};
 use chenapan_core::{Direction, Directions};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -34,7 +35,11 @@ pub(crate) fn start(proxy: &Proxy, protocol: &str, seed: u64) -> String {
     let mut out = String::new();
     let backend = proxy.backend();
     for local in proxy.locals() {
-        let _ = writeln!(out, "listening on {local}, backend {backend}, {protocol}, seed {seed}");
+        let _ = write!(out, "listening on {local}, ");
+        if local.tcp().is_some_and(|address| address.ip().is_unspecified()) {
+            out.push_str("which is every address of this machine, ");
+        }
+        let _ = writeln!(out, "backend {backend}, {protocol}, seed {seed}");
     }
     for rule in proxy.rules().iter() {
         let _ = writeln!(out, "rule {rule}");
@@ -53,23 +58,6 @@ pub(crate) fn summary(proxy: &Proxy, seed: u64) -> String {
             stats.sent(direction).to_string(),
         ]
     };
-    let endings = [
-        ("closed by the source", &stats.closed_by_source),
-        ("closed by the backend", &stats.closed_by_backend),
-        ("closed by a rule or at the stop", &stats.closed_by_proxy),
-        ("reset by the source", &stats.reset_by_source),
-        ("reset by the backend", &stats.reset_by_backend),
-        ("reset by a rule", &stats.reset_by_proxy),
-        ("handshake or header refused", &stats.ungreeted),
-        ("refused by the protocol", &stats.refused),
-        ("too late for the protocol", &stats.late),
-        ("backend not reached", &stats.unreachable),
-        ("no descriptor or port left here", &stats.short),
-        ("given up after the source ended", &stats.half_closed),
-        ("idle for too long", &stats.idle),
-        ("ended by a panic of a plug-in", &stats.panicked),
-        ("TLS streams cut short", &stats.truncated),
-    ];
     let mut ways = Direction::BOTH.map(way).into_iter();
     let mut row = |name: &str, count: u64| {
         let mut cells = vec![name.to_owned(), count.to_string()];
@@ -78,7 +66,7 @@ pub(crate) fn summary(proxy: &Proxy, seed: u64) -> String {
     };
     row("accepted", stats.accepted.value());
     row("open at the end", stats.active());
-    for (name, counter) in endings.iter().filter(|(_, counter)| counter.value() > 0) {
+    for (_, name, counter) in endings(stats).iter().filter(|(.., counter)| counter.value() > 0) {
         row(name, counter.value());
     }
     if stats.unparsed.value() > 0 {
@@ -125,9 +113,9 @@ pub(crate) fn summary(proxy: &Proxy, seed: u64) -> String {
         right(&mut table, &[2, 3]);
         let _ = writeln!(out, "\n{}", shown(&table));
         out.push_str(&paces(&rules));
-        if rules.iter().all(|rule| rule.tally().faults() == 0) {
-            out.push_str("\nno fault happened: no traffic met a rule\n");
-        }
+    }
+    if let Some(why) = no_fault(std::slice::from_ref(proxy)) {
+        let _ = writeln!(out, "\nno fault happened: {why}");
     }
     let _ = writeln!(out, "\nseed {seed}");
     out
@@ -147,6 +135,59 @@ fn paces(rules: &Rules) -> String {
         out.push('\n');
     }
     out
+}
+
+/// How connections have ended: a key, words, and how many.
+pub(crate) fn endings(stats: &Stats) -> [(&'static str, &'static str, &Counter); 16] {
+    [
+        ("closed-by-source", "closed by the source", &stats.closed_by_source),
+        ("closed-by-backend", "closed by the backend", &stats.closed_by_backend),
+        ("closed-by-proxy", "closed by a rule", &stats.closed_by_proxy),
+        ("stopped", "closed at the stop", &stats.stopped),
+        ("reset-by-source", "reset by the source", &stats.reset_by_source),
+        ("reset-by-backend", "reset by the backend", &stats.reset_by_backend),
+        ("reset-by-proxy", "reset by a rule", &stats.reset_by_proxy),
+        ("ungreeted", "handshake or header refused", &stats.ungreeted),
+        ("refused", "refused by the protocol", &stats.refused),
+        ("late", "too late for the protocol", &stats.late),
+        ("unreachable", "backend not reached", &stats.unreachable),
+        ("short", "no descriptor or port left here", &stats.short),
+        ("half-closed", "given up after the source ended", &stats.half_closed),
+        ("idle", "idle for too long", &stats.idle),
+        ("panicked", "ended by a panic of a plug-in", &stats.panicked),
+        ("truncated", "TLS streams cut short", &stats.truncated),
+    ]
+}
+
+/// Why no rule of these proxies has done anything; nothing where one has, or where there is none.
+pub(crate) fn no_fault(proxies: &[Proxy]) -> Option<String> {
+    let rules: Vec<_> = proxies.iter().map(Proxy::rules).collect();
+    let tallies: Vec<_> = rules.iter().flat_map(|rules| rules.iter()).map(|r| r.tally()).collect();
+    if tallies.is_empty() || tallies.iter().any(|tally| tally.faults() > 0) {
+        return None;
+    }
+    let stats: Vec<_> = proxies.iter().map(Proxy::stats).collect();
+    let sum = |count: fn(&Stats) -> u64| stats.iter().map(|stats| count(stats)).sum::<u64>();
+    let met: u64 = tallies.iter().map(|tally| tally.met()).sum();
+    let came = sum(|stats| stats.accepted.value());
+    let away = sum(|stats| stats.unreachable.value() + stats.short.value());
+    let out = sum(|stats| stats.ungreeted.value());
+    let bytes =
+        sum(|stats| stats.received(Direction::Upstream) + stats.received(Direction::Downstream));
+    let unparsed = sum(|stats| stats.unparsed.value());
+    Some(match (came, met) {
+        (0, _) => "no connection came".to_owned(),
+        (_, 0) if away == came => "no connection reached its backend".to_owned(),
+        (_, 0) if out == came => "no connection was let in".to_owned(),
+        (_, 0) if bytes == 0 => "connections came, but nobody sent anything".to_owned(),
+        (_, 0) if unparsed > 0 => format!(
+            "traffic came, but no rule selects any of it; the protocol did not understand it in \
+             {unparsed} directions"
+        ),
+        (_, 0) => "traffic came, but no rule selects any of it".to_owned(),
+        (_, 1) => "1 unit was selected, and the rule had no effect on it".to_owned(),
+        _ => format!("{met} units were selected, and no rule had an effect on them"),
+    })
 }
 
 /// How many names behind one dot are shown.

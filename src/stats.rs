@@ -48,8 +48,10 @@ pub struct Stats {
     pub closed_by_source: Counter,
     /// Connections whose backend ended first, in order.
     pub closed_by_backend: Counter,
-    /// Connections that a rule (or a stop) ended in order.
+    /// Connections that a rule ended in order.
     pub closed_by_proxy: Counter,
+    /// Connections that a stop, or an order from outside, ended in order.
+    pub stopped: Counter,
     /// Connections that the source reset.
     pub reset_by_source: Counter,
     /// Connections that the backend reset.

@@ -217,7 +217,7 @@ async fn stopping_closes_what_does_not_finish() {
         line(Limits::default()).await;
     control.stop(Duration::ZERO).await.unwrap();
     assert_eq!(client.read(&mut [0; 8]).await.unwrap(), 0);
-    assert_eq!(proxy.stats().closed_by_proxy.value(), 1);
+    assert_eq!(proxy.stats().stopped.value(), 1);
 }
 
 #[tokio::test]

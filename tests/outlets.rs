@@ -198,10 +198,15 @@ fn every_option_that_names_a_file_is_given_a_named_pipe_and_ends() {
     let scenario = folder.path().join("ok.yaml");
     std::fs::write(
         &scenario,
-        "proxies: {web: {backend: 127.0.0.1:1}}\nphases: [{name: one, for: 10ms}]\n",
+        format!(
+            "proxies: {{web: {{backend: {}}}}}\nphases: [{{name: one, run: 'true'}}]\n",
+            speaking().address
+        ),
     )
     .unwrap();
     let scenario = scenario.to_str().unwrap();
+    let held = support::run(&["scenario", "run", scenario]);
+    assert_eq!(held.status.code(), Some(0), "{held:?}");
     let serve = |listen: String, backend: String| {
         vec!["--listen".to_owned(), listen, "--backend".to_owned(), backend]
     };

@@ -224,6 +224,15 @@ pub(super) struct Serve {
         help_heading = "Output"
     )]
     pub(super) journal: Option<PathBuf>,
+    /// Form of what is said on standard output: text, or json (an object in a line)
+    #[arg(
+        long,
+        value_name = "FORM",
+        default_value = "text",
+        hide_possible_values = true,
+        help_heading = "Output"
+    )]
+    pub(super) output: Said,
     #[command(flatten)]
     pub(super) logging: Logging,
 }
@@ -273,6 +282,13 @@ pub(super) struct Apply {
     /// Which bytes to write: those that go on, or those that come back
     #[arg(long, value_name = "WHICH", default_value = "forwarded")]
     pub(super) output: Output,
+}
+
+/// How things are said at the start and at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Said {
+    Text,
+    Json,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -1,7 +1,7 @@
 //! `chenapan run`: proxies around a command, its exit code and a verdict.
 
-use super::arguments::Breaking;
-use super::serve::{on_runtime, raise_descriptor_limit};
+use super::arguments::{Breaking, Said};
+use super::serve::{not_started, on_runtime, raise_descriptor_limit};
 use super::signals::{Second, Signals};
 use super::{Failure, mention};
 use crate::control::Control;
@@ -26,6 +26,15 @@ pub(super) struct Run {
     backend: Vec<(String, Connect)>,
     #[command(flatten)]
     breaking: Breaking,
+    /// text, or json: an object in a line for each proxy, on standard error
+    #[arg(
+        long,
+        value_name = "FORM",
+        default_value = "text",
+        hide_possible_values = true,
+        help_heading = "Output"
+    )]
+    output: Said,
     /// Rules, and the command behind --
     #[arg(value_name = "RULE")]
     rules: Vec<String>,
@@ -97,12 +106,16 @@ pub(super) fn run(
                     ..Limits::default()
                 },
             };
-            let proxy = control.add(config).map_err(Failure::run)?;
+            let proxy = control.add(config).map_err(not_started)?;
             proxies.push(proxy);
         }
         let status = command(args, &proxies, signals).await?;
         control.stop(Duration::ZERO).await.map_err(Failure::run)?;
-        let summaries: String = proxies.iter().map(|proxy| report::summary(proxy, seed)).collect();
+        let summary = match args.output {
+            Said::Text => report::summary,
+            Said::Json => report::machine::summary,
+        };
+        let summaries: String = proxies.iter().map(|proxy| summary(proxy, seed)).collect();
         // The verdict is for people; the command's own output is on standard output.
         mention(&summaries);
         super::panicked(&proxies)?;
@@ -164,9 +177,10 @@ fn verdict(
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     let met = proxies.iter().any(|proxy| proxy.rules().iter().any(|rule| rule.tally().met() > 0));
     match code {
-        Some(0) if !rules.is_empty() && !met => Err(Failure::Negative(
-            "no traffic went through the proxy: no rule was ever met".to_owned(),
-        )),
+        Some(0) if !rules.is_empty() && !met => {
+            let why = report::no_fault(proxies).unwrap_or_default();
+            Err(Failure::Negative(format!("no rule was ever met: {why}")))
+        }
         Some(code) => Ok(ExitCode::from(code)),
         // As shells say it.
         None => Ok(status.signal().map_or(ExitCode::from(1), |signal| {

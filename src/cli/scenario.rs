@@ -277,7 +277,7 @@ fn sum(all: usize, failed: &[String], broken: &[String]) -> Result<(), Failure> 
 /// The report of one of several scenarios gets its number before the ending.
 fn numbered(file: &str, number: usize, of: usize) -> PathBuf {
     let path = PathBuf::from(file);
-    if of == 1 {
+    if of == 1 || file == "-" {
         return path;
     }
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();

@@ -176,7 +176,13 @@ async fn ask(proxy: &Proxy, address: SocketAddr, data: &[u8], args: &Send) -> io
 }
 
 fn tell(seen: &Seen, stats: &Stats, args: &Send, took: Duration, seed: u64) -> Result<(), Failure> {
-    let ours = [&stats.closed_by_proxy, &stats.reset_by_proxy, &stats.refused, &stats.late];
+    let ours = [
+        &stats.closed_by_proxy,
+        &stats.stopped,
+        &stats.reset_by_proxy,
+        &stats.refused,
+        &stats.late,
+    ];
     let ours = ours.iter().any(|counter| counter.value() > 0);
     let who = if ours { "chenapan" } else { "the backend" };
     let end = match seen.end {

@@ -1,6 +1,6 @@
 //! The command without a name: one proxy until a signal comes.
 
-use super::arguments::{OnRefused, Serve};
+use super::arguments::{OnRefused, Said, Serve};
 use super::signals::{Second, Signals};
 use super::terminal::Terminal;
 use super::{Failure, mention, say};
@@ -55,18 +55,22 @@ pub(super) fn serve(
         if args.logging.tells_faults() {
             control.tell_faults().map_err(Failure::run)?;
         }
-        let proxy = control.add(config).map_err(Failure::run)?;
+        let proxy = control.add(config).map_err(not_started)?;
         // Standard output may be a client's.
         let is_stdio = proxy.locals().contains(&Local::Stdio);
-        let says = |text: &str| match is_stdio {
+        let says = move |text: String| match is_stdio {
             true => {
-                mention(text);
+                mention(&text);
                 Ok(())
             }
-            false => say(text),
+            false => say(&text),
         };
         // Traffic does not wait for somebody who reads this, nor does the end.
-        let start = says(&report::start(&proxy, speaking.name, seed));
+        let start = match args.output {
+            Said::Text => report::start(&proxy, speaking.name, seed),
+            Said::Json => report::machine::start(&proxy, speaking.name, seed),
+        };
+        let start = tokio::task::spawn_blocking(move || says(start));
         // A service manager that waits for it is told; one that does not has not asked.
         let _ = sd_notify::notify(&[NotifyState::Ready]);
         for address in proxy.locals().iter().filter(|address| !address.is_local()) {
@@ -75,7 +79,12 @@ pub(super) fn serve(
         terminal.watch(control.proxies());
         let stopped = until_stopped(control, &mut signals, &terminal, args.grace).await;
         terminal.finish();
-        says(&report::summary(&proxy, seed))?;
+        // It was bounded in time.
+        let start = start.await.unwrap_or(Ok(()));
+        says(match args.output {
+            Said::Text => report::summary(&proxy, seed),
+            Said::Json => report::machine::summary(&proxy, seed),
+        })?;
         start.and(stopped)?;
         super::panicked(std::slice::from_ref(&proxy))?;
         match is_stdio && proxy.stats().unreachable.value() > 0 {
@@ -84,6 +93,14 @@ pub(super) fn serve(
             false => Ok(()),
         }
     })
+}
+
+/// Why a proxy cannot be started; what its configuration says may be the reason.
+pub(super) fn not_started(error: std::io::Error) -> Failure {
+    match error.kind() {
+        std::io::ErrorKind::InvalidInput => Failure::usage(error),
+        _ => Failure::run(error),
+    }
 }
 
 /// Runs until a signal, then stops in order; a second signal ends at once.

@@ -2,6 +2,7 @@
 //!
 //! It never knows the grammar.
 
+use crate::outlet::is_obeyed;
 use std::fmt;
 use std::ops::Range;
 use unicode_width::UnicodeWidthChar;
@@ -70,6 +71,7 @@ impl Fault {
     /// With the object in which it stands, as one line, and the keys that lead there.
     pub(super) fn of_object(self, text: String, path: Vec<String>) -> EndpointError {
         let Fault { code, message: said, place } = self;
+        let (said, text) = (without_password(&said), without_password(&text));
         // Kinds that were brought along may repeat what was written as it is.
         let mut message = String::with_capacity(said.len());
         show(&mut message, &said);
@@ -167,6 +169,30 @@ impl Code {
     }
 }
 
+/// The text with a `*` for each byte of a password in it, so that places stay what they are.
+pub(crate) fn without_password(text: &str) -> String {
+    let mut hidden = text.to_owned();
+    for (start, found) in text.match_indices("://") {
+        let rest = start + found.len();
+        let end = text[rest..]
+            .find(['/', '?', ' ', '"', '\'', '\n'])
+            .map_or(text.len(), |end| rest + end);
+        let Some(at) = text[rest..end].rfind('@') else { continue };
+        if let Some(colon) = text[rest..rest + at].find(':') {
+            let password = rest + colon + 1..rest + at;
+            hidden.replace_range(password.clone(), &"*".repeat(password.len()));
+        }
+    }
+    for key in ["\"password\":\"", "\"password\": \""] {
+        for (start, found) in text.match_indices(key) {
+            let rest = start + found.len();
+            let end = text[rest..].find('"').map_or(text.len(), |end| rest + end);
+            hidden.replace_range(rest..end, &"*".repeat(end - rest));
+        }
+    }
+    hidden
+}
+
 /// A text in quotes as a sentence repeats it: in one line, and not all of a long one.
 pub(super) fn quoted(text: &str) -> String {
     match first(text, REPEATED) {
@@ -207,12 +233,7 @@ fn show(out: &mut String, text: &str) -> usize {
             }
             '\u{7f}' => '\u{2421}',
             // Marks that turn the direction of writing, and joiners, would move what follows.
-            '\u{ad}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' => char::REPLACEMENT_CHARACTER,
-            other if other.is_control() => char::REPLACEMENT_CHARACTER,
+            other if is_obeyed(other) => char::REPLACEMENT_CHARACTER,
             other => other,
         };
         columns += shown.width().unwrap_or(1);
@@ -250,6 +271,20 @@ mod tests {
         assert_eq!(marked("a\n\u{1b}[2Jb:x", 8..9), "  a\u{240a}\u{241b}[2Jb:x\n          ^");
         assert_eq!(marked("a\u{202e}b:x", 6..7), "  a\u{fffd}b:x\n      ^");
         assert_eq!(marked("a\u{9b}b", 0..1), "  a\u{fffd}b\n  ^");
+    }
+
+    #[test]
+    fn passwords_are_hidden_and_the_marker_stays() {
+        let text = "tcp:h:1:via=socks5://bob:s3cr@t@p:x";
+        let error = Fault::new(Code::BadPort, 34..35, format!("{text:?} is wrong")).of(text);
+        assert!(!error.to_string().contains("s3cr"), "{error}");
+        assert_eq!(
+            error.marked(),
+            "  tcp:h:1:via=socks5://bob:******@p:x\n                                    ^"
+        );
+        let object = "{\"via\":{\"user\":\"u\",\"password\":\"secret\"}}";
+        assert!(!without_password(object).contains("secret"));
+        assert_eq!(without_password("http://h:1/a@b"), "http://h:1/a@b");
     }
 
     #[test]

@@ -56,7 +56,8 @@ impl Shared {
                 (&stats.closed_by_backend, "closed by the backend")
             }
             Ending::Done(_) => (&stats.closed_by_source, "closed by the source"),
-            Ending::Close => (&stats.closed_by_proxy, "closed by a rule or at the stop"),
+            Ending::Close => (&stats.closed_by_proxy, "closed by a rule"),
+            Ending::Stopped => (&stats.stopped, "closed at the stop"),
             Ending::Reset => (&stats.reset_by_proxy, "reset by a rule"),
             Ending::Panicked(message) => {
                 tracing::error!(proxy, connection, message, "a plug-in has panicked");

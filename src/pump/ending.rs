@@ -21,12 +21,14 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) enum Ending {
     /// Both sides have ended their streams; the direction whose sender did so first.
     Done(Option<Direction>),
-    /// A rule, a stop or an order from outside ends it in order.
+    /// A rule ends it in order.
     Close,
     /// A rule or an order resets it.
     Reset,
     /// A plug-in has panicked, with this message.
     Panicked(String),
+    /// A stop or an order from outside ends it in order.
+    Stopped,
     /// The sender of a direction has reset it: so do we.
     Lost(Direction),
     /// Its source has ended, and nothing came of what was left for so long.
@@ -105,7 +107,7 @@ impl Outside {
         match self.order.load(Ordering::Relaxed) {
             0 => None,
             order if order == Order::Reset as u8 => Some(Ending::Reset),
-            _ => Some(Ending::Close),
+            _ => Some(Ending::Stopped),
         }
     }
 
@@ -190,6 +192,7 @@ impl How {
             Ending::Lost(_) | Ending::Reset | Ending::Panicked(_) => Some(How::Broken),
             Ending::Unreachable(_) if refused => Some(How::Broken),
             Ending::Close
+            | Ending::Stopped
             | Ending::HalfClosed(_)
             | Ending::Idle
             | Ending::Unreachable(_)

@@ -4,6 +4,7 @@
 
 use super::timeline::Timeline;
 use super::words;
+use crate::outlet::is_obeyed;
 use crate::report::size;
 use crate::scenario::{Check, CommandOutcome, LoadOutcome, Outcome, PhaseOutcome, RuleOutcome};
 use minijinja::syntax::SyntaxConfig;
@@ -18,7 +19,7 @@ pub(crate) fn html(outcome: &Outcome) -> String {
     // The template is a part of the program: what is wrong with it is wrong in every test.
     let page = render(outcome).expect("the template is right");
     // A page may not hold them, whichever text they came in.
-    page.replace(|c: char| c.is_control() && c != '\n' && c != '\t', "")
+    page.replace(|c: char| is_obeyed(c) && c != '\n' && c != '\t', "")
 }
 
 fn render(outcome: &Outcome) -> Result<String, Error> {

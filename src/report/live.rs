@@ -1,6 +1,6 @@
 //! The live line: what is going on now, as much of it as fits.
 
-use super::size;
+use super::{size, words};
 use crate::proxy::Proxy;
 use crate::stats::Stats;
 use anstyle::{AnsiColor, Style};
@@ -51,6 +51,9 @@ impl Live {
             parts.push(Part { rank: 1, text: format!("backend not reached {away}"), style });
         }
         let bytes = Direction::BOTH.map(|way| stats().map(|stats| stats.sent(way)).sum::<u64>());
+        if let Some(cause) = stats().find_map(|stats| stats.causes().into_keys().next()) {
+            parts.push(Part::plain(3, words::single(&cause)));
+        }
         if let Some((then, before)) = self.last {
             let seconds = now.saturating_duration_since(then).as_secs_f64();
             let rate = |way: usize| {

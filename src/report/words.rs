@@ -2,6 +2,7 @@
 //!
 //! It never knows what a report looks like.
 
+use crate::outlet::is_obeyed;
 use crate::scenario::{
     CauseOutcome, Check, LoadOutcome, Outcome, PhaseOutcome, RateOutcome, RuleOutcome,
 };
@@ -103,7 +104,7 @@ pub(super) fn plain(text: &str) -> String {
     let text = anstream::adapter::strip_str(text).to_string();
     // What a progress bar overwrites is a line of its own.
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
-    text.replace(|c: char| c.is_control() && c != '\n' && c != '\t', "")
+    text.replace(|c: char| is_obeyed(c) && c != '\n' && c != '\t', "")
 }
 
 /// The same on one line.
@@ -197,7 +198,10 @@ mod tests {
 
     #[test]
     fn nothing_that_moves_a_cursor_is_left() {
-        assert_eq!(plain("\x1b[31mred\x1b[0m\0\x07\tx\r\n10%\r20%\u{9b}"), "red\tx\n10%\n20%");
+        assert_eq!(
+            plain("\x1b[31mred\x1b[0m\0\x07\tx\r\n10%\r\u{202e}20%\u{9b}"),
+            "red\tx\n10%\n20%"
+        );
         assert_eq!(single("a\n\tb \x1b[1mc"), "a b c");
         assert_eq!(tail("a\nb\nc\n\n", 2), ["b", "c"]);
         assert!(tail("", 2).is_empty());

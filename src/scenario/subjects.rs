@@ -20,7 +20,7 @@ pub(super) struct Subjects<'a> {
 }
 
 /// The counters of a proxy that have a name of their own.
-pub(crate) const COUNTERS: [&str; 21] = [
+pub(crate) const COUNTERS: [&str; 25] = [
     "accepted",
     "connections",
     "open",
@@ -35,6 +35,10 @@ pub(crate) const COUNTERS: [&str; 21] = [
     "refused",
     "late",
     "panicked",
+    "stopped",
+    "short",
+    "half-closed",
+    "idle",
     "truncated",
     "unparsed",
     "bytes-upstream",

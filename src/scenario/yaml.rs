@@ -13,12 +13,17 @@ use std::sync::Arc;
 /// The largest file that is read.
 const MOST_BYTES: usize = 1024 * 1024;
 
-/// The text of a file, which must not be larger than any scenario is.
+/// The text of a file (`-`: of standard input), which must not be larger than any scenario is.
 pub(crate) fn load(path: &Path) -> Result<String, String> {
     let mut text = String::new();
-    let read = File::open(path).and_then(|file| {
+    let is_input = path == Path::new("-");
+    let open = || match is_input {
+        true => Ok(File::from(rustix::io::dup(rustix::stdio::stdin())?)),
+        false => File::open(path),
+    };
+    let read = open().and_then(|file| {
         // Anything but a file may never end.
-        match file.metadata()?.is_file() {
+        match is_input || file.metadata()?.is_file() {
             true => file.take(MOST_BYTES as u64 + 1).read_to_string(&mut text),
             false => Err(io::Error::other("this is no file")),
         }

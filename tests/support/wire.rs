@@ -122,7 +122,8 @@ impl Told {
     pub fn counts(&self, rule: &str) -> [u64; 2] {
         // The rules' table is the last one.
         let mut rows = self.summary.lines().rev().map(str::trim_start);
-        let row = rows.find(|row| row.starts_with(rule)).expect("a row of this rule");
+        let is_row = |row: &&str| row.starts_with(rule) && !row.ends_with(char::is_alphabetic);
+        let row = rows.find(is_row).expect("a row of this rule");
         let mut cells = row.split_whitespace().rev().map(|cell| cell.parse().expect("a number"));
         let (faults, met) = (cells.next().expect("faults"), cells.next().expect("met"));
         [met, faults]
