@@ -30,6 +30,7 @@ pub use calls::Calls;
 pub use expect::{Bound, Comparison, Expectation, Found, Number};
 pub(crate) use keys::{FILE, OWN_NAME, PHASE};
 pub use model::{Load, Phase, ProxyPart, Ready, Receive, Scenario, Service, Until, Verify};
+pub(crate) use names::mistaken;
 pub use outcome::{
     CauseOutcome, Check, CommandOutcome, Latency, LoadOutcome, Outcome, PhaseOutcome, RateOutcome,
     RuleOutcome, Sample,

@@ -356,6 +356,10 @@ fn run_puts_a_proxy_around_a_command_and_ends_as_it_does() {
     assert_eq!(ended.status.code(), Some(128 + 15), "{}", text(&ended.stderr));
     let killed = around(&["--", "sh", "-c", "kill -9 $$"]);
     assert_eq!(killed.status.code(), Some(128 + 9), "{}", text(&killed.stderr));
+    let mistaken = around(&["--", "echo", "{prxoy.port}", "{web}"]);
+    assert_eq!(mistaken.status.code(), Some(2));
+    let said = text(&mistaken.stderr);
+    assert!(said.contains("{prxoy.port} stands for nothing; did you mean {proxy.port}?"), "{said}");
     let missing = around(&["--", "/no/such/program"]);
     assert_eq!(missing.status.code(), Some(3));
 }

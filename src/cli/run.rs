@@ -8,6 +8,7 @@ use crate::control::Control;
 use crate::endpoint::{Connect, EndpointError, Kinds, Listen, plain};
 use crate::proxy::{Config, Limits, Proxy};
 use crate::report;
+use crate::scenario::mistaken;
 use chenapan_core::Registry;
 use clap::{ArgMatches, Args};
 use rustix::process::{Pid, Signal, kill_process};
@@ -140,6 +141,13 @@ async fn command(
                 .replace(&format!("{{{name}.port}}"), &address.port().to_string())
         })
     };
+    let known = |name: &str| [name.to_owned(), format!("{name}.host"), format!("{name}.port")];
+    let known: Vec<String> = places.iter().flat_map(|(name, _)| known(name)).collect();
+    let mut mistakes = args.command.iter().flat_map(|text| mistaken(text, &known));
+    if let Some((name, _, near)) = mistakes.next() {
+        let wrong = format!("{{{name}}} stands for nothing; did you mean {{{near}}}?");
+        return Err(Failure::Usage(wrong));
+    }
     let Some((program, rest)) = args.command.split_first() else {
         return Err(Failure::usage("a command is missing behind --"));
     };

@@ -34,18 +34,23 @@ fn look(node: &Node, known: &[String], mistakes: &mut Mistakes) {
         Kind::List(items) => items.iter().for_each(|item| look(item, known, mistakes)),
         Kind::Map(entries) => entries.iter().for_each(|(_, node)| look(node, known, mistakes)),
         Kind::Text(text) => {
-            for (name, at) in braced(text) {
-                if known.iter().any(|known| known == name) {
-                    continue;
-                }
-                if let Some(near) = nearest(name, known.iter().map(String::as_str)) {
-                    let place = node.place.inside(text, at..at + name.len() + 2);
-                    let wrong = place.wrong(format!("{{{name}}} stands for nothing"));
-                    mistakes.add(wrong.help(format!("did you mean {{{near}}}?")));
-                }
+            for (name, at, near) in mistaken(text, known) {
+                let place = node.place.inside(text, at..at + name.len() + 2);
+                let wrong = place.wrong(format!("{{{name}}} stands for nothing"));
+                mistakes.add(wrong.help(format!("did you mean {{{near}}}?")));
             }
         }
     }
+}
+
+/// The names in braces that are not known and near to one that is: with the place of the brace and that name.
+pub(crate) fn mistaken<'a>(
+    text: &'a str,
+    known: &'a [String],
+) -> impl Iterator<Item = (&'a str, usize, &'a str)> {
+    let unknown = braced(text).filter(|(name, _)| !known.iter().any(|known| known == name));
+    unknown
+        .filter_map(|(name, at)| Some((name, at, nearest(name, known.iter().map(String::as_str))?)))
 }
 
 /// The names in braces, with the places of the braces.
