@@ -530,3 +530,34 @@ fn input_without_end_takes_no_memory() {
     assert!(err.starts_with("line 2: more than"), "{err}");
     assert_eq!(code, Some(2));
 }
+
+#[test]
+fn the_options_of_a_protocol_are_choices_too() {
+    let code = |arguments: &[&str], input: &[u8]| told(arguments, input).0;
+    let stray = [&INET[..14], b"\0\x0e", &INET[16..28], b"\x01\x02"].concat();
+    let local = b"\r\n\r\n\0\r\nQUIT\n\x20\xf1\0\0";
+    for (options, flag, input, accepts) in [
+        ("proxy:lenient", "--lenient-tlvs", &stray[..], true),
+        ("proxy:refuse=local-family", "--refuse-local-family", local, false),
+        ("proxy-v2:refuse=local-family", "--refuse-local-family", local, false),
+        ("proxy:refuse=unknown", "--refuse-unknown", b"PROXY UNKNOWN\r\n", false),
+        ("proxy:verify=require", "--require-checksum", &INET[..], false),
+        ("proxy:limit=27", "--limit=27", INET, false),
+    ] {
+        let plain = code(&[], input);
+        let expected = Some(i32::from(!accepts));
+        assert_ne!(plain, expected, "{options}");
+        assert_eq!(code(&["--protocol", options], input), expected, "{options}");
+        assert_eq!(code(&[flag], input), expected, "{flag}");
+    }
+    for (wrong, part) in [
+        ("proxy:header=add", "header says nothing to a receiver"),
+        ("proxy:lenyent=yes", "lenient"),
+        ("prxy", "did you mean"),
+    ] {
+        let output = decode(&["--protocol", wrong], INET);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{wrong}: {said}");
+        assert!(said.contains(part), "{wrong}: {said}");
+    }
+}

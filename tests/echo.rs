@@ -321,3 +321,16 @@ fn a_client_of_ipv4_has_its_plain_address_on_a_listener_for_both_families() {
     let peer = client.local_addr().expect("an address").to_string();
     assert_eq!(server.told()["peer"], peer.as_str());
 }
+
+#[test]
+fn a_protocol_takes_the_same_options_as_live_traffic() {
+    let header = b"\r\n\r\n\0\r\nQUIT\n\x20\xf1\0\0";
+    for (protocol, kind) in
+        [("proxy", "accept"), ("proxy:lenient:refuse=local-family:deadline=10s", "reject")]
+    {
+        let server = Echo::start(&["--protocol", protocol]);
+        let mut client = server.connect();
+        client.write_all(header).expect("it listens");
+        assert_eq!(server.told()["kind"], kind, "{protocol}");
+    }
+}

@@ -10,11 +10,12 @@ mod receiver;
 
 use super::Failure;
 use crate::endpoint::{in_words, plain};
+use chenapan_protocols::proxy::Profile;
 use clap::{Args, Subcommand, ValueEnum};
 use std::io::{self, BufReader, BufWriter, IsTerminal, Read, Write};
 
 pub(super) use json::Verdict;
-pub(super) use receiver::{Choices, Receiver, Unpacked, Version, least};
+pub(super) use receiver::{Choices, Receiver, Spoken, Unpacked, Version, least};
 
 /// The most that is read to show a header and to count what follows it: the longest header and as
 /// much again.
@@ -82,6 +83,9 @@ struct How {
     /// The same as --output json
     #[arg(long)]
     json: bool,
+    /// The same choices as live traffic takes them, such as proxy:lenient:refuse=local-family
+    #[arg(long, value_name = "PROTOCOL")]
+    protocol: Option<Spoken>,
     #[command(flatten)]
     choices: Choices,
 }
@@ -106,8 +110,18 @@ pub(super) fn decode(args: &Decode) -> Result<(), Failure> {
         Form::Auto => Form::Json,
         form => form,
     };
+    let receiver = match &how.protocol {
+        None => Receiver::new(version, Profile::default(), &how.choices),
+        Some(Spoken { name, version: spoken, profile }) => {
+            let fits = spoken.is_some_and(|spoken| spoken == version || version == Version::Auto);
+            let Some(spoken) = spoken.filter(|_| fits) else {
+                return Err(Failure::usage(format!("--protocol {name}: another one is decoded")));
+            };
+            Receiver::new(spoken, profile.clone(), &how.choices)
+        }
+    };
     let mut run = Run {
-        receiver: Receiver::new(version, &how.choices),
+        receiver,
         form,
         out: match form {
             Form::Text => Box::new(anstream::stdout().lock()),

@@ -3,14 +3,14 @@
 //! It never says anything before the whole header is there, and nothing at all if that is wrong.
 
 use super::arguments::{Logging, time};
-use super::decode::{Choices, Receiver, Verdict, Version, least};
+use super::decode::{Choices, Receiver, Spoken, Verdict, least};
 use super::serve::{on_runtime, raise_descriptor_limit};
 use super::signals::{Second, Signals};
 use super::terminal::Terminal;
 use super::{Failure, mention};
 use crate::endpoint::{Arrival, At, Listen, Listener, Peer, Stream, plain};
 use bytes::{Buf, BufMut, BytesMut};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Serialize;
 use std::future::poll_fn;
 use std::io::{self, Write};
@@ -43,35 +43,24 @@ pub(super) struct Echo {
     /// may be repeated; see help endpoints
     #[arg(long, value_name = "ADDRESS", required = true)]
     listen: Vec<Listen>,
-    /// What comes first: nothing (tcp), or a header of the PROXY protocol
+    /// What comes first: nothing (tcp), or a header of the PROXY protocol, with the same options as live
+    /// traffic: proxy:lenient:refuse=local-family
     #[arg(long, value_name = "PROTOCOL", default_value = "tcp")]
-    protocol: Opening,
-    /// How long a client may take for its whole header
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = time)]
-    deadline: Duration,
+    protocol: Spoken,
+    /// How long a client may take for its whole header [default: 5s]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    deadline: Option<Duration>,
     #[command(flatten)]
     choices: Choices,
 }
 
-/// How a connection opens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Opening {
-    Tcp,
-    Proxy,
-    ProxyV1,
-    ProxyV2,
-}
-
 pub(super) fn echo(args: &Echo) -> Result<(), Failure> {
-    let version = match args.protocol {
-        Opening::Tcp => None,
-        Opening::Proxy => Some(Version::Auto),
-        Opening::ProxyV1 => Some(Version::V1),
-        Opening::ProxyV2 => Some(Version::V2),
-    };
     let server = Arc::new(Server {
-        receiver: version.map(|version| Receiver::new(version, &args.choices)),
-        deadline: args.deadline,
+        receiver: args
+            .protocol
+            .version
+            .map(|version| Receiver::new(version, args.protocol.profile.clone(), &args.choices)),
+        deadline: args.deadline.unwrap_or(args.protocol.profile.deadline),
         numbers: AtomicU64::new(0),
         left: Notify::new(),
         stopping: CancellationToken::new(),
@@ -95,8 +84,7 @@ async fn run(args: &Echo, server: &Arc<Server>) -> Result<(), Failure> {
     let listeners = listeners.map_err(Failure::run)?;
     for listener in listeners.into_iter().flatten() {
         let local = listener.local().clone();
-        let protocol = args.protocol.to_possible_value();
-        let protocol = protocol.as_ref().map_or("", |value| value.get_name());
+        let protocol = args.protocol.name;
         mention(&format!("listening on {local}, echo, {protocol}\n"));
         server.tasks.spawn(Arc::clone(server).accept(listener));
     }

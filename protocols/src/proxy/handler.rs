@@ -89,6 +89,11 @@ macro_rules! handler {
         }
 
         impl $handler {
+            /// The choices that its options make of a receiver.
+            pub fn profile(&self) -> Profile {
+                self.settings().profile
+            }
+
             fn settings(&self) -> Settings<'_> {
                 let accepts = $accepts;
                 let version: fn(&Self) -> Option<Version> = $version;
