@@ -2,6 +2,7 @@
 
 mod flight;
 mod header;
+mod http;
 mod messages;
 mod turns;
 

@@ -161,7 +161,10 @@ impl RpcHttp {
         let Some(taken) = &mut self.taken else { return };
         let ends = unit.turn_in(cx.direction).ends();
         let message = cx.protocol.message(unit).map(std::borrow::Cow::into_owned);
-        let replies = |text: &Vec<u8>| read(text).items().any(|item| super::replies(&item));
+        let replies = |text: &Vec<u8>| {
+            let message = read(text);
+            super::replies(&message) || message.items().any(|item| super::replies(&item))
+        };
         let message = message.filter(replies);
         let due = !taken.sent && (message.is_some() || ends);
         taken.sent |= due;
