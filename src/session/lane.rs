@@ -72,7 +72,7 @@ pub(super) struct Lane {
     /// Whether the unit that was cut last opened a reply.
     opened: bool,
     /// The request to which the reply at hand belongs, where replies come in order.
-    answers: Option<Asked>,
+    answers: Option<Box<Asked>>,
     /// Whether the reply to the unit at hand is the connection's last.
     last: bool,
 }
@@ -212,7 +212,7 @@ impl Lane {
             }
             let (arrival, now) = (at, self.queue.now());
             facts.idle = idle;
-            if !Self::shown(&self.answers, link, &mut unit, needed, (at, facts)) {
+            if !Self::shown(self.answers.as_deref(), link, &mut unit, needed, (at, facts)) {
                 at = at.max(link.last);
                 if at > arrival
                     && let Some(line) = &mut link.line

@@ -19,18 +19,18 @@ const OVERHEAD: usize = 64;
 /// The requests of one connection, oldest first.
 #[derive(Default)]
 pub(super) struct Ledger {
-    slots: VecDeque<Slot>,
+    slots: Option<Box<VecDeque<Slot>>>,
     /// How many slots at the front wait for nothing from the backend.
-    settled: usize,
+    settled: u32,
     /// Whether a reply of the backend has begun and not ended.
     inside: bool,
     /// How many forged replies wait, and how many bytes they are.
-    forged: usize,
+    forged: u32,
     bytes: usize,
     /// Whether the backend has got a part of a request.
     pub(super) under_way: bool,
     /// How many replies came before the end of their request did.
-    early: usize,
+    early: u32,
     unordered: bool,
     full: bool,
 }
@@ -59,6 +59,10 @@ pub(super) struct Forged {
 }
 
 impl Ledger {
+    fn slots(&mut self) -> &mut VecDeque<Slot> {
+        self.slots.get_or_insert_default()
+    }
+
     /// The backend gets a request.
     pub(super) fn asks(&mut self, kind: Kind, label: Option<&str>) {
         if self.early > 0 {
@@ -76,8 +80,8 @@ impl Ledger {
     }
 
     fn push(&mut self, slot: Slot) {
-        self.slots.push_back(slot);
-        if self.slots.len() > MOST_SLOTS || self.bytes > MOST_BYTES {
+        self.slots().push_back(slot);
+        if self.slots().len() > MOST_SLOTS || self.bytes > MOST_BYTES {
             self.full = !self.unordered;
             self.unordered = true;
         }
@@ -99,10 +103,12 @@ impl Ledger {
 
     /// The request that the backend's next unit answers, or goes on to answer.
     pub(super) fn asked(&mut self) -> Option<&Asked> {
-        while matches!(self.slots.get(self.settled), Some(Slot::Came | Slot::Forged(_))) {
+        let slots = self.slots.as_ref()?;
+        let open = |at: u32| slots.get(at as usize);
+        while matches!(open(self.settled), Some(Slot::Came | Slot::Forged(_))) {
             self.settled += 1;
         }
-        match self.slots.get(self.settled) {
+        match open(self.settled) {
             Some(Slot::Asked(asked)) => Some(asked),
             _ => None,
         }
@@ -120,7 +126,8 @@ impl Ledger {
             turn if turn.ends() => {
                 self.inside = false;
                 if self.asked().is_some() {
-                    self.slots[self.settled] = Slot::Came;
+                    let at = self.settled as usize;
+                    self.slots()[at] = Slot::Came;
                 } else if self.under_way {
                     self.early += 1;
                 }
@@ -131,11 +138,12 @@ impl Ledger {
 
     /// Whether a forged reply is next, as all before it have come.
     pub(super) fn is_next(&mut self) -> bool {
-        while let Some(Slot::Came) = self.slots.front() {
-            self.slots.pop_front();
+        let Some(slots) = &mut self.slots else { return false };
+        while let Some(Slot::Came) = slots.front() {
+            slots.pop_front();
             self.settled = self.settled.saturating_sub(1);
         }
-        matches!(self.slots.front(), Some(Slot::Forged(_)))
+        matches!(slots.front(), Some(Slot::Forged(_)))
     }
 
     /// Takes the forged reply that is next.
@@ -143,7 +151,7 @@ impl Ledger {
         if !self.is_next() {
             return None;
         }
-        let Some(Slot::Forged(forged)) = self.slots.pop_front() else { return None };
+        let Some(Slot::Forged(forged)) = self.slots().pop_front() else { return None };
         self.settled = self.settled.saturating_sub(1);
         self.forged -= 1;
         self.bytes -= forged.bytes.len() + OVERHEAD;
@@ -158,7 +166,7 @@ impl Ledger {
             Slot::Forged(forged) => Some(forged),
             Slot::Asked(_) | Slot::Came => None,
         };
-        self.slots.drain(..).filter_map(forged).collect()
+        self.slots.take().into_iter().flat_map(|slots| *slots).filter_map(forged).collect()
     }
 
     /// Whether a forged reply waits.
@@ -239,6 +247,6 @@ mod tests {
         assert!(ledger.gave_up() && ledger.overflows() && !ledger.overflows());
         ledger.answers(forged("x"));
         assert_eq!(ledger.drain().len(), 1);
-        assert_eq!((ledger.held(), ledger.slots.len()), (0, 0));
+        assert_eq!((ledger.held(), ledger.slots().len()), (0, 0));
     }
 }

@@ -51,7 +51,7 @@ impl Lane {
         }
         let Fenced { unit, turn, .. } = fenced;
         if turn != Turn::None && self.chain.iter().any(Link::by_reply) {
-            self.answers = record.ledger.asked().cloned();
+            self.answers = record.ledger.asked().cloned().map(Box::new);
         }
         self.fresh = true;
         self.opened |= turn == Turn::Opens;
@@ -63,7 +63,7 @@ impl Lane {
     /// Whether a unit is a rule's business. Where replies come in order, one that is for replies as
     /// a whole sees what opens one as what it will be.
     pub(super) fn shown(
-        answers: &Option<Asked>,
+        answers: Option<&Asked>,
         link: &mut Link,
         unit: &mut Unit,
         needed: Interest,
@@ -76,7 +76,7 @@ impl Lane {
         match unit.turn_in(Direction::Downstream) {
             Turn::Part | Turn::Closes => return false,
             Turn::Opens | Turn::Whole | Turn::Final => {
-                let asked = answers.as_ref();
+                let asked = answers;
                 unit.kind = match (kind, asked.map(|asked| asked.kind)) {
                     (Kind::Data | Kind::Blank, Some(Kind::Request)) => Kind::Response,
                     (Kind::Data | Kind::Blank, Some(asked)) => asked,
