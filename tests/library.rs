@@ -426,3 +426,36 @@ fn rules_cross_a_border_that_catches_panics() {
     fn crosses<T: std::panic::UnwindSafe + std::panic::RefUnwindSafe>(_: &T) {}
     crosses(&Rules::parse(&["delay", "replace:match=a"]).unwrap());
 }
+
+#[test]
+fn a_phase_in_which_a_plug_in_panics_fails_also_where_it_may_be_idle() {
+    use chenapan::scenario::{PhaseOutcome, Progress, Scenario, Settings, Watcher, run};
+
+    struct Silent;
+
+    impl Watcher for Silent {
+        fn begins(&mut self, _: &str, _: u64, _: u64) {}
+        fn progress(&mut self, _: &Progress) {}
+        fn ended(&mut self, _: &PhaseOutcome) {}
+    }
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("scenario.yaml");
+    let text = format!(
+        "proxies: {{web: {{backend: \"{}\"}}}}\nphases:\n  - rules: [\"bomb:hook=connect\"]\n    idle: yes\n    \
+         load: {{connections: 3, verify: none}}\n",
+        listener.local_addr().unwrap()
+    );
+    std::fs::write(&file, text).unwrap();
+    let scenario = Scenario::read(&file, &registry(), &[]).unwrap();
+    let settings = Settings { seed: 7, ..Settings::default() };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let outcome = runtime.block_on(run(&scenario, &settings, &mut Silent)).unwrap();
+    let failed: Vec<_> = outcome.phases[0].checks.iter().filter(|check| !check.held).collect();
+    assert!(!outcome.held);
+    let told = |check: &&&chenapan::scenario::Check| {
+        check.subject == "web.panicked" && check.found.starts_with("3: a plug-in has panicked")
+    };
+    assert_eq!(failed.iter().filter(told).count(), 1, "{failed:?}");
+}
