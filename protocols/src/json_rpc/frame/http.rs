@@ -360,17 +360,17 @@ impl Http {
                 Cut::Pass(size as usize)
             }
             Place::SkipToEnd => Cut::Pass(input.len()),
-            Place::Events(stream) => match {
+            Place::Events(stream) => {
                 stream.watched = self.watched;
-                stream.cut(input)
-            } {
-                Some(Cut::Raw) => self.bad(),
-                Some(cut) => cut,
-                None => {
-                    (self.place, self.turn) = (Place::Head, Turn::None);
-                    self.next(input)
+                match stream.cut(input) {
+                    Some(Cut::Raw) => self.bad(),
+                    Some(cut) => cut,
+                    None => {
+                        (self.place, self.turn) = (Place::Head, Turn::None);
+                        self.next(input)
+                    }
                 }
-            },
+            }
             Place::Websocket(framer) => framer.cut(input),
             Place::Raw => Cut::Raw,
         }
