@@ -125,7 +125,6 @@ impl Proxy {
                 strict: config.limits.strict,
                 journal: journal.is_some(),
                 run: settings.run.proxy(&config.name),
-                ..settings
             },
             config,
             dialer,

@@ -127,8 +127,7 @@ fn paces(rules: &Rules) -> String {
     for rule in rules.iter() {
         let Some(Reached { asked, reached, lost }) = rule.tally().reached() else { continue };
         let name = words::single(rule.name());
-        let _ =
-            write!(out, "\n{name}: {:.0} of {asked} bytes a second while bytes waited", reached);
+        let _ = write!(out, "\n{name}: {reached:.0} of {asked} bytes a second while bytes waited");
         if lost >= Duration::from_millis(1) {
             let _ = write!(out, "; {} lost because this machine was busy", words::time(lost));
         }

@@ -379,7 +379,7 @@ fn whole_request(bytes: &[u8]) -> Option<(String, Vec<u8>)> {
     let length = head.split("Content-Length: ").nth(1)?.lines().next()?;
     let length: usize = length.parse().ok()?;
     let body = rest.get(..length)?;
-    Some((body.to_owned(), rest[length..].as_bytes().to_vec()))
+    Some((body.to_owned(), rest.as_bytes()[length..].to_vec()))
 }
 
 /// A reader of replies that forgives nothing.

@@ -161,7 +161,7 @@ fn checks(checks: &[Check], columns: usize) -> String {
     let cells = |check: &Check| {
         let Check { subject, expected, found, held, place } = check;
         let place = place.as_deref().filter(|_| !held).unwrap_or_default();
-        [subject, expected, found, place].map(|cell| words::single(cell))
+        [subject, expected, found, place].map(words::single)
     };
     let rows: Vec<_> = checks.iter().map(|check| (check.held, cells(check))).collect();
     let width = |column: usize| {

@@ -219,7 +219,7 @@ impl Lane {
                 match fresh && nth == 0 {
                     true => facts.asks("passed", |protocol| protocol.passed(direction, unit, at)),
                     false => {
-                        facts.asks("delivered", |protocol| protocol.delivered(direction, unit, at))
+                        facts.asks("delivered", |protocol| protocol.delivered(direction, unit, at));
                     }
                 }
             }

@@ -149,7 +149,7 @@ mod tests {
     fn the_previous_result_is_that_of_the_same_method_on_any_connection() {
         let mut one = configured::<RpcResult>(&[("to", "previous")]);
         let mut two = one.clone();
-        let mut shown = |behavior: &mut RpcResult, method: &str, result: &str| {
+        let shown = |behavior: &mut RpcResult, method: &str, result: &str| {
             let (_, unit) = judge("newline").unit(behavior, labelled(method, result));
             String::from_utf8(unit.field("result").unwrap().to_vec()).unwrap()
         };
