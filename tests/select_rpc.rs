@@ -125,6 +125,26 @@ fn a_compressed_reply_is_met_and_comes_plainly_where_it_changes() {
 }
 
 #[test]
+fn a_reply_that_cannot_be_read_gets_another_body_or_stays_as_it_is() {
+    let coded = reply("Content-Encoding: br\r\n", b"?");
+    for (rule, expected) in [
+        ("rpc-http:status=200:body=null:on=any", "Content-Length: 4\r\n\r\nnull"),
+        (
+            "rpc-http:status=200:body=same:on=any",
+            "Content-Encoding: br\r\nContent-Length: 1\r\n\r\n?",
+        ),
+    ] {
+        let mut wire = http("", &[&format!("{rule}:direction=downstream")]);
+        assert!(wire.carries_up(ASK.as_bytes()));
+        wire.server.write_all(&coded).unwrap();
+        let [_, down] = wire.end();
+        let down = String::from_utf8(down).unwrap();
+        assert!(down.ends_with(expected), "{rule}: {down}");
+        assert_eq!(down.contains("br"), expected.contains("br"), "{rule}: {down}");
+    }
+}
+
+#[test]
 fn what_cannot_be_read_is_in_the_journal_once() {
     let mut wire = http("", &["rpc-id"]);
     let coded = reply("Content-Encoding: br\r\n", b"?");

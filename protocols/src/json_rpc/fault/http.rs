@@ -2,6 +2,7 @@
 
 use super::{PAYLOAD, read, take, trouble};
 use crate::json_rpc::Forgery;
+use crate::json_rpc::parts::UNREAD;
 use bytes::BytesMut;
 use chenapan_core::{
     Behavior, Context, Direction, Field, Interest, Kind, OptionError, Size, Step, Turn, Unit,
@@ -70,6 +71,10 @@ impl Behavior for RpcHttp {
             return Verdict::Forward;
         }
         let Some(message) = cx.protocol.message(unit) else { return Verdict::Forward };
+        if self.body == "same" && unit.mark(UNREAD).is_some() {
+            // Nobody could read it without the header that says how it is compressed.
+            return Verdict::Forward;
+        }
         let (bytes, fields) = self.made(&unit.bytes[..end], &message);
         drop(message);
         (unit.bytes, unit.fields) = (bytes, fields);
