@@ -231,7 +231,8 @@ fn reply(framing: Framing, body: &str) -> String {
         return "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n".to_owned();
     };
     let id = id.split('}').next().unwrap();
-    let json = |id: &str| format!(r#"{{"jsonrpc":"2.0","result":{{"text":"ok é {id}"}},"id":{id}}}"#);
+    let json =
+        |id: &str| format!(r#"{{"jsonrpc":"2.0","result":{{"text":"ok é {id}"}},"id":{id}}}"#);
     let json = match body.starts_with('[') {
         true => format!("[{},{}]", json(id), json("60")),
         false => json(id),
