@@ -96,6 +96,7 @@ fn the_only_options_that_shadow_a_selector_are_these() {
             ("transient", "code"),
             ("spoof", "source"),
             ("rpc-error", "code"),
+            ("rpc-restyle", "members"),
             ("rpc-early-notify", "method"),
             ("rpc-storm", "method"),
             ("rpc-unknown", "method"),
