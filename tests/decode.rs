@@ -541,7 +541,7 @@ fn the_options_of_a_protocol_are_choices_too() {
         ("proxy:refuse=local-family", "--refuse-local-family", local, false),
         ("proxy-v2:refuse=local-family", "--refuse-local-family", local, false),
         ("proxy:refuse=unknown", "--refuse-unknown", b"PROXY UNKNOWN\r\n", false),
-        ("proxy:verify=require", "--require-checksum", &INET[..], false),
+        ("proxy:verify=require", "--require-checksum", INET, false),
         ("proxy:limit=27", "--limit=27", INET, false),
     ] {
         let plain = code(&[], input);

@@ -111,8 +111,14 @@ fn work(page: &str, fence: &Fence, folder: &Path, backend: SocketAddr) {
         let name = line.split(['(', '=']).next().unwrap_or_default();
         let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphabetic());
         let defines = is_name && line[name.len()..].starts_with(['(', '=']);
+        // Shells would look for files of such names.
+        let bare: String = line.split('\'').step_by(2).collect();
+        assert!(bare.starts_with('#') || !bare.contains(['*', '?']), "{page}: quote {line}");
+        // A part of a command: what the page says goes with it.
+        let about =
+            if page == "docs/json-rpc.md" { "--protocol json-rpc:framing=http" } else { "" };
         let line = match line.starts_with("--") {
-            true => format!("chenapan --listen 8000 --backend 127.0.0.1:80 {line}"),
+            true => format!("chenapan --listen 8000 --backend 127.0.0.1:80 {about} {line}"),
             false => line.to_owned(),
         };
         let line = on_free_ports(&line, backend);

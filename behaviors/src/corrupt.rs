@@ -18,7 +18,7 @@ plugin! {
         every: Size = "64B",
         /// The probability with which each byte is changed.
         chance: Chance = "0",
-        /// What happens to a byte.
+        /// Change of a byte.
         how: String = "flip" in &["flip", "zero", "random"],
         ;
         hits: Hits,

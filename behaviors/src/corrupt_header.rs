@@ -22,14 +22,14 @@ plugin! {
         /// The field, such as checksum or, for the second of a name, tlv-value#2; unless given, one
         /// of those that the unit has is drawn.
         field: Option<FieldName> = "none",
-        /// What happens to it.
+        /// Change of the field.
         how: String = "flip" in &[
             "flip", "set", "random", "zero", "missing", "swap-case", "extra-space", "lf-only",
             "cr-only"
         ],
-        /// What it becomes with `set`; a part of a byte becomes the lowest bits of this.
+        /// New value with `set`; a part of a byte becomes the lowest bits of this.
         value: Option<Bytes> = "none",
-        /// Whether lengths and checksums are made right again.
+        /// Corrects lengths and checksums afterwards.
         seal: bool = "yes",
     }
 }

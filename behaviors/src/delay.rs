@@ -25,16 +25,16 @@ plugin! {
     /// What is on its way takes memory: at most `--in-flight` (64 MiB) in each direction, which
     /// therefore carries at most that much per delay.
     pub struct Delay = "delay" {
-        /// How long to hold each unit.
+        /// Time for which each unit is held.
         sleep: Duration = "1s",
-        /// How much the time varies from unit to unit.
+        /// Variation of the time from unit to unit.
         jitter: Duration = "0s",
         /// In which way it varies.
         distribution: String = "uniform" in &["uniform", "normal", "pareto", "exponential"],
-        /// Whether to wait before the unit. With `no` it passes at once, and whatever comes after
+        /// Waits before the unit. With `no` it passes at once, and whatever comes after
         /// it waits.
         before: bool = "yes",
-        /// Whether other units may overtake those that wait.
+        /// Lets other units overtake those that wait.
         overtake: bool = "no",
         ;
         /// Units that others may overtake, by the time at which they are due and their number.

@@ -9,9 +9,9 @@ plugin! {
     ///
     /// Each unit is followed by `times` copies of it (at most 1000), and then by the next unit.
     pub struct Duplicate = "duplicate" {
-        /// How many copies follow the unit.
+        /// Number of copies after the unit.
         times: u64 = "1",
-        /// How long to wait before each copy.
+        /// Time before each copy.
         gap: Duration = "0s",
     }
 }

@@ -9,7 +9,7 @@ plugin! {
     /// Every copy passes the rules after this one by itself: `spoof:skip=1` there makes the second
     /// header state another source. With `only` it repeats units of other kinds.
     pub struct DuplicateHeader = "duplicate-header", Upstream {
-        /// How many copies follow the first, at most 1000, and 256 KiB in all.
+        /// Number of copies after the first, at most 1000, and 256 KiB in all.
         copies: u64 = "1",
     }
 }

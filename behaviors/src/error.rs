@@ -15,9 +15,9 @@ plugin! {
     ///
     /// `warmup` counts the units of all connections together, in the order in which they come.
     pub struct Error = "error", Upstream {
-        /// Whether to put noise into the unit instead of answering it.
+        /// Puts noise into the unit instead of answering it.
         inject: bool = "no",
-        /// How many units pass before the first error.
+        /// Number of units that pass before the first error.
         warmup: u64 = "0",
         /// The protocol's error code; by default the protocol chooses one.
         code: Option<i64> = "none",

@@ -9,11 +9,11 @@ plugin! {
     ///
     /// The header itself stays as it is. With `only` the bytes go beside units of other kinds.
     pub struct HeaderGarbage = "header-garbage", Upstream {
-        /// What to send.
+        /// Bytes to send.
         with: Option<Bytes> = "none",
-        /// How many random bytes to send where `with` is not given, at most 65536.
+        /// Number of random bytes to send where `with` is not given, at most 65536.
         random: u64 = "16",
-        /// At which side of the header.
+        /// Side of the header.
         place as "where": String = "before" in &["before", "after"],
     }
 }

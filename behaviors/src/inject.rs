@@ -16,11 +16,11 @@ plugin! {
     /// Lengths and checksums inside a unit are not corrected. To the rules after this one a named
     /// field that the bytes land in has grown by them.
     pub struct Inject = "inject", Downstream {
-        /// What to add, as text.
+        /// Text to add.
         text: String = "",
-        /// What to add, as bytes.
+        /// Bytes to add.
         raw as "bytes": Bytes = "",
-        /// How many random bytes to add, at most 1 MiB.
+        /// Number of random bytes to add, at most 1 MiB.
         random: u64 = "16",
         /// At which place of each unit.
         place as "where": String = "before" in &["before", "middle", "after"],

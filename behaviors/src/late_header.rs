@@ -14,9 +14,9 @@ plugin! {
     /// ends before, it comes at the end. A service that speaks first, and a client that waits for
     /// it, then wait for ever. With `only` it holds units of other kinds.
     pub struct LateHeader = "late-header", Upstream {
-        /// How long the header is held.
+        /// Time for which the header is held.
         sleep: Duration = "4s",
-        /// How many bytes of payload go first; `sleep` does not count then.
+        /// Number of bytes of payload to send first, instead of `sleep`.
         payload: Option<Size> = "none",
         ;
         held: Option<Unit>,

@@ -16,16 +16,16 @@ plugin! {
     /// covers. Any unit that has the field is meant; without `field` that is headers with a length, or
     /// what `only` names.
     pub struct LieLength = "lie-length", Upstream {
-        /// How much more, or with a minus less, it says.
+        /// Difference from the true length, which may be negative.
         by: i64 = "1",
-        /// What it says; `by` does not count then.
+        /// Length to state, instead of `by`.
         to: Option<u64> = "none",
         /// The field, such as size or tlv-length#2; unless given, length.
         field: Option<FieldName> = "none",
         /// How the field is written: as a number of up to 8 bytes with its first byte or its last byte
         /// first, or in decimal digits.
         written: String = "big-endian" in &["big-endian", "little-endian", "decimal"],
-        /// Whether the checksum is made right again.
+        /// Corrects the checksum afterwards.
         seal: bool = "yes",
     }
 }

@@ -10,7 +10,7 @@ plugin! {
     /// closed with the last of them; with 0 it is closed when there is a first one. Counted are
     /// the bytes that reach this rule.
     pub struct Limit = "limit", Downstream {
-        /// How many bytes may pass.
+        /// Number of bytes that pass.
         bytes: Size = like "1000" "0B",
         ;
         ending: Ending,

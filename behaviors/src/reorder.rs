@@ -17,9 +17,9 @@ plugin! {
     /// time is up, or the stream ends, fewer are; a unit that the rule does not select makes it
     /// send what it holds as it came.
     pub struct Reorder = "reorder" {
-        /// How many units overtake the one that is held.
+        /// Number of units that overtake the one that is held.
         by: u64 = "1",
-        /// How long a unit is held if no others come.
+        /// Longest time for which a unit is held if no others come.
         within: Duration = "1s",
         /// Whether one unit is overtaken, or all are held and sent in another order.
         order: String = "overtake" in &["overtake", "reverse", "random"],

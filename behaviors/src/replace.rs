@@ -14,9 +14,9 @@ plugin! {
     /// inside the unit are not corrected. If a replacement has another length than its match, the
     /// unit has no named fields for the rules after this one.
     pub struct Replace = "replace" {
-        /// What to look for.
+        /// Pattern to look for.
         pattern as "match": Pattern = like "GET",
-        /// What to put in its place.
+        /// Bytes to put in its place.
         with: Bytes = "",
     }
 }

@@ -9,7 +9,7 @@ plugin! {
     /// When one side has closed its half of the connection, the other side is told only after
     /// `delay`. Data is not touched, and neither is a reset.
     pub struct SlowClose = "slow-close" {
-        /// How long to hold the end of stream.
+        /// Time for which the end of stream is held.
         delay: Duration = "1s",
     }
 }

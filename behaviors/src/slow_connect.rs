@@ -10,9 +10,9 @@ plugin! {
     /// and until then nothing passes either way. With `refuse` the backend is not dialled: after
     /// `delay` the source's connection is reset, as if nobody listened there.
     pub struct SlowConnect = "slow-connect", Upstream {
-        /// How long to wait before the dial, or before the reset.
+        /// Time before the dial, or before the reset.
         delay: Duration = "1s",
-        /// Whether to reset the connection instead of dialling.
+        /// Resets the connection instead of dialling.
         refuse: bool = "no",
     }
 }

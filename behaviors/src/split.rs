@@ -26,14 +26,14 @@ plugin! {
     /// payload. Of a unit without that field all is payload, and one that has no such place is left
     /// whole.
     pub struct Split = "split" {
-        /// Where to cut: by `size`, at the borders of `fields`, or in two at one place: `utf8`, `header`,
-        /// `middle`, or a number of bytes.
+        /// Place of the cuts: by `size`, at the borders of `fields`, or in two at one place: `utf8`,
+        /// `header`, `middle`, or a number of bytes.
         at: Place = "size",
-        /// How long a piece is, at least a byte.
+        /// Length of a piece, at least a byte.
         size: Size = "64B",
-        /// How much longer or shorter each piece may be, drawn evenly.
+        /// Random difference of the length of each piece, up to this, drawn evenly.
         variation: Size = "0B",
-        /// How long to wait between two pieces of a unit.
+        /// Time between two pieces of a unit.
         gap: Duration = like "20ms" "0s",
     }
 }

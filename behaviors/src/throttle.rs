@@ -24,13 +24,13 @@ plugin! {
     /// Each connection has a line of its own, unless `shared` puts all connections of the rule on
     /// one (still one for each direction).
     pub struct Throttle = "throttle" {
-        /// How many bytes a second.
+        /// Number of bytes a second.
         rate: Rate = "1MiB/s",
-        /// How many bytes may pass at once after a pause.
+        /// Number of bytes that pass at once after a pause.
         burst: Size = "0B",
-        /// How much lateness of this machine is made up for.
+        /// Lateness of this machine that is made up for.
         catch_up as "catch-up": Duration = "50ms",
-        /// Whether all connections of the rule together get the rate, instead of each.
+        /// Shares the rate among all connections of the rule.
         shared: bool = "no",
         ;
         own: u64,

@@ -4,18 +4,18 @@ use crate::failure::{Failure, Seen};
 use chenapan_core::{Behavior, Context, Interest, Unit, Verdict, plugin};
 
 plugin! {
-    /// Answers some units with an error and then is well again.
+    /// Answers some units with an error, and passes all later ones.
     ///
     /// The first `warmup` units pass, the next `agitate` units fail as with `error`, and all later
-    /// ones pass for good. Counted are the units of all connections together, in the order in
-    /// which they come, since the rule is there: a client that connects again after an error finds
-    /// everything well.
+    /// ones pass. It counts the units of all connections together, in the order in
+    /// which they come, from the start of the rule: a client that connects again after an error gets
+    /// good replies.
     pub struct Transient = "transient", Upstream {
-        /// How many units fail.
+        /// Number of units that fail.
         agitate: u64 = "1",
-        /// Whether to put noise into the unit instead of answering it.
+        /// Puts noise into the unit instead of answering it.
         inject: bool = "no",
-        /// How many units pass before the first error.
+        /// Number of units that pass before the first error.
         warmup: u64 = "0",
         /// The protocol's error code; by default the protocol chooses one.
         code: Option<i64> = "none",

@@ -10,9 +10,9 @@ plugin! {
     /// Lengths and checksums inside the unit are not corrected. Over plain TCP a unit is whatever
     /// one read returned; to cut a stream at an exact place use `limit`.
     pub struct Truncate = "truncate", Downstream {
-        /// How many bytes of each unit pass.
+        /// Number of bytes of each unit that pass.
         keep: Size = "16B",
-        /// Whether to close the connection after a unit was cut.
+        /// Closes the connection after the first unit that was cut.
         close: bool = "yes",
     }
 }

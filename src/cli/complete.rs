@@ -116,10 +116,16 @@ fn parts<'a>(
     table: impl Fn(&str) -> Option<Vec<&'a OptionSpec>>,
 ) -> Vec<CompletionCandidate> {
     let Some((before, part)) = current.rsplit_once(':') else {
-        let fits = names.filter(|(name, _)| name.starts_with(current));
-        let candidate =
-            |(name, about): (&str, String)| CompletionCandidate::new(name).help(Some(about.into()));
-        return fits.map(candidate).collect();
+        let fits: Vec<_> = names.filter(|(name, _)| name.starts_with(current)).collect();
+        let candidate = |(name, about): &(&str, String)| {
+            CompletionCandidate::new(*name).help(Some(about.clone().into()))
+        };
+        let mut found: Vec<_> = fits.iter().map(candidate).collect();
+        if let [(name, _)] = fits[..] {
+            // Two candidates keep shells from adding a blank, so that options can follow.
+            found.push(CompletionCandidate::new(format!("{name}:")));
+        }
+        return found;
     };
     let name = before.split(':').next().unwrap_or_default();
     let Some(options) = table(name) else { return Vec::new() };
@@ -153,7 +159,7 @@ mod tests {
     #[test]
     fn rules_are_completed_part_by_part() {
         let registry = crate::registry();
-        assert_eq!(texts(&rules(&registry, "dela")), ["delay"]);
+        assert_eq!(texts(&rules(&registry, "dela")), ["delay", "delay:"]);
         assert!(texts(&rules(&registry, "delay:sl")).contains(&"delay:sleep=".to_owned()));
         assert_eq!(texts(&rules(&registry, "delay:sleep=1s:chan")), ["delay:sleep=1s:chance="]);
         assert_eq!(texts(&rules(&registry, "corrupt:how=z")), ["corrupt:how=zero"]);

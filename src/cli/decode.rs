@@ -56,10 +56,10 @@ enum Codec {
         #[command(flatten)]
         how: How,
     },
-    /// The same as proxy --version v1
+    /// Short for proxy --version v1
     #[command(after_long_help = PROXY_HELP)]
     ProxyV1(How),
-    /// The same as proxy --version v2
+    /// Short for proxy --version v2
     #[command(after_long_help = PROXY_HELP)]
     ProxyV2(How),
     /// A stream of JSON-RPC messages, of any version and framing
@@ -77,10 +77,10 @@ struct How {
     /// Empty lines are skipped and get no answer; spaces and tabs do not count.
     #[arg(long)]
     hex: bool,
-    /// What to write: JSON, or text that shows every field; auto is text on a terminal
+    /// Form of the output: JSON, or text that shows every field; auto is text on a terminal
     #[arg(long, value_name = "FORM", default_value = "auto", conflicts_with = "json")]
     output: Form,
-    /// The same as --output json
+    /// Short for --output json
     #[arg(long)]
     json: bool,
     /// The same choices as live traffic takes them, such as proxy:lenient:refuse=local-family

@@ -39,11 +39,11 @@ missing, the client gets nothing but the end; message then says how an incomplet
 #[derive(Debug, Args)]
 #[command(after_long_help = HELP)]
 pub(super) struct Echo {
-    /// Where to listen: host:port, :port (every address), port (127.0.0.1; 0 for any), unix:PATH ...;
+    /// Address to listen on: host:port, :port (every address), port (127.0.0.1; 0 for any), unix:PATH ...;
     /// may be repeated; see help endpoints
     #[arg(long, value_name = "ADDRESS", required = true)]
     listen: Vec<Listen>,
-    /// What comes first: nothing (tcp), or a header of the PROXY protocol, with the same options as live
+    /// Header to expect: none (tcp), or one of the PROXY protocol, with the same options as live
     /// traffic: proxy:lenient:refuse=local-family
     #[arg(long, value_name = "PROTOCOL", default_value = "tcp")]
     protocol: Spoken,

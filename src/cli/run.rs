@@ -19,7 +19,7 @@ use std::time::Duration;
 
 #[derive(Debug, Args)]
 pub(super) struct Run {
-    /// What is behind the proxy: ADDRESS, or NAME=ADDRESS; may be repeated with names
+    /// Server behind the proxy, as ADDRESS or NAME=ADDRESS; may be repeated with names
     ///
     /// The command finds the proxy as {proxy} (or {NAME}) in its arguments, and in the environment
     /// as CHENAPAN_PROXY, CHENAPAN_PROXY_HOST and CHENAPAN_PROXY_PORT (or CHENAPAN_NAME ...).
@@ -36,7 +36,7 @@ pub(super) struct Run {
         help_heading = "Output"
     )]
     output: Said,
-    /// Rules, and the command behind --
+    /// Rules; the command follows after --
     #[arg(value_name = "RULE")]
     rules: Vec<String>,
     /// The command with its arguments

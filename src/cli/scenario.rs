@@ -27,8 +27,7 @@ use std::path::{Path, PathBuf};
 pub(super) enum Command {
     /// Run scenarios; the exit code is the verdict
     ///
-    /// 0 all held, 1 an expectation failed, 2 a file or the usage is wrong, 3 something could not be
-    /// run.
+    /// Exit codes: 0 success, 1 an expectation failed, 2 bad file or usage, 3 something failed to run.
     Run(Run),
     /// Check files without running them
     Check {
@@ -84,7 +83,7 @@ pub(super) struct Run {
     /// The files
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Decide every draw, whatever the file says
+    /// Random seed, instead of the one in the file
     #[arg(long, value_name = "N", env = "CHENAPAN_SEED", hide_env = true, value_parser = seed)]
     seed: Option<u64>,
     /// Only phases with this in their name; may be repeated
@@ -96,7 +95,7 @@ pub(super) struct Run {
     /// Give a variable of the file another value; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     set: Vec<(String, String)>,
-    /// Write one line of JSON for everything that was done to a connection
+    /// Write a line of JSON for each fault
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
     /// Show what would be run, and run nothing

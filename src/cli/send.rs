@@ -29,17 +29,17 @@ const GRACE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
 pub(super) struct Send {
-    /// Where to connect to: host:port, unix:PATH, tls:HOST:PORT, exec:COMMAND ...; see help endpoints
+    /// Address to connect to: host:port, unix:PATH, tls:HOST:PORT, exec:COMMAND ...; see help endpoints
     #[arg(long, value_name = "ADDRESS")]
     backend: Connect,
-    /// What to send: text in which \r \n \t \0 \\ \xHH are escapes, or hex behind 0x; standard
+    /// Bytes to send: text in which \r \n \t \0 \\ \xHH are escapes, or hex after 0x; standard
     /// input if not given, and nothing if that is a terminal
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     data: Option<Bytes>,
-    /// How long to wait for more, once all is sent, before calling it silence
+    /// Time without a byte, after everything was sent, that counts as silence
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time)]
     wait: Duration,
-    /// End the stream behind what is sent, as many clients do not
+    /// End the stream after the data, which many clients do not
     #[arg(long)]
     half_close: bool,
     #[command(flatten)]

@@ -18,11 +18,15 @@ pub const SELECTORS: &[OptionSpec] = &[
     text("name", " The rule's name in reports, the journal and its draws.", "slow-replies"),
     OptionSpec {
         choices: &["upstream", "downstream", "both"],
-        ..text("direction", " Where it acts; the default is the behavior's own.", "upstream")
+        ..text(
+            "direction",
+            " Direction in which it acts; the default is the behavior's own.",
+            "upstream",
+        )
     },
     OptionSpec {
         default: Some("100%"),
-        ..row("chance", " How likely it is to apply to a unit.", Form::Chance, "30%")
+        ..row("chance", " Probability that it applies to a unit.", Form::Chance, "30%")
     },
     OptionSpec {
         default: Some("unit"),
@@ -34,16 +38,16 @@ pub const SELECTORS: &[OptionSpec] = &[
         " Only units of these kinds, with commas between them; `reply` is response and error.",
         "header",
     ),
-    text("on", " The same as only; `any` is all kinds.", "request"),
-    text("label", " Only units whose label this glob fits (* and ?).", "get*"),
-    text("method", " The same as label: a reply bears the method of its request.", "eth_*"),
-    text("id", " Only messages whose id this glob fits, with or without its quotes.", "1*"),
-    text("members", " Only batches of so many messages: 3, 100.. or 2..5.", "100.."),
-    text("code", " Only errors whose code this glob fits.", "-320*"),
-    row("first", " At most so many units that everything else selects.", Form::Count, "3"),
-    row("skip", " Not the first so many of them.", Form::Count, "2"),
-    row("every", " Only every so many-th of them.", Form::Count, "3"),
-    text("connections", " Only connections of these numbers: 1, 2.., 2..5 or every 3.", "2..5"),
+    text("on", " Another name for only; `any` is all kinds.", "request"),
+    text("label", " Only units with a label that fits this glob (* and ?).", "get*"),
+    text("method", " Another name for label; a reply has the method of its request.", "eth_*"),
+    text("id", " Only messages with an id that fits this glob, with or without quotes.", "1*"),
+    text("members", " Only batches with this number of messages: 3, 100.. or 2..5.", "100.."),
+    text("code", " Only errors with a code that fits this glob.", "-320*"),
+    row("first", " Only the first N units that all other selectors pick.", Form::Count, "3"),
+    row("skip", " All but the first N of them.", Form::Count, "2"),
+    row("every", " Only every Nth of them.", Form::Count, "3"),
+    text("connections", " Only connections with these numbers: 1, 2.., 2..5 or every 3.", "2..5"),
     text("source", " Only clients of these networks, with commas between them.", "10.0.0.0/8"),
     text(
         "window",
@@ -61,7 +65,12 @@ pub const SELECTORS: &[OptionSpec] = &[
         " Only these bytes of the direction, counted from 0, from the first to the last.",
         "0..99",
     ),
-    row("matching", " Only units in which this expression occurs.", Form::Pattern, "SELECT"),
+    row(
+        "matching",
+        " Only units that contain a match of this expression.",
+        Form::Pattern,
+        "SELECT",
+    ),
 ];
 
 const fn row(

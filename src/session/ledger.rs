@@ -19,6 +19,8 @@ const OVERHEAD: usize = 64;
 /// The requests of one connection, oldest first.
 #[derive(Default)]
 pub(super) struct Ledger {
+    /// A box, since most connections have none: one word instead of four.
+    #[allow(clippy::box_collection)]
     slots: Option<Box<VecDeque<Slot>>>,
     /// How many slots at the front wait for nothing from the backend.
     settled: u32,

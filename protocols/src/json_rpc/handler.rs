@@ -60,7 +60,7 @@ plugin! {
         /// and WebSocket is asked for without permessage-deflate. `pass` leaves them as they are;
         /// bodies in gzip or deflate are read all the same.
         compression: String = "pass" in &["pass", "refuse"],
-        /// How many requests without a reply are remembered, in each direction.
+        /// Number of requests without a reply that are remembered, in each direction.
         pending_limit as "pending-limit": u64 = "10000",
         ;
         state: Option<Box<State>>,

@@ -37,7 +37,7 @@ macro_rules! handler {
             /// header that is wrong, too long, too late, or from a source that is not trusted, is
             /// dealt with as `invalid` says. After the header the bytes have no structure.
             pub struct $handler = $name {
-                /// What becomes of the header.
+                /// Treatment of the header.
                 header: Mode = "pass" in &["pass", "add", "strip", "replace"],
                 $($own)*
                 /// The source address to state with `add` and `replace`, such as 203.0.113.{n},
@@ -46,7 +46,7 @@ macro_rules! handler {
                 source: Option<End> = "none",
                 /// The destination address to state, in the same way.
                 destination: Option<End> = "none",
-                /// Who speaks: the proxy for a client, or for itself as in a health check (LOCAL,
+                /// Command: the proxy speaks for a client, or for itself as in a health check (LOCAL,
                 /// in version 2 only).
                 command: String = "auto" in &["auto", "proxy", "local"],
                 /// The family to state: inet6 maps IPv4 addresses, inet unmaps them, and what then
@@ -54,7 +54,7 @@ macro_rules! handler {
                 family: String = "auto" in &["auto", "inet", "inet6", "unspec"],
                 /// The transport to state in version 2.
                 transport: String = "auto" in &["auto", "stream", "dgram"],
-                /// What to state of IPv4 at one end and IPv6 at the other: both as IPv6, or nothing.
+                /// Addresses to state for IPv4 at one end and IPv6 at the other: both as IPv6, or none.
                 mixed: String = "map" in &["map", "unspec"],
                 /// A TLV to add in version 2: a name with a value (alpn, authority, noop, unique-id,
                 /// ssl, netns, gcp, azure, aws, alibaba-vpc ...), or a type with its value in hex,
@@ -62,25 +62,25 @@ macro_rules! handler {
                 tlv: Vec<TlvText> = like "authority=example.com" "none",
                 /// The unique id to add in version 2; `{n}` is the number of the connection.
                 unique_id as "unique-id": Option<String> = "none",
-                /// Whether to add a checksum in version 2, behind all other TLVs.
+                /// Adds a checksum in version 2, after all other TLVs.
                 checksum: bool = "no",
-                /// On receiving, how long the source may take for its whole header; less than 3 s is
+                /// On receiving, time for the source to send its whole header; less than 3 s is
                 /// too short for a retransmission.
                 deadline: Option<Duration> = "5s",
                 /// On receiving, the longest header of version 2 to accept, whatever the buffer. Unless
                 /// given, that is all of the standard's own 65551 bytes with header=pass, and else 4096.
                 limit: Option<Size> = "none",
-                /// On receiving, which sources may send a header; unless given, all.
+                /// On receiving, networks of sources that may send a header; unless given, all.
                 trusted: Option<Networks> = "none",
-                /// On receiving, what to do about checksums: nothing, compare those that are there,
-                /// or refuse headers without one, too.
+                /// On receiving, treatment of checksums: skip them, compare those that are there,
+                /// or also refuse headers without one.
                 verify: String = "present" in &["skip", "present", "require"],
-                /// On receiving, what to refuse though the standard leaves the choice: UNKNOWN, an unspecified
+                /// On receiving, headers to refuse where the standard leaves the choice: UNKNOWN, an unspecified
                 /// family, IPv6 addresses that end in IPv4, an undefined family under LOCAL.
                 refuse: Vec<String> = "none" in &["unknown", "unspec", "dotted", "local-family"],
-                /// On receiving, whether TLVs that are not what they say pass.
+                /// On receiving, accepts TLVs with content that does not fit their type.
                 lenient: bool = "no",
-                /// On receiving, what happens where no right header comes: `pass` on what came, or
+                /// On receiving, treatment of a missing or wrong header: `pass` on what came, or
                 /// `close`. Unless given, that is `pass` with header=pass, and else `close`.
                 invalid: Option<String> = "none" in &["pass", "close"],
                 ;

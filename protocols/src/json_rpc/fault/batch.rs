@@ -26,12 +26,12 @@ plugin! {
     /// 2.0, section 6: "A Response object SHOULD exist for each Request object [...] The Response
     /// objects being returned from a batch call MAY be returned in any order".
     pub struct RpcBatch = "rpc-batch", Downstream {
-        /// What becomes of the batch.
+        /// Change of the batch.
         mode: String = "reverse" in &[
             "reverse", "item-error", "partial", "extra", "duplicate", "split", "single-error",
             "empty", "null-item", "nested"
         ],
-        /// Which reply becomes an error or null, or comes twice, from 1.
+        /// Number of the reply that becomes an error or null, or comes twice, from 1.
         n: u64 = "1",
         /// How many replies remain with `partial`, from the first one; the others are missing.
         keep: Option<u64> = "none",

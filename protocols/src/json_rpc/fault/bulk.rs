@@ -16,11 +16,11 @@ plugin! {
     /// It is right JSON, and a healthy peer reads it or fails the call, and serves later ones. RFC 8259,
     /// section 9, allows a reader to have limits, not to break.
     pub struct RpcBulk = "rpc-bulk", Downstream {
-        /// How many arrays the result stands in, at most a million.
+        /// Number of arrays around the result, at most a million.
         nest: Option<u64> = "none",
-        /// How many digits it has, at most 64 million.
+        /// Number of its digits, at most 64 million.
         digits: Option<u64> = "none",
-        /// How many bytes are added, at most 64 MiB.
+        /// Number of bytes to add, at most 64 MiB.
         pad: Option<Size> = "none",
     }
 }

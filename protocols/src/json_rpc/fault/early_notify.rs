@@ -17,7 +17,7 @@ plugin! {
     pub struct RpcEarlyNotify = "rpc-early-notify", Downstream {
         /// Which calls' replies are held: their method (* and ?).
         method: Methods = "*subscribe*",
-        /// How long a reply is held if no notification comes.
+        /// Longest time for which a reply is held if no notification comes.
         hold: Duration = "1s",
         ;
         held: VecDeque<(Duration, Unit)>,

@@ -28,9 +28,9 @@ plugin! {
     /// A healthy peer reports the error to whoever called, and serves later calls. JSON-RPC 2.0,
     /// section 5.1.
     pub struct RpcError = "rpc-error" {
-        /// How the error comes.
+        /// Way in which the error is sent.
         mode: String = "instead" in &["instead", "mask", "cut"],
-        /// What the error says, unless `code` and `message` say something else.
+        /// Code and message of a known error; `code` and `message` go before it.
         preset: String = "internal" in &[
             "internal", "invalid-params", "method-not-found", "rate-limit", "rate-limit-quicknode",
             "busy", "excessive", "bitcoind-warmup", "lsp-cancelled", "lsp-modified",

@@ -26,7 +26,7 @@ plugin! {
     /// A healthy client reports the failure, with the error where there is one, and serves later
     /// calls. JSON-RPC 2.0 does not say what HTTP's status means; clients meet all of these.
     pub struct RpcHttp = "rpc-http" {
-        /// How the reply comes.
+        /// Way in which the reply is sent.
         mode: String = "mask" in &["mask", "instead"],
         /// The status of the reply.
         status: u64 = "503",

@@ -17,7 +17,7 @@ plugin! {
     /// calls; many wait for ever. JSON-RPC 2.0, section 5: the id "MUST be the same as the value of
     /// the id member in the Request Object".
     pub struct RpcId = "rpc-id", Downstream {
-        /// What becomes of the id.
+        /// Change of the id.
         to: String = "retype" in &["retype", "number", "case", "float", "null", "missing", "unknown"],
     }
 }

@@ -15,13 +15,13 @@ plugin! {
     /// A healthy peer closes the connection, or fails what is pending: behind a wrong length no message
     /// can be found any more. Language Server Protocol, base protocol: the length is "in bytes".
     pub struct RpcLength = "rpc-length", Downstream {
-        /// What is added to the number, such as 1 or -1.
+        /// Difference to add to the number, such as 1 or -1.
         by: Option<i64> = "none",
-        /// What the number counts.
+        /// Unit of the number.
         unit: String = "bytes" in &["bytes", "chars"],
-        /// Whether the header is taken out.
+        /// Removes the header.
         missing: bool = "no",
-        /// Whether there is a second one that says something else.
+        /// Adds a second header with another number.
         twice: bool = "no",
     }
 }

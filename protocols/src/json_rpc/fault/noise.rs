@@ -17,7 +17,7 @@ plugin! {
     /// servers that speak on their standard output; Model Context Protocol, transports, stdio: "The
     /// server MUST NOT write anything to its stdout that is not a valid MCP message."
     pub struct RpcNoise = "rpc-noise", Downstream {
-        /// What is written.
+        /// Kind of noise.
         kind: String = "log-line" in &["log-line", "blank", "html", "bom"],
         /// What is written instead of that, with escapes such as \n; a line of its own unless it
         /// ends with one.

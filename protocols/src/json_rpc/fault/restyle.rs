@@ -20,13 +20,13 @@ plugin! {
     /// not for all peers: no text allows members that JSON-RPC does not know, and one that checks
     /// messages by a strict schema (MCP's TypeScript client does) refuses them.
     pub struct RpcRestyle = "rpc-restyle", Downstream {
-        /// Whether the members change their order.
+        /// Changes the order of members.
         keys: bool = "yes",
-        /// Whether there are more blanks.
+        /// Adds blanks.
         space: bool = "yes",
-        /// Whether there are more escapes.
+        /// Adds escapes.
         escapes: bool = "yes",
-        /// Whether there is one more member.
+        /// Adds a member.
         members: bool = "no",
     }
 }

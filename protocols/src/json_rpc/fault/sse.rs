@@ -27,7 +27,7 @@ plugin! {
     /// HTML, section 9.2.6: an event is dispatched by an empty line, and what is left of one at the end of
     /// the stream is discarded.
     pub struct RpcSse = "rpc-sse", Downstream {
-        /// What happens to the stream.
+        /// Change of the stream.
         mode: String = "cut-before-reply" in &[
             "cut-before-reply", "no-final-blank", "comment", "retry", "ping", "empty", "text", "no-id",
             "same-id", "other-id", "chunks"

@@ -17,7 +17,7 @@ plugin! {
     /// A healthy peer throws it away and takes the right one behind it: a reply that is late or comes
     /// twice is no reason to end the session, or to fail another call.
     pub struct RpcStale = "rpc-stale", Downstream {
-        /// Which id it has.
+        /// Id of the reply.
         from: String = "previous" in &["previous", "random", "unknown"],
         ;
         answered: VecDeque<Box<str>>,

@@ -16,13 +16,13 @@ plugin! {
     /// A healthy peer drops what it does not know, and serves its calls. JSON-RPC 2.0, section 4.1: a
     /// notification is not answered, whatever it says.
     pub struct RpcStorm = "rpc-storm", Downstream {
-        /// How many notifications, at most 100000.
+        /// Number of notifications, at most 100000.
         count: u64 = "100",
-        /// How many a second; all at once unless given.
+        /// Number a second; all at once unless given.
         rate: Option<u64> = "none",
         /// Their method.
         method: String = "chenapan.storm",
-        /// Whether notifications are repeated, instead of replies followed.
+        /// Repeats notifications, instead of following replies.
         repeat: bool = "no",
         ;
         storm: Option<Storm>,

@@ -19,7 +19,7 @@ plugin! {
     pub struct RpcSwap = "rpc-swap", Downstream {
         /// Among how many replies the first and the last one trade, at least 2.
         window: u64 = "2",
-        /// How long a reply is held if no others come.
+        /// Longest time for which a reply is held if no others come.
         hold: Duration = "200ms",
         ;
         held: Option<Held>,

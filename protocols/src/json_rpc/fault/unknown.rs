@@ -17,7 +17,7 @@ plugin! {
     pub struct RpcUnknown = "rpc-unknown", Downstream {
         /// The method.
         method: String = "chenapan.unknown",
-        /// What it is.
+        /// Kind of message.
         sort as "as": String = "request" in &["request", "notification"],
     }
 }

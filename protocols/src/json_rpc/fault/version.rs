@@ -14,7 +14,7 @@ plugin! {
     /// A healthy peer reads it anyway, or fails the call and goes on. JSON-RPC 2.0, section 5:
     /// `jsonrpc` "MUST be exactly "2.0"".
     pub struct RpcVersion = "rpc-version", Downstream {
-        /// What it says.
+        /// Content of the member.
         to: String = "missing" in &["missing", "1.0", "number", "3.0"],
     }
 }

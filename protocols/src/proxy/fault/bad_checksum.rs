@@ -18,7 +18,7 @@ plugin! {
         how: String = "flip" in &[
             "flip", "zero", "swap", "missing", "short", "long", "range", "unzeroed"
         ],
-        /// Whether a header without a checksum gets one, so that there is something to be wrong.
+        /// Adds a checksum to a header without one, so that it can be wrong.
         add: bool = "yes",
     }
 }

@@ -11,11 +11,11 @@ plugin! {
     /// The header stays right otherwise: its length and checksum count the TLV. The most that a
     /// header can hold is 65535 bytes behind its first sixteen; what goes beyond is left out.
     pub struct OversizeTlv = "oversize-tlv", Upstream {
-        /// How long its value is, or says it is.
+        /// Length of its value, or the length that it states.
         size: Size = "4KiB",
         /// Its type: a name such as noop or unique-id, or a number such as 0xE0.
         kind as "type": TlvType = "noop",
-        /// Whether it only says so: there is no value, and the TLV runs over the end of the header.
+        /// Only states the length: there is no value, and the TLV runs over the end of the header.
         lie: bool = "no",
     }
 }
