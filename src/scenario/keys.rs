@@ -5,6 +5,7 @@ use chenapan_core::Form;
 
 const TEXT: Shape = Shape::Scalar(Scalar::Text);
 const TIME: Shape = Shape::Scalar(Scalar::Form(Form::Time));
+const SIZE: Shape = Shape::Scalar(Scalar::Form(Form::Size));
 const PATTERN: Shape = Shape::Scalar(Scalar::Form(Form::Pattern));
 const NAME: Shape =
     Shape::Scalar(Scalar::Match("^[A-Za-z0-9_-]+$", "a name of letters, digits, - and _"));
@@ -57,9 +58,20 @@ pub(crate) const PROXY: Object = object(
         may("protocol", "What it speaks; tcp if not given.", Shape::Protocol),
         may(
             "buffer",
-            "The most bytes that are read at once.",
-            Shape::Scalar(Scalar::Form(Form::Size)),
+            "The most bytes that a direction holds of what could go on at once; 64KiB if not given.",
+            SIZE,
         ),
+        may(
+            "in-flight",
+            "The most bytes that rules hold back in each direction; 64MiB if not given.",
+            SIZE,
+        ),
+        may(
+            "half-closed",
+            "The time left after a client's end; 30s under a rule, else 1h, if not given.",
+            TIME,
+        ),
+        may("idle", "The time for a connection without traffic; no bound if not given.", TIME),
     ],
 );
 

@@ -6,6 +6,7 @@ use super::calls::Calls;
 use super::expect::Expectation;
 use super::rules::{Protocol, Ramp, RuleText};
 use crate::endpoint::{Connect, Listen};
+use crate::proxy::Limits;
 use bytes::Bytes;
 use chenapan_core::Pattern;
 use std::collections::BTreeMap;
@@ -42,8 +43,8 @@ pub struct ProxyPart {
     pub backend: Connect,
     /// What it speaks.
     pub protocol: Protocol,
-    /// How many bytes a direction of a connection may hold.
-    pub buffer: usize,
+    /// How it treats its connections.
+    pub limits: Limits,
 }
 
 /// A process that a scenario needs.

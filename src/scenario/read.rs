@@ -5,13 +5,14 @@
 use super::expect::{Bound, Comparison};
 use super::keys::{FILE, MATRIX, OWN_NAME, PHASE};
 use super::model::{Phase, ProxyPart, Ready, Scenario, Service, Until};
-use super::node::{Key, Kind, Node, fill};
+use super::node::{Fields, Key, Kind, Node, fill};
 use super::place::{Mistakes, Place, Wrong};
 use super::rules::{self, Protocol};
 use super::shape::{Shape, check};
 use super::subjects::{Subjects, expectations};
 use super::{names, traffic, yaml};
 use crate::endpoint::{At, EndpointError, Kinds, Listen};
+use crate::proxy::Limits;
 use chenapan_core::{Form, Pattern, Registry, Value, nearest};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -221,11 +222,34 @@ fn proxy(key: &Key, node: &Node, cx: &Context<'_>) -> Result<ProxyPart, Wrong> {
             Some(node) => rules::protocol(node, cx)?,
             None => Protocol::default(),
         },
-        buffer: match fields.take("buffer").map(|node| node.form(Form::Size)).transpose()? {
-            Some(Value::Size(size)) => usize::try_from(size.0).unwrap_or(usize::MAX).max(1_024),
-            _ => 64 * 1_024,
-        },
+        limits: limits(&mut fields)?,
     })
+}
+
+/// The limits that a proxy's keys give, by the words of the command line's flags.
+fn limits(fields: &mut Fields<'_>) -> Result<Limits, Wrong> {
+    let mut limits = Limits::default();
+    if let Some(node) = fields.take("buffer") {
+        limits.buffer = size(node)?;
+        if limits.buffer < 1_024 {
+            return Err(node.place.wrong("expected at least 1KiB"));
+        }
+    }
+    if let Some(node) = fields.take("in-flight") {
+        limits.in_flight = size(node)?;
+    }
+    limits.half_closed = fields.take("half-closed").map(Node::time).transpose()?;
+    limits.idle = fields.take("idle").map(Node::time).transpose()?;
+    Ok(limits)
+}
+
+fn size(node: &Node) -> Result<usize, Wrong> {
+    match node.form(Form::Size)? {
+        Value::Size(size) => {
+            usize::try_from(size.0).map_err(|_| node.place.wrong("more than this machine can hold"))
+        }
+        _ => Ok(0),
+    }
 }
 
 /// Reads an address, as text or as an object; what is wrong is told with its place in the file.

@@ -118,7 +118,7 @@ impl<'a> Run<'a> {
                 backend: part.backend.clone(),
                 protocol: Arc::clone(&part.protocol.instances),
                 rules: Rules::default(),
-                limits: Limits { buffer: part.buffer, ..Limits::default() },
+                limits: part.limits.clone(),
             };
             let what = format!("{}: proxy {}", part.place, part.name);
             let proxy = run.control.add(config).map_err(failed(what))?;
