@@ -280,7 +280,7 @@ mod tests {
         assert!(!error.to_string().contains("s3cr"), "{error}");
         assert_eq!(
             error.marked(),
-            "  tcp:h:1:via=socks5://bob:******@p:x\n                                    ^"
+            "  ...h:1:via=socks5://bob:******@p:x\n                                   ^"
         );
         let object = "{\"via\":{\"user\":\"u\",\"password\":\"secret\"}}";
         assert!(!without_password(object).contains("secret"));

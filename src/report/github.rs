@@ -70,7 +70,7 @@ mod tests {
         assert_eq!(
             github(&outcome),
             "::error file=C%3A\\a%2Cb.yaml,title=50%25%2C or%3A more%3A wrong checksum is refused::\
-             web.closed-by-backend: expected 50, found 5%25: a, b%0D%0A::stop-commands::x\n"
+             web.closed-by-backend: expected 50, found 5%25: a, b%0A::stop-commands::x\n"
         );
     }
 }
