@@ -11,6 +11,7 @@ mod echo;
 mod encode;
 mod endpoint;
 mod help;
+mod hints;
 mod run;
 mod scenario;
 mod send;
@@ -24,7 +25,7 @@ use crate::proxy::Proxy;
 use arguments::{Cli, Command, DocWhat, ListWhat};
 use chenapan_core::Registry;
 use clap::FromArgMatches;
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::error::ErrorKind;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -70,7 +71,7 @@ pub fn main_with(registry: Registry, kinds: Kinds) -> ExitCode {
             {
                 return fail(WELCOME, 2);
             }
-            let error = helped(error);
+            let error = hints::helped(error, &registry, &kinds);
             // Help and version go to stdout and are no failure.
             let code = if error.use_stderr() { 2 } else { 0 };
             if error.use_stderr() {
@@ -186,47 +187,6 @@ const WELCOME: &str = "\
 
 Commands: demo, run, scenario, send, apply, encode, decode, echo, endpoint,
 list, help, doc";
-
-/// An error of usage with a hint for words of other tools.
-fn helped(mut error: clap::Error) -> clap::Error {
-    let word =
-        [ContextKind::InvalidArg, ContextKind::InvalidSubcommand].iter().find_map(
-            |kind| match error.get(*kind) {
-                Some(ContextValue::String(word)) => Some(word.clone()),
-                _ => None,
-            },
-        );
-    // Several servers, or one with a name: that is what `run` and scenarios are for.
-    let text = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => text.clone(),
-        _ => String::new(),
-    };
-    let backend = text(ContextKind::InvalidArg).starts_with("--backend");
-    let named = text(ContextKind::InvalidValue).split_once('=').is_some_and(|(name, _)| {
-        !name.is_empty()
-            && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-')
-    });
-    if backend && (error.kind() == ErrorKind::ArgumentConflict || named) {
-        let hint = "a proxy has one backend, without a name; for several write chenapan run \
-            --backend NAME=ADDRESS --backend ... -- COMMAND, or a scenario";
-        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![hint.into()]));
-        return error;
-    }
-    let unknown = matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand);
-    let Some(word) = word.filter(|_| unknown) else { return error };
-    let name = word.split('=').next().unwrap_or_default();
-    let file = ["yaml", "yml"].iter().any(|ending| word.ends_with(&format!(".{ending}")));
-    let hint = match chenapan_core::instead(name) {
-        _ if file => format!("write chenapan scenario run {word}"),
-        Some(written) => written.replace("the behavior ", "--behavior "),
-        None => return error,
-    };
-    for kind in [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand] {
-        error.remove(kind);
-    }
-    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![hint.into()]));
-    error
-}
 
 fn print(text: &str) -> Result<(), Failure> {
     write(text.as_bytes())

@@ -58,6 +58,32 @@ pub(crate) fn columns(indent: &str, rows: &[(impl AsRef<str>, String)]) -> Strin
     out
 }
 
+/// Notes after a help text: paragraphs, and rows of a name and what it means, of which each is a line.
+///
+/// A row is indented by two blanks, and has two more between its halves; one without them stays as
+/// it is.
+pub(crate) fn notes(text: &str) -> String {
+    let mut out = String::new();
+    for line in text.lines() {
+        let inner = line.trim_start();
+        let gap = inner.find("  ").filter(|_| line.starts_with("  "));
+        match gap {
+            _ if line.is_empty() => out.push('\n'),
+            Some(gap) => {
+                let (name, text) = inner.split_at(gap);
+                let beside = line.len() - text.trim_start().len();
+                let first = format!("{:beside$}", format!("  {name}"));
+                out += &hang(text, &first, &" ".repeat(beside));
+            }
+            None if line.starts_with("  ") => {
+                let _ = writeln!(out, "{line}");
+            }
+            None => out += &wrap(line, ""),
+        }
+    }
+    out.trim_end().to_owned()
+}
+
 /// A table in the house's look: no frame, a line under the head, as wide as the terminal at most.
 pub(crate) fn table(head: &[&str]) -> Table {
     let mut table = Table::new();
@@ -93,6 +119,15 @@ mod tests {
         let text = "a text with some words and one-with-hyphens in it";
         let lines = hang_to(text, "* ", "  ", 20);
         assert_eq!(lines, "* a text with some\n  words and\n  one-with-hyphens\n  in it\n");
+    }
+
+    #[test]
+    fn rows_of_notes_hang_beside_their_names() {
+        let words = "word ".repeat(40);
+        let shown = notes(&format!("Some {words}\n\n  name  {words}\n  an example --as it is"));
+        assert!(shown.lines().all(|line| line.len() <= 100), "{shown}");
+        assert!(shown.contains("\n\n  name  word") && shown.contains("\n        word"), "{shown}");
+        assert!(shown.ends_with("\n  an example --as it is"), "{shown}");
     }
 
     #[test]

@@ -23,6 +23,7 @@ use counts::Counts;
 pub use selectors::SELECTORS;
 pub(crate) use selectors::{Per, Selectors};
 pub(crate) use shown::one_line;
+pub(crate) use written::meant;
 
 /// One rule: a behavior, configured, and when it applies.
 pub struct Rule {

@@ -38,13 +38,28 @@ impl OptionSpec {
         }
         if !self.choices.is_empty() && !self.choices.contains(&text) {
             let known = self.choices.join(", ");
-            return Err(match nearest(text, self.choices.iter().copied()) {
+            return Err(match self.meant(text) {
                 Some(near) => format!("{text:?} is none of {known}; did you mean {near:?}?"),
                 None => format!("{text:?} is none of {known}"),
             });
         }
         let value = self.form.parse(text)?;
         Ok(if self.repeated { Value::List(vec![value]) } else { value })
+    }
+
+    /// The choice that somebody means with a text that is none: one that looks like it, one that it
+    /// abbreviates, or one that other tools call so.
+    fn meant(&self, text: &str) -> Option<&'static str> {
+        let choices = || self.choices.iter().copied();
+        let longer = || choices().filter(|choice| text.len() > 1 && choice.starts_with(text));
+        let elsewhere = || {
+            let written = instead(text)?;
+            let words = || written.split(|letter: char| !letter.is_alphanumeric() && letter != '-');
+            choices().find(|choice| words().any(|word| word == *choice))
+        };
+        nearest(text, choices())
+            .or_else(|| longer().next().filter(|_| longer().count() == 1))
+            .or_else(elsewhere)
     }
 
     /// Its documentation in one line.
@@ -198,10 +213,17 @@ impl fmt::Display for OptionError {
             }
             Fault::Unknown { known, .. } if instead(&self.option).is_some() => {
                 let written = instead(&self.option).unwrap_or_default();
-                write!(f, "no such option; ")?;
+                // The behavior may be right, and only its option have another name.
+                let own = written.split([':', ' ']).find(|part| {
+                    part.split_once('=').is_some_and(|(name, _)| known.contains(&name))
+                });
+                match own {
+                    Some(own) => write!(f, "no such option; write {own}"),
+                    None => write!(f, "no such option; {written}"),
+                }?;
                 match known.is_empty() {
-                    true => f.write_str(written),
-                    false => write!(f, "{written}; known are {}", known.join(", ")),
+                    true => Ok(()),
+                    false => write!(f, "; known are {}", known.join(", ")),
                 }
             }
             fault => fault.fmt(f),

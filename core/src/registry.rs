@@ -225,7 +225,8 @@ impl fmt::Display for UnknownName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {:?}: no such {}; ", self.sort, self.name, self.sort)?;
         if let Some(written) = instead(&self.name) {
-            return f.write_str(written);
+            // The sort was said before.
+            return f.write_str(&written.replacen(&format!("the {} ", self.sort), "", 1));
         }
         match self.near {
             Some(near) => write!(f, "did you mean {near:?}?"),

@@ -59,8 +59,39 @@ const SYNONYMS: &[(&[&str], &str)] = &[
         "write listen for the address of the proxy, as in --listen PORT",
     ),
     (&["toxic", "toxics"], "write the behavior NAME:option=value"),
+    (
+        &[
+            "http",
+            "https",
+            "http1",
+            "http2",
+            "h2",
+            "grpc",
+            "redis",
+            "memcache",
+            "memcached",
+            "mysql",
+            "postgres",
+            "postgresql",
+            "pgsql",
+            "mongodb",
+            "smtp",
+            "imap",
+            "ssh",
+            "ftp",
+            "amqp",
+            "mqtt",
+            "kafka",
+        ],
+        "write the protocol tcp, which passes on any service",
+    ),
+    (&["mcp", "lsp", "ethereum", "bitcoin", "electrum"], "write the protocol json-rpc"),
+    (&["proxy-protocol", "haproxy", "pp", "pp2"], "write the protocol proxy, proxy-v1 or proxy-v2"),
     (&["version"], "write --version"),
-    (&["start", "serve", "proxy", "listen-on"], "write chenapan --listen PORT --backend HOST:PORT"),
+    (
+        &["start", "serve", "proxy", "listen-on", "create", "add", "new"],
+        "write chenapan --listen PORT --backend HOST:PORT",
+    ),
     (&["config"], "write chenapan scenario run FILE"),
     (&["verbose", "debug"], "write --log-level debug"),
     (&["test", "check", "validate", "lint"], "write chenapan scenario check FILE"),
@@ -78,6 +109,7 @@ mod tests {
         assert_eq!(instead("--latency"), Some("write the behavior delay:sleep=250ms"));
         assert_eq!(instead("reset_peer"), instead("Reset-Peer"));
         assert!(instead("packet_loss").is_some_and(|text| text.contains("drop:chance")));
+        assert!(instead("https").is_some_and(|text| text.contains("protocol tcp")));
         assert!(instead("delay").is_none() && instead("").is_none());
         assert!(instead(&"x".repeat(1 << 20)).is_none());
     }

@@ -23,18 +23,18 @@ Examples:
   chenapan --listen 8001 --backend 127.0.0.1:80 --behavior limit:bytes=1000
   chenapan --backend 127.0.0.1:80 --behavior 20:delay,5:error --seed 42
 
-Unlisted flags, as in Vaurien: --behavior-delay-sleep 2 sets an option of a rule.
-Variables: CHENAPAN_SEED, _LISTEN, _BACKEND, _JOURNAL, _LOG_LEVEL, _LOG_FORMAT.
+Vaurien's flags work, too: --behavior-delay-sleep 2 sets an option of delay.
+Environment variables: CHENAPAN_SEED, CHENAPAN_LISTEN, CHENAPAN_BACKEND, \
+    CHENAPAN_JOURNAL, CHENAPAN_LOG_LEVEL, CHENAPAN_LOG_FORMAT.
 
-Exit codes: 0 success, 1 a check failed, 2 bad usage or configuration, 3 failed
-to run.";
+Exit codes: 0 success, 1 a check failed, 2 bad usage or configuration, 3 failed to run.";
 
 #[derive(Debug, Parser)]
 #[command(
     name = "chenapan",
     version,
     about = ABOUT,
-    after_help = EXAMPLES,
+    after_help = crate::layout::notes(EXAMPLES),
     args_conflicts_with_subcommands = true,
     disable_help_subcommand = true,
     max_term_width = 100
@@ -274,14 +274,14 @@ impl Logging {
 
 #[derive(Debug, Args)]
 pub(super) struct Apply {
-    #[command(flatten)]
-    pub(super) breaking: Breaking,
     /// The direction in which the bytes travel
     #[arg(long, value_name = "DIRECTION", default_value = "upstream")]
     pub(super) direction: Way,
     /// Which bytes to write: those that go on, or those that come back
     #[arg(long, value_name = "WHICH", default_value = "forwarded")]
     pub(super) output: Output,
+    #[command(flatten)]
+    pub(super) breaking: Breaking,
 }
 
 /// How things are said at the start and at the end.

@@ -22,17 +22,17 @@ pub(super) use receiver::{Choices, Receiver, Spoken, Unpacked, Version, least};
 const MOST: u64 = 2 * 65_551;
 
 const PROXY_HELP: &str = "\
-JSON, one object (with --hex one for each line):
-  kind        accept, incomplete or reject; with --hex also error, for a line that is not hex
-  accept      version, command, family, transport, src, sport, dst, dport (null where the
-              connection's own ends count; UNIX paths in hex), tlvs as [[type, hex], ...] in wire
-              order, crc (absent, ok, unchecked), consumed, details as [[name, text], ...]
-  incomplete  want_bytes or want_line: how many more bytes there must be, or may be to the line end
-  reject      error (syntax or checksum), message, offset; the header too if only its checksum is
-              wrong (then crc is wrong)
+The JSON is one object; with --hex it is one for each line. By its kind it has:
+  accept      version, command, family, transport, src, sport, dst, dport (null where the \
+    connection's own addresses count; UNIX paths in hex), tlvs as [[type, hex], ...] in wire \
+    order, crc (absent, ok, unchecked), consumed, details as [[name, text], ...]
+  incomplete  want_bytes, the number of bytes that are missing at least, or want_line, the most \
+    that may follow up to the end of the line
+  reject      error (syntax or checksum), message, offset; with crc wrong the header's fields, too
+  error       message: the line is not hex (only with --hex)
 
-Exit codes: 0 accepted (all of them), 1 one is incomplete or rejected, 2 usage or a line that is
-not hex, 3 standard input cannot be read.";
+Exit codes: 0 accepted (all of them), 1 one is incomplete or rejected, 2 bad usage or a line \
+    that is not hex, 3 standard input cannot be read.";
 
 #[derive(Debug, Args)]
 #[command(subcommand_value_name = "PROTOCOL", subcommand_help_heading = "Protocols")]
@@ -48,7 +48,7 @@ enum Codec {
     /// On a terminal it shows every field with its bytes and meaning, and marks the first wrong
     /// byte; elsewhere it writes JSON, as soon as it has decided. The text comes at the end of the
     /// input, since it says how much follows the header, and counts no further than 131102 bytes.
-    #[command(after_long_help = PROXY_HELP)]
+    #[command(after_long_help = crate::layout::notes(PROXY_HELP))]
     Proxy {
         /// The version that the header must have
         #[arg(long, value_name = "VERSION", default_value = "auto")]
@@ -57,16 +57,16 @@ enum Codec {
         how: How,
     },
     /// Short for proxy --version v1
-    #[command(after_long_help = PROXY_HELP)]
+    #[command(after_long_help = crate::layout::notes(PROXY_HELP))]
     ProxyV1(How),
     /// Short for proxy --version v2
-    #[command(after_long_help = PROXY_HELP)]
+    #[command(after_long_help = crate::layout::notes(PROXY_HELP))]
     ProxyV2(How),
     /// A stream of JSON-RPC messages, of any version and framing
     ///
     /// It says what a strict peer would make of each message, and never changes one: ids and codes
     /// are shown as they are written.
-    #[command(after_long_help = json_rpc::HELP)]
+    #[command(after_long_help = crate::layout::notes(json_rpc::HELP))]
     JsonRpc(json_rpc::JsonRpc),
 }
 

@@ -31,13 +31,13 @@ const PIECE: usize = 16 * 1024;
 const GRACE: Duration = Duration::from_secs(1);
 
 const HELP: &str = "\
-For each connection there is one line of JSON on standard output: connection (from 1), peer (null
-for a UNIX socket), and with a protocol what `chenapan decode` says of its header. The client gets
-the same line first, then all it has sent behind the header. Where the header is wrong, late or
-missing, the client gets nothing but the end; message then says how an incomplete one ended.";
+Each connection gets a line of JSON on standard output, with its number, its peer (null for a UNIX \
+    socket) and, with a protocol, what `chenapan decode` says of its header. The client gets the \
+    same line first, and then everything that it sends after the header. If its header is wrong, \
+    late or missing, its connection is closed without an answer, and message says why.";
 
 #[derive(Debug, Args)]
-#[command(after_long_help = HELP)]
+#[command(after_long_help = crate::layout::notes(HELP))]
 pub(super) struct Echo {
     /// Address to listen on: host:port, :port (every address), port (127.0.0.1; 0 for any), unix:PATH ...;
     /// may be repeated; see help endpoints

@@ -23,11 +23,11 @@ Examples:
   chenapan endpoint tokens 'unix:foo\\:bar:mode=660'
   chenapan endpoint quote 'C:\\key.pem'
 
-What cannot be read is {\"error\": CODE, \"message\": TEXT} on standard output and exit code 2; on a
-terminal the place is marked on standard error.";
+For an address that cannot be read it prints {\"error\": CODE, \"message\": TEXT} and ends with exit \
+    code 2; on a terminal it also marks the place.";
 
 #[derive(Debug, Subcommand)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = crate::layout::notes(EXAMPLES))]
 pub(super) enum Command {
     /// Read an address to listen at, and print its canonical form as JSON
     Listen(Address),

@@ -50,7 +50,7 @@ pub(super) fn topic(
     let mut command = arguments::shown(registry, kinds);
     let words: Vec<_> = words.iter().map(AsRef::as_ref).collect();
     let topic = match words[..] {
-        [] => return Ok(command.render_long_help().ansi().to_string()),
+        [] => return Ok(flag_help(command, &[])),
         // The page of docs/ where a plug-in has its name.
         [name, "guide"] => {
             return doc::topic_page(name)
@@ -117,6 +117,7 @@ pub(super) fn topic(
 /// The help of a command, given by its words: `scenario run`.
 fn subcommand(mut command: clap::Command, words: &[&str]) -> Result<String, Failure> {
     command.build();
+    let whole = command.clone();
     for (at, word) in words.iter().enumerate() {
         let names: Vec<_> =
             command.get_subcommands().map(|known| known.get_name().to_owned()).collect();
@@ -131,7 +132,16 @@ fn subcommand(mut command: clap::Command, words: &[&str]) -> Result<String, Fail
         };
         command = next.clone();
     }
-    Ok(command.render_long_help().ansi().to_string())
+    Ok(flag_help(whole, words))
+}
+
+/// The text that `--help` prints after these words.
+fn flag_help(command: clap::Command, words: &[&str]) -> String {
+    let line = ["chenapan"].iter().chain(words).chain(&["--help"]).copied();
+    match command.try_get_matches_from(line) {
+        Ok(_) => String::new(),
+        Err(help) => help.render().ansi().to_string(),
+    }
 }
 
 /// Every word that `help` takes.

@@ -25,8 +25,6 @@ pub(super) struct Run {
     /// as CHENAPAN_PROXY, CHENAPAN_PROXY_HOST and CHENAPAN_PROXY_PORT (or CHENAPAN_NAME ...).
     #[arg(long, value_name = "ADDRESS", required = true, value_parser = backend)]
     backend: Vec<(String, Connect)>,
-    #[command(flatten)]
-    breaking: Breaking,
     /// text, or json: an object in a line for each proxy, on standard error
     #[arg(
         long,
@@ -42,6 +40,8 @@ pub(super) struct Run {
     /// The command with its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<String>,
+    #[command(flatten)]
+    breaking: Breaking,
 }
 
 /// Reads backends with these kinds.
@@ -149,7 +149,7 @@ async fn command(
         return Err(Failure::Usage(wrong));
     }
     let Some((program, rest)) = args.command.split_first() else {
-        return Err(Failure::usage("a command is missing behind --"));
+        return Err(Failure::usage("a command is missing after --"));
     };
     let mut command = tokio::process::Command::new(filled(program));
     command.args(rest.iter().map(filled)).kill_on_drop(true);

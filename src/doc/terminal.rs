@@ -4,7 +4,7 @@
 
 use crate::layout;
 use anstyle::{AnsiColor, Style};
-use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 use std::fmt::Write;
 
 const HEADING: Style = Style::new().bold();
@@ -33,6 +33,8 @@ struct Page {
     rows: Option<Vec<Vec<String>>>,
     /// Whether lines are code.
     code: bool,
+    /// Whether these are commands for a shell.
+    shell: bool,
     /// Targets of the links around.
     links: Vec<(String, usize)>,
 }
@@ -43,7 +45,8 @@ impl Page {
             Event::Start(tag) => self.start(tag),
             Event::End(end) => self.end(end),
             Event::Text(text) if self.code => {
-                for line in text.lines() {
+                let width = layout::width() - 4;
+                for line in text.lines().flat_map(|line| fitted(line, self.shell, width)) {
                     let _ = writeln!(self.out, "{}", format!("    {line}").trim_end());
                 }
             }
@@ -62,7 +65,12 @@ impl Page {
     fn start(&mut self, tag: Tag<'_>) {
         match tag {
             Tag::Heading { .. } | Tag::Paragraph => self.gap(),
-            Tag::CodeBlock(_) => {
+            Tag::CodeBlock(kind) => {
+                let language = match &kind {
+                    CodeBlockKind::Fenced(info) => info.split(',').next().unwrap_or_default(),
+                    CodeBlockKind::Indented => "",
+                };
+                self.shell = ["sh", "console"].contains(&language);
                 self.flush();
                 self.out.push('\n');
                 self.code = true;
@@ -159,6 +167,66 @@ impl Page {
     }
 }
 
+/// A line of code in lines that fit, where that changes nothing.
+///
+/// A comment at its end goes before it, and a command goes on after a backslash.
+fn fitted(line: &str, shell: bool, width: usize) -> Vec<String> {
+    let fits = |text: &str| text.chars().count() <= width;
+    let mut lines = Vec::new();
+    let mut code = line;
+    let comment = (!fits(line)).then(|| line.rfind("  # ")).flatten();
+    if let Some(at) = comment.filter(|at| !line[..*at].trim().is_empty()) {
+        code = line[..at].trim_end();
+        let indent = " ".repeat(code.len() - code.trim_start().len());
+        let about = line[at..].trim_start().trim_start_matches("# ");
+        let mark = format!("{indent}# ");
+        lines.extend(layout::hang_to(about, &mark, &mark, width).lines().map(str::to_owned));
+    }
+    // In a transcript there are objects, too.
+    if fits(code) || !shell || code.trim_start().starts_with(['{', '"']) {
+        lines.push(code.to_owned());
+        return lines;
+    }
+    let indent = code.len() - code.trim_start().len();
+    let goes_on = " ".repeat(indent + 2);
+    let mut current = " ".repeat(indent);
+    let mut begun = false;
+    for word in words(code.trim_start()) {
+        // Two more for the backslash.
+        if begun && !fits(&format!("{current} {word} \\")) && word != "\\" {
+            lines.push(format!("{current} \\"));
+            current.clone_from(&goes_on);
+            begun = false;
+        }
+        if begun {
+            current.push(' ');
+        }
+        current += word;
+        begun = true;
+    }
+    lines.push(current);
+    lines
+}
+
+/// The words of a command, each with its quotes.
+fn words(code: &str) -> Vec<&str> {
+    let (mut words, mut start, mut quote) = (Vec::new(), 0, None);
+    for (at, letter) in code.char_indices() {
+        match (quote, letter) {
+            (None, '\'' | '"') => quote = Some(letter),
+            (Some(open), _) if open == letter => quote = None,
+            (None, ' ') => {
+                words.push(&code[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    words.push(&code[start..]);
+    words.retain(|word| !word.is_empty());
+    words
+}
+
 /// What stands after the text of a link, so that it leads somewhere.
 fn pointer(target: &str, text: &str) -> String {
     let page = target.split('#').next().unwrap_or_default();
@@ -189,6 +257,20 @@ mod tests {
             shown,
             "Title\n\nSome code and rules (chenapan help rules).\n\n    a  b\n\n- one\n- two\n"
         );
+    }
+
+    #[test]
+    fn lines_of_code_fit_where_that_changes_nothing() {
+        let whole = |line: &str, width| fitted(line, true, width);
+        assert_eq!(whole("chenapan demo  # shows", 22), ["chenapan demo  # shows"]);
+        assert_eq!(whole("  chenapan demo  # shows", 20), ["  # shows", "  chenapan demo"]);
+        assert_eq!(
+            whole("chenapan --listen 8000 'a b c' --backend 80 \\", 20),
+            ["chenapan --listen \\", "  8000 'a b c' \\", "  --backend 80 \\"]
+        );
+        let json = r#"{"connection":1,"rule":"delay","what":"delay 250ms"}"#;
+        assert_eq!(whole(json, 20), [json]);
+        assert_eq!(fitted("a: {b: c}  # of d", false, 12), ["# of d", "a: {b: c}"]);
     }
 
     #[test]

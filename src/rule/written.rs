@@ -2,7 +2,7 @@
 
 use super::{Defaults, Rule, RuleError};
 use crate::notation::{self, Part};
-use chenapan_core::{Chance, Form, Registry, Value};
+use chenapan_core::{Chance, Form, Registry, Value, instead};
 use std::sync::Arc;
 
 pub(super) fn parse(
@@ -11,7 +11,11 @@ pub(super) fn parse(
     defaults: &Defaults,
 ) -> Result<Vec<Rule>, RuleError> {
     if !text.starts_with(|first: char| first.is_ascii_digit()) {
-        return Ok(vec![rule(text, registry, defaults)?]);
+        let rule = rule(text, registry, defaults);
+        return match joined(text, registry) {
+            Some(several) if rule.is_err() => Err(several),
+            _ => Ok(vec![rule?]),
+        };
     }
     let draw: Arc<str> = format!("mix {text}").into();
     let mut rules = Vec::new();
@@ -54,8 +58,9 @@ fn rule(text: &str, registry: &Registry, defaults: &Defaults) -> Result<Rule, Ru
         }
     };
     let entry = match (registry.find_behavior(name), meant(name, registry)) {
-        (Err(_), Some(meant)) => {
-            let what = format!("expected a colon behind the behavior's name, as in {meant}");
+        // What other tools call so is known under its whole name.
+        (Err(_), Some(meant)) if instead(name).is_none() => {
+            let what = format!("expected a colon after the behavior's name, as in {meant}");
             return Err(wrong(text, &what));
         }
         (entry, _) => entry?,
@@ -65,8 +70,25 @@ fn rule(text: &str, registry: &Registry, defaults: &Defaults) -> Result<Rule, Ru
     Rule::new(entry, given.iter().map(|(name, value)| (name.as_str(), value.as_str())))
 }
 
-/// The rule that was meant by a behavior with its value behind anything but a colon.
-fn meant(text: &str, registry: &Registry) -> Option<String> {
+/// The fault of several rules in one text.
+fn joined(text: &str, registry: &Registry) -> Option<RuleError> {
+    let pieces = notation::pieces(text, ',').ok()?;
+    let named = |piece: &&str| {
+        let name = piece.split(':').next().unwrap_or_default();
+        registry.find_behavior(name.trim()).is_ok()
+    };
+    let (count, named) = (pieces.len(), pieces.iter().filter(|piece| named(piece)).count());
+    (count > 1 && count == named).then(|| {
+        wrong(
+            text,
+            "expected one behavior; write each in a rule of its own, or a mix such as \
+             20:delay,5:error, of which a unit gets at most one",
+        )
+    })
+}
+
+/// The rule that was meant by a behavior with its value after anything but a colon.
+pub(crate) fn meant(text: &str, registry: &Registry) -> Option<String> {
     let name = text.trim();
     let name = &name[..name.find(|c: char| !c.is_ascii_alphanumeric() && c != '-')?];
     let entry = registry.find_behavior(name).ok()?;
@@ -126,6 +148,15 @@ mod tests {
         for text in ["delay=500ms", "delay,500ms", "delay 500ms"] {
             assert!(error(text).ends_with("as in delay:sleep=500ms"), "{}", error(text));
         }
+        assert_eq!(
+            error("reset_peer"),
+            r#"behavior "reset_peer": no such behavior; write reset:after=30s (or reset:bytes=1000)"#
+        );
+        assert!(error("limit_data:bytes=10").ends_with("write limit:bytes=1000"));
+        assert!(error("delay:latency=1s").contains("no such option; write sleep=250ms; known are"));
+        assert!(error("delay:direction=down").ends_with("did you mean \"downstream\"?"));
+        assert!(error("delay:sleep=1s,reset").contains("expected one behavior"));
+        assert!(read("replace:match=a:with=b,drop").is_ok());
         assert!(error("error:once").contains("expected option=value, such as "));
         assert!(error("replace:match=http://x:with=y").contains(r"match=http\://x"));
         assert!(error("throttle:fast").contains("such as rate="));

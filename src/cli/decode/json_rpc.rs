@@ -14,23 +14,23 @@ use serde_json::value::RawValue;
 use std::io::{self, Read, Write};
 
 pub(super) const HELP: &str = "\
-JSON, one object for each frame, as soon as it is complete:
+Each frame is an object in a line, printed as soon as the frame is complete:
   kind      request, notification, response, error, batch, blank or invalid
-  id        the id as it is written, in a string: \"1\", \"1.0\", \"\\\"abc\\\"\"; absent where there is
-            none
+  id        the id as it is written, in a string: \"1\", \"1.0\", \"\\\"abc\\\"\"; absent \
+    where there is none
   method    a string; U+FFFD stands for half of a surrogate pair
   params    absent, array or object
-  code      a number with all its digits: of an error (null where no integer can be told), and of
-            what is invalid the one that a strict server answers
-  reason    of what is invalid: utf8, json, not-object, empty-batch, missing-id, bad-id,
-            bad-version, bad-params, bad-method, need-both, both, bad-error or neither
+  code      a number with all its digits: of an error (null where no integer can be told), \
+    and of what is invalid the one that a strict server answers
+  reason    of what is invalid: utf8, json, not-object, empty-batch, missing-id, bad-id, \
+    bad-version, bad-params, bad-method, need-both, both, bad-error or neither
   reply_id  the id that the answer to it bears, as it is written
   flow      of a batch: request, response or mixed
   items     its messages
   dialect   the one in force: v1, v2, loose, or auto as long as nothing has settled it
   payload   with --payload: the bytes of the frame in hex
 
-and one for each event: {\"event\": ...}
+Each event is an object, too: {\"event\": ...}
   oversize      a frame is larger than --max-size
   partial       the input ended inside of a frame, of which it had \"bytes\"
   bad-header    headers cannot be read; nothing after them is framed
@@ -41,8 +41,8 @@ and one for each event: {\"event\": ...}
   bad-magic     a bitcoin message does not start as those before; nothing after it is framed
   bad-checksum  a bitcoin message does not have the checksum that it says
 
-Exit codes: 0 all is well, 1 a message is invalid or there was an event, 2 usage, 3 standard input
-cannot be read.";
+Exit codes: 0 success, 1 a message is invalid or there was an event, 2 bad usage, 3 standard \
+    input cannot be read.";
 
 #[derive(Debug, Args)]
 pub(super) struct JsonRpc {
