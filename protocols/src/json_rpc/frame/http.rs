@@ -4,13 +4,18 @@
 
 use super::chunks::{self, Chunks, Found};
 use super::content_length::measured;
-use super::stream::{Body, Stream};
+use super::stream::Stream;
 use super::{
     Asked, Cut, Event, Frame, Framer, Framing, MAX_HEAD, Payload, Websocket, coding, head, limit,
-    websocket,
 };
 use chenapan_core::Turn;
 use std::collections::VecDeque;
+
+mod meaning;
+mod start;
+
+pub use meaning::asked;
+use meaning::{closes, is_chunked};
 
 /// The bodies of one direction of HTTP: each message is a frame with its head, and an empty body
 /// where it has none.
@@ -98,153 +103,6 @@ impl Http {
             head,
             expects,
         }
-    }
-
-    fn head(&mut self, input: &[u8]) -> Cut {
-        // RFC 9112, 2.2: empty lines before a message are ignored.
-        let empty = input.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-        if empty > 0 {
-            return Cut::Pass(empty);
-        }
-        if self.asks_upgrade {
-            match input {
-                [] | [_] => return Cut::Incomplete,
-                [first, second, ..] if websocket::may_start(*first) && second & 0x80 != 0 => {
-                    return self.websocket(input);
-                }
-                _ => self.asks_upgrade = false,
-            }
-        }
-        if !self.may_start(input) {
-            return self.bad();
-        }
-        let reach = input.len().min(MAX_HEAD);
-        match head::end(&input[..reach], &mut self.seen) {
-            Some(end) => {
-                self.seen = 0;
-                self.begin(input, end)
-            }
-            None if input.len() > MAX_HEAD => self.bad(),
-            None => Cut::Incomplete,
-        }
-    }
-
-    /// Whether a head can start so; a method is short.
-    fn may_start(&self, input: &[u8]) -> bool {
-        match self.side {
-            Side::Reply => input.iter().zip(b"HTTP/1.").all(|(byte, wanted)| byte == wanted),
-            Side::Request => {
-                let method = input.iter().take_while(|byte| head::is_name(**byte)).count();
-                match input.get(method) {
-                    None => method <= 32,
-                    Some(behind) => *behind == b' ' && (1..=32).contains(&method),
-                }
-            }
-        }
-    }
-
-    /// A head has ended: what comes behind it?
-    fn begin(&mut self, input: &[u8], head: usize) -> Cut {
-        let text = &input[..head];
-        let line = text.split(|&byte| byte == b'\n').next().unwrap_or_default().trim_ascii_end();
-        match self.side {
-            Side::Request => {
-                if !line.ends_with(b" HTTP/1.1") && !line.ends_with(b" HTTP/1.0") {
-                    return self.bad();
-                }
-                self.asks_upgrade = is_websocket(text);
-                self.expects = line.ends_with(b"1.1")
-                    && head::value(text, "expect")
-                        .is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue"));
-                if asked(text) == Asked::Connect {
-                    self.place = Place::Raw;
-                    return Cut::Frame(Frame { head, ..Frame::new(head, head..head) });
-                }
-                self.body(input, head)
-            }
-            Side::Reply => self.reply(input, head, line),
-        }
-    }
-
-    fn reply(&mut self, input: &[u8], head: usize, line: &[u8]) -> Cut {
-        let Some(status) = status(line) else { return self.bad() };
-        if (100..200).contains(&status) && status != 101 {
-            return Cut::Pass(head);
-        }
-        let asked = self.asked.pop_front().unwrap_or(Asked::Plain);
-        let text = &input[..head];
-        let empty = Frame { head, ..Frame::new(head, head..head) };
-        match (status, asked) {
-            (101, _) => {
-                self.place = match is_websocket(text) {
-                    true => Place::Websocket(Box::new(Websocket::new(self.max_size))),
-                    false => Place::Raw,
-                };
-                return Cut::Pass(head);
-            }
-            (200..300, Asked::Connect) => {
-                self.place = Place::Raw;
-                return Cut::Frame(empty);
-            }
-            // RFC 9112, 6.3: no body, whatever the headers say.
-            (204 | 304, _) | (_, Asked::Head) => return Cut::Frame(empty),
-            _ => {}
-        }
-        let sort = head::value(text, "content-type").unwrap_or_default();
-        let sort = sort.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
-        if sort.eq_ignore_ascii_case(b"text/event-stream") {
-            self.turn = Turn::Opens;
-            if coding::is_coded(text) {
-                // It goes on for long: nothing may wait for its end.
-                self.place = match (is_chunked(text), head::length(text)) {
-                    (Some(true), _) => Place::SkipChunks(Chunks::new()),
-                    (None, Some((length, _))) => Place::Skip(length),
-                    _ => Place::SkipToEnd,
-                };
-                return Cut::Event(Event::Encoded, head);
-            }
-            let stream = match (is_chunked(text), head::length(text)) {
-                (Some(true), _) => Stream::new(Body::Chunked(Chunks::new()), self.max_size),
-                (None, Some((0, _))) => {
-                    self.turn = Turn::Whole;
-                    return Cut::Pass(head);
-                }
-                // An event of another length would break the body; in chunks it may have one.
-                (None, Some((length, _)))
-                    if self.watched && asked != Asked::Old && line.starts_with(b"HTTP/1.1") =>
-                {
-                    self.head = Some(in_chunks(text));
-                    Stream::rechunked(length, self.max_size)
-                }
-                (None, Some((length, _))) => Stream::new(Body::Length(length), self.max_size),
-                _ => Stream::new(Body::ToEnd, self.max_size),
-            };
-            self.place = Place::Events(Box::new(stream));
-            return Cut::Pass(head);
-        }
-        self.body(input, head)
-    }
-
-    /// RFC 9112, 6.3: chunks before a length, a length before the end of the connection.
-    fn body(&mut self, input: &[u8], head: usize) -> Cut {
-        let text = &input[..head];
-        let lengths = head::lengths(text).count();
-        self.place = match (is_chunked(text), head::length(text)) {
-            (Some(true), _) => {
-                Place::Chunked { head, chunks: Chunks::new(), at: head, body: Vec::new() }
-            }
-            (Some(false), _) if self.side == Side::Request => return self.bad(),
-            (Some(false), _) => Place::ToEnd { head },
-            (None, Some((length, _))) if length > self.most as u64 => {
-                self.place = Place::Skip(length);
-                return Cut::Event(Event::Oversize, head);
-            }
-            (None, Some((length, _))) => Place::Length { head, length },
-            (None, None) if lengths > 0 => return self.bad(),
-            (None, None) if self.side == Side::Reply => Place::ToEnd { head },
-            (None, None) => return Cut::Frame(Frame { head, ..Frame::new(head, head..head) }),
-        };
-        self.next(input)
     }
 
     fn chunked(&mut self, input: &[u8]) -> Cut {
@@ -588,71 +446,4 @@ impl Framer for Http {
     fn boxed_clone(&self) -> Box<dyn Framer> {
         Box::new(self.clone())
     }
-}
-
-/// What a request asks for, by its head; to be told to the framer of the other direction.
-pub fn asked(head: &[u8]) -> Asked {
-    match head.split(|&byte| byte == b' ').next() {
-        Some(b"HEAD") => Asked::Head,
-        Some(b"CONNECT") => Asked::Connect,
-        _ if first(head).ends_with(b" HTTP/1.0") => Asked::Old,
-        _ => Asked::Plain,
-    }
-}
-
-fn first(head: &[u8]) -> &[u8] {
-    head.split(|&byte| byte == b'\n').next().unwrap_or_default().trim_ascii_end()
-}
-
-/// Whether the connection is closed behind the reply to a request [RFC 9112, 9.3].
-fn closes(head: &[u8]) -> bool {
-    let says = |wanted: &str| {
-        head::headers(head).any(|(name, value)| {
-            let named = head[name].trim_ascii_end().eq_ignore_ascii_case(b"connection");
-            let mut options = head[value].split(|&byte| byte == b',');
-            named && options.any(|word| word.trim_ascii().eq_ignore_ascii_case(wanted.as_bytes()))
-        })
-    };
-    says("close") || (first(head).ends_with(b" HTTP/1.0") && !says("keep-alive"))
-}
-
-/// A head of a reply with chunks in the place of its length.
-fn in_chunks(head: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(head.len() + 16);
-    for line in head.split_inclusive(|&byte| byte == b'\n') {
-        let name = line.split(|&byte| byte == b':').next().unwrap_or_default().trim_ascii_end();
-        if line.trim_ascii().is_empty() {
-            out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
-        }
-        if !name.eq_ignore_ascii_case(b"content-length") {
-            out.extend_from_slice(line);
-        }
-    }
-    out
-}
-
-/// `HTTP/1.1 200 OK`
-fn status(line: &[u8]) -> Option<u16> {
-    match line.strip_prefix(b"HTTP/1.")? {
-        [b'0' | b'1', b' ', a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', rest @ ..]
-            if rest.is_empty() || rest[0] == b' ' =>
-        {
-            Some([a, b, c].into_iter().fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0')))
-        }
-        _ => None,
-    }
-}
-
-/// Whether the last coding is chunked; none where there is no coding.
-fn is_chunked(head: &[u8]) -> Option<bool> {
-    let codings = head::headers(head).filter(|(name, _)| {
-        head[name.clone()].trim_ascii_end().eq_ignore_ascii_case(b"transfer-encoding")
-    });
-    let (_, last) = codings.last()?;
-    let last = head[last].rsplit(|&byte| byte == b',').next().unwrap_or_default();
-    Some(last.trim_ascii().eq_ignore_ascii_case(b"chunked"))
-}
-
-fn is_websocket(head: &[u8]) -> bool {
-    head::value(head, "upgrade").is_some_and(|value| value.eq_ignore_ascii_case(b"websocket"))
 }

@@ -1,0 +1,157 @@
+//! Start of an HTTP/1.1 message: from its head to the place of its body [RFC 9112, 6.3].
+
+use super::super::chunks::Chunks;
+use super::super::stream::{Body, Stream};
+use super::super::{Asked, Cut, Event, Frame, MAX_HEAD, Websocket, coding, head, websocket};
+use super::meaning::{asked, in_chunks, is_chunked, is_websocket, status};
+use super::{Http, Place, Side};
+use chenapan_core::Turn;
+
+impl Http {
+    pub(super) fn head(&mut self, input: &[u8]) -> Cut {
+        // RFC 9112, 2.2: empty lines before a message are ignored.
+        let empty = input.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        if empty > 0 {
+            return Cut::Pass(empty);
+        }
+        if self.asks_upgrade {
+            match input {
+                [] | [_] => return Cut::Incomplete,
+                [first, second, ..] if websocket::may_start(*first) && second & 0x80 != 0 => {
+                    return self.websocket(input);
+                }
+                _ => self.asks_upgrade = false,
+            }
+        }
+        if !self.may_start(input) {
+            return self.bad();
+        }
+        let reach = input.len().min(MAX_HEAD);
+        match head::end(&input[..reach], &mut self.seen) {
+            Some(end) => {
+                self.seen = 0;
+                self.begin(input, end)
+            }
+            None if input.len() > MAX_HEAD => self.bad(),
+            None => Cut::Incomplete,
+        }
+    }
+
+    /// Whether a head can start so; a method is short.
+    fn may_start(&self, input: &[u8]) -> bool {
+        match self.side {
+            Side::Reply => input.iter().zip(b"HTTP/1.").all(|(byte, wanted)| byte == wanted),
+            Side::Request => {
+                let method = input.iter().take_while(|byte| head::is_name(**byte)).count();
+                match input.get(method) {
+                    None => method <= 32,
+                    Some(behind) => *behind == b' ' && (1..=32).contains(&method),
+                }
+            }
+        }
+    }
+
+    /// A head has ended: what comes behind it?
+    fn begin(&mut self, input: &[u8], head: usize) -> Cut {
+        let text = &input[..head];
+        let line = text.split(|&byte| byte == b'\n').next().unwrap_or_default().trim_ascii_end();
+        match self.side {
+            Side::Request => {
+                if !line.ends_with(b" HTTP/1.1") && !line.ends_with(b" HTTP/1.0") {
+                    return self.bad();
+                }
+                self.asks_upgrade = is_websocket(text);
+                self.expects = line.ends_with(b"1.1")
+                    && head::value(text, "expect")
+                        .is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue"));
+                if asked(text) == Asked::Connect {
+                    self.place = Place::Raw;
+                    return Cut::Frame(Frame { head, ..Frame::new(head, head..head) });
+                }
+                self.body(input, head)
+            }
+            Side::Reply => self.reply(input, head, line),
+        }
+    }
+
+    fn reply(&mut self, input: &[u8], head: usize, line: &[u8]) -> Cut {
+        let Some(status) = status(line) else { return self.bad() };
+        if (100..200).contains(&status) && status != 101 {
+            return Cut::Pass(head);
+        }
+        let asked = self.asked.pop_front().unwrap_or(Asked::Plain);
+        let text = &input[..head];
+        let empty = Frame { head, ..Frame::new(head, head..head) };
+        match (status, asked) {
+            (101, _) => {
+                self.place = match is_websocket(text) {
+                    true => Place::Websocket(Box::new(Websocket::new(self.max_size))),
+                    false => Place::Raw,
+                };
+                return Cut::Pass(head);
+            }
+            (200..300, Asked::Connect) => {
+                self.place = Place::Raw;
+                return Cut::Frame(empty);
+            }
+            // RFC 9112, 6.3: no body, whatever the headers say.
+            (204 | 304, _) | (_, Asked::Head) => return Cut::Frame(empty),
+            _ => {}
+        }
+        let sort = head::value(text, "content-type").unwrap_or_default();
+        let sort = sort.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
+        if sort.eq_ignore_ascii_case(b"text/event-stream") {
+            self.turn = Turn::Opens;
+            if coding::is_coded(text) {
+                // It goes on for long: nothing may wait for its end.
+                self.place = match (is_chunked(text), head::length(text)) {
+                    (Some(true), _) => Place::SkipChunks(Chunks::new()),
+                    (None, Some((length, _))) => Place::Skip(length),
+                    _ => Place::SkipToEnd,
+                };
+                return Cut::Event(Event::Encoded, head);
+            }
+            let stream = match (is_chunked(text), head::length(text)) {
+                (Some(true), _) => Stream::new(Body::Chunked(Chunks::new()), self.max_size),
+                (None, Some((0, _))) => {
+                    self.turn = Turn::Whole;
+                    return Cut::Pass(head);
+                }
+                // An event of another length would break the body; in chunks it may have one.
+                (None, Some((length, _)))
+                    if self.watched && asked != Asked::Old && line.starts_with(b"HTTP/1.1") =>
+                {
+                    self.head = Some(in_chunks(text));
+                    Stream::rechunked(length, self.max_size)
+                }
+                (None, Some((length, _))) => Stream::new(Body::Length(length), self.max_size),
+                _ => Stream::new(Body::ToEnd, self.max_size),
+            };
+            self.place = Place::Events(Box::new(stream));
+            return Cut::Pass(head);
+        }
+        self.body(input, head)
+    }
+
+    /// RFC 9112, 6.3: chunks before a length, a length before the end of the connection.
+    fn body(&mut self, input: &[u8], head: usize) -> Cut {
+        let text = &input[..head];
+        let lengths = head::lengths(text).count();
+        self.place = match (is_chunked(text), head::length(text)) {
+            (Some(true), _) => {
+                Place::Chunked { head, chunks: Chunks::new(), at: head, body: Vec::new() }
+            }
+            (Some(false), _) if self.side == Side::Request => return self.bad(),
+            (Some(false), _) => Place::ToEnd { head },
+            (None, Some((length, _))) if length > self.most as u64 => {
+                self.place = Place::Skip(length);
+                return Cut::Event(Event::Oversize, head);
+            }
+            (None, Some((length, _))) => Place::Length { head, length },
+            (None, None) if lengths > 0 => return self.bad(),
+            (None, None) if self.side == Side::Reply => Place::ToEnd { head },
+            (None, None) => return Cut::Frame(Frame { head, ..Frame::new(head, head..head) }),
+        };
+        self.next(input)
+    }
+}
