@@ -280,7 +280,7 @@ impl Shared {
         self.tasks.close();
         self.now.cancel();
         for entrant in self.live().values() {
-            entrant.outside.order(Order::Close);
+            entrant.outside.order(Order::Stop);
         }
     }
 

@@ -332,7 +332,7 @@ async fn stopping_at_once_waits_for_nobody() {
             let (mut client, _server) = through(&proxy, &listener).await;
             control.stop(Duration::ZERO).await.unwrap();
             assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
-            assert_eq!(proxy.stats().closed_by_proxy.value(), 1);
+            assert_eq!(proxy.stats().stopped.value(), 1);
         }
     };
     timeout(Duration::from_secs(25), stops).await.expect("at once");

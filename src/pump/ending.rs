@@ -68,6 +68,8 @@ pub(crate) struct Outside {
 pub(crate) enum Order {
     Close = 1,
     Reset = 2,
+    /// Its proxy stops.
+    Stop = 3,
 }
 
 impl Outside {
@@ -107,7 +109,8 @@ impl Outside {
         match self.order.load(Ordering::Relaxed) {
             0 => None,
             order if order == Order::Reset as u8 => Some(Ending::Reset),
-            _ => Some(Ending::Stopped),
+            order if order == Order::Stop as u8 => Some(Ending::Stopped),
+            _ => Some(Ending::Close),
         }
     }
 

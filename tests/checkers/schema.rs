@@ -154,7 +154,7 @@ const RIGHT_FILES: &[&str] = &[
     "name: no\nseed: 5\nphases: {run: x}\n",
     "name: 5\nvars: {a: 1, b: true, c-d: x}\nphases: [{run: x}]\n",
     "seed: \"7\"\nx-common: {a: [b]}\nphases: [{run: x}]\n",
-    "proxies: {a: {backend: 5432}, b: {listen: [1, 127.0.0.1:2], backend: \"h:1\", buffer: 64KiB}}\nphases: [{run: x}]\n",
+    "proxies: {a: {backend: 5432}, b: {listen: [1, 127.0.0.1:2], backend: \"h:1\", buffer: 64KiB, in-flight: 1MiB, half-closed: 5s, idle: 1m}}\nphases: [{run: x}]\n",
     "proxies: {a: {backend: {kind: tcp, host: h, port: 5}, protocol: json-rpc}}\nphases: [{run: x}]\n",
     "proxies: {a: {backend: 1, protocol: {json-rpc: {framing: newline}}, listen: }}\nphases: [{run: x}]\n",
     "services: {a: {run: x, env: {A: b}, ready: {tcp: 80, within: 5s}}, b: {run: 5, ready: {output: a+}}}\nphases: [{run: x}]\n",
