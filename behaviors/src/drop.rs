@@ -3,7 +3,7 @@
 use chenapan_core::{Behavior, Context, Unit, Verdict, plugin};
 
 plugin! {
-    /// Loses every unit.
+    /// Drops every unit.
     ///
     /// Nothing is sent in its place, and the end of stream still passes. Over plain TCP a unit is
     /// whatever one read returned, so this loses arbitrary pieces of a stream; with a protocol

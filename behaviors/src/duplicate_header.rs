@@ -4,7 +4,7 @@ use crate::take;
 use chenapan_core::{Behavior, Context, Interest, Kind, Step, Unit, Verdict, plugin};
 
 plugin! {
-    /// Sends the header again, right behind the first; the payload follows.
+    /// Sends the header again, right after the first; the payload follows.
     ///
     /// Every copy passes the rules after this one by itself: `spoof:skip=1` there makes the second
     /// header state another source. With `only` it repeats units of other kinds.

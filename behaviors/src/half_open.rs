@@ -3,7 +3,7 @@
 use chenapan_core::{Behavior, Context, Interest, Verdict, plugin};
 
 plugin! {
-    /// Keeps the end of stream to itself.
+    /// Swallows the end of stream: the other side never sees it.
     ///
     /// When one side has closed its half of the connection, the other side is never told: for it
     /// the connection goes on, silent, until it gives up or closes its own half. Data is not

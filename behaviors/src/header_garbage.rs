@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 use chenapan_core::{Behavior, Context, Interest, Kind, Step, Unit, Verdict, plugin};
 
 plugin! {
-    /// Sends bytes that nobody sent right before the header, or right behind it.
+    /// Adds bytes that nobody sent right before the header, or right after it.
     ///
     /// The header itself stays as it is. With `only` the bytes go beside units of other kinds.
     pub struct HeaderGarbage = "header-garbage", Upstream {

@@ -7,7 +7,7 @@ use chenapan_core::{
 use std::time::Duration;
 
 plugin! {
-    /// Sends the header too late: after a time, or behind the start of the payload.
+    /// Sends the header too late: after a time, or after the start of the payload.
     ///
     /// With `sleep` the header waits, and the payload behind it waits with it. With `payload` the
     /// header lets so many bytes of payload go first and comes right behind them; where the stream

@@ -4,7 +4,7 @@ use crate::ending::Ending;
 use chenapan_core::{Behavior, Context, Interest, Size, Step, Unit, Verdict, plugin};
 
 plugin! {
-    /// Lets a number of bytes pass and then closes the connection.
+    /// Passes a number of bytes on and then closes the connection.
     ///
     /// Exactly `bytes` bytes pass in this direction, however they were cut, and the connection is
     /// closed with the last of them; with 0 it is closed when there is a first one. Counted are

@@ -21,7 +21,8 @@ plugin! {
         by: u64 = "1",
         /// Longest time for which a unit is held if no others come.
         within: Duration = "1s",
-        /// Whether one unit is overtaken, or all are held and sent in another order.
+        /// Order to send in: one unit is overtaken by the next, or all are held and sent in another
+        /// order.
         order: String = "overtake" in &["overtake", "reverse", "random"],
         ;
         batch: Vec<Unit>,

@@ -191,7 +191,14 @@ fn fitted(line: &str, shell: bool, width: usize) -> Vec<String> {
     let goes_on = " ".repeat(indent + 2);
     let mut current = " ".repeat(indent);
     let mut begun = false;
-    for word in words(code.trim_start()) {
+    let long = |part: &str| !fits(&format!("{goes_on}{part} \\"));
+    let parts = words(code.trim_start()).into_iter().flat_map(|part| match part.split_once(' ') {
+        Some((flag, value)) if flag.starts_with("--") && long(&part) => {
+            vec![flag.to_owned(), value.to_owned()]
+        }
+        _ => vec![part],
+    });
+    for word in parts {
         // Two more for the backslash.
         if begun && !fits(&format!("{current} {word} \\")) && word != "\\" {
             lines.push(format!("{current} \\"));
@@ -201,15 +208,15 @@ fn fitted(line: &str, shell: bool, width: usize) -> Vec<String> {
         if begun {
             current.push(' ');
         }
-        current += word;
+        current += &word;
         begun = true;
     }
     lines.push(current);
     lines
 }
 
-/// The words of a command, each with its quotes.
-fn words(code: &str) -> Vec<&str> {
+/// The words of a command, each with its quotes; a flag stays with its value.
+fn words(code: &str) -> Vec<String> {
     let (mut words, mut start, mut quote) = (Vec::new(), 0, None);
     for (at, letter) in code.char_indices() {
         match (quote, letter) {
@@ -223,8 +230,20 @@ fn words(code: &str) -> Vec<&str> {
         }
     }
     words.push(&code[start..]);
-    words.retain(|word| !word.is_empty());
-    words
+    let mut parts: Vec<String> = Vec::new();
+    for word in words.into_iter().filter(|word| !word.is_empty()) {
+        let value = !word.starts_with('-') && word != "\\";
+        let flag =
+            |part: &&mut String| part.starts_with("--") && part.len() > 2 && !part.contains(' ');
+        match parts.last_mut().filter(flag).filter(|_| value) {
+            Some(flag) => {
+                flag.push(' ');
+                flag.push_str(word);
+            }
+            None => parts.push(word.to_owned()),
+        }
+    }
+    parts
 }
 
 /// What stands after the text of a link, so that it leads somewhere.
@@ -266,7 +285,7 @@ mod tests {
         assert_eq!(whole("  chenapan demo  # shows", 20), ["  # shows", "  chenapan demo"]);
         assert_eq!(
             whole("chenapan --listen 8000 'a b c' --backend 80 \\", 20),
-            ["chenapan --listen \\", "  8000 'a b c' \\", "  --backend 80 \\"]
+            ["chenapan \\", "  --listen 8000 \\", "  'a b c' \\", "  --backend 80 \\"]
         );
         let json = r#"{"connection":1,"rule":"delay","what":"delay 250ms"}"#;
         assert_eq!(whole(json, 20), [json]);

@@ -339,7 +339,7 @@ impl Written for Json {
             _ => return Err("expected a JSON text such as {\"retry\":true}".to_owned()),
         };
         if !rest.trim_matches([' ', '\t', '\r', '\n']).is_empty() {
-            return Err("expected one JSON text and nothing behind it".to_owned());
+            return Err("expected one JSON text and nothing after it".to_owned());
         }
         // Strings have no line feeds, so all of them are blanks.
         Ok(Json(text.trim().replace(['\r', '\n'], " ")))

@@ -123,7 +123,7 @@ impl fmt::Display for Pack {
             }
             Pack::Length(length) => write!(f, "{length} bytes are too many; 65535 is the most"),
             Pack::Family(byte) => write!(f, "family and transport 0x{byte:02x} are undefined"),
-            Pack::Stray(count) => write!(f, "{count} bytes behind the last TLV belong to none"),
+            Pack::Stray(count) => write!(f, "{count} bytes after the last TLV belong to none"),
             Pack::Tlv { kind, message } => write!(f, "TLV 0x{kind:02x}: {message}"),
             Pack::Checksum { found, expected } => {
                 write!(f, "checksum 0x{found:08x} should be 0x{expected:08x}")

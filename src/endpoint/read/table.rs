@@ -131,17 +131,17 @@ const fn row(
 const FAMILY: Parameter =
     row("family", &[], Shape::Family, "6", "The only family of addresses that will do.");
 const NODELAY: Parameter =
-    row("nodelay", &[], Shape::Flag, "yes", "Whether small writes are sent at once (TCP_NODELAY).");
+    row("nodelay", &[], Shape::Flag, "yes", "Sends small writes at once (TCP_NODELAY).");
 const BACKLOG: Parameter =
-    row("backlog", &[], Shape::Backlog, "128", "How many connections may wait to be accepted.");
+    row("backlog", &[], Shape::Backlog, "128", "Connections that may wait to be accepted.");
 const TIMEOUT: Parameter =
-    row("timeout", &[], Shape::Time, "5s", "How long an attempt to connect may take.");
+    row("timeout", &[], Shape::Time, "5s", "Time for an attempt to connect.");
 const LOCKFILE: Parameter = row(
     "lockfile",
     &[],
     Shape::Ignored,
     "1",
-    "Taken for the sake of Twisted's strings; it means nothing here.",
+    "Accepted because Twisted's strings have it; it has no effect.",
 );
 
 const TCP_LISTEN: &[Parameter] = &[
@@ -154,7 +154,7 @@ const TCP_LISTEN: &[Parameter] = &[
         &[],
         Shape::Flag,
         "yes",
-        "Whether other programs may listen on the same port, too (SO_REUSEPORT).",
+        "Lets other programs listen on the same port, too (SO_REUSEPORT).",
     ),
     NODELAY,
 ];
@@ -176,7 +176,7 @@ const TCP_CONNECT: &[Parameter] = &[
         &[],
         Shape::Time,
         "250ms",
-        "How long an address of a name may take before the next one is tried, too.",
+        "Time for one address of a name before the next one is tried, too.",
     ),
     NODELAY,
 ];
@@ -187,14 +187,14 @@ const SOCKS: &[Parameter] = &[
         &[],
         Shape::Choice(&["random", "none"]),
         "random",
-        "random: another user and password for each connection, a Tor circuit each.",
+        "random: another user and password, and so another Tor circuit, per connection.",
     ),
     row(
         "resolve",
         &[],
         Shape::Choice(&["local", "proxy"]),
         "local",
-        "Who resolves the name: the SOCKS proxy, unless this is local.",
+        "Place where the name is resolved: the SOCKS proxy, or here with local.",
     ),
 ];
 
@@ -203,7 +203,7 @@ const VIA: &[Parameter] = &[row(
     &[],
     Shape::Via,
     "socks5://127.0.0.1:1080",
-    "The SOCKS proxy on the way: socks5://, socks4a://, socks4:// or socks:// to find out.",
+    "SOCKS proxy on the way: socks5://, socks4a://, socks4://, or socks:// to detect which.",
 )];
 
 const KEY_AND_CERT: [Parameter; 2] = [
@@ -233,14 +233,14 @@ pub(super) const TLS_LISTEN: &[Parameter] = &[
         &["extraCertChain"],
         Shape::Path,
         "chain.pem",
-        "The file of certificates between ours and the root.",
+        "File of the certificates between that one and the root.",
     ),
     row(
         "client_ca",
         &[],
         Shape::Path,
         "clients.pem",
-        "Who must have signed the certificate that a client then needs.",
+        "File of authorities; clients then need a certificate signed by one of them.",
     ),
     ALPN,
     row(
@@ -265,11 +265,11 @@ pub(super) const TLS_CONNECT: &[Parameter] = &[
         &["caCertsDir", "trustRoots"],
         Shape::Path,
         "roots.pem",
-        "Who may have signed the certificate: a file, or a directory of .pem files.",
+        "Authorities to trust: a file, or a directory of .pem files.",
     ),
     KEY_AND_CERT[1],
     KEY_AND_CERT[0],
-    row("verify", &[], Shape::Flag, "no", "Whether the certificate must be right."),
+    row("verify", &[], Shape::Flag, "no", "Verifies the certificate."),
     ALPN,
 ];
 
@@ -278,7 +278,7 @@ const ENDPOINT: &[Parameter] = &[row(
     &[],
     Shape::Endpoint,
     r"tcp\:10.0.0.7\:443",
-    "Where to dial instead; the host is then the name to verify only.",
+    "Address to dial instead; the host is then only the name to verify.",
 )];
 
 pub(crate) const KINDS: &[Kind] = &[
@@ -329,15 +329,14 @@ pub(crate) const KINDS: &[Kind] = &[
             positionals: &["path"],
             parameters: &[&[
                 row("path", &["address"], Shape::Path, "/run/a.sock", "The path of the socket."),
-                row("mode", &[], Shape::Mode, "660", "Who may connect, as octal permissions."),
+                row("mode", &[], Shape::Mode, "660", "Permissions of the socket, in octal."),
                 BACKLOG,
                 row(
                     "unlink",
                     &[],
                     Shape::Choice(&["stale", "never", "always"]),
                     "stale",
-                    "Which socket that is there already is taken away: one that nobody listens on, \
-                     none, or any.",
+                    "Existing sockets to remove: one that nobody listens on, none, or any.",
                 ),
                 LOCKFILE,
             ]],
@@ -374,7 +373,7 @@ pub(crate) const KINDS: &[Kind] = &[
         sort: Sort::Exec,
         listen: None,
         connect: Some(Side {
-            about: "A program, started for each connection; all behind the colon is its command line.",
+            about: "A program, started per connection; all after the colon is its command line.",
             example: "exec:npx -y some-server",
             positionals: &["command"],
             parameters: &[],
@@ -411,7 +410,7 @@ pub(crate) const KINDS: &[Kind] = &[
                     &[],
                     Shape::Domain,
                     "INET",
-                    "What sort of socket it must be: INET, INET6 or UNIX.",
+                    "Sort of socket that it must be: INET, INET6 or UNIX.",
                 ),
                 row("index", &[], Shape::Number, "0", "Its place, from 0."),
                 row("name", &[], Shape::Text, "web", "Its name (FileDescriptorName=)."),
@@ -453,8 +452,8 @@ pub(crate) const KINDS: &[Kind] = &[
         sort: Sort::Socks,
         listen: None,
         connect: Some(Side {
-            about: "Through a SOCKS proxy, as a URL: the proxy, then the target; socks finds the \
-                    version out.",
+            about: "Through a SOCKS proxy, as a URL: the proxy, then the target; socks detects \
+                    the version.",
             example: "socks5://127.0.0.1:9050/db.example:5432?auth=random",
             positionals: &[],
             parameters: &[TCP_CONNECT, SOCKS],

@@ -35,7 +35,7 @@ plugin! {
         n: u64 = "1",
         /// How many replies remain with `partial`, from the first one; the others are missing.
         keep: Option<u64> = "none",
-        /// Which reply is missing with `partial`, from 1; the first one, unless `keep` is given.
+        /// Reply that is missing with `partial`, from 1; the first one, unless `keep` is given.
         drop: Option<u64> = "none",
         /// The code of an error.
         code: i64 = "-32603",

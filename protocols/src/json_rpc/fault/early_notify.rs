@@ -15,7 +15,7 @@ plugin! {
     /// A healthy peer keeps what it is told of a subscription that it does not know yet, and gives it
     /// to the subscriber once the reply is there. No text promises that replies come first.
     pub struct RpcEarlyNotify = "rpc-early-notify", Downstream {
-        /// Which calls' replies are held: their method (* and ?).
+        /// Calls with replies to hold: a glob over their method (* and ?).
         method: Methods = "*subscribe*",
         /// Longest time for which a reply is held if no notification comes.
         hold: Duration = "1s",

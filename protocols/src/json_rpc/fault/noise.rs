@@ -19,8 +19,8 @@ plugin! {
     pub struct RpcNoise = "rpc-noise", Downstream {
         /// Kind of noise.
         kind: String = "log-line" in &["log-line", "blank", "html", "bom"],
-        /// What is written instead of that, with escapes such as \n; a line of its own unless it
-        /// ends with one.
+        /// Text to write instead of that, with escapes such as \n; it gets a line of its own unless
+        /// it ends with \n.
         text: Option<Bytes> = "none",
         /// On which side of the message.
         place as "where": String = "before" in &["before", "after"],

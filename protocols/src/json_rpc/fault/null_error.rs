@@ -5,7 +5,7 @@ use crate::json_rpc::Forgery;
 use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, plugin};
 
 plugin! {
-    /// Replaces a reply of JSON-RPC by an error whose id is null.
+    /// Replaces a reply of JSON-RPC by an error with the id null.
     ///
     /// In a batch each reply is replaced; see `rpc-batch` for a single error in the place of a whole
     /// batch.

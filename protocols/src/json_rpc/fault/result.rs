@@ -19,7 +19,7 @@ plugin! {
     /// A healthy peer takes it for what it is: it neither fails on null where a value may be missing,
     /// nor takes an old answer for a new one where that matters.
     pub struct RpcResult = "rpc-result", Downstream {
-        /// Which result it gets.
+        /// Result that it gets.
         to: String = "null" in &["null", "value", "previous"],
         /// The result with `to=value`, as a JSON text.
         value: Option<Json> = "none",

@@ -5,7 +5,7 @@ use chenapan_core::{Behavior, Context, Interest, Kind, OptionError, Step, Unit, 
 use std::time::Duration;
 
 plugin! {
-    /// Sends a storm of notifications behind a message.
+    /// Sends a storm of notifications after a message.
     ///
     /// By default a storm follows each reply, of notifications of a method that no peer knows, without
     /// params. With `repeat` it is notifications that are followed, by copies of themselves. With `rate`

@@ -21,7 +21,7 @@ plugin! {
     pub struct RpcValue = "rpc-value", Downstream {
         /// Where the value stands.
         path: Path = like "result.range.start.character",
-        /// What is added to it.
+        /// Number to add to it.
         add: i64 = "1",
         /// The value in its place, as a JSON text; nothing is added then.
         set: Option<Json> = "none",

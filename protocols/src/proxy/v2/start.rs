@@ -68,7 +68,7 @@ impl Start {
             match (FIXED + length).checked_sub(start.addresses) {
                 None => return Err(Stop::Wrong("the header is too short for its addresses", 15)),
                 Some(1 | 2) if profile.tlvs == Tolerance::Refuse => {
-                    let message = "the bytes behind the addresses are too few for a TLV";
+                    let message = "the bytes after the addresses are too few for a TLV";
                     return Err(Stop::Wrong(message, 15));
                 }
                 Some(_) => {}
