@@ -149,7 +149,7 @@ impl Registry {
     /// # Panics
     ///
     /// In debug builds, if its name, an option's, a default or an example cannot be written or read;
-    /// see [`testing::sound`](crate::testing).
+    /// see `testing::sound` (feature `testing`).
     #[must_use]
     pub fn protocol(mut self, entry: ProtocolEntry) -> Self {
         debug_assert_eq!(sound(entry.name, entry.doc, entry.options), Ok(()));
@@ -163,7 +163,7 @@ impl Registry {
     /// # Panics
     ///
     /// In debug builds, if its name, an option's, a default or an example cannot be written or read;
-    /// see [`testing::sound`](crate::testing).
+    /// see `testing::sound` (feature `testing`).
     #[must_use]
     pub fn behavior(mut self, entry: BehaviorEntry) -> Self {
         debug_assert_eq!(sound(entry.name, entry.doc, entry.options), Ok(()));

@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// A journal that is being written to a file.
 ///
 /// Connections hand over batches and wait when the disk cannot keep up: no line is lost, and
-/// memory is bounded. Where the file takes nothing for [`STUCK`] (a pipe whose reader has stopped),
+/// memory is bounded. Where the file takes nothing for five seconds (a pipe whose reader has stopped),
 /// connections go on without it: lines that are lost are counted, and make an error of the end.
 #[derive(Debug)]
 pub struct Journal {
