@@ -387,7 +387,12 @@ pub(super) fn flag(id: String, spec: &'static OptionSpec) -> Arg {
     match (spec.form, spec.choices) {
         (Form::Flag, _) => arg.num_args(0..=1).default_missing_value("yes"),
         (_, []) => arg,
-        (_, choices) => return arg.value_parser(PossibleValuesParser::new(choices)),
+        (_, choices) => {
+            // The default may be a word for none of them.
+            let default = spec.default.filter(|text| !text.is_empty() && !choices.contains(text));
+            let words = choices.iter().copied().chain(default);
+            return arg.value_parser(PossibleValuesParser::new(words));
+        }
     }
     .value_parser(move |text: &str| spec.parse(text).map(|_| text.to_owned()))
 }
@@ -540,3 +545,6 @@ fn buffer(text: &str) -> Result<usize, String> {
         _ => Err("expected at least 1KiB".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests;
