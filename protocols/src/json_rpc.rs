@@ -45,7 +45,7 @@ pub use cursor::{Cursor, Item, Member, NotJson};
 pub use dialect::{Dialect, Reader};
 pub use forge::Forgery;
 pub use frame::{Cut, Event, Frame, Framer, Framing, Payload};
-pub use handler::JsonRpc;
+pub use handler::{Capture, JsonRpc};
 pub use id::{Id, IdKey, Sort};
 pub use message::{Flow, Items, Kind, Message, Object, Params, Reason, Trouble};
 pub use scan::{Scan, Scanner};

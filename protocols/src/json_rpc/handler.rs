@@ -70,29 +70,43 @@ plugin! {
 /// What an error says unless its rule does: internal error.
 const INTERNAL: (i64, &str) = (-32603, "internal error");
 
+/// How a capture of one direction is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capture {
+    /// How its frames are told apart.
+    pub framing: Framing,
+    /// By which rules its messages are read.
+    pub dialect: Dialect,
+    /// Number of bytes that a frame may have; 0 is no limit.
+    pub max_size: usize,
+}
+
 impl JsonRpc {
     fn settings(&self) -> Settings {
         let both = |framing| [framing, framing];
         Settings {
             framings: match &*self.framing {
-                "newline" => both(Framing::Newline),
-                "json" => both(Framing::Json),
-                "content-length" => both(Framing::ContentLength),
                 "http" => [Framing::HttpRequest, Framing::HttpResponse],
-                "sse" => both(Framing::Sse),
-                "websocket" => both(Framing::Websocket),
-                "bitcoin" => both(Framing::Bitcoin),
-                "be32" => both(Framing::Be32),
-                "netstring" => both(Framing::Netstring),
-                "nul" => both(Framing::Nul),
-                "rs" => both(Framing::Sequence),
-                _ => both(Framing::Auto),
+                // The table and `Framing` use the same words.
+                name => both(name.parse().unwrap_or(Framing::Auto)),
             },
             dialect: self.dialect.parse().unwrap_or(Dialect::Auto),
             most: usize::try_from(self.max_size.0).unwrap_or(usize::MAX),
             pending: usize::try_from(self.pending_limit).unwrap_or(usize::MAX),
             refuses: self.compression == "refuse",
         }
+    }
+
+    /// What the options say of a capture of one direction. `compression` and `pending-limit` are about
+    /// live traffic: they change nothing in it.
+    pub fn capture(&self) -> Capture {
+        let Settings { framings, dialect, most, .. } = self.settings();
+        let framing = match framings {
+            [Framing::HttpRequest, _] => Framing::Http,
+            [framing, _] => framing,
+        };
+        Capture { framing, dialect, max_size: most }
     }
 
     /// The same over framings of one's own, one upstream and one downstream; what `framing` says

@@ -25,7 +25,9 @@ pub(super) fn fields(framing: Framing) -> &'static [&'static str] {
             fields![]
         }
         Framing::ContentLength | Framing::Be32 | Framing::Netstring => fields!["length"],
-        Framing::HttpRequest | Framing::HttpResponse => fields!["length", "status", "frame"],
+        Framing::Http | Framing::HttpRequest | Framing::HttpResponse => {
+            fields!["length", "status", "frame"]
+        }
         Framing::Sse | Framing::Websocket => fields!["frame"],
         Framing::Bitcoin => fields!["length", "checksum"],
     }

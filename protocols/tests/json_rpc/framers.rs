@@ -280,6 +280,12 @@ fn the_first_bytes_tell_the_framing() {
     framed(auto, None, b"$ ", &["!junk"]);
     framed(auto, None, b"C", &["!partial 1"]);
     framed(auto, Some(2), b"Content-Length: 3\r\n\r\n[1]", &["!oversize"]);
+    let http = Framing::Http;
+    framed(http, None, b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}", &["{}"]);
+    framed(http, None, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", &["{}"]);
+    framed(http, None, b"{}\n", &["!bad-header", "raw"]);
+    framed(http, None, b"HTT", &["!partial 3"]);
+    framed(http, Some(2), b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n[1]", &["!oversize"]);
     for framing in Framing::ALL {
         assert_eq!(framing.name().parse(), Ok(framing));
     }

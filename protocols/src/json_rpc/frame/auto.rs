@@ -14,6 +14,8 @@ use chenapan_core::Turn;
 #[derive(Clone, Debug)]
 pub struct Auto {
     max_size: Option<usize>,
+    /// Whether it is HTTP whatever the first bytes are, and they tell only which side it is.
+    http: bool,
     found: Option<Box<dyn Framer>>,
     /// Whether the stream is nothing that can be framed.
     raw: bool,
@@ -45,7 +47,24 @@ const METHODS: [&[u8]; 9] = [
 impl Auto {
     /// With the most bytes of a payload; 16 MiB by default, 0 is no limit.
     pub fn new(max_size: Option<usize>) -> Self {
-        Self { max_size, found: None, raw: false, asked: Vec::new(), watched: false }
+        let (found, asked) = (None, Vec::new());
+        Self { max_size, http: false, found, raw: false, asked, watched: false }
+    }
+
+    /// A framer for one side of HTTP: the first bytes tell whether that is the replies or the requests.
+    pub(super) fn http(max_size: Option<usize>) -> Self {
+        Self { http: true, ..Self::new(max_size) }
+    }
+
+    /// A framer for the side of HTTP that the input is of; none while it is too short to tell.
+    fn side(&self, input: &[u8]) -> Option<Box<dyn Framer>> {
+        const VERSION: &[u8] = b"HTTP/";
+        // No method begins like this; a line end before a request is legal.
+        match VERSION.starts_with(input) {
+            true if input.len() < VERSION.len() => None,
+            _ if input.starts_with(VERSION) => Some(Box::new(Http::replies(self.max_size))),
+            _ => Some(Box::new(Http::requests(self.max_size))),
+        }
     }
 
     /// What the input is, where that is no framing; none while it is too short to tell.
@@ -67,6 +86,9 @@ impl Auto {
 
     /// What the input is framed by; none while it is too short to tell.
     fn choose(&self, input: &[u8]) -> Option<Box<dyn Framer>> {
+        if self.http {
+            return self.side(input);
+        }
         match input {
             [RS, ..] => return Some(Box::new(Sequence::new(self.max_size))),
             // Less than 16 MiB, or it is no length of a message.
@@ -112,6 +134,14 @@ impl Auto {
         }
     }
 
+    /// A framer for a stream that has told nothing.
+    fn unsettled(&self) -> Box<dyn Framer> {
+        match self.http {
+            true => Box::new(Http::requests(self.max_size)),
+            false => Box::new(Json::new(self.max_size)),
+        }
+    }
+
     fn settle(&mut self, framer: Box<dyn Framer>) -> &mut Box<dyn Framer> {
         let framer = self.found.insert(framer);
         framer.watched(self.watched);
@@ -147,17 +177,17 @@ impl Framer for Auto {
             return Cut::Incomplete;
         }
         if self.found.is_none() {
-            let framer = Box::new(Json::new(self.max_size));
+            let framer = self.unsettled();
             self.settle(framer);
         }
         self.found.as_mut().map_or(Cut::Incomplete, |framer| framer.end(input))
     }
 
-    /// As what was found does; as [`Json`] does before.
+    /// As what was found does; before that as [`Json`] does, or a request of HTTP.
     fn encode(&self, payload: &[u8], out: &mut Vec<u8>) {
         match &self.found {
             Some(framer) => framer.encode(payload, out),
-            None => Json::new(self.max_size).encode(payload, out),
+            None => self.unsettled().encode(payload, out),
         }
     }
 
@@ -214,7 +244,7 @@ impl Framer for Auto {
     fn again(&self, frame: &[u8]) -> Box<dyn Framer> {
         match &self.found {
             Some(framer) => framer.again(frame),
-            None => Box::new(Self::new(self.max_size)),
+            None => Box::new(Self { http: self.http, ..Self::new(self.max_size) }),
         }
     }
 

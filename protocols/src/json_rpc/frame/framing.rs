@@ -18,6 +18,8 @@ pub enum Framing {
     Json,
     /// By headers that tell the length.
     ContentLength,
+    /// As the bodies of HTTP: of requests or of replies, as the first bytes tell.
+    Http,
     /// As the bodies of requests of HTTP.
     HttpRequest,
     /// As the bodies of replies of HTTP.
@@ -42,11 +44,12 @@ pub enum Framing {
 
 impl Framing {
     /// All of them, in documentation order.
-    pub const ALL: [Framing; 14] = [
+    pub const ALL: [Framing; 15] = [
         Framing::Auto,
         Framing::Newline,
         Framing::Json,
         Framing::ContentLength,
+        Framing::Http,
         Framing::HttpRequest,
         Framing::HttpResponse,
         Framing::Sse,
@@ -66,6 +69,7 @@ impl Framing {
             Framing::Newline => "newline",
             Framing::Json => "json",
             Framing::ContentLength => "content-length",
+            Framing::Http => "http",
             Framing::HttpRequest => "http-request",
             Framing::HttpResponse => "http-response",
             Framing::Sse => "sse",
@@ -87,6 +91,7 @@ impl Framing {
             Framing::Auto => Box::new(Auto::new(max_size)),
             Framing::Json => Box::new(Json::new(max_size)),
             Framing::ContentLength => Box::new(ContentLength::new(max_size)),
+            Framing::Http => Box::new(Auto::http(max_size)),
             Framing::HttpRequest => Box::new(Http::requests(max_size)),
             Framing::HttpResponse => Box::new(Http::replies(max_size)),
             Framing::Sse => Box::new(Sse::new(max_size)),
