@@ -2,6 +2,8 @@
 
 mod support;
 
+use chenapan_core::{Plugin, Values};
+use chenapan_protocols::json_rpc::JsonRpc;
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 use support::{program, run_with_input};
@@ -114,5 +116,94 @@ fn what_it_does_not_know_is_refused() {
     for wrong in [["--framing", "lines"], ["--dialect", "2.0"], ["--max-size", "much"]] {
         let output = run_with_input(&["decode", "json-rpc", wrong[0], wrong[1]], b"");
         assert_eq!(output.status.code(), Some(2), "{wrong:?}");
+    }
+}
+
+fn posted(head: &str, body: &str) -> Vec<u8> {
+    format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+#[test]
+fn a_capture_reads_alike_with_the_framing_given_and_found() {
+    let call = posted("POST / HTTP/1.1\r\nHost: a", r#"{"jsonrpc":"2.0","method":"a","id":1}"#);
+    let reply = posted("HTTP/1.1 200 OK", r#"{"jsonrpc":"2.0","result":1,"id":1}"#);
+    let asks = r#"{"kind":"request","id":"1","method":"a","params":"absent","dialect":"v2"}"#;
+    let answers = r#"{"kind":"response","id":"1","dialect":"v2"}"#;
+    for (capture, line, side) in [(call, asks, "http-request"), (reply, answers, "http-response")] {
+        let twice = [&capture[..], &capture[..]].concat();
+        for arguments in [
+            &[][..],
+            &["--protocol", "json-rpc"],
+            &["--protocol", "json-rpc:framing=auto"],
+            &["--protocol", "json-rpc:framing=http:dialect=auto:compression=refuse"],
+            &["--framing", "http"],
+            &["--framing", side],
+        ] {
+            says(arguments, &twice, 0, &[line, line]);
+        }
+    }
+    // What is not HTTP is found by auto only.
+    let bare = b"{\"method\":\"a\",\"id\":1}\n";
+    assert_eq!(told(&["--protocol", "json-rpc:framing=auto"], bare).0, Some(0));
+    says(&["--protocol", "json-rpc:framing=http"], bare, 1, &[r#"{"event":"bad-header"}"#]);
+    assert_eq!(told(&["--protocol", "json-rpc:framing=http"], b""), (Some(0), String::new()));
+    says(&["--framing", "http"], b"HTT", 1, &[r#"{"event":"partial","bytes":3}"#]);
+}
+
+#[test]
+fn options_of_the_protocol_do_what_the_flags_of_their_names_do() {
+    let input = b"{\"method\":\"a\",\"id\":1}\n{\"method\":\"b\",\"params\":{\"a\":1},\"id\":2}\n";
+    let plain = told(&[], input);
+    for (option, flag) in [
+        ("dialect=v1", ["--dialect", "v1"]),
+        ("framing=nul", ["--framing", "nul"]),
+        ("max-size=25", ["--max-size", "25"]),
+    ] {
+        let protocol = format!("json-rpc:{option}");
+        let said = told(&["--protocol", &protocol], input);
+        assert_eq!(said, told(&flag, input), "{option}");
+        assert_ne!(said, plain, "{option}");
+    }
+    // A flag goes before what the protocol says.
+    let both = ["--protocol", "json-rpc:framing=nul:max-size=25", "--framing", "newline"];
+    assert_eq!(told(&both, input), told(&["--framing", "newline", "--max-size", "25"], input));
+}
+
+#[test]
+fn every_option_of_the_protocol_is_taken_and_no_other() {
+    for spec in JsonRpc::OPTIONS {
+        for value in spec.choices.iter().chain(&spec.default).chain([&spec.example]) {
+            let protocol = format!("json-rpc:{}={value}", spec.name);
+            assert_eq!(
+                told(&["--protocol", &protocol], b""),
+                (Some(0), String::new()),
+                "{protocol}"
+            );
+        }
+    }
+    // No framing or dialect of the table is taken for another one.
+    let name = |option: &str, value: &str| {
+        let capture =
+            JsonRpc::configure(&Values::parse(JsonRpc::OPTIONS, [(option, value)]).unwrap())
+                .capture();
+        if option == "framing" { capture.framing.name() } else { capture.dialect.name() }
+    };
+    for spec in JsonRpc::OPTIONS.iter().filter(|spec| ["framing", "dialect"].contains(&spec.name)) {
+        for value in spec.choices {
+            assert_eq!(name(spec.name, value), *value);
+        }
+    }
+    for (wrong, part) in [
+        ("json-rpc:framnig=http", "did you mean \"framing\"?"),
+        ("json-rpc:framing=htpp", "did you mean \"http\"?"),
+        ("json-rpc:pending-limit=0", "expected 1 or more"),
+        ("json-rpc:max-size=1:max-size=2", "twice"),
+        ("json-rpc:v2", "option=value"),
+        ("proxy", "expected json-rpc"),
+    ] {
+        let output = run_with_input(&["decode", "json-rpc", "--protocol", wrong], b"");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{wrong}: {said}");
+        assert!(said.contains(part), "{wrong}: {said}");
     }
 }

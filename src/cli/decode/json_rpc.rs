@@ -3,15 +3,21 @@
 //! The names in it are a promise to other programs. It never waits for the end of the input with
 //! what can be told before, and holds no more than one frame.
 
+use super::receiver::configured;
 use super::unread;
 use crate::cli::arguments::size;
+use crate::notation;
 use bytes::{Buf, BytesMut};
-use chenapan_protocols::json_rpc::{Cut, Dialect, Event, Framer, Framing, Kind, Message, Reader};
+use chenapan_core::Plugin;
+use chenapan_protocols::json_rpc::{
+    self as codec, Capture, Cut, Dialect, Event, Framer, Framing, Kind, Message, Reader,
+};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::value::RawValue;
 use std::io::{self, Read, Write};
+use std::str::FromStr;
 
 pub(super) const HELP: &str = "\
 Each frame is an object in a line, printed as soon as the frame is complete:
@@ -31,7 +37,7 @@ Each frame is an object in a line, printed as soon as the frame is complete:
   payload   with --payload: the bytes of the frame in hex
 
 Each event is an object, too: {\"event\": ...}
-  oversize      a frame is larger than --max-size
+  oversize      a frame is larger than max-size
   partial       the input ended inside of a frame, of which it had \"bytes\"
   bad-header    headers cannot be read; nothing after them is framed
   junk          what follows, up to a line's end, stands between frames
@@ -41,17 +47,24 @@ Each event is an object, too: {\"event\": ...}
   bad-magic     a bitcoin message does not start as those before; nothing after it is framed
   bad-checksum  a bitcoin message does not have the checksum that it says
 
+--protocol takes all options that live traffic takes; of these, compression and pending-limit change \
+    nothing here. --framing, --dialect and --max-size are its options by themselves, and go before them.
+
 Exit codes: 0 success, 1 a message is invalid or there was an event, 2 bad usage, 3 standard \
     input cannot be read.";
 
 #[derive(Debug, Args)]
 pub(super) struct JsonRpc {
-    /// How frames are told apart
-    #[arg(long, value_name = "FRAMING", default_value = "auto", value_parser = framings())]
-    framing: Framing,
+    /// The same options as live traffic takes them, such as json-rpc:framing=http:dialect=v2
+    #[arg(long, value_name = "PROTOCOL")]
+    protocol: Option<Spoken>,
+    /// How frames are told apart [default: auto]
+    #[arg(long, value_name = "FRAMING", value_parser = framings())]
+    framing: Option<Framing>,
     /// The rules to read messages by; auto settles on those of the first frame that is JSON
-    #[arg(long, value_name = "DIALECT", default_value = "auto", value_parser = dialects())]
-    dialect: Dialect,
+    /// [default: auto]
+    #[arg(long, value_name = "DIALECT", value_parser = dialects())]
+    dialect: Option<Dialect>,
     /// The most bytes in a frame, such as 1MiB; 0 is no limit [default: 16MiB; bitcoin: 2000000,
     /// and 128000000 for a block]
     #[arg(long, value_name = "SIZE", value_parser = size)]
@@ -59,6 +72,26 @@ pub(super) struct JsonRpc {
     /// Show the bytes of each frame in hex
     #[arg(long)]
     payload: bool,
+}
+
+/// Protocol json-rpc as --protocol names it.
+#[derive(Clone, Copy, Debug)]
+struct Spoken(Capture);
+
+impl FromStr for Spoken {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = notation::parts(text, ':').map_err(|error| error.to_string())?;
+        let mut parts = parts.into_iter();
+        let name = parts.next().map(|part| part.value).unwrap_or_default();
+        if name != codec::JsonRpc::NAME {
+            return Err(format!("expected {}, not {name:?}", codec::JsonRpc::NAME));
+        }
+        let protocol: codec::JsonRpc =
+            configured(notation::given(parts, codec::JsonRpc::OPTIONS)?)?;
+        Ok(Self(protocol.capture()))
+    }
 }
 
 fn framings() -> impl TypedValueParser<Value = Framing> {
@@ -71,9 +104,13 @@ fn dialects() -> impl TypedValueParser<Value = Dialect> {
 
 /// Decodes standard input; whether all of it is well.
 pub(super) fn decode(args: &JsonRpc, out: &mut dyn Write) -> io::Result<bool> {
+    let spoken = args.protocol.map(|Spoken(capture)| capture);
+    let framing = args.framing.or(spoken.map(|capture| capture.framing));
+    let dialect = args.dialect.or(spoken.map(|capture| capture.dialect));
+    let max_size = args.max_size.or(spoken.map(|capture| capture.max_size));
     let mut run = Run {
-        framer: args.framing.framer(args.max_size),
-        reader: Reader::new(args.dialect),
+        framer: framing.unwrap_or(Framing::Auto).framer(max_size),
+        reader: Reader::new(dialect.unwrap_or_default()),
         payload: args.payload,
         well: true,
         out,

@@ -105,15 +105,23 @@ impl Spoken {
             let receiving = RECEIVING.join(", ");
             return Err(format!("{name} says nothing to a receiver; options are {receiving}"));
         }
-        let mut given: Vec<_> =
-            given.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         // What receives a header is what takes it off.
-        given.push(("header", "strip"));
-        let protocol =
-            P::configure(&Values::parse(P::OPTIONS, given).map_err(|error| error.to_string())?);
-        protocol.check().map_err(|error| error.to_string())?;
+        let strip = ("header".to_owned(), "strip".to_owned());
+        let protocol = configured(given.into_iter().chain([strip]))?;
         Ok(Self { name: P::NAME, version: Some(version), profile: profile(&protocol) })
     }
+}
+
+/// A protocol with these options.
+pub(super) fn configured<P: Plugin + Protocol>(
+    given: impl IntoIterator<Item = (String, String)>,
+) -> Result<P, String> {
+    let given: Vec<_> = given.into_iter().collect();
+    let given = given.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let protocol: P =
+        P::configure(&Values::parse(P::OPTIONS, given).map_err(|error| error.to_string())?);
+    protocol.check().map_err(|error| error.to_string())?;
+    Ok(protocol)
 }
 
 /// A receiver that expects a header.
