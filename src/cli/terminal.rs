@@ -8,7 +8,7 @@ use crate::journal::FAULTS;
 use crate::outlet;
 use crate::proxy::Proxy;
 use crate::report::Live;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
@@ -54,7 +54,8 @@ impl Terminal {
     pub(super) fn start(logging: &Logging) -> Self {
         let is_terminal = io::stderr().is_terminal();
         let bar = is_terminal.then(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            let target = ProgressDrawTarget::term_like(Box::new(Narrow));
+            let bar = ProgressBar::with_draw_target(None, target);
             let style = ProgressStyle::with_template("{msg}");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
             bar
@@ -145,6 +146,61 @@ pub(super) fn width() -> usize {
     size.map(|size| usize::from(size.ws_col)).ok().filter(|columns| *columns > 0).unwrap_or(WIDTH)
 }
 
+/// Standard error as a terminal that is a little narrower than it is.
+///
+/// Lines are filled up to its width: what a terminal echoes then finds room beside them, and does
+/// not begin a line of its own, above which the live line would stay.
+#[derive(Debug)]
+struct Narrow;
+
+impl Narrow {
+    fn write(text: &str) -> io::Result<()> {
+        io::stderr().lock().write_all(text.as_bytes())
+    }
+
+    fn moved(count: usize, letter: char) -> io::Result<()> {
+        if count == 0 { Ok(()) } else { Self::write(&format!("\x1b[{count}{letter}")) }
+    }
+}
+
+impl TermLike for Narrow {
+    fn width(&self) -> u16 {
+        u16::try_from(width().saturating_sub(SPARE)).unwrap_or(u16::MAX)
+    }
+
+    fn move_cursor_up(&self, count: usize) -> io::Result<()> {
+        Self::moved(count, 'A')
+    }
+
+    fn move_cursor_down(&self, count: usize) -> io::Result<()> {
+        Self::moved(count, 'B')
+    }
+
+    fn move_cursor_right(&self, count: usize) -> io::Result<()> {
+        Self::moved(count, 'C')
+    }
+
+    fn move_cursor_left(&self, count: usize) -> io::Result<()> {
+        Self::moved(count, 'D')
+    }
+
+    fn write_line(&self, text: &str) -> io::Result<()> {
+        Self::write(&format!("{text}\n"))
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        Self::write(text)
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        Self::write("\r\x1b[2K")
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
 /// Lines that found no room.
 #[derive(Default)]
 struct Lost {
@@ -199,5 +255,15 @@ impl Write for Above {
 
     fn flush(&mut self) -> io::Result<()> {
         io::stderr().flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_live_line_is_never_filled_up_to_the_edge() {
+        assert_eq!(usize::from(Narrow.width()) + SPARE, width());
     }
 }
