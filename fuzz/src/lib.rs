@@ -1,7 +1,18 @@
-//! What must hold for any bytes, by codec; the targets only choose a decoder.
+//! What must hold for any bytes, by codec, and of whole sessions; the targets only choose a decoder.
 //!
 //! Nothing here knows right bytes from wrong ones: that is for the tests of the codecs.
 
 pub mod json_rpc;
 pub mod json_rpc_handler;
 pub mod proxy;
+
+/// Sessions with hostile peers: written for the tests of the program, which run some of them.
+#[path = "../../tests/sessions"]
+pub mod session {
+    mod choices;
+    mod house;
+    mod peers;
+    mod run;
+
+    pub use run::{check, told};
+}
