@@ -11,8 +11,8 @@ pub(crate) const BLOCK: usize = 256 * 1024;
 /// Number of bytes that all connections together may have in flight, unless it is said otherwise.
 pub(crate) const MEMORY: usize = 512 * 1024 * 1024;
 
-/// What all connections of a process may have in flight together, beyond the little that each
-/// may have anyway.
+/// Bytes that all connections of a process may have in flight together, beyond the few that each
+/// may always have.
 #[derive(Debug)]
 pub struct Budget {
     most: usize,
@@ -63,7 +63,7 @@ impl Budget {
         self.peak.fetch_max(used, Ordering::Relaxed);
     }
 
-    /// Whether more was taken than there is.
+    /// Returns `true` if more was taken than there is.
     pub(crate) fn is_overdrawn(&self) -> bool {
         self.used.load(Ordering::Relaxed) > self.most
     }

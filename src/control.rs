@@ -40,7 +40,7 @@ impl Control {
         Self::new(seed, false)
     }
 
-    /// The same, with deadlines that spin for their last 60 us: less error, more CPU.
+    /// A control whose deadlines spin for their last 60 us: less error, more CPU.
     ///
     /// # Errors
     ///
@@ -67,7 +67,7 @@ impl Control {
         self.memory = Budget::new(bytes);
     }
 
-    /// What rules hold back on all connections together.
+    /// Returns the budget for all that rules hold back, over all connections.
     pub fn memory(&self) -> &Budget {
         &self.memory
     }
@@ -151,8 +151,8 @@ impl Control {
         self.stop_or(grace, std::future::pending()).await
     }
 
-    /// The same, but does not wait for proxies any more once `now` is ready. The journal gets what
-    /// was done until then.
+    /// Stops as [`stop`](Self::stop) does, but waits for proxies no longer than until `now` is
+    /// ready. The journal gets what was done until then.
     ///
     /// # Errors
     ///

@@ -123,7 +123,7 @@ impl Entry {
         self.write_of(None, seed, out)
     }
 
-    /// The same, of the proxy of this name.
+    /// Writes the entry as a line of the proxy of this name.
     ///
     /// # Errors
     ///

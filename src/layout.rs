@@ -28,7 +28,7 @@ pub(crate) fn hang(text: &str, first: &str, indent: &str) -> String {
     hang_to(text, first, indent, width())
 }
 
-/// The same to a width.
+/// Hangs the text as [`hang`] does, to a given width.
 pub(crate) fn hang_to(text: &str, first: &str, indent: &str, width: usize) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let options = Options::new(width)

@@ -67,7 +67,7 @@ pub(crate) fn given(
     Ok(given)
 }
 
-/// What may have been meant by a part that is no option.
+/// Returns a hint at the option that a part was meant to be, for a part that is none.
 fn hint(part: &str, before: &[(String, String)], table: &[OptionSpec]) -> String {
     let first = table.iter().find(|spec| spec.form != Form::Flag);
     let given = |spec: &OptionSpec| before.iter().any(|(name, _)| name == spec.name);

@@ -14,7 +14,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-/// How long a reader may take nothing at all before what is left is given up.
+/// Time for which a reader may take nothing before the rest is given up.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Opens a file for writing and empties it; `-` is standard output. A named pipe must have a reader already: waiting for
@@ -74,7 +74,8 @@ pub(crate) fn deliver(out: impl Write + Send + 'static, bytes: Vec<u8>) -> io::R
     }
 }
 
-/// Whether a terminal would obey a character instead of showing it, or turn round what is beside it.
+/// Returns `true` if a terminal would obey a character instead of showing it, or reverse its
+/// neighbours.
 pub(crate) fn is_obeyed(character: char) -> bool {
     let turns = matches!(
         character,
@@ -88,7 +89,7 @@ pub(crate) fn is_obeyed(character: char) -> bool {
     turns || character.is_control()
 }
 
-/// What is said of a reader that takes nothing.
+/// Returns the error for a reader that takes nothing.
 pub(crate) fn not_taken() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "nobody reads what is written")
 }

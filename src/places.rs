@@ -9,26 +9,26 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// What a connection takes: one descriptor for its source and one for its backend.
+/// Descriptors that a connection takes: one for its source and one for its backend.
 const EACH: usize = 2;
 
-/// How many descriptors are left for the rest: pipes for splicing, names that are asked for, files.
+/// Descriptors that are left for the rest: pipes for splicing, name resolution, files.
 const REST: usize = 8;
 
 /// Of so many descriptors one is left for the rest, where that is more.
 const SHARE: usize = 128;
 
-/// How long who waits for a place goes without looking again.
+/// Time after which a task that waits for a place looks again.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Connections of the process that have a place.
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
-/// How many there may be, and how many pipes beside them.
+/// Largest number of places, and of pipes beside them.
 static MOST: AtomicUsize = AtomicUsize::new(usize::MAX);
 static PIPES: AtomicUsize = AtomicUsize::new(usize::MAX);
 
-/// Whether somebody waits for a place.
+/// Set when a task waits for a place.
 static SOUGHT: AtomicBool = AtomicBool::new(false);
 
 /// The places of the proxies under one control.
@@ -72,7 +72,7 @@ impl Places {
         }
     }
 
-    /// How many there are, where that is known.
+    /// Returns the number of places, if it is known.
     pub(crate) fn most(&self) -> Option<usize> {
         Some(self.most.load(Ordering::Relaxed)).filter(|most| *most < usize::MAX)
     }
@@ -113,24 +113,24 @@ impl Drop for Place {
     }
 }
 
-/// Whether somebody waits for a place.
+/// Returns `true` if a task waits for a place.
 pub(crate) fn are_sought() -> bool {
     SOUGHT.load(Ordering::Relaxed)
 }
 
-/// Whether there is a descriptor to spare for one more pipe beside so many.
+/// Returns `true` if a descriptor is free for one more pipe beside this many.
 pub(crate) fn have_room_for_a_pipe(pipes: usize) -> bool {
     let unused = MOST.load(Ordering::Relaxed).saturating_sub(TAKEN.load(Ordering::Relaxed));
     pipes < PIPES.load(Ordering::Relaxed).saturating_add(unused)
 }
 
-/// How many descriptors this process has open.
+/// Returns the number of descriptors that this process has open.
 fn open() -> Option<usize> {
     // Reading the directory takes one itself.
     std::fs::read_dir("/dev/fd").ok().map(|entries| entries.count().saturating_sub(1))
 }
 
-/// Whether this process has run out of descriptors.
+/// Returns `true` if this process has run out of descriptors.
 pub(crate) fn are_out_of_descriptors() -> bool {
     rustix::io::dup(rustix::stdio::stderr())
         .is_err_and(|error| error == rustix::io::Errno::MFILE || error == rustix::io::Errno::NFILE)

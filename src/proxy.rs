@@ -50,7 +50,7 @@ pub struct Proxy {
     life: Arc<Life>,
 }
 
-/// What ends a proxy when its last handle is gone.
+/// Guard that ends a proxy when its last handle is gone.
 #[derive(Debug)]
 struct Life(Arc<Shared>);
 
@@ -80,15 +80,15 @@ pub(crate) struct Shared {
     /// Told when a connection has ended, and all is counted.
     ended: Notify,
     accepting: CancellationToken,
-    /// What still waits for the other side ends now.
+    /// Cancelled when streams that still wait for the other side are to end at once.
     now: CancellationToken,
     /// The connection on standard input and output has ended.
     finished: CancellationToken,
     tasks: TaskTracker,
-    /// What was said of its connections already.
+    /// Messages about its connections that were logged already.
     told: Mutex<Vec<&'static str>>,
     warned: AtomicBool,
-    /// Whether it was said that what rules hold back has reached a bound.
+    /// Set when it was logged that the bytes held back by rules have reached a bound.
     warned_full: AtomicBool,
 }
 
@@ -198,7 +198,7 @@ impl Proxy {
         Ok(())
     }
 
-    /// The same, without a look at what the rules can act on.
+    /// Sets the rules without checking that they can act on this proxy.
     pub fn set_rules_unchecked(&self, rules: Rules) {
         self.shared.rules.send_modify(|current| *current = Arc::new(rules.after(current)));
         for entrant in self.shared.live().values() {
@@ -263,7 +263,7 @@ impl Proxy {
         self.shared.finished.cancelled().await;
     }
 
-    /// Whether both are handles on one proxy.
+    /// Returns `true` if both are handles of one proxy.
     pub(crate) fn is(&self, other: &Proxy) -> bool {
         Arc::ptr_eq(&self.life, &other.life)
     }

@@ -216,8 +216,8 @@ impl Pump {
         }
     }
 
-    /// Whether the end of a direction is the last thing that happens on the connection: the end of
-    /// the receiver's socket is then what tells it.
+    /// Returns `true` if the end of a direction is the last event of the connection: the receiver's
+    /// socket is then closed as a whole.
     fn ends_all(&self, direction: Direction) -> bool {
         let receiver = match direction {
             Direction::Upstream => self.backend.as_ref(),

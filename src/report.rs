@@ -136,7 +136,7 @@ fn paces(rules: &Rules) -> String {
     out
 }
 
-/// How connections have ended: a key, words, and how many.
+/// Returns the ways in which connections end: a key, words, and the counter of each.
 pub(crate) fn endings(stats: &Stats) -> [(&'static str, &'static str, &Counter); 16] {
     [
         ("closed-by-source", "closed by the source", &stats.closed_by_source),

@@ -204,7 +204,7 @@ impl Rule {
         self.counts.of(connection, self.selectors.per)
     }
 
-    /// Whether it is one part of a mix.
+    /// Returns `true` if the rule is one part of a mix.
     fn is_part(&self) -> bool {
         self.draw != self.name
     }
@@ -321,7 +321,7 @@ impl Rules {
         Self { list: self.list.into_iter().map(keep).collect() }
     }
 
-    /// What stands in them that may not be meant so, such as a long time without a unit.
+    /// Returns the parts that may not be meant as they stand, such as a long time without a unit.
     pub fn doubts(&self) -> Vec<String> {
         self.iter().flat_map(|rule| shown::doubts(rule)).collect()
     }

@@ -28,7 +28,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How many bytes rules may hold back in one direction, unless it is said otherwise.
+/// Bytes that rules may hold back in one direction, unless configured otherwise.
 pub(crate) const IN_FLIGHT: usize = 64 * 1024 * 1024;
 
 /// What holds for every session of a proxy.
@@ -36,10 +36,10 @@ pub(crate) const IN_FLIGHT: usize = 64 * 1024 * 1024;
 pub struct Settings {
     /// The key of the run, made from its seed.
     pub run: Key,
-    /// How many bytes one direction may hold of what could go on at once: its input, and what its
+    /// Bytes that one direction may hold of what could go on at once: its input, and what its
     /// receiver has yet to take.
     pub buffer: usize,
-    /// How many bytes rules may hold back in one direction.
+    /// Bytes that rules may hold back in one direction.
     pub in_flight: usize,
     /// Whether bytes that the protocol cannot parse close the connection.
     pub strict: bool,
@@ -137,12 +137,12 @@ struct Record {
     refusal: Option<(Refusal, bool)>,
     /// Who waits for which reply, where they come in order.
     ledger: Ledger,
-    /// What the protocol wants to be known.
+    /// Notes that the protocol wants to be known.
     notes: Vec<&'static str>,
 }
 
 impl Record {
-    /// Whether replies come in the order of requests, as far as that can be told.
+    /// Returns `true` if replies come in the order of requests, as far as that can be told.
     fn in_order(&self, facts: &Facts) -> bool {
         facts.protocol.replies() == Replies::InOrder && !self.ledger.gave_up()
     }
@@ -181,7 +181,7 @@ impl Session {
         Self::within(&Budget::new(MEMORY), connection, protocol, rules, settings)
     }
 
-    /// The same, with what is left of a memory that it shares with others.
+    /// Starts a session that shares the memory of a budget with others.
     pub fn within(
         budget: &Arc<Budget>,
         connection: Connection,
@@ -417,13 +417,13 @@ impl Session {
         if answers { 0 } else { lane.room(&self.facts) }
     }
 
-    /// Whether it has to wait until other connections have less in flight.
+    /// Returns `true` if the session has to wait until other connections have less in flight.
     pub fn starves(&self) -> bool {
         self.lanes.iter().any(Lane::starves)
     }
 
-    /// How often a direction had to wait since this was asked last because of what rules held
-    /// back: for its own bound, and for that of all sessions together.
+    /// Returns the number of times since the last call that a direction had to wait because of
+    /// bytes that rules held back: for its own bound, and for that of all sessions together.
     pub fn stopped(&mut self) -> [u64; 2] {
         let stopped = self.lanes.each_mut().map(Lane::take_stopped);
         [0, 1].map(|bound| stopped[0][bound] + stopped[1][bound])
@@ -439,7 +439,7 @@ impl Session {
         self.lanes[direction as usize].is_empty()
     }
 
-    /// Whether a rule holds something back, or keeps somebody from being told of an end.
+    /// Returns `true` if a rule holds something back, or keeps an end from being handed on.
     pub fn holds(&self, now: Duration) -> bool {
         match self.phase {
             Phase::Waiting { dial, .. } if dial > now => true,
@@ -470,7 +470,7 @@ impl Session {
         std::mem::take(&mut self.record.dropped)
     }
 
-    /// What the protocol wants to be known, since this was asked last.
+    /// Returns the notes of the protocol since the last call.
     pub fn notes(&mut self) -> Vec<&'static str> {
         std::mem::take(&mut self.record.notes)
     }

@@ -64,9 +64,11 @@ pub struct Stats {
     pub truncated: Counter,
     /// Directions in which the protocol could not parse what came.
     pub unparsed: Counter,
-    /// How often reading had to wait because rules held back as much of a direction as they may.
+    /// Number of times that reading had to wait because rules held back as much of a direction as
+    /// they may.
     pub in_flight_full: Counter,
-    /// How often it had to wait because they held back as much as they may on all connections.
+    /// Number of times that reading had to wait because rules held back as much as they may on all
+    /// connections.
     pub memory_full: Counter,
     received: [Counter; 2],
     sent: [Counter; 2],

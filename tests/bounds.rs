@@ -12,7 +12,7 @@ use std::time::Duration;
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
-/// What rules may hold back in these tests.
+/// Bytes that rules may hold back in these tests.
 const IN_FLIGHT: usize = 8 * MIB;
 
 /// A rule, the protocol it needs, and the most that it makes of one unit.
@@ -21,7 +21,7 @@ type Case = (&'static str, &'static str, usize);
 const TCP: &str = "tcp";
 const RPC: &str = "json-rpc:framing=newline";
 
-/// What a piece costs: its place in a list of steps, then in the queue.
+/// Bytes that a piece costs: its place in a list of steps, then in the queue.
 const PIECE: usize = 1_100;
 
 const CASES: &[Case] = &[

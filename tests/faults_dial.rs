@@ -9,7 +9,8 @@ use std::thread;
 use support::wire::{Told, broken, told};
 use support::{Backend, PATIENCE, Proxy, bounded, read_to_end};
 
-/// How often each end is tried: a socket that is dropped is now and then reset by chance.
+/// Number of times that each end is tried: a socket that is dropped is now and then reset by
+/// chance.
 const TIMES: usize = 10;
 
 fn in_order(bytes: &[u8]) -> Result<Vec<u8>, Vec<u8>> {
@@ -20,7 +21,7 @@ fn reset(bytes: &[u8]) -> Result<Vec<u8>, Vec<u8>> {
     Err(bytes.to_vec())
 }
 
-/// How both sides end, the server's first, through a proxy with these rules.
+/// Returns the ends of both sides, the server's first, through a proxy with these rules.
 fn ends(rules: &[&str]) -> Vec<[Result<Vec<u8>, Vec<u8>>; 2]> {
     let (backend, connections) = Backend::handing_over();
     let proxy = broken(backend.address, rules);

@@ -33,7 +33,7 @@ fn children(pid: u32) -> BTreeSet<u32> {
     all.iter().flat_map(|all| all.split_whitespace()).map(|pid| pid.parse().unwrap()).collect()
 }
 
-/// Whether a process is there and has not ended.
+/// Returns `true` if a process is there and has not ended.
 fn runs(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
     stat.is_ok_and(|stat| !stat.rsplit_once(')').unwrap().1.trim_start().starts_with('Z'))
@@ -99,7 +99,7 @@ fn clients_that_gave_up_make_room_for_others_when_descriptors_run_out() {
     assert!(ended.out.contains("given up after the source ended"), "{}", ended.out);
 }
 
-/// Whether all is as before, some time after clients have given up.
+/// Checks that a proxy has given everything back some time after clients have given up.
 fn gives_back(proxy: &Proxy, rule: &str) {
     for reset in [false, true] {
         let before = descriptors(proxy.pid());

@@ -12,7 +12,7 @@ use std::time::Duration;
 const UP: Direction = Direction::Upstream;
 const DOWN: Direction = Direction::Downstream;
 
-/// What a client of HTTP may meet.
+/// Claim about what an HTTP client meets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Claim {
     /// One whole reply for each request, in order, with the message that the backend sent or an error.
@@ -152,8 +152,8 @@ const RULES: &[(&str, Claim)] = &[
     ("rpc-sse:mode=chunks:size=5", Ordered),
 ];
 
-/// What does nothing here: there is no header, no end of stream, no request of the backend's, no
-/// field of that kind, nothing beside messages.
+/// Behaviors that do nothing here: there is no header, no end of stream, no request of the
+/// backend's, no field of that kind, nothing beside messages.
 const IDLE: &[&str] = &[
     "dummy",
     "slow-close",
@@ -171,7 +171,7 @@ const IDLE: &[&str] = &[
     "rpc-noise",
 ];
 
-/// How the backend frames its replies.
+/// Framing of the backend's replies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Framing {
     Length,
@@ -225,7 +225,7 @@ fn chunk(text: &str) -> String {
     format!("{:x}\r\n{text}\r\n", text.len())
 }
 
-/// What the backend answers to a request.
+/// Returns the backend's reply to a request.
 fn reply(framing: Framing, body: &str) -> String {
     let Some((_, id)) = body.split_once("\"id\":") else {
         return "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n".to_owned();
@@ -266,24 +266,24 @@ fn reply(framing: Framing, body: &str) -> String {
     }
 }
 
-/// How the client asks, and in which pieces the backend answers.
+/// Way in which the client asks, and pieces in which the backend answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     /// One request after the reply to the other.
     InTurn,
     /// All requests at once.
     Pipelined,
-    /// The same, and replies come in small pieces over some time.
+    /// All requests at once, with replies in small pieces over some time.
     Dripping,
 }
 
-/// What came of it.
+/// Observations of a run.
 #[derive(Default)]
 struct Seen {
     bytes: Vec<u8>,
     ended: bool,
     asked: usize,
-    /// What the journal has of rules.
+    /// Number of the journal's entries about rules.
     faults: usize,
 }
 
@@ -513,7 +513,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What is wrong with what a client has read.
+/// Returns an error if a client has read something else than claimed.
 fn judge(claim: Claim, seen: &Seen) -> Result<(), String> {
     let (replies, fault) = match Reader::read(&seen.bytes) {
         Ok(replies) => (replies, None),

@@ -56,7 +56,7 @@ impl Protocol for Sized {
 plugin! {
     /// Panics where it is told to.
     struct Bomb = "bomb" {
-        /// Where.
+        /// Hook that panics.
         hook: String = "unit" in &["connect", "unit", "eof", "wake"],
     }
 }
@@ -98,7 +98,7 @@ impl Protocol for Fragile {
     }
 }
 
-/// What a journal has written, to be looked at while it is.
+/// Output of a journal, readable while it is written.
 #[derive(Clone, Default)]
 struct Written(Arc<Mutex<Vec<u8>>>);
 

@@ -23,7 +23,7 @@ const SETS: [&[&str]; 8] = [
     &["replace:match=NOT-THERE-AT-ALL:with=x", "delay:sleep=1ms:direction=upstream"],
 ];
 
-/// How much goes each way on one stream.
+/// Bytes that go each way on one stream.
 const TOTAL: u64 = 1 << 20;
 
 /// The byte at a place of a stream.

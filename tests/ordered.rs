@@ -17,7 +17,7 @@ const MORE: Handled = Handled::Incomplete(Want::Bytes(1));
 /// RESP, as Redis speaks it: lines and bulk strings. It keeps no book of what was asked.
 struct Resp;
 
-/// Where the value that starts at `at` ends; none while it is not whole.
+/// Returns the end of the value that starts at `at`; `None` while the value is not whole.
 fn value(bytes: &[u8], at: usize) -> Result<Option<usize>, Malformed> {
     let Some(end) = bytes[at..].windows(2).position(|two| two == b"\r\n") else { return Ok(None) };
     let (line, mut next) = (&bytes[at..at + end], at + end + 2);
@@ -205,7 +205,7 @@ impl Run {
         self
     }
 
-    /// What leaves at this time or later.
+    /// Returns the bytes that leave at this time or later.
     fn since(&self, millis: u128) -> String {
         self.times.iter().filter(|(at, _)| *at >= millis).map(|(_, text)| &**text).collect()
     }

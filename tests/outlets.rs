@@ -1,5 +1,5 @@
-//! What others can block: neither traffic nor the end of the program waits for a reader that has
-//! stopped, or for the other end of a named pipe.
+//! Outlets that others can block: neither traffic nor the end of the program waits for a reader
+//! that has stopped, or for the other end of a named pipe.
 
 mod support;
 

@@ -10,7 +10,7 @@ use support::{Backend, Ended, PATIENCE, Proxy, abort, read_to_end};
 const RIGHT: &[u8] =
     b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\0\x71\x07\xc6\x33\x64\x09\xc8\x22\x20\xfb";
 
-/// How a source goes away once it has sent what it has.
+/// Way in which a source leaves once it has sent its bytes.
 #[derive(Clone, Copy, PartialEq)]
 enum Leaves {
     Stays,
@@ -18,7 +18,7 @@ enum Leaves {
     Resets,
 }
 
-/// What a backend gets of a source that sends some bytes, and what the proxy has told.
+/// Returns the bytes that a backend gets of a source that sends some, and the proxy's output.
 fn after(arguments: &[&str], sent: &[u8], leaves: Leaves) -> (Result<Vec<u8>, Vec<u8>>, Ended) {
     let (backend, connections) = Backend::handing_over();
     let all = [&["--log-level", "info", "--grace", "100ms"], arguments].concat();

@@ -1,4 +1,5 @@
-//! What a running proxy says: causes that were checked, one line per ending, objects for programs.
+//! Messages of a running proxy: causes that were checked, one line per ending, objects for
+//! programs.
 
 mod support;
 

@@ -11,7 +11,7 @@ fn wire(rules: &[&str]) -> Wire {
     Wire::with(&["--protocol", "json-rpc"].into_iter().chain(rules).collect::<Vec<_>>())
 }
 
-/// What comes of the reply to a request, and how many faults are in the journal.
+/// Returns what arrives of the reply to a request, and the number of faults in the journal.
 fn after(rule: &str, request: &str, reply: &str) -> (String, usize) {
     let mut wire = wire(&[rule]);
     assert!(wire.carries_up(format!("{request}\n").as_bytes()), "{rule} touches the request");

@@ -30,7 +30,7 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// What a node answers for a transaction, twice.
+/// Returns a node's answer for a transaction, twice.
 fn kilobyte() -> Vec<u8> {
     let one = r#"{"blockHash":"0x1d59ff54b1eb26b013ce3cb5fc9dab3705b415a67127a003c3e61eb445bb8df2","blockNumber":"0x5daf3b","from":"0xa7d9ddbe1f17865597fbd27ec712455208b6b76d","gas":"0xc350","gasPrice":"0x4a817c800","hash":"0x88df016429689c079f3b2f6ad39fa052532c56795b733da78a91ebe6a713944b","input":"0x68656c6c6f21","nonce":21,"to":"0xf02c1c8e6114b1dbe8937a39260b5b0a374432bb","transactionIndex":65,"value":"0xf3dbb76162000"}"#;
     format!(r#"{{"jsonrpc":"2.0","id":1,"result":[{one},{one}]}}"#).into_bytes()

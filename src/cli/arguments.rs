@@ -237,7 +237,7 @@ pub(super) struct Serve {
     pub(super) logging: Logging,
 }
 
-/// What is said on standard error while it runs.
+/// Options for the log on standard error.
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct Logging {
     /// Log a line for each fault; -vv: for each connection, too
@@ -266,7 +266,7 @@ pub(super) struct Logging {
 }
 
 impl Logging {
-    /// Whether each fault is said.
+    /// Returns `true` if each fault is logged.
     pub(super) fn tells_faults(&self) -> bool {
         self.verbose > 0 || matches!(self.log_level, Some(LogLevel::Debug | LogLevel::Trace))
     }
@@ -284,7 +284,7 @@ pub(super) struct Apply {
     pub(super) breaking: Breaking,
 }
 
-/// How things are said at the start and at the end.
+/// Format of the messages at the start and at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Said {
     Text,

@@ -83,7 +83,7 @@ struct How {
     /// Short for --output json
     #[arg(long)]
     json: bool,
-    /// The same choices as live traffic takes them, such as proxy:lenient:refuse=local-family
+    /// Choices as live traffic takes them, such as proxy:lenient:refuse=local-family
     #[arg(long, value_name = "PROTOCOL")]
     protocol: Option<Spoken>,
     #[command(flatten)]

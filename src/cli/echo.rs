@@ -47,7 +47,7 @@ pub(super) struct Echo {
     /// traffic: proxy:lenient:refuse=local-family
     #[arg(long, value_name = "PROTOCOL", default_value = "tcp")]
     protocol: Spoken,
-    /// How long a client may take for its whole header [default: 5s]
+    /// Longest time for a client's whole header [default: 5s]
     #[arg(long, value_name = "TIME", value_parser = time)]
     deadline: Option<Duration>,
     #[command(flatten)]

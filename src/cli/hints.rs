@@ -1,4 +1,4 @@
-//! What would do, for arguments that clap refuses.
+//! Hints for arguments that clap refuses.
 
 use super::arguments;
 use crate::endpoint::Kinds;
@@ -77,7 +77,7 @@ fn several_backends(error: &Error, argument: &str, value: &str) -> bool {
     argument.starts_with("--backend") && (twice || named)
 }
 
-/// What to write in place of a word that no command takes.
+/// Returns a hint for a word that no command takes.
 fn for_word(word: &str, words: &[String], registry: &Registry) -> Option<String> {
     if [".yaml", ".yml"].iter().any(|ending| word.ends_with(ending)) {
         return Some(format!("write chenapan scenario run {word}"));
@@ -140,7 +140,7 @@ fn is_address(word: &str) -> bool {
     port.parse::<u16>().is_ok() || word.contains("://")
 }
 
-/// What a missing argument is.
+/// Returns a hint for a missing argument.
 fn for_missing(error: &Error, words: &[String]) -> Option<String> {
     let Some(ContextValue::Strings(missing)) = error.get(ContextKind::InvalidArg) else {
         return None;

@@ -21,7 +21,7 @@ use tokio::net::TcpStream;
 /// The most that is taken from standard input.
 const MOST: usize = 64 * 1024 * 1024;
 
-/// How often it is looked at whether anything goes on, at most.
+/// Longest time between two looks at whether anything moves.
 const TICK: Duration = Duration::from_millis(20);
 
 /// How long the connection may go on without its client.

@@ -10,15 +10,15 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// How long the program may take to end after a second signal.
+/// Longest time that the program may take to end after a second signal.
 const LAST: Duration = Duration::from_secs(1);
 
-/// What a second signal does.
+/// Effect of a second signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Second {
     /// It ends the program, whatever that is doing.
     Ends,
-    /// The same as the first.
+    /// It counts like the first.
     Counts,
 }
 
@@ -26,7 +26,7 @@ pub(super) enum Second {
 #[derive(Clone, Debug)]
 pub(super) struct Signals {
     came: watch::Receiver<u32>,
-    /// How many were heard by who waits for them.
+    /// Number of signals that a waiting task has heard.
     heard: Arc<AtomicU32>,
 }
 

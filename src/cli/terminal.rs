@@ -24,13 +24,13 @@ use tracing_subscriber::util::SubscriberInitExt;
 /// How often the live line is drawn.
 const TICK: Duration = Duration::from_millis(250);
 
-/// How many lines of the log may wait for their reader; more are lost, and counted.
+/// Number of log lines that may wait for their reader; further ones are lost, and counted.
 const LINES: usize = 8 * 1_024;
 
 /// Columns that stay free for what a terminal echoes, such as `^C`.
 const SPARE: usize = 4;
 
-/// How wide a terminal is that does not say it.
+/// Columns of a terminal that does not tell its width.
 const WIDTH: usize = 80;
 
 /// Standard error in use: the log, and on a terminal the live line below it.
@@ -125,7 +125,7 @@ impl Terminal {
     }
 }
 
-/// Which events are logged.
+/// Returns the events that are logged.
 fn filter(logging: &Logging) -> Targets {
     let level = match logging.log_level {
         None if logging.verbose > 1 => LevelFilter::INFO,
@@ -140,7 +140,7 @@ fn filter(logging: &Logging) -> Targets {
     Targets::new().with_default(level).with_target(FAULTS, faults)
 }
 
-/// How many columns standard error has.
+/// Returns the number of columns of standard error.
 pub(super) fn width() -> usize {
     let size = rustix::termios::tcgetwinsize(rustix::stdio::stderr());
     size.map(|size| usize::from(size.ws_col)).ok().filter(|columns| *columns > 0).unwrap_or(WIDTH)
@@ -209,7 +209,7 @@ struct Lost {
 }
 
 impl Lost {
-    /// How many more there are than was said.
+    /// Returns the number of lost lines that were not reported yet.
     fn untold(&self) -> usize {
         let lost = self.counter.get().map_or(0, ErrorCounter::dropped_lines);
         lost.saturating_sub(self.told.load(Ordering::Relaxed))

@@ -109,7 +109,7 @@ fn opened(entry: &ProtocolEntry, given: &[Given]) -> Option<(Box<dyn Protocol>, 
     Some((protocol, unit))
 }
 
-/// Whether a behavior does something to a unit.
+/// Returns `true` if a behavior does something to a unit.
 fn acts_on(behavior: &mut dyn Behavior, protocol: &dyn Protocol, unit: Unit) -> bool {
     let connection = Connection::new(1);
     let mut damage = Vec::new();

@@ -31,9 +31,9 @@ struct Page {
     mark: Option<String>,
     /// The rows of a table.
     rows: Option<Vec<Vec<String>>>,
-    /// Whether lines are code.
+    /// Set when the lines are code.
     code: bool,
-    /// Whether these are commands for a shell.
+    /// Set when the lines are commands for a shell.
     shell: bool,
     /// Targets of the links around.
     links: Vec<(String, usize)>,
@@ -246,7 +246,7 @@ fn words(code: &str) -> Vec<String> {
     parts
 }
 
-/// What stands after the text of a link, so that it leads somewhere.
+/// Returns the text behind a link that tells its target.
 fn pointer(target: &str, text: &str) -> String {
     let page = target.split('#').next().unwrap_or_default();
     let name = page.rsplit('/').next().and_then(|file| file.strip_suffix(".md"));

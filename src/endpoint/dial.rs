@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 /// section 8).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// How long is waited before a dial is tried again that this machine had no descriptor or port for.
+/// Pauses before a dial is tried again for which this machine had no descriptor or port.
 const PAUSES: Range<Duration> = Duration::from_millis(2)..Duration::from_millis(100);
 
 /// A backend that is ready to be connected to: its files are read, its proxies known.

@@ -14,12 +14,12 @@ use std::io;
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// What a header says.
+/// Contents of a header.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
     /// Who talks to whom.
     pub(super) ends: Option<(SocketAddr, SocketAddr)>,
-    /// The same of a UNIX socket.
+    /// Source and destination, for UNIX sockets.
     pub(super) paths: Option<Paths>,
     /// Its TLVs, as they came.
     pub(super) tlvs: Bytes,

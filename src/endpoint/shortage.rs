@@ -1,4 +1,4 @@
-//! What this machine has too little of: an error that is nobody else's fault.
+//! Shortages of this machine: errors that are nobody else's fault.
 
 use rustix::io::Errno;
 use std::error::Error;
@@ -23,7 +23,7 @@ pub(super) fn shortage(kind: io::ErrorKind, words: String) -> io::Error {
     io::Error::new(kind, Shortage(words))
 }
 
-/// Whether an error is nobody else's fault, and passes.
+/// Returns `true` if an error is a passing shortage of this machine, and nobody else's fault.
 pub(crate) fn is_shortage(error: &io::Error) -> bool {
     let code = error.raw_os_error();
     let short = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];

@@ -21,8 +21,8 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_util::io::poll_read_buf;
 
-/// How long nobody reads from a peer before the system is told to ask whether it is still there:
-/// most streams have ended by then.
+/// Time for which nobody reads from a peer before the system is told to ask whether the peer is
+/// still there: most streams have ended by then.
 const UNREAD: Duration = Duration::from_secs(1);
 
 /// When the system asks a silent peer that nobody reads from, and how often again.
@@ -278,7 +278,8 @@ impl Stream {
         })
     }
 
-    /// Whether the other end is known to have ended its stream, also where nobody has read that far.
+    /// Returns `true` if the other end is known to have ended its stream, even if nobody has read
+    /// that far.
     pub(crate) fn has_ended(&self) -> bool {
         let mut cx = Context::from_waker(std::task::Waker::noop());
         let socket = match self {

@@ -13,13 +13,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-/// How many batches may wait for the disk before connections have to wait for it too.
+/// Number of batches that may wait for the disk before connections have to wait for it too.
 const WAITING: usize = 1_024;
 
-/// How long nothing at all may be taken by the file before lines are given up and counted.
+/// Time without any progress of the file after which lines are given up and counted.
 const STUCK: Duration = Duration::from_millis(if cfg!(test) { 200 } else { 5_000 });
 
-/// How often is looked whether something was taken.
+/// Time between two looks at the progress of the file.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// A journal that is being written to a file.
@@ -33,7 +33,7 @@ pub struct Journal {
     ended: std_mpsc::Receiver<io::Result<()>>,
 }
 
-/// Where connections send their entries.
+/// Handle through which connections send their entries.
 #[derive(Clone, Debug)]
 pub struct Sender {
     batches: mpsc::Sender<Batch>,
@@ -107,12 +107,12 @@ impl Journal {
         self.sender.state.faults.store(true, Ordering::Relaxed);
     }
 
-    /// Where connections send their entries.
+    /// Returns a handle through which connections send their entries.
     pub fn sender(&self) -> Sender {
         self.sender.clone()
     }
 
-    /// Where connections of the proxy of this name send theirs; without a name lines bear none.
+    /// Returns a handle for connections of the proxy of this name; without a name lines bear none.
     pub fn sender_of(&self, proxy: &str) -> Sender {
         let proxy = Some(proxy).filter(|name| !name.is_empty()).map(Arc::from);
         Sender { proxy, ..self.sender.clone() }

@@ -1,4 +1,5 @@
-//! How connections have ended: counted, and said in the log, before their streams are ended.
+//! Books of how connections have ended: the end is counted, and logged, before their streams are
+//! ended.
 
 use super::Shared;
 use crate::endpoint::{is_shortage, plain};
@@ -14,7 +15,7 @@ use tokio::sync::OwnedSemaphorePermit;
 pub(super) struct Guard {
     pub(super) shared: Arc<Shared>,
     pub(super) number: u64,
-    /// Whether it is off already.
+    /// Set when the connection is off the books already.
     pub(super) left: bool,
     pub(super) _place: (Place, Option<OwnedSemaphorePermit>),
 }

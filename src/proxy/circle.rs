@@ -38,7 +38,7 @@ pub(super) fn refuse(backend: &Connect, locals: &[Local], others: &[Proxy]) -> i
     Ok(())
 }
 
-/// Whether who connects there comes to this listener.
+/// Returns `true` if a connection to the backend arrives at this listener.
 fn leads_to(backend: &Connect, local: &Local) -> bool {
     let To::Tcp { host, port } = &backend.to else {
         return matches!((&backend.to, local), (To::Unix(to), Local::Unix(at)) if to == at);
@@ -61,7 +61,7 @@ fn leads_to(backend: &Connect, local: &Local) -> bool {
     }
 }
 
-/// Whether an address is one of this machine's.
+/// Returns `true` if an address is one of this machine's.
 fn is_ours(address: IpAddr) -> bool {
     address.is_loopback()
         || address.is_unspecified()

@@ -1,4 +1,4 @@
-//! What a proxy is made from.
+//! Configuration of a proxy.
 
 use crate::endpoint::{Connect, EndpointError, Listen};
 use crate::rule::Rules;
@@ -9,30 +9,30 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How a proxy treats its connections.
+/// Limits of a proxy's connections.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// How many bytes each direction of a connection may hold of what could go on at once.
+    /// Bytes that each direction of a connection may hold of what could go on at once.
     pub buffer: usize,
-    /// How many bytes rules may hold back in each direction of a connection.
+    /// Bytes that rules may hold back in each direction of a connection.
     pub in_flight: usize,
-    /// How long connecting to the backend may take.
+    /// Longest time that connecting to the backend may take.
     pub connect_timeout: Duration,
-    /// How long a source may take for what its listener wants to hear first: a PROXY header, a TLS
-    /// handshake.
+    /// Longest time that a source may take for its PROXY header and TLS handshake, where its
+    /// listener demands them.
     pub greet_timeout: Duration,
-    /// How many connections there may be at once; more wait to be accepted.
+    /// Largest number of connections at once; more wait to be accepted.
     pub max_connections: Option<usize>,
     /// How long a connection may go on whose source has ended its stream, while nothing is handed on:
     /// the same in all cases, or 30 seconds where a rule holds something back, two where the backend
     /// is a program that says nothing, and else an hour.
     pub half_closed: Option<Duration>,
-    /// How long a connection may go on in which nothing comes and nothing is handed on.
+    /// Longest time that a connection may go on while no bytes come and none are handed on.
     pub idle: Option<Duration>,
-    /// Whether bytes that the protocol cannot parse close the connection.
+    /// Set when bytes that the protocol cannot parse close the connection.
     pub strict: bool,
-    /// Whether a source whose backend cannot be reached is reset instead of closed.
+    /// Set when a source whose backend cannot be reached is reset instead of closed.
     pub reset_refused: bool,
 }
 
@@ -52,21 +52,21 @@ impl Default for Limits {
     }
 }
 
-/// What a proxy is made from.
+/// Configuration of a proxy.
 #[derive(Clone)]
 pub struct Config {
     /// Its name in logs, reports and the journal, which decides its draws, too: proxies of one
     /// control draw independently where their names differ. A single one needs none.
     pub name: String,
-    /// Where it listens.
+    /// Addresses to listen at.
     pub listen: Vec<Listen>,
-    /// Where it connects to.
+    /// Address to connect to.
     pub backend: Connect,
     /// Its protocol.
     pub protocol: Arc<dyn Instances<dyn Protocol>>,
     /// Its rules.
     pub rules: Rules,
-    /// How it treats its connections.
+    /// Limits of its connections.
     pub limits: Limits,
 }
 

@@ -1,4 +1,4 @@
-//! How long a connection may stay in a state in which nothing happens.
+//! Bounds on the time that a connection may stay in a state in which nothing happens.
 
 use super::Pump;
 use super::ending::Ending;
@@ -7,18 +7,18 @@ use crate::places;
 use chenapan_core::Direction;
 use std::time::Duration;
 
-/// How long a connection whose source has ended may be held by a rule, and how long its backend may
-/// be silent where no rule holds anything, unless it is said otherwise.
+/// Longest time that a rule may hold a connection whose source has ended, and that its backend may
+/// be silent where no rule holds anything, unless configured otherwise.
 const HELD: Duration = Duration::from_secs(30);
 const SILENT: Duration = Duration::from_secs(3_600);
 
-/// The same for one that a rule holds while others wait for its descriptors.
+/// Longest time that a rule may hold such a connection while others wait for its descriptors.
 const SOUGHT: Duration = Duration::from_secs(1);
 
-/// How often at the least is looked whether a source that is not read from has ended.
+/// Longest time between two looks for the end of a source that is not read from.
 const LOOK: Duration = Duration::from_secs(10);
 
-/// What bounds are counted from.
+/// Times from which bounds are counted.
 #[derive(Debug, Default)]
 pub(super) struct Bounds {
     /// When the end of the source was noticed.
@@ -65,7 +65,7 @@ impl Pump {
         }
     }
 
-    /// Whether the source is not read from now.
+    /// Returns `true` if the source is not read from now.
     fn is_deaf(&self) -> bool {
         let way = &self.ways[Direction::Upstream as usize];
         !way.ended && way.failure.is_some()

@@ -177,7 +177,7 @@ impl Pump {
     }
 }
 
-/// How streams are to be ended.
+/// Way to end a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum How {
     /// With FIN.
@@ -187,8 +187,8 @@ pub(super) enum How {
 }
 
 impl How {
-    /// What an ending asks for; nothing where both streams have ended themselves. `refused` says
-    /// whether a backend that cannot be reached is a reset.
+    /// Returns the way to end the streams after an ending; `None` if both have ended themselves.
+    /// `refused` says whether a backend that cannot be reached is a reset.
     pub(super) fn of(ending: &Ending, refused: bool) -> Option<Self> {
         match ending {
             Ending::Done(_) => None,

@@ -60,7 +60,8 @@ pub(super) struct Way {
     pub(super) next: Option<Duration>,
     /// Watches a sender that is not read from: none would notice that it went away.
     pub(super) failure: Option<Task>,
-    /// Whether the last read into the session has filled what there was: larger ones pay then.
+    /// Set when the last read into the session has filled the room that there was: larger reads pay
+    /// then.
     pub(super) filled: bool,
     /// Handed out by the session, or read past it, and not written yet.
     pending: BytesMut,

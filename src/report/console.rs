@@ -38,7 +38,7 @@ pub(crate) enum Detail {
 pub(crate) struct Console<W> {
     out: W,
     detail: Detail,
-    /// How many columns there are.
+    /// Number of columns.
     width: usize,
     live: Option<ProgressBar>,
     /// The phase that goes on, with its number.

@@ -1,4 +1,4 @@
-//! What is said about a proxy, for programs: one object of JSON in a line.
+//! Reports about a proxy for programs: one object of JSON in a line.
 //!
 //! Names and their meaning are a promise; more names may come.
 

@@ -91,7 +91,7 @@ pub(super) fn slower(phase: &PhaseOutcome) -> Vec<String> {
     phase.rules.iter().filter_map(line).collect()
 }
 
-/// How many percent of its rate a rule reaches at the least without a word about it.
+/// Percent of its rate below which a rule is reported as too slow.
 const LEAST: f64 = 99.0;
 
 /// How a command has ended.

@@ -1,4 +1,4 @@
-//! What `first`, `skip` and `every` count over: a connection, all of a client's, or all of the rule.
+//! Counts of `first`, `skip` and `every`: over a connection, all of a client's, or all of the rule.
 
 use super::selectors::Per;
 use chenapan_core::Connection;
@@ -8,7 +8,8 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How many clients one half of the table remembers: those that were away longest are forgotten.
+/// Number of clients that one half of the table remembers: those that were away longest are
+/// forgotten.
 const SOURCES: usize = 32_768;
 
 /// The counts of a rule, from which each connection takes its own.
@@ -18,7 +19,7 @@ pub(crate) struct Counts {
     sources: Mutex<Sources>,
 }
 
-/// How many units a rule has selected so far, in one direction of a connection or beyond.
+/// Number of units that a rule has selected so far, in one direction of a connection or beyond.
 #[derive(Debug)]
 pub(crate) enum Count {
     Own(u64),
@@ -53,7 +54,7 @@ impl Count {
         }
     }
 
-    /// How many there were so far.
+    /// Returns the number of units so far.
     pub(crate) fn total(&self) -> u64 {
         match self {
             Count::Own(count) => *count,

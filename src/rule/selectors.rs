@@ -102,14 +102,14 @@ pub(crate) struct Selectors {
     first: Option<u64>,
     skip: u64,
     every: u64,
-    /// How many messages a batch has.
+    /// Numbers of messages that a batch may have.
     members: Option<Connections>,
     connections: Connections,
     /// The last connection of those.
     last: u64,
     sources: Option<Networks>,
     pub(crate) window: Range<Duration>,
-    /// How long nothing may have come before a unit.
+    /// Time without any bytes that must come before a unit.
     idle: Duration,
     pub(crate) bytes: Range<u64>,
     matching: Option<Pattern>,
@@ -117,7 +117,7 @@ pub(crate) struct Selectors {
     given: Vec<&'static str>,
 }
 
-/// What is drawn once and counted together.
+/// Scope of one draw and one count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Per {
     Unit,
@@ -217,7 +217,7 @@ impl Selectors {
         self.only.as_deref().unwrap_or_default()
     }
 
-    /// Whether this selector was given.
+    /// Returns `true` if this selector was given.
     pub(super) fn given(&self, name: &str) -> bool {
         self.given.contains(&name)
     }
@@ -262,13 +262,13 @@ impl Selectors {
                 .is_none_or(|networks| source.is_some_and(|address| networks.include(address)))
     }
 
-    /// Whether a unit before which nothing came for this long is meant.
+    /// Returns `true` if a unit is selected before which nothing came for this long.
     pub(crate) fn rested(&self, idle: Duration) -> bool {
         idle >= self.idle
     }
 
-    /// Whether a unit, or one of the messages in it, meets every selector that looks at the unit
-    /// itself.
+    /// Returns `true` if a unit, or one of the messages in it, meets every selector that looks at
+    /// the unit itself.
     pub(crate) fn meets(&self, unit: &Unit, now: Duration, protocol: &dyn Protocol) -> bool {
         let meets = match unit.kind == Kind::Batch && self.picks() {
             true => self.around(unit, now) && self.any(unit, protocol),
@@ -285,12 +285,12 @@ impl Selectors {
         meets && self.members.as_ref().is_none_or(fits)
     }
 
-    /// Whether it may mean some of the messages in a unit only.
+    /// Returns `true` if the selectors may select only some of the messages in a unit.
     pub(crate) fn picks(&self) -> bool {
         self.label.is_some() || self.id.is_some() || self.code.is_some()
     }
 
-    /// Whether it means one of the messages in a unit.
+    /// Returns `true` if a message in a unit is selected.
     pub(crate) fn member(&self, member: &Member<'_>) -> bool {
         let fits = |pattern: &Option<Pattern>, text: Option<&str>| {
             pattern.as_ref().is_none_or(|pattern| {
@@ -314,7 +314,7 @@ impl Selectors {
         found
     }
 
-    /// Whether a unit meets the selectors that do not look for a message in it.
+    /// Returns `true` if a unit meets the selectors that do not look for a message in it.
     fn around(&self, unit: &Unit, now: Duration) -> bool {
         self.window.contains(&now)
             && self.bytes.contains(&unit.offset)

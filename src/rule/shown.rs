@@ -37,7 +37,7 @@ pub(crate) fn one_line(options: &[OptionSpec], given: &[(String, String)]) -> St
     out
 }
 
-/// What stands in a rule that may not be meant so, in words for people.
+/// Returns the parts of a rule that may not be meant as they stand, in words for people.
 pub(super) fn doubts(rule: &Rule) -> Vec<String> {
     let doubt = |(name, value): &(String, String)| {
         let spec = spec(rule.behavior.options, name)?;

@@ -261,7 +261,7 @@ impl<'a> Facts<'a> {
         checks
     }
 
-    /// What went through, where a rule was not met.
+    /// Returns a description of what went through, for a rule that was not met.
     fn passed(&self) -> String {
         match self.accepted() {
             0 => "no traffic went through".to_owned(),

@@ -14,10 +14,10 @@ const VALUES: Shape = Shape::Map(&TEXT, "{NAME: VALUE}");
 /// The most that a count may be where nothing else bounds it.
 const MOST: u64 = u64::MAX;
 
-/// How often a phase may be repeated.
+/// Largest number of times that a phase may be repeated.
 pub(crate) const MOST_REPEATS: u64 = 10_000;
 
-/// What a proxy's, a service's or a variable's name consists of.
+/// Pattern of the name of a proxy, a service or a variable.
 pub(crate) const OWN_NAME: &str = "^[A-Za-z0-9_-]+$";
 
 const fn object(example: &'static str, fields: &'static [Field]) -> Object {

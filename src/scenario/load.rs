@@ -44,7 +44,7 @@ pub(super) struct Measured {
 /// The most causes that are told apart.
 const MOST_CAUSES: usize = 32;
 
-/// How an exchange went; where it did not go well, the cause.
+/// Result of an exchange, with the cause of a failure.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Went {
     Well,

@@ -43,7 +43,7 @@ pub struct ProxyPart {
     pub backend: Connect,
     /// What it speaks.
     pub protocol: Protocol,
-    /// How it treats its connections.
+    /// Limits of its connections.
     pub limits: Limits,
 }
 

@@ -10,11 +10,11 @@ use std::time::Duration;
 pub(crate) struct Node {
     pub(crate) place: Place,
     pub(crate) kind: Kind,
-    /// Whether everything in it has the shape that it should have, as far as that was checked.
+    /// Set when everything in it has the shape that it should have, as far as that was checked.
     pub(crate) sound: bool,
 }
 
-/// What a node is. A scalar is text, as it was written, without quotes.
+/// Kind of a node. A scalar is text, as it was written, without quotes.
 #[derive(Clone, Debug)]
 pub(crate) enum Kind {
     Null,
@@ -69,7 +69,7 @@ impl Node {
         entries.iter().find(|(key, _)| key.name == name)
     }
 
-    /// The same as JSON; scalars are texts.
+    /// Returns the node as JSON; scalars are texts.
     pub(crate) fn value(&self) -> serde_json::Value {
         match &self.kind {
             Kind::Null => serde_json::Value::Null,
@@ -81,7 +81,7 @@ impl Node {
         }
     }
 
-    /// How many nodes it has, itself included.
+    /// Returns the number of its nodes, itself included.
     pub(crate) fn size(&self) -> usize {
         1 + match &self.kind {
             Kind::Null | Kind::Text(_) => 0,

@@ -70,7 +70,7 @@ pub struct RuleOutcome {
     pub rate: Option<RateOutcome>,
 }
 
-/// What became of the rate that a rule was asked for.
+/// Rate that a rule was asked for, and the one that it reached.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct RateOutcome {
     /// Bytes a second that it was asked for.

@@ -68,7 +68,7 @@ impl fmt::Display for Wrong {
     }
 }
 
-/// How wide the lines of a file are shown.
+/// Columns of a line that is shown from a file.
 const WIDTH: usize = 80;
 
 impl Mistakes {
@@ -107,7 +107,7 @@ impl fmt::Display for Place {
 }
 
 impl Place {
-    /// What is wrong here.
+    /// Returns an error about this place.
     pub(crate) fn wrong(&self, message: impl Into<String>) -> Wrong {
         let (place, order) = (self.clone(), self.bytes.start);
         Wrong { place, message: message.into(), help: None, order }

@@ -24,7 +24,7 @@ pub(super) struct Context<'a> {
     kinds: &'a Kinds,
     pub(super) values: BTreeMap<String, String>,
     pub(super) proxies: Vec<String>,
-    /// What each proxy speaks, and whether it listens on TCP; none where that is wrong.
+    /// Protocol of each proxy, and whether it listens on TCP; `None` where that is wrong.
     pub(super) speaks: Vec<Option<(Protocol, bool)>>,
     services: Vec<String>,
 }
@@ -36,7 +36,7 @@ const LOOPBACK: Listen = Listen::loopback(0);
 const MOST_FILES: usize = 32;
 const MOST_PHASES: usize = 1_000;
 
-/// How many nodes the phases of a matrix may have.
+/// Largest number of nodes in the phases of a matrix.
 const MOST_NODES: usize = 200_000;
 
 /// Reads a scenario; `set` are values from outside for its variables. The error is all that is wrong.

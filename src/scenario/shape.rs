@@ -6,7 +6,7 @@ use super::node::{Kind, Node};
 use super::place::Mistakes;
 use chenapan_core::{Form, Pattern, nearest};
 
-/// What stands at a place.
+/// Shape of the value at a place.
 #[derive(Debug)]
 pub(crate) enum Shape {
     /// A text or a number, as this says.
@@ -33,7 +33,7 @@ pub(crate) enum Shape {
     Until,
 }
 
-/// What a text must look like.
+/// Form of a text.
 #[derive(Debug)]
 pub(crate) enum Scalar {
     /// Anything.
@@ -44,14 +44,14 @@ pub(crate) enum Scalar {
     Count(u64, u64),
     /// One of these.
     Choice(&'static [&'static str]),
-    /// What this pattern matches; and what is expected, in words.
+    /// The pattern that it matches; and what is expected, in words.
     Match(&'static str, &'static str),
 }
 
 /// A map with keys of the program's.
 #[derive(Debug)]
 pub(crate) struct Object {
-    /// What is expected in its place, in words.
+    /// Value that is expected in its place, in words.
     pub(crate) example: &'static str,
     pub(crate) fields: &'static [Field],
     /// One of these keys must be there at least; what is wrong otherwise, and what would do.

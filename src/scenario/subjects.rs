@@ -10,7 +10,7 @@ use chenapan_core::nearest;
 /// What expectations may be about.
 pub(super) struct Subjects<'a> {
     pub(super) proxies: &'a [String],
-    /// What the protocol of each proxy counts; none where what it speaks is wrong.
+    /// Counters of the protocol of each proxy; `None` where the protocol is wrong.
     pub(super) counters: &'a [Option<&'static [&'static str]>],
     pub(super) services: &'a [String],
     /// Whether there is a command.
@@ -101,7 +101,7 @@ impl Subjects<'_> {
         Ok(Some(Expectation { subject: key.name.clone(), bound, place: key.place.line() }))
     }
 
-    /// Whether the subject is a text; none where nobody knows whether it exists.
+    /// Returns `true` if the subject is a text; `None` if it is unknown whether the subject exists.
     fn check(&self, key: &Key) -> Result<Option<bool>, Wrong> {
         let name = key.name.as_str();
         match name {

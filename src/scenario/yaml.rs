@@ -82,7 +82,7 @@ fn explained(said: &str) -> (String, Option<&'static str>) {
     (said.to_owned(), None)
 }
 
-/// What authors meet daily: a mark in what the crate says, and what to say instead.
+/// Common mistakes of authors: a mark in the crate's message, and the message that replaces it.
 const TRAPS: &[(&str, &str, &str)] = &[
     (
         "mapping values are not allowed",

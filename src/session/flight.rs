@@ -1,4 +1,4 @@
-//! What one direction may have in flight, charged to the budget of the process.
+//! Bytes that one direction may have in flight, charged to the budget of the process.
 
 use crate::budget::{BLOCK, Budget};
 use std::sync::Arc;
@@ -9,17 +9,17 @@ const LOW: usize = 16 * 1024;
 /// The account of one direction: what rules hold back, as against what waits for its receiver.
 pub(super) struct Flight {
     budget: Arc<Budget>,
-    /// How much of it needs no block, so that each connection goes on when none is left.
+    /// Bytes of it that need no block, so that each connection goes on when none is left.
     free: usize,
     most: usize,
     blocks: usize,
-    /// What stopped it when it was asked last.
+    /// Bound that stopped it at the last request.
     full: Option<Full>,
-    /// How often it was stopped, by its own bound and by that of the process.
+    /// Number of times that it was stopped, by its own bound and by that of the process.
     stopped: [u64; 2],
 }
 
-/// What keeps more from being in flight.
+/// Bound that keeps more from being in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Full {
     /// The bound of this direction.
@@ -36,19 +36,20 @@ impl Flight {
         Self { budget, free, most, blocks: 0, full: None, stopped: [0; 2] }
     }
 
-    /// How many more bytes may be read where `held` are in flight.
+    /// Returns the number of bytes that may be read while `held` are in flight.
     pub(super) fn room(&mut self, held: usize) -> usize {
         let low = LOW.min(self.most / 4);
         // What is read must be admitted, with what its entries cost beside it.
         self.left(held, low).saturating_sub(low / 4)
     }
 
-    /// Whether one more unit may be judged where `held` are.
+    /// Returns `true` if one more unit may be judged while `held` bytes are in flight.
     pub(super) fn admits(&mut self, held: usize) -> bool {
         self.left(held, 1) > 0
     }
 
-    /// How many more bytes may be in flight; none where it would be less than `low`.
+    /// Returns the number of bytes that may still be in flight; `None` if it would be less than
+    /// `low`.
     fn left(&mut self, held: usize, low: usize) -> usize {
         let needed = held.saturating_sub(self.free).div_ceil(BLOCK);
         if needed > self.blocks {
@@ -82,12 +83,12 @@ impl Flight {
         }
     }
 
-    /// Whether it waits for others to give blocks back.
+    /// Returns `true` if it waits for others to give blocks back.
     pub(super) fn starves(&self) -> bool {
         self.full == Some(Full::Process)
     }
 
-    /// How often it was stopped since this was asked last.
+    /// Returns the number of times that it was stopped since the last call.
     pub(super) fn take_stopped(&mut self) -> [u64; 2] {
         std::mem::take(&mut self.stopped)
     }

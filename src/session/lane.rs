@@ -17,7 +17,8 @@ use room::{cost, sent};
 use std::time::Duration;
 use turn::Fenced;
 
-/// How many lost bytes are remembered, and up to which size what is left is copied for their sake.
+/// Number of lost bytes that are remembered, and largest size of a rest that is copied for their
+/// sake.
 const MOST_LOST: u64 = 1 << 20;
 const SMALL: usize = 8 * 1024;
 
@@ -32,20 +33,20 @@ pub(super) struct Lane {
     pub(super) offset: u64,
     /// Whether the sender has ended its stream.
     pub(super) ended: bool,
-    /// Whether it has reset the connection.
+    /// Set when the sender has reset the connection.
     broken: bool,
-    /// Whether the protocol waits for the other direction.
+    /// Set when the protocol waits for the other direction.
     holding: bool,
     /// Whether the end was handed to the receiver, or there is nobody to hand it to.
     pub(super) finished: bool,
     direction: Direction,
     chain: Vec<Link>,
     queue: Queue,
-    /// Whether one of the links lets bytes through one after the other.
+    /// Set when one of the links lets bytes through one after the other.
     lines: bool,
-    /// Whether the behavior of one of them may hold units.
+    /// Set when the behavior of one of the links may hold units.
     holders: bool,
-    /// How many bytes were queued, and about how many came in that were not.
+    /// Number of bytes that were queued, and about how many came in that were not.
     pushed: u64,
     lost: u64,
     /// There from the moment on at which something was held back.
@@ -59,21 +60,21 @@ pub(super) struct Lane {
     links: u64,
     /// Whether the next unit to be judged was cut just now, and shown to nobody.
     fresh: bool,
-    /// How many bytes have come, and when the last of them did.
+    /// Number of bytes that have come, and the time of the last of them.
     come: (u64, Duration),
-    /// Where the last ones began, and for how long nothing had come before.
+    /// Offset at which the last bytes began, and the time for which nothing had come before.
     pause: (u64, Duration),
     /// How many bytes of the input went on already, before their unit was whole.
     ahead: usize,
     /// Replies that wait for the end of that unit.
     waiting: Vec<(BytesMut, Duration)>,
-    /// What was cut and must not pass what rules hold.
+    /// Unit that was cut and must not pass bytes that rules hold.
     fenced: Option<Box<Fenced>>,
-    /// Whether the unit that was cut last opened a reply.
+    /// Set when the unit that was cut last opened a reply.
     opened: bool,
     /// The request to which the reply at hand belongs, where replies come in order.
     answers: Option<Box<Asked>>,
-    /// Whether the reply to the unit at hand is the connection's last.
+    /// Set when the reply to the unit at hand is the connection's last.
     last: bool,
 }
 
@@ -466,7 +467,7 @@ impl Lane {
             && self.chain.iter().all(|link| link.last <= now && !link.watches(now, self.offset))
     }
 
-    /// Whether a rule holds something of it back.
+    /// Returns `true` if a rule holds something of the lane back.
     pub(super) fn is_held(&self, now: Duration) -> bool {
         let swallowed = self.eof_judged && !self.ending() && !self.finished;
         self.hang.is_some()

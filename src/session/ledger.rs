@@ -1,4 +1,5 @@
-//! Which requests the backend has got and which ones a rule has answered, in the order of replies.
+//! Ledger of the requests that the backend has got and of those that a rule has answered, in the
+//! order of replies.
 //!
 //! Kept for protocols whose replies come in order only. It never sees a reply that the backend sent,
 //! only that one came.
@@ -13,7 +14,7 @@ use std::time::Duration;
 const MOST_SLOTS: usize = 64 << 10;
 const MOST_BYTES: usize = 64 << 20;
 
-/// What a slot costs beside its bytes.
+/// Bytes that a slot costs beside its contents.
 const OVERHEAD: usize = 64;
 
 /// The requests of one connection, oldest first.
@@ -22,16 +23,16 @@ pub(super) struct Ledger {
     /// A box, since most connections have none: one word instead of four.
     #[allow(clippy::box_collection)]
     slots: Option<Box<VecDeque<Slot>>>,
-    /// How many slots at the front wait for nothing from the backend.
+    /// Number of slots at the front that wait for nothing from the backend.
     settled: u32,
-    /// Whether a reply of the backend has begun and not ended.
+    /// Set when a reply of the backend has begun and not ended.
     inside: bool,
-    /// How many forged replies wait, and how many bytes they are.
+    /// Number of forged replies that wait, and number of their bytes.
     forged: u32,
     bytes: usize,
-    /// Whether the backend has got a part of a request.
+    /// Set when the backend has got a part of a request.
     pub(super) under_way: bool,
-    /// How many replies came before the end of their request did.
+    /// Number of replies that came before the end of their request.
     early: u32,
     unordered: bool,
     full: bool,
@@ -45,7 +46,7 @@ enum Slot {
     Forged(Forged),
 }
 
-/// What is known of a request.
+/// Known properties of a request.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
     pub(super) kind: Kind,
@@ -56,7 +57,7 @@ pub(super) struct Asked {
 pub(super) struct Forged {
     pub(super) at: Duration,
     pub(super) bytes: BytesMut,
-    /// Whether the connection is closed behind it.
+    /// Set when the connection is closed behind it.
     pub(super) last: bool,
 }
 
@@ -89,7 +90,7 @@ impl Ledger {
         }
     }
 
-    /// Whether order was given up just now because too much waits.
+    /// Returns `true` if order was given up since the last call because too much waits.
     pub(super) fn overflows(&mut self) -> bool {
         std::mem::take(&mut self.full)
     }
@@ -116,7 +117,7 @@ impl Ledger {
         }
     }
 
-    /// Whether the backend is in the middle of a reply.
+    /// Returns `true` if the backend is in the middle of a reply.
     pub(super) fn is_inside(&self) -> bool {
         self.inside
     }
@@ -138,7 +139,7 @@ impl Ledger {
         }
     }
 
-    /// Whether a forged reply is next, as all before it have come.
+    /// Returns `true` if a forged reply is next, as all before it have come.
     pub(super) fn is_next(&mut self) -> bool {
         let Some(slots) = &mut self.slots else { return false };
         while let Some(Slot::Came) = slots.front() {
@@ -171,12 +172,12 @@ impl Ledger {
         self.slots.take().into_iter().flat_map(|slots| *slots).filter_map(forged).collect()
     }
 
-    /// Whether a forged reply waits.
+    /// Returns `true` if a forged reply waits.
     pub(super) fn waits(&self) -> bool {
         self.forged > 0
     }
 
-    /// How much waits.
+    /// Returns the bytes that wait.
     pub(super) fn held(&self) -> usize {
         self.bytes
     }

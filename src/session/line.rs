@@ -1,4 +1,5 @@
-//! What waits before a rule that lets bytes through one after the other, as a slow line does.
+//! Line of bytes that wait before a rule that lets them through one after the other, as a slow line
+//! does.
 //!
 //! A delay lets everything be on its way at once; a slow line has a queue before it, and who
 //! sends has to wait once that is full. In virtual time a unit is through the line before it has
@@ -13,13 +14,13 @@ pub(super) struct Line {
     /// When how many bytes are through, in order.
     waiting: VecDeque<(Duration, usize)>,
     held: usize,
-    /// How long what comes in now takes to reach it.
+    /// Time that bytes which come in now take to reach the rule.
     lead: Duration,
-    /// How many bytes have to be through before more is read, while that is so.
+    /// Number of bytes that have to be through before more is read; `None` while reading goes on.
     full: Option<usize>,
     /// Since when more could have been read.
     resumes: Option<Duration>,
-    /// Whether anything came since the time was noted last, and that time.
+    /// Set when anything came since the time was noted last; followed by that time.
     fed: bool,
     noted: Duration,
 }
@@ -70,7 +71,7 @@ impl Line {
         }
     }
 
-    /// How much later than it could be something is read now.
+    /// Returns the time by which a read that happens now is later than it could have been.
     pub(super) fn late(&self, now: Duration) -> Duration {
         self.resumes.map_or(Duration::ZERO, |since| now.saturating_sub(since))
     }

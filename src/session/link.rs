@@ -18,7 +18,7 @@ pub(super) struct Link {
     /// Nothing leaves it before this time.
     pub(super) last: Duration,
     pub(super) fate: Fate,
-    /// What waits before it, where it lets bytes through one after the other.
+    /// Bytes that wait before it, where it lets them through one after the other.
     pub(super) line: Option<Box<Line>>,
     /// Number of bytes of the units that its behavior holds.
     pub(super) held: usize,
@@ -105,7 +105,7 @@ impl Link {
         })
     }
 
-    /// What tells its rule from others.
+    /// Returns the address of its rule, which tells it from others.
     pub(super) fn rule_address(&self) -> *const Rule {
         Arc::as_ptr(&self.rule)
     }
@@ -175,7 +175,7 @@ impl Link {
         self.behavior.holds()
     }
 
-    /// Whether it sees everything while it holds.
+    /// Returns `true` if its behavior sees everything while it holds.
     pub(super) fn follows(&self) -> bool {
         self.behavior.follows()
     }
@@ -206,12 +206,12 @@ impl Link {
         self.behavior.yields()
     }
 
-    /// Whether all that it holds leaves in order.
+    /// Returns `true` if all that it holds leaves in order.
     pub(super) fn ordered(&self) -> bool {
         self.behavior.ordered()
     }
 
-    /// Whether it is shown replies as a whole only.
+    /// Returns `true` if it is shown replies only as a whole.
     pub(super) fn by_reply(&self) -> bool {
         self.behavior.by_reply()
     }

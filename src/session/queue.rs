@@ -20,8 +20,8 @@ pub(super) struct Queue {
     last: Duration,
     /// The latest time that was heard of.
     now: Duration,
-    /// How many entries are due by then, what they hold with the one taken off last, and how much
-    /// of that are replies: what waits for the receiver alone.
+    /// Number of entries that are due by then, the bytes that they hold with the one taken off
+    /// last, and the bytes of replies among them: these wait for the receiver alone.
     ripened: usize,
     ripe_held: usize,
     ripe_replies: usize,
@@ -230,7 +230,7 @@ impl Queue {
         self.held
     }
 
-    /// How many of them wait for the receiver alone.
+    /// Returns the number of bytes that wait for the receiver alone.
     pub(super) fn ripe(&self) -> usize {
         self.ripe_held
     }
@@ -240,7 +240,7 @@ impl Queue {
         self.replies
     }
 
-    /// How many of those wait for the receiver alone.
+    /// Returns the number of bytes of replies that wait for the receiver alone.
     pub(super) fn ripe_replies(&self) -> usize {
         self.ripe_replies
     }

@@ -7,7 +7,7 @@ use chenapan_core::Direction;
 pub struct Refusal {
     /// In which way it was wrong.
     pub fault: Refused,
-    /// What was wrong, lower case; empty where nothing ever came.
+    /// Description of the fault, lower case; empty where nothing ever came.
     pub reason: String,
 }
 

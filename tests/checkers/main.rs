@@ -1,4 +1,5 @@
-//! What the program writes for others, as other people's checkers see it: the JSON Schema of scenarios, and JUnit.
+//! Files that the program writes for others, as other people's checkers see them: the JSON Schema
+//! of scenarios, and JUnit.
 
 #[path = "../support/mod.rs"]
 mod support;

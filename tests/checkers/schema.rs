@@ -181,7 +181,8 @@ const WRONG_FILES: &[&str] = &[
     "services: {a: {run: x, ready: {htpp: /}}}\nphases: [{run: x}]\n",
 ];
 
-/// What no schema can see: one part of a file has to do with another. The program alone refuses these phases.
+/// Faults that no schema can see: one part of a file has to do with another. Only the program
+/// refuses these phases.
 const UNSEEN: &[&str] = &[
     "{run: x, rules: {wbe: [delay]}}",
     "{run: x, rules: [delay], expect: {web.faults.drop: 1}}",
@@ -203,7 +204,7 @@ fn file(phase: &str) -> String {
     )
 }
 
-/// What the reader says of a file.
+/// Returns the reader's error about a file, if any.
 fn read(text: &str) -> Result<(), String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.yaml");
@@ -211,7 +212,7 @@ fn read(text: &str) -> Result<(), String> {
     Scenario::read(&path, &chenapan::registry(), &[]).map(|_| ())
 }
 
-/// What a validator says of files by a schema: an error for each that it refuses.
+/// Returns a validator's error for each file that it refuses by a schema.
 fn validate(schema: &Value, files: &[Value]) -> Vec<Option<String>> {
     let script = "import json, sys\n\
                   from jsonschema import Draft202012Validator as Validator\n\

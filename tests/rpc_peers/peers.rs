@@ -26,7 +26,7 @@ pub(crate) struct Told {
 
 /// A client and a server of the same protocol.
 pub(crate) trait Peer {
-    /// What the client says without us.
+    /// Returns the client's results without a proxy in between.
     fn direct(&self) -> Vec<Value>;
 
     /// What it says with us in between, with these rules.

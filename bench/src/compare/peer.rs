@@ -59,7 +59,7 @@ pub(crate) enum Kind {
     Toxiproxy {
         /// The program.
         program: PathBuf,
-        /// How the flags of its API begin: `-` or `--`.
+        /// Prefix of the flags of its API: `-` or `--`.
         dashes: &'static str,
     },
     /// A command from the command line.

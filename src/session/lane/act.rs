@@ -1,4 +1,4 @@
-//! What becomes of a verdict: steps that are taken, and what waits behind a rule that hangs.
+//! Steps of a verdict: those that are taken, and those that wait behind a rule that hangs.
 
 use super::{Facts, Hang, Lane, Parcel, Parked, Record};
 use crate::session::queue::Item;

@@ -54,7 +54,7 @@ impl Lane {
         self.resume(hung, facts, record, now);
     }
 
-    /// Whether the link of a rule is the one at a place.
+    /// Returns `true` if the link of a rule is the one at a place.
     pub(in crate::session) fn is_at(&self, index: usize, rule: &Arc<Rule>) -> bool {
         self.chain.get(index).is_some_and(|link| link.of(rule))
     }
@@ -74,7 +74,7 @@ impl Lane {
         link.ask(Question::Connect, (at, self.direction, 0), facts, record)
     }
 
-    /// Which link stands at a place, and whether it still does.
+    /// Returns the number of the link at a place, which tells later whether it still stands there.
     pub(in crate::session) fn link(&self, index: usize) -> u64 {
         self.chain[index].id
     }

@@ -153,8 +153,8 @@ impl Lane {
         self.give_up((Refused::Wrong, what.into()), remedy, facts, record, now);
     }
 
-    /// What cannot be parsed is not the proxy's business: the rest is opaque, or the end. Nothing is
-    /// said of what is nothing.
+    /// Gives up on bytes that cannot be parsed: the rest is opaque, or the end. Nothing is said of
+    /// an empty rest.
     pub(super) fn give_up(
         &mut self,
         (fault, what): (Refused, Cow<'static, str>),
@@ -191,7 +191,7 @@ impl Lane {
         }
     }
 
-    /// Whether a rule could look at what comes next.
+    /// Returns `true` if a rule could look at what comes next.
     fn is_watched(&self, now: Duration) -> bool {
         self.chain.iter().any(|link| link.holds() || link.looks(now, self.offset))
     }

@@ -1,4 +1,5 @@
-//! How much a direction may read: what waits for its receiver, and what rules hold back.
+//! Room that a direction has to read: it is bounded by the bytes that wait for its receiver, and by
+//! those that rules hold back.
 
 use super::{Facts, Lane};
 use crate::session::Settings;
@@ -8,15 +9,15 @@ use chenapan_core::{Step, Unit, Verdict};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How much is read at once while what comes in only waits for its time.
+/// Bytes that are read at once while the input only waits for its time.
 const BULK: usize = 128 * 1024;
 
-/// What a unit takes while it waits.
+/// Returns the bytes that a unit takes while it waits.
 pub(super) fn cost(unit: &Unit) -> usize {
     unit.bytes.len() + OVERHEAD
 }
 
-/// What a verdict lets go on of a unit.
+/// Returns the bytes of a unit that a verdict lets go on.
 pub(super) fn sent(verdict: &Verdict, unit: &Unit) -> usize {
     let step = |step: &Step| match step {
         Step::Send(unit) => cost(unit),
@@ -64,12 +65,12 @@ impl Lane {
         }
     }
 
-    /// Whether one more unit may be judged.
+    /// Returns `true` if one more unit may be judged.
     pub(super) fn admits(&mut self, facts: &Facts) -> bool {
         self.waiting() <= facts.settings.buffer && self.has_flight(facts)
     }
 
-    /// How many more bytes may be read.
+    /// Returns the number of bytes that may still be read.
     pub(in crate::session) fn room(&mut self, facts: &Facts) -> usize {
         if self.ended || self.stopped() || self.fenced.is_some() {
             return 0;
@@ -101,13 +102,13 @@ impl Lane {
         }
     }
 
-    /// How many of those wait for their receiver alone.
+    /// Returns the bytes of replies that wait for their receiver alone.
     pub(in crate::session) fn ripe_replies(&self) -> usize {
         let waiting: usize = self.waiting.iter().map(|(bytes, _)| bytes.len()).sum();
         self.queue.ripe_replies() + waiting
     }
 
-    /// Whether more may be in flight.
+    /// Returns `true` if more may be in flight.
     pub(in crate::session) fn has_flight(&mut self, facts: &Facts) -> bool {
         match self.flying() {
             0 => true,
@@ -115,12 +116,13 @@ impl Lane {
         }
     }
 
-    /// How often it had to wait since this was asked last because of what rules held back.
+    /// Returns the number of times since the last call that the lane had to wait because of bytes
+    /// that rules held back.
     pub(in crate::session) fn take_stopped(&mut self) -> [u64; 2] {
         self.flight.as_mut().map_or([0; 2], |flight| flight.take_stopped())
     }
 
-    /// Whether it waits until other connections have less in flight.
+    /// Returns `true` if the lane waits until other connections have less in flight.
     pub(in crate::session) fn starves(&self) -> bool {
         self.flight.as_ref().is_some_and(|flight| flight.starves())
     }

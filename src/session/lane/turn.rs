@@ -12,9 +12,9 @@ use std::time::Duration;
 /// A unit that waits for rules to let go of what came before it.
 pub(super) struct Fenced {
     unit: Unit,
-    /// Whether it is the first of a reply.
+    /// Set when it is the first of a reply.
     begins: bool,
-    /// Whether it comes right behind what opens one.
+    /// Set when it comes right behind a unit that opens a reply.
     opened: bool,
     turn: Turn,
 }
@@ -60,8 +60,8 @@ impl Lane {
         true
     }
 
-    /// Whether a unit is a rule's business. Where replies come in order, one that is for replies as
-    /// a whole sees what opens one as what it will be.
+    /// Returns `true` if a unit is shown to a rule. Where replies come in order, a rule that is for
+    /// replies as a whole sees the unit that opens a reply as that reply.
     pub(super) fn shown(
         answers: Option<&Asked>,
         link: &mut Link,
@@ -91,8 +91,8 @@ impl Lane {
         shown
     }
 
-    /// Whether no rule holds what a unit must not pass. One that would hold it without an end lets
-    /// go of it.
+    /// Returns `true` if no rule holds bytes that a unit must not pass. A rule that would hold them
+    /// without an end lets go of them.
     fn may_pass(
         &mut self,
         fenced: &Fenced,
@@ -114,7 +114,8 @@ impl Lane {
         !waits && !self.stopped()
     }
 
-    /// Whether no rule holds anything, or only such as leaves in order unless `all` is meant.
+    /// Returns `true` if no rule holds anything, or, unless `all` is set, only bytes that leave in
+    /// order.
     fn lets_go(
         &mut self,
         all: bool,
@@ -166,7 +167,7 @@ impl Lane {
         }
     }
 
-    /// What the journal says once replies are not kept in order any more.
+    /// Returns the journal's entry for replies that are not kept in order any more.
     pub(in crate::session) fn disordered(&self, facts: &Facts, now: Duration) -> Entry {
         Entry {
             at: now,
@@ -179,7 +180,7 @@ impl Lane {
         }
     }
 
-    /// What a rule sends back to where a unit came from.
+    /// Sends a rule's reply back to where a unit came from.
     pub(super) fn reply(
         &self,
         bytes: BytesMut,

@@ -1,4 +1,4 @@
-//! What rules hold back, and what waits for a receiver that takes its time.
+//! Bytes that rules hold back, and bytes that wait for a slow receiver.
 
 use super::{DOWN, Lines, Run, UP, ms, rules};
 use crate::budget::{BLOCK, Budget};

@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// Where its API listens: at the port of the proxy, but at another address of this machine.
+/// Returns the address of its API: the port of the proxy, at another address of this machine.
 pub(crate) fn api(listen: SocketAddr) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::new(127, 0, 0, 2), listen.port()))
 }

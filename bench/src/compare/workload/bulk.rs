@@ -61,7 +61,7 @@ pub(super) fn receive(sockets: Vec<TcpStream>, window: &Window) -> anyhow::Resul
     Ok(bytes)
 }
 
-/// What throughput is counted in.
+/// Bytes in the unit of throughput.
 pub(super) const GIBIBYTE: f64 = (1_u64 << 30) as f64;
 
 const COLUMNS: &[Column] = &[Column::main("GiB/s", 2), Column::side("CPU s/GiB", 2)];

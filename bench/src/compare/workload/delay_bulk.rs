@@ -1,4 +1,4 @@
-//! What a delay costs in throughput: a download through peers that hold every byte for a time.
+//! Cost of a delay in throughput: a download through peers that hold every byte for a time.
 
 use crate::compare::backend::{Backend, Service};
 use crate::compare::bench::Bench;
