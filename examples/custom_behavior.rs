@@ -13,7 +13,7 @@ plugin! {
     ///
     /// With `step=2` only every second letter is turned.
     pub struct Shout = "shout", Upstream {
-        /// Which letters: 1 is all of them, 2 every second one.
+        /// Step from one letter to the next: 1 is all of them, 2 every second one.
         step: u64 = "1",
         ;
         letters: u64,

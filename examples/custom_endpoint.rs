@@ -39,7 +39,7 @@ plugin! {
     pub struct Calling = "calling" {
         /// Whom to call.
         address: String = like "127.0.0.1:9000",
-        /// How long to wait between calls that nobody answers.
+        /// Pause between calls that nobody answers.
         pause: Duration = "1s",
     }
 }

@@ -24,7 +24,7 @@ plugin! {
     /// Lines that end in a line feed, one for each line of the client. The label of a request is its
     /// first word, and a reply has that of its request.
     pub struct Lines = "lines" {
-        /// What an error reply starts with.
+        /// Start of an error reply.
         error: String = "ERR",
         ;
         // How far each direction was searched already: linear on slow senders.

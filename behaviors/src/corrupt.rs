@@ -11,8 +11,8 @@ plugin! {
     /// probability instead, and `every` does not count. Which bytes are changed, and how, depends
     /// on the seed and on their place in the stream, never on how reads cut it.
     ///
-    /// What happens to a byte is up to `how`. `flip`: one of its bits is flipped. `zero`: it
-    /// becomes 0 (where it is 0 already nothing happens). `random`: it becomes any other byte.
+    /// The option `how` decides what happens to a byte. `flip`: one of its bits is flipped. `zero`:
+    /// it becomes 0 (where it is 0 already nothing happens). `random`: it becomes any other byte.
     pub struct Corrupt = "corrupt" {
         /// The distance between changed bytes; 0 for none.
         every: Size = "64B",

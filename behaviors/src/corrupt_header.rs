@@ -87,7 +87,7 @@ impl Behavior for CorruptHeader {
 }
 
 impl CorruptHeader {
-    /// Which of the unit's fields is meant.
+    /// Returns the index of the field to change, if the unit has one.
     fn choose(&self, unit: &Unit, dice: &mut Dice) -> Option<usize> {
         match (&*self.how, &self.field) {
             ("lf-only" | "cr-only", _) => {

@@ -3,7 +3,7 @@
 use chenapan_core::testing::{Judge, configured};
 use chenapan_core::{Behavior, Damage, Plugin, Step, Verdict};
 
-/// What became of a stream.
+/// Outcome of a stream.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Outcome {
     pub(crate) bytes: Vec<u8>,

@@ -12,17 +12,17 @@ plugin! {
     /// other closely overlap instead of adding up. Order is kept: a unit with a short delay still
     /// waits for the ones before it. The end of stream is not delayed by itself (see `slow-close`).
     ///
-    /// How `jitter` changes the time is up to `distribution`. `uniform`: from `sleep` to `sleep` +
-    /// `jitter`, evenly spread. `normal`: around `sleep` with the standard deviation `jitter`, and
-    /// never below zero. `pareto` and `exponential`: at least `sleep`, with an extra that is
-    /// `jitter` on average, mostly small and now and then very long (`pareto` has the longer
-    /// tail). No more than a day is added to or taken from `sleep` by the last three.
+    /// The option `distribution` decides how `jitter` changes the time. `uniform`: from `sleep` to
+    /// `sleep` + `jitter`, evenly spread. `normal`: around `sleep` with the standard deviation
+    /// `jitter`, and never below zero. `pareto` and `exponential`: at least `sleep`, with an extra
+    /// that is `jitter` on average, mostly small and now and then very long (`pareto` has the
+    /// longer tail). No more than a day is added to or taken from `sleep` by the last three.
     ///
     /// With `overtake` order is not kept: units that the rule does not select pass those that it
     /// holds, and so do later ones whose time comes earlier. So one chosen reply comes late, and
     /// others do not. The end of the stream releases all.
     ///
-    /// What is on its way takes memory: at most `--in-flight` (64 MiB) in each direction, which
+    /// Units on their way take memory: at most `--in-flight` (64 MiB) in each direction, which
     /// therefore carries at most that much per delay.
     pub struct Delay = "delay" {
         /// Time for which each unit is held.

@@ -3,7 +3,7 @@
 use chenapan_core::{Interest, Size, Step, Unit, Verdict};
 use std::time::Duration;
 
-/// How far a direction is from the end that a rule has in store for it.
+/// Progress of a direction towards the end that a rule has in store for it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ending {
     passed: u64,

@@ -1,28 +1,28 @@
-//! How a unit fails: in the protocol's own words where it has some, else with noise.
+//! Failure of a unit: in the protocol's own words where it has some, else with noise.
 
 use bytes::BytesMut;
 use chenapan_core::{Context, Refusal, Step, Unit, Verdict};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How many units a rule has seen on all of its connections together: a client that opens a new
-/// connection for each request must get past the first ones too.
+/// Number of units that a rule has seen on all of its connections together: a client that opens a
+/// new connection for each request must get past the first ones too.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen(Arc<AtomicU64>);
 
 impl Seen {
-    /// How many units came before this one, which is counted.
+    /// Counts a unit, and returns the number of units before it.
     pub(crate) fn next(&self) -> u64 {
         self.0.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// How many there were so far.
+    /// Returns the number of units so far.
     pub(crate) fn total(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// What `error` and `transient` do to a unit.
+/// Failure that `error` and `transient` make of a unit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Failure<'a> {
     pub(crate) inject: bool,

@@ -7,11 +7,11 @@ use std::borrow::Cow;
 plugin! {
     /// Adds bytes that nobody sent.
     ///
-    /// What is added is `text`; where that is empty, `bytes`; where both are, `random` random
-    /// bytes. They go into every unit, at the place that `where` says. With `at` they are added
-    /// once instead, exactly before the byte at that offset of the direction (0 is the first),
-    /// however it was cut, or at the end of a stream that ends there; a stream that is past that
-    /// place when the rule comes is left alone.
+    /// The bytes to add are `text`; if that is empty, `bytes`; if both are, `random` random bytes.
+    /// They go into every unit, at the place that `where` says. With `at` they are added once
+    /// instead, exactly before the byte at that offset of the direction (0 is the first), however
+    /// it was cut, or at the end of a stream that ends there; a stream that is past that place when
+    /// the rule comes is left alone.
     ///
     /// Lengths and checksums inside a unit are not corrected. To the rules after this one a named
     /// field that the bytes land in has grown by them.

@@ -18,7 +18,7 @@ pub(crate) fn header() -> Unit {
     unit
 }
 
-/// Whether the sum is that of the bytes before it.
+/// Returns `true` if the header's sum is that of the bytes before it.
 pub(crate) fn right(header: &[u8]) -> bool {
     header[6] == sum(&header[..6])
 }

@@ -4,17 +4,17 @@ use chenapan_core::{
     Behavior, Context, Field, FieldName, Interest, Kind, OptionError, Unit, Verdict, plugin,
 };
 
-/// What is meant where no field is named.
+/// Name of the field that is changed where no field is named.
 const LENGTH: &str = "length";
 
 plugin! {
     /// Makes a length field of a header or message say more or less than there is.
     ///
-    /// What does not fit the field becomes the most or the least that does; decimal digits become more
-    /// or fewer of them. Nothing else is added or taken away, so the receiver takes payload for a part
-    /// of the header, or a part of the header for payload. A checksum is made right for what it then
-    /// covers. Any unit that has the field is meant; without `field` that is headers with a length, or
-    /// what `only` names.
+    /// A value that does not fit the field becomes the most or the least that does; decimal digits
+    /// become more or fewer of them. Nothing else is added or taken away, so the receiver takes
+    /// payload for a part of the header, or a part of the header for payload. A checksum is made
+    /// right for what it then covers. Any unit that has the field is meant; without `field` that is
+    /// headers with a length, or what `only` names.
     pub struct LieLength = "lie-length", Upstream {
         /// Difference from the true length, which may be negative.
         by: i64 = "1",
@@ -22,8 +22,8 @@ plugin! {
         to: Option<u64> = "none",
         /// The field, such as size or tlv-length#2; unless given, length.
         field: Option<FieldName> = "none",
-        /// How the field is written: as a number of up to 8 bytes with its first byte or its last byte
-        /// first, or in decimal digits.
+        /// Notation of the field: a number of up to 8 bytes with its most or its least significant
+        /// byte first, or decimal digits.
         written: String = "big-endian" in &["big-endian", "little-endian", "decimal"],
         /// Corrects the checksum afterwards.
         seal: bool = "yes",

@@ -3,7 +3,7 @@
 use chenapan_core::{Rate, Size};
 use std::time::Duration;
 
-/// How much lateness a link makes up for, so that timers that fire late do not lower the rate.
+/// Greatest lateness that a link makes up for, so that timers that fire late do not lower the rate.
 pub(crate) const CATCH_UP: Duration = Duration::from_millis(5);
 
 const SECOND: u128 = 1_000_000_000;
@@ -43,7 +43,7 @@ impl Link {
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
-    /// How many of the bytes that came at `since` need not wait at `now`.
+    /// Returns the number of bytes, of those that came at `since`, that need not wait at `now`.
     pub(crate) fn free(&self, clock: u64, since: Duration, now: Duration) -> u64 {
         let ticks = (self.ahead + self.ticks(now)).saturating_sub(self.start(clock, since));
         u64::try_from(ticks / self.ticks_a_byte).unwrap_or(u64::MAX)

@@ -146,7 +146,7 @@ mod tests {
     use super::*;
     use chenapan_core::testing::{Judge, configured, sent};
 
-    /// What a reorder sends of one-byte units up to the end of stream.
+    /// Returns the bytes that a reorder sends of one-byte units up to the end of stream.
     fn order(by: &str, units: &[u8]) -> Vec<u8> {
         ordered(&[("by", by)], units)
     }

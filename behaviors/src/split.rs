@@ -126,7 +126,7 @@ impl Written for Place {
     }
 }
 
-/// Where fields start and end.
+/// Returns the offsets at which fields start and end.
 fn borders(unit: &Unit) -> Vec<usize> {
     let ends = unit.fields.iter().flat_map(|field| [field.range.start, field.range.end]);
     let mut borders: Vec<_> = ends.collect();
@@ -134,7 +134,7 @@ fn borders(unit: &Unit) -> Vec<usize> {
     borders
 }
 
-/// Where the payload lies.
+/// Returns the range of the payload: the whole unit if it names none.
 fn payload(unit: &Unit) -> Range<usize> {
     let size = unit.bytes.len();
     let named = unit.named("payload").map(|field| field.range.clone());

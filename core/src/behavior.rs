@@ -1,4 +1,4 @@
-//! How a behavior is asked: one unit (or event) in, one verdict out.
+//! Interface of behaviors: one unit (or event) in, one verdict out.
 
 use crate::{
     Connection, Dice, Direction, Key, Kind, Member, OptionError, Protocol, Rate, Unit, Verdict,
@@ -43,7 +43,8 @@ pub trait Behavior: Send {
         Verdict::Forward
     }
 
-    /// Whether it holds units that are to go on later. While it does, nothing may pass it by.
+    /// Returns `true` while the behavior holds units that are to go on later. Nothing may pass it
+    /// by then.
     fn holds(&self) -> bool {
         false
     }
@@ -54,20 +55,20 @@ pub trait Behavior: Send {
         0
     }
 
-    /// Whether it lets bytes through one after the other, as a slow line does. The sender of what
-    /// queues up before it has to wait once that is as much as the read buffer; what a delay holds
-    /// is on its way, and others follow at once.
+    /// Returns `true` if the behavior lets bytes through one after the other, as a slow line does.
+    /// The sender of units that queue up before it has to wait once those are as much as the read
+    /// buffer; the units that a delay holds are on their way, and others follow at once.
     fn paces(&self) -> bool {
         false
     }
 
-    /// Whether units that are not its rule's business may overtake those that it holds.
+    /// Returns `true` if units that are not its rule's business may overtake those that it holds.
     fn yields(&self) -> bool {
         false
     }
 
-    /// What stood between the unit that it has taken last, and holds, and the next one: it may take
-    /// that, too, so that the two stay together; whether it did.
+    /// Offers the blank between the unit that the behavior has taken last, and holds, and the next
+    /// one: if it takes the blank, too, the two stay together. Returns `true` if it did.
     fn trails(&mut self, blank: &mut Unit) -> bool {
         let _ = blank;
         false
@@ -79,22 +80,23 @@ pub trait Behavior: Send {
         &[]
     }
 
-    /// Whether, while it holds units, it has to see every later one, whatever the selectors of its
-    /// rule say; otherwise a unit that is not the rule's business makes it hand over what it holds.
+    /// Returns `true` if the behavior, while it holds units, has to see every later one, whatever
+    /// the selectors of its rule say; otherwise a unit that is not the rule's business makes it
+    /// hand over what it holds.
     fn follows(&self) -> bool {
         false
     }
 
-    /// Whether all that it holds leaves in the order in which it came, also what other units may
-    /// overtake by [`Behavior::yields`]. Where replies come in order, the end of a reply and the
-    /// next one are kept back for those that do not.
+    /// Returns `true` if all units that it holds leave in the order in which they came, also those
+    /// that other units may overtake by [`Behavior::yields`]. Where replies come in order, the end
+    /// of a reply and the next one are kept back for those that do not.
     fn ordered(&self) -> bool {
         false
     }
 
-    /// Whether it is for replies as a whole, where they come in order: it is shown the unit that
-    /// opens a reply, or is all of it, as a reply with its request's label, and no later part of it
-    /// unless it holds and follows.
+    /// Returns `true` if the behavior is for replies as a whole, where they come in order: it is
+    /// shown the unit that opens a reply, or is all of it, as a reply with its request's label, and
+    /// no later part of it unless it holds and follows.
     fn by_reply(&self) -> bool {
         false
     }
@@ -110,13 +112,13 @@ pub trait Behavior: Send {
         Vec::new()
     }
 
-    /// What it needs to be shown from now on; may change with each unit. Anything less than
-    /// [`Interest::Everything`] leaves opaque bytes on the fast path.
+    /// Returns the events that the behavior needs to be shown from now on; they may change with
+    /// each unit. Anything less than [`Interest::Everything`] leaves opaque bytes on the fast path.
     fn interest(&self) -> Interest {
         Interest::Everything
     }
 
-    /// Whether the options make sense together; asked once, of what is configured.
+    /// Checks that the options make sense together; called once, after the configuration.
     ///
     /// # Errors
     ///
@@ -126,7 +128,7 @@ pub trait Behavior: Send {
     }
 }
 
-/// What a behavior needs to be shown.
+/// Events that a behavior needs to be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Interest {
     /// No unit and no end of stream.
@@ -139,17 +141,17 @@ pub enum Interest {
     Everything,
 }
 
-/// What a behavior may know while it decides.
+/// Facts that a behavior may know while it decides.
 #[non_exhaustive]
 pub struct Context<'a> {
     /// The age of the connection at which the unit reaches this rule.
     pub now: Duration,
-    /// Which way it travels.
+    /// The direction in which the unit travels.
     pub direction: Direction,
-    /// Where the unit's first byte lay in its direction, as received.
+    /// The offset of the unit's first byte in its direction, as received.
     pub offset: u64,
-    /// How much later the unit was taken in than it could have been, because this machine was busy
-    /// when the queue before this rule had room again.
+    /// The time by which the unit was taken in later than it could have been, because this machine
+    /// was busy when the queue before this rule had room again.
     pub late: Duration,
     /// The connection's facts.
     pub connection: &'a Connection,
@@ -163,7 +165,7 @@ pub struct Context<'a> {
     pace: Option<Pace>,
 }
 
-/// What a rule that lets bytes through at a rate has made of a unit.
+/// Pace of a unit, as made by a rule that lets bytes through at a rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
     /// The rate asked for.
@@ -175,7 +177,7 @@ pub struct Pace {
     pub lost: Duration,
 }
 
-/// Whether a rule means one of the messages in a unit.
+/// Predicate that is `true` for each message in a unit that the rule means.
 type Picks<'a> = dyn Fn(&Member<'_>) -> bool + 'a;
 
 impl<'a> Context<'a> {
@@ -196,13 +198,13 @@ impl<'a> Context<'a> {
         Self { now, direction, offset, late, connection, protocol, dice, key, damage, picks, pace }
     }
 
-    /// The same for a rule that means some of the messages in a unit only.
+    /// Returns the context for a rule that means only some of the messages in a unit.
     #[must_use]
     pub fn picking(self, picks: &'a Picks<'a>) -> Self {
         Self { picks: Some(picks), ..self }
     }
 
-    /// Which of the messages in a unit its rule means, in their order; none where it means all.
+    /// Returns, for each message in a unit, `true` if its rule means it; none where it means all.
     pub fn picked(&self, unit: &Unit) -> Option<Vec<bool>> {
         let picks = self.picks?;
         let mut picked = Vec::new();
@@ -229,7 +231,7 @@ impl<'a> Context<'a> {
         self.pace = Some(pace);
     }
 
-    /// What was told by [`Context::paced`].
+    /// Returns the pace that was told by [`Context::paced`], if any.
     pub fn pace(&self) -> Option<Pace> {
         self.pace
     }
@@ -249,8 +251,8 @@ impl std::fmt::Debug for Context<'_> {
 /// A change made in place, for the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
-    /// Where, counted in the direction as received.
+    /// The place of the damage, counted in the direction as received.
     pub offset: u64,
-    /// What was done, such as `flip`.
+    /// The kind of the damage, such as `flip`.
     pub what: Cow<'static, str>,
 }

@@ -92,7 +92,7 @@ impl Dice {
         *byte ^= 1 << self.below(8);
     }
 
-    /// How many failures come before the next success, where each try succeeds with this
+    /// Draws the number of failures before the next success, where each try succeeds with this
     /// probability; `u64::MAX` for a probability of 0.
     pub fn geometric(&mut self, probability: f64) -> u64 {
         // The cast saturates, and takes a NaN (0 / 0) for 0.

@@ -90,7 +90,7 @@ pub use unit::{Direction, Field, Kind, Member, Turn, Unit};
 pub use value::{Chance, FieldName, Form, OwnForm, Pattern, Rate, Size, Value};
 pub use verdict::{Step, Verdict};
 
-/// What the code that [`plugin!`] writes needs; not for use by hand.
+/// Items that the code written by [`plugin!`] needs; not for use by hand.
 #[doc(hidden)]
 pub mod private {
     pub use crate::plugin::{choices, directions_or_both, first, first_of, kebab, kebab_text};

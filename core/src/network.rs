@@ -11,7 +11,8 @@ pub struct Network {
 }
 
 impl Network {
-    /// Whether an address belongs to it; an IPv4 address in IPv6 form counts as IPv4.
+    /// Returns `true` if an address belongs to the network; an IPv4 address in IPv6 form counts as
+    /// IPv4.
     pub fn includes(&self, address: IpAddr) -> bool {
         // A prefix of 0 shifts everything out.
         match (self.address, address.to_canonical()) {
@@ -31,7 +32,7 @@ impl Network {
 pub struct Networks(pub Vec<Network>);
 
 impl Networks {
-    /// Whether an address belongs to one of them.
+    /// Returns `true` if an address belongs to one of the networks.
     pub fn include(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.includes(address))
     }

@@ -12,13 +12,13 @@ pub struct OptionSpec {
     pub name: &'static str,
     /// Its documentation, as written.
     pub help: &'static str,
-    /// What its text must look like.
+    /// The form that the option's text must have.
     pub form: Form,
-    /// Whether it may be left unset, written `none`.
+    /// Set when the option may be left unset, written `none`.
     pub optional: bool,
-    /// Whether it may be given more than once; `none` is then the empty list.
+    /// Set when the option may be given more than once; `none` is then the empty list.
     pub repeated: bool,
-    /// What holds where nothing is given; none where it must be given.
+    /// The value that holds where nothing is given; none where one must be given.
     pub default: Option<&'static str>,
     /// A value as a user would write it.
     pub example: &'static str,
@@ -31,7 +31,7 @@ impl OptionSpec {
     ///
     /// # Errors
     ///
-    /// What was expected instead, without the option's name.
+    /// The expected form, without the option's name.
     pub fn parse(&self, text: &str) -> Result<Value, String> {
         if text == "none" && (self.optional || self.repeated) {
             return Ok(if self.repeated { Value::List(Vec::new()) } else { Value::None });
@@ -167,11 +167,11 @@ impl Values {
 pub struct OptionError {
     /// The option's name, as given.
     pub option: String,
-    /// What is wrong with it.
+    /// The fault of the option.
     pub fault: Fault,
 }
 
-/// What is wrong with an option.
+/// Fault of an option.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// There is no option of this name.

@@ -1,4 +1,4 @@
-//! What every plug-in says about itself, and the macro that writes it.
+//! Description that every plug-in gives of itself, and the macro that writes it.
 
 use crate::options::{OptionSpec, Values};
 use crate::value::{Chance, FieldName, Form, OwnForm, Pattern, Rate, Size, Value};
@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What every plug-in says about itself; written by [`plugin!`](crate::plugin!).
+/// Description that every plug-in gives of itself; written by [`plugin!`](crate::plugin!).
 pub trait Plugin: Sized {
     /// Its name in configurations, in kebab-case.
     const NAME: &'static str;
@@ -34,7 +34,7 @@ pub enum Directions {
 }
 
 impl Directions {
-    /// Whether `direction` is one of them.
+    /// Returns `true` if `direction` is one of the directions.
     pub fn include(self, direction: crate::Direction) -> bool {
         match self {
             Directions::Upstream => direction == crate::Direction::Upstream,
@@ -65,9 +65,9 @@ impl Directions {
 pub trait FromValue: Sized {
     /// The form its text takes.
     const FORM: Form;
-    /// Whether it may be left unset.
+    /// Set when the option may be left unset.
     const OPTIONAL: bool = false;
-    /// Whether it may be given more than once.
+    /// Set when the option may be given more than once.
     const REPEATED: bool = false;
 
     /// Takes it out of a value of that form.
@@ -191,7 +191,7 @@ pub trait Written: Sized {
     ///
     /// # Errors
     ///
-    /// What was expected instead, such as `expected an address such as 203.0.113.7`.
+    /// The expected form, such as `expected an address such as 203.0.113.7`.
     fn read(text: &str) -> Result<Self, String>;
 }
 
@@ -409,12 +409,12 @@ mod tests {
         ///
         /// Twice.
         struct Sample = "sample", Upstream {
-            /// How long
+            /// Time
             /// to hold.
             sleep: Duration = "250ms",
-            /// What to look for.
+            /// Pattern to look for.
             looking_for as "match": Pattern = like "GET",
-            /// Which way.
+            /// Change to make.
             how: String = "flip" in &["flip", "zero"],
             /// From where.
             at: Option<Size> = "none",
@@ -470,7 +470,7 @@ mod tests {
             port: u16 = "80",
             /// A share.
             share: f64 = "-1.5",
-            /// How many.
+            /// Number of them.
             how_many: usize = "3",
             /// A place.
             at: PathBuf = "/tmp/x",
@@ -513,7 +513,7 @@ mod tests {
         assert_eq!(names, ["sleep", "match", "how", "at", "more", "parity"]);
         assert_eq!(Sample::DIRECTIONS, Directions::Upstream);
         assert_eq!(paragraphs(Sample::ABOUT), ["Tries everything.", "Twice."]);
-        assert_eq!(Sample::OPTIONS[0].summary(), "How long to hold.");
+        assert_eq!(Sample::OPTIONS[0].summary(), "Time to hold.");
         assert_eq!(Sample::OPTIONS[1].default, None);
         assert_eq!(Sample::OPTIONS[1].example, "GET");
         assert_eq!(Sample::OPTIONS[2].choices, ["flip", "zero"]);

@@ -1,4 +1,4 @@
-//! How a protocol handler tells the engine where one unit ends and the next begins.
+//! Interface of protocol handlers: they tell the engine where one unit ends and the next begins.
 
 use crate::{Direction, Kind, Member, OptionError, Unit};
 use bytes::{Bytes, BytesMut};
@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// What is known of one proxied connection.
+/// Facts that are known of one proxied connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Connection {
@@ -51,7 +51,7 @@ impl Connection {
     }
 }
 
-/// What a protocol hands over unless it says more.
+/// Kinds of units that a protocol hands over unless it says more.
 const MESSAGES: &[Kind] = &[
     Kind::Request,
     Kind::Response,
@@ -86,8 +86,8 @@ pub trait Protocol: Send {
     /// the direction opaque and passes its bytes on, or closes the connection.
     fn handle(&mut self, direction: Direction, input: &mut BytesMut) -> Result<Handled, Malformed>;
 
-    /// The same at the end of the stream, where nothing more will come: what is left may be a unit
-    /// after all.
+    /// Takes a unit off the input at the end of the stream, where nothing more will come: the
+    /// remaining bytes may be a unit after all.
     ///
     /// # Errors
     ///
@@ -141,16 +141,16 @@ pub trait Protocol: Send {
         let _ = unit;
     }
 
-    /// How replies find their requests. Asked again as things go on: it may be another answer once
-    /// a connection has changed what it speaks.
+    /// Returns the way in which replies find their requests. Asked again as things go on: it may be
+    /// another answer once a connection has changed what it speaks.
     fn replies(&self) -> Replies {
         Replies::Unordered
     }
 
-    /// Whether a rule may look at what comes next in a direction; told before each
-    /// [`Protocol::handle`]. A unit that shares what frames it with its neighbours may then be given
-    /// a frame of its own, so that it can be changed or taken out alone; otherwise its bytes stay as
-    /// they came.
+    /// Takes note that a rule may (or, with `false`, cannot) look at the next unit of a direction;
+    /// called before each [`Protocol::handle`]. A unit that shares what frames it with its
+    /// neighbours may then be given a frame of its own, so that it can be changed or taken out
+    /// alone; otherwise its bytes stay as they came.
     fn watched(&mut self, direction: Direction, watched: bool) {
         let _ = (direction, watched);
     }
@@ -168,14 +168,15 @@ pub trait Protocol: Send {
         None
     }
 
-    /// Whether bytes of a direction may go on before their unit is whole, where no rule could look
-    /// at that. It must hand over every byte then, in order and unchanged.
+    /// Returns `true` if bytes of a direction may go on before their unit is whole, where no rule
+    /// could look at that. The protocol must hand over every byte then, in order and unchanged.
     fn streams(&self, direction: Direction) -> bool {
         let _ = direction;
         false
     }
 
-    /// Whether it wants to know what becomes of its units, by [`Protocol::delivered`].
+    /// Returns `true` if the protocol wants to know what becomes of its units, by
+    /// [`Protocol::delivered`].
     fn follows(&self) -> bool {
         false
     }
@@ -197,7 +198,7 @@ pub trait Protocol: Send {
     /// has joined to another one is told behind it, without bytes. A reply that was forged is of
     /// [`Kind::Data`](crate::Kind::Data).
     ///
-    /// What has to know which requests the other side has got belongs here and not into
+    /// Bookkeeping of the requests that the other side has got belongs here and not into
     /// [`Protocol::handle`]: a request that was refused, dropped or repeated by a rule never got
     /// there, or twice. A protocol that answers in order need not keep that book itself: see
     /// [`Protocol::replies`].
@@ -208,13 +209,13 @@ pub trait Protocol: Send {
     /// The connection has ended: what is to be counted only then.
     fn ended(&mut self) {}
 
-    /// What it has counted since it was asked last, for reports and expectations.
+    /// Returns the counts since it was asked last, for reports and expectations.
     fn counted(&mut self) -> Vec<Counted> {
         Vec::new()
     }
 
-    /// What somebody should know of the connection, such as that its messages cannot be read; each
-    /// thing once. Asked after [`Protocol::handle`], until there is nothing more.
+    /// Returns a note on the connection for a person, such as that its messages cannot be read;
+    /// each note once. Asked after [`Protocol::handle`], until there is nothing more.
     fn noted(&mut self) -> Option<&'static str> {
         None
     }
@@ -224,7 +225,8 @@ pub trait Protocol: Send {
         &[]
     }
 
-    /// What this protocol answers to a unit it cannot serve: an error reply in its own words.
+    /// Returns the protocol's answer to a unit that it cannot serve: an error reply in its own
+    /// words.
     fn refuse(&self, unit: &Unit, refusal: &Refusal) -> Option<BytesMut> {
         let _ = (unit, refusal);
         None
@@ -236,7 +238,7 @@ pub trait Protocol: Send {
         let _ = unit;
     }
 
-    /// Whether it hands over units in a direction at all.
+    /// Returns `true` if the protocol hands over units in a direction at all.
     fn cuts(&self, direction: Direction) -> bool {
         let _ = direction;
         true
@@ -251,13 +253,14 @@ pub trait Protocol: Send {
         if self.cuts(direction) { MESSAGES } else { &[] }
     }
 
-    /// Whether units that it hands over may bear a label. Rules that select by label or method are
-    /// refused where they never do.
+    /// Returns `true` if units that the protocol hands over may bear a label. Rules that select by
+    /// label or method are refused where they never do.
     fn labels(&self) -> bool {
         true
     }
 
-    /// Whether a unit must still come in a direction: an end of stream before it is then too early.
+    /// Returns `true` if a unit must still come in a direction: an end of stream before it is then
+    /// too early.
     fn owes(&self, direction: Direction) -> bool {
         let _ = direction;
         false
@@ -270,8 +273,9 @@ pub trait Protocol: Send {
         &[]
     }
 
-    /// How long what is incomplete in a direction may stay so, counted from the moment at which
-    /// the engine begins to read; none where it may for ever. Asked again as things go on.
+    /// Returns the time for which a unit of a direction may stay incomplete, counted from the
+    /// moment at which the engine begins to read; none where it may for ever. Asked again as things
+    /// go on.
     fn deadline(&self, direction: Direction) -> Option<Duration> {
         let _ = direction;
         None
@@ -284,7 +288,7 @@ pub trait Protocol: Send {
         Remedy::Pass
     }
 
-    /// Whether the options make sense together; asked once, of what is configured.
+    /// Checks that the options make sense together; called once, after the configuration.
     ///
     /// # Errors
     ///
@@ -294,7 +298,7 @@ pub trait Protocol: Send {
     }
 }
 
-/// How replies find their requests.
+/// Ways in which replies find their requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Replies {
@@ -305,7 +309,7 @@ pub enum Replies {
     ///
     /// The engine keeps that order then. A reply that a rule forges waits for the replies to earlier
     /// requests, and later ones wait for it. A reply without a label gets the one of its request.
-    /// What a rule holds is not passed by the end of the reply that it belongs to, nor by the next
+    /// A part of a reply that a rule holds is not passed by the end of that reply, nor by the next
     /// one. [`Unit::turn`] says which units ask for a reply, and which are one.
     InOrder,
 }
@@ -315,11 +319,11 @@ pub enum Replies {
 pub struct Counted {
     /// Its name, as in [`Protocol::counters`].
     pub name: Cow<'static, str>,
-    /// How much of it there is.
+    /// The amount of it.
     pub amount: Amount,
 }
 
-/// How much of something there is, and how more of it adds up.
+/// Amount of something, and the way in which more of it adds up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Amount {
     /// So many more.
@@ -328,7 +332,7 @@ pub enum Amount {
     Longest(Duration),
 }
 
-/// What [`Protocol::handle`] found at the front of its input.
+/// Result of [`Protocol::handle`]: the find at the front of its input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Handled {
     /// A unit, now taken off the input.
@@ -343,7 +347,7 @@ pub enum Handled {
     Opaque,
 }
 
-/// What a decoder needs before it is worth asking again.
+/// Bytes that a decoder needs before it is worth asking again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Want {
     /// At least this many bytes more.
@@ -358,11 +362,11 @@ pub enum Want {
 /// Bytes that cannot become a unit of the protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Malformed {
-    /// What is wrong, lower case.
+    /// The fault, lower case.
     pub message: String,
-    /// Where in the input.
+    /// The offset of the fault in the input.
     pub offset: usize,
-    /// What the engine does about it.
+    /// The engine's remedy.
     pub remedy: Remedy,
 }
 
@@ -373,7 +377,7 @@ impl Malformed {
     }
 }
 
-/// What becomes of bytes that are no unit.
+/// Fate of bytes that are no unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remedy {
     /// They pass, and the direction is opaque from there on.
@@ -382,7 +386,7 @@ pub enum Remedy {
     Close,
 }
 
-/// What an error reply should say.
+/// Content of an error reply.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Refusal {
     /// The protocol's error code; the protocol chooses one where this is none.

@@ -42,7 +42,7 @@ pub struct BehaviorEntry {
     pub name: &'static str,
     /// Its documentation, as written.
     pub doc: &'static str,
-    /// Where it acts unless a rule says otherwise.
+    /// The directions in which the behavior acts unless a rule says otherwise.
     pub directions: Directions,
     /// Its options.
     pub options: &'static [OptionSpec],
@@ -119,7 +119,7 @@ impl ProtocolEntry {
         configured.map_or(&[], |protocol| protocol.instance().fields())
     }
 
-    /// What it counts, as configured by default; see
+    /// Returns the names of its counters, as configured by default; see
     /// [`Protocol::counters`](crate::Protocol::counters).
     pub fn counters(&self) -> &'static [&'static str] {
         let required = self.options.iter().filter(|spec| spec.default.is_none());

@@ -1,6 +1,7 @@
 //! Words that users bring from other tools, and how to say the same here.
 
-/// How to write what a word means elsewhere; none where the word means nothing in particular.
+/// Returns the spelling here for a word that other tools use; none where the word means nothing in
+/// particular.
 ///
 /// Case, `-`, `_` and dashes in front do not count. It is asked wherever a name is unknown: of a
 /// behavior, an option, a selector, a flag, a command or a key.

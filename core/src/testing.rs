@@ -35,17 +35,17 @@ pub fn sound<P: Plugin>() {
 pub struct Judge {
     /// The connection's age for what is shown next.
     pub now: Duration,
-    /// Where the next unit starts; moved on by each one.
+    /// The offset at which the next unit starts; moved on by each one.
     pub offset: u64,
-    /// Which way the units travel.
+    /// The direction in which the units travel.
     pub direction: Direction,
-    /// What the connection is known by.
+    /// The facts of the connection.
     pub connection: Connection,
-    /// What the behavior recorded so far.
+    /// The damage that the behavior recorded so far.
     pub damage: Vec<Damage>,
-    /// How much later the next unit was taken in than it could have been.
+    /// The time by which the next unit was taken in later than it could have been.
     pub late: Duration,
-    /// What the behavior told of its pace last.
+    /// The pace that the behavior told last.
     pub pace: Option<Pace>,
     key: Key,
     protocol: Box<dyn Protocol>,
@@ -74,7 +74,7 @@ impl Judge {
         }
     }
 
-    /// The same, over a protocol that can seal and refuse.
+    /// Returns the judge over a protocol that can seal and refuse.
     #[must_use]
     pub fn with_protocol(self, protocol: Box<dyn Protocol>) -> Self {
         Self { protocol, ..self }

@@ -5,7 +5,7 @@ use bytes::BytesMut;
 use std::fmt;
 use std::ops::Range;
 
-/// Which way bytes travel.
+/// Direction in which bytes travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// From the source (the client) to the backend.
@@ -41,7 +41,7 @@ impl fmt::Display for Direction {
     }
 }
 
-/// What a unit is, in words that every protocol shares.
+/// Kind of a unit, in words that every protocol shares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
@@ -59,10 +59,10 @@ pub enum Kind {
     Error,
     /// Several messages in one.
     Batch,
-    /// What stands where a message should, and is none.
+    /// Bytes that stand where a message should, and are none.
     Invalid,
-    /// What stands between messages and says nothing: it shares the fate of what was before it,
-    /// and is a rule's business only where that names it.
+    /// Bytes between messages that say nothing: they share the fate of the message before them, and
+    /// are a rule's business only where that names them.
     Blank,
 }
 
@@ -96,7 +96,7 @@ impl Kind {
     }
 }
 
-/// How a unit stands to the replies of a protocol that answers in the order of requests; see
+/// Place of a unit among the replies of a protocol that answers in the order of requests; see
 /// [`Replies::InOrder`](crate::Replies::InOrder).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -117,17 +117,18 @@ pub enum Turn {
     Closes,
     /// Upstream it asks for one reply, whatever its kind; downstream it is one.
     Whole,
-    /// The same for the last reply of the connection, which is closed behind it.
+    /// Upstream it asks for the last reply of the connection, which is closed behind it; downstream
+    /// it is that reply.
     Final,
 }
 
 impl Turn {
-    /// Whether a request asks for a reply.
+    /// Returns `true` if a request of this turn asks for a reply.
     pub fn asks(self) -> bool {
         matches!(self, Turn::Whole | Turn::Final)
     }
 
-    /// Whether nothing of a reply follows.
+    /// Returns `true` if nothing of a reply follows.
     pub fn ends(self) -> bool {
         matches!(self, Turn::Closes | Turn::Whole | Turn::Final)
     }
@@ -149,12 +150,12 @@ impl Turn {
 pub struct Field {
     /// The protocol's name for it.
     pub name: &'static str,
-    /// Where it lies in [`Unit::bytes`].
+    /// The range of the field in [`Unit::bytes`].
     pub range: Range<usize>,
-    /// Which bits of each of its bytes belong to it: 0xff, or a part of a byte that two fields
-    /// share.
+    /// The bits of each of its bytes that belong to the field: 0xff, or a part of a byte that two
+    /// fields share.
     pub mask: u8,
-    /// Whether it was made wrong on purpose: sealing leaves it as it is.
+    /// Set when the field was made wrong on purpose: sealing leaves it as it is.
     pub wrong: bool,
 }
 
@@ -164,7 +165,7 @@ impl Field {
         Self { name, range, mask: 0xff, wrong: false }
     }
 
-    /// The same, of these bits only.
+    /// Returns the field limited to these bits.
     #[must_use]
     pub fn bits(self, mask: u8) -> Self {
         Self { mask, ..self }
@@ -174,28 +175,30 @@ impl Field {
 /// A piece of one direction of a connection: what a protocol cut, or what a read returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unit {
-    /// What it is.
+    /// The kind of the unit.
     pub kind: Kind,
     /// Its bytes; a behavior may change them in place.
     pub bytes: BytesMut,
-    /// Where its first byte lay in the direction, counted from 0 as received. The engine sets it
-    /// on what a protocol returns; pieces made by [`Unit::split_to`] keep their true place.
+    /// The offset of its first byte in the direction, counted from 0 as received. The engine sets
+    /// it on each unit that a protocol returns; pieces made by [`Unit::split_to`] keep their true
+    /// place.
     pub offset: u64,
     /// The method, command or path it carries; a response bears its request's.
     pub label: Option<Box<str>>,
     /// Its named ranges, in wire order.
     pub fields: Vec<Field>,
-    /// What its protocol knows of the whole of it, whatever its bytes have become: told of its
-    /// last piece only, where it was cut.
+    /// The protocol's knowledge of the whole unit, whatever its bytes have become: told of its last
+    /// piece only, where it was cut.
     pub marks: Vec<(&'static str, Box<str>)>,
-    /// Which way it travels, where its protocol has to know.
+    /// The direction in which the unit travels, where its protocol has to know.
     pub direction: Option<Direction>,
-    /// Whether it is a piece of a message that the next one goes on with: no reply may come between.
+    /// Set when the unit is a piece of a message that the next unit goes on with: no reply may come
+    /// between.
     pub open: bool,
-    /// How it stands to replies, where they come in order; its last piece bears it, where it was
-    /// cut.
+    /// The place of the unit among replies, where they come in order; its last piece bears it,
+    /// where it was cut.
     pub turn: Turn,
-    /// What the engine has to know of units whose bytes are among its own, by [`Unit::append`].
+    /// The engine's knowledge of units whose bytes are among its own, by [`Unit::append`].
     pub joined: Vec<Unit>,
 }
 
@@ -223,7 +226,8 @@ impl Unit {
         Self { offset, ..Self::new(Kind::Data, bytes) }
     }
 
-    /// How it stands to replies where it travels so, told by its kind where it does not say.
+    /// Returns the turn of the unit where it travels in `direction`; its kind tells where it does
+    /// not say.
     pub fn turn_in(&self, direction: Direction) -> Turn {
         match (self.turn, direction, self.kind) {
             (Turn::ByKind, Direction::Upstream, Kind::Request)
@@ -262,7 +266,7 @@ impl Unit {
         self.bytes.get(self.range(name)?)
     }
 
-    /// The same, to be changed in place.
+    /// Returns the bytes of the field, to be changed in place.
     pub fn field_mut(&mut self, name: &str) -> Option<&mut [u8]> {
         let range = self.range(name)?;
         self.bytes.get_mut(range)
@@ -363,7 +367,7 @@ impl Unit {
         pieces
     }
 
-    /// Where among the fields the one of this name and number is.
+    /// Returns the index of the field of this name and number.
     pub fn find(&self, field: &FieldName) -> Option<usize> {
         let mut named =
             self.fields.iter().enumerate().filter(|(_, known)| known.name == field.name);

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What an option's text must look like.
+/// Form that an option's text must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// `yes` or `no`.
@@ -39,7 +39,7 @@ pub enum Form {
 pub struct OwnForm {
     /// The placeholder for it in help texts.
     pub name: &'static str,
-    /// Whether a text is of this form; what was expected where it is not.
+    /// Checks that a text is of this form; the error says what was expected.
     pub check: fn(&str) -> Result<(), String>,
 }
 
@@ -79,7 +79,7 @@ impl Form {
     ///
     /// # Errors
     ///
-    /// What was expected instead, such as `expected a time such as 250ms, 1.5s or 2`.
+    /// The expected form, such as `expected a time such as 250ms, 1.5s or 2`.
     pub fn parse(self, text: &str) -> Result<Value, String> {
         Ok(match self {
             Form::Flag => Value::Flag(flag(text)?),
@@ -125,7 +125,7 @@ pub enum Value {
     Bytes(Bytes),
     /// See [`Form::Pattern`].
     Pattern(Pattern),
-    /// What a repeated option was given, in order.
+    /// The values of a repeated option, in order.
     List(Vec<Value>),
 }
 
@@ -139,7 +139,7 @@ pub struct Chance(pub f64);
 pub struct FieldName {
     /// The protocol's name for it.
     pub name: String,
-    /// Which one, from 1.
+    /// The number of the field among those of its name, from 1.
     pub nth: usize,
 }
 
@@ -152,13 +152,13 @@ pub struct Size(pub u64);
 pub struct Rate(pub u64);
 
 impl Rate {
-    /// How long this many bytes take at this rate.
+    /// Returns the time that this many bytes take at this rate.
     pub fn time_for(self, bytes: u64) -> Duration {
         let nanos = u128::from(bytes) * 1_000_000_000 / u128::from(self.0.max(1));
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
-    /// How many bytes this time is worth at this rate.
+    /// Returns the number of bytes that pass at this rate in this time.
     pub fn bytes_in(self, time: Duration) -> u64 {
         let bytes = time.as_nanos().saturating_mul(u128::from(self.0)) / 1_000_000_000;
         u64::try_from(bytes).unwrap_or(u64::MAX)
@@ -176,7 +176,7 @@ impl Pattern {
     ///
     /// # Errors
     ///
-    /// What is wrong with the expression, in one line.
+    /// The fault of the expression, in one line.
     pub fn new(text: &str) -> Result<Self, String> {
         let compiled = RegexBuilder::new(text).size_limit(1 << 20).build();
         compiled.map(|regex| Self(Arc::new(regex))).map_err(|error| match error {
@@ -207,12 +207,12 @@ impl Pattern {
         Self::new(&pattern)
     }
 
-    /// Whether it occurs in `bytes`.
+    /// Returns `true` if the pattern occurs in `bytes`.
     pub fn is_match(&self, bytes: &[u8]) -> bool {
         self.0.is_match(bytes)
     }
 
-    /// Where it occurs in `bytes`, from the left, without overlaps.
+    /// Returns the places at which the pattern occurs in `bytes`, from the left, without overlaps.
     pub fn find_all<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = Range<usize>> + 'a {
         self.0.find_iter(bytes).map(|found| found.range())
     }

@@ -1,10 +1,10 @@
-//! What becomes of a unit: the answer of a behavior, acted upon by the engine.
+//! Verdict on a unit: the answer of a behavior, acted upon by the engine.
 
 use crate::Unit;
 use bytes::BytesMut;
 use std::time::Duration;
 
-/// What becomes of the unit (or of the event) that a behavior was shown.
+/// Fate of the unit (or of the event) that a behavior was shown.
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
