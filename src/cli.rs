@@ -34,7 +34,7 @@ use std::process::ExitCode;
 pub(crate) enum Failure {
     /// It ran, and the answer is no: exit code 1. What there is to say was said.
     Verdict,
-    /// The same, with what there is to say.
+    /// It ran, and the answer is no: exit code 1. This is the message.
     Negative(String),
     /// Usage or configuration: exit code 2.
     Usage(String),

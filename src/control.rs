@@ -82,7 +82,7 @@ impl Control {
         Ok(())
     }
 
-    /// The same, to any place that can be written to.
+    /// Writes a journal to any place that can be written to.
     ///
     /// # Errors
     ///

@@ -25,17 +25,17 @@ pub struct Entry {
     pub connection: u64,
     /// The direction of the unit or event.
     pub direction: Direction,
-    /// Where in the direction.
+    /// Offset in the direction.
     pub offset: u64,
-    /// How many bytes were concerned.
+    /// Number of bytes concerned.
     pub length: u64,
     /// The rule's name.
     pub rule: Arc<str>,
-    /// What was done.
+    /// Description of the fault.
     pub what: Cow<'static, str>,
 }
 
-/// What a verdict does, in words; none for one that only forwards.
+/// Returns a description of a verdict, in words; `None` for one that only forwards.
 pub fn describe(verdict: &Verdict) -> Option<Cow<'static, str>> {
     Some(match verdict {
         Verdict::Forward => return None,

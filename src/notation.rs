@@ -8,7 +8,7 @@ use std::fmt;
 /// One part of a one-line form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Part {
-    /// What stands before the first unquoted `=`, if there is one.
+    /// Text before the first unquoted `=`, if there is one.
     pub(crate) key: Option<String>,
     /// The rest, with the quoting taken off.
     pub(crate) value: String,

@@ -61,7 +61,7 @@ impl Drop for Life {
     }
 }
 
-/// What the connections of a proxy share.
+/// State that the connections of a proxy share.
 pub(crate) struct Shared {
     config: Config,
     dialer: Dialer,
@@ -165,7 +165,7 @@ impl Proxy {
         self.locals.iter().find_map(Local::tcp)
     }
 
-    /// Where it really listens, in the order of its configuration.
+    /// Returns the addresses at which it actually listens, in the order of its configuration.
     pub fn locals(&self) -> &[Local] {
         &self.locals
     }

@@ -26,14 +26,14 @@ use way::Way;
 use bounds::Bounds;
 pub(crate) use ending::{Ending, Order, Outside, PATIENCE, caught, turn_away};
 
-/// How little room in a read buffer makes a new one worth its while, and the size of that one.
+/// Room in a read buffer below which a new one is worth its while, and the size of that one.
 const READ_LOW: usize = 2 * 1024;
 const READ_SIZE: usize = 32 * 1024;
 
-/// How often a connection may go round before others on its thread get their turn.
+/// Number of rounds of a connection before others on its thread get their turn.
 const ROUNDS: usize = 32;
 
-/// How many reads of bytes that nobody looks at may follow each other in a round.
+/// Number of reads of bytes that nobody looks at which may follow each other in a round.
 const MOVES: usize = 8;
 
 type Task<T = ()> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -412,7 +412,7 @@ impl Pump {
         }
     }
 
-    /// How the connection has ended, if it has.
+    /// Returns how the connection has ended, if it has.
     fn ended(&mut self) -> Option<Ending> {
         let unwritten = self.ways.iter().any(|way| !way.is_idle());
         let late = self.patience().is_some_and(|end| self.now() >= end);

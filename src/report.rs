@@ -1,5 +1,5 @@
-//! What is said about a proxy: at its start, while it runs, at its end. It uses no engine parts
-//! but counters.
+//! Reports about a proxy: at its start, while it runs, at its end. They use no engine parts but
+//! counters.
 
 pub(crate) mod console;
 pub(crate) mod github;
@@ -189,10 +189,10 @@ pub(crate) fn no_fault(proxies: &[Proxy]) -> Option<String> {
     })
 }
 
-/// How many names behind one dot are shown.
+/// Number of names behind one dot that are shown.
 const MOST_PARTS: usize = 10;
 
-/// What the protocol has counted, the most of each sort first.
+/// Returns the counts of the protocol, the highest of each sort first.
 fn counted(totals: &BTreeMap<String, Total>) -> Vec<[String; 2]> {
     let mut rows = Vec::new();
     let shown = |name: &str, total: &Total| {

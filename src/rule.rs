@@ -39,7 +39,7 @@ pub struct Rule {
     counts: Counts,
 }
 
-/// How often a rule was met, and how often it did something.
+/// Number of times that a rule was met, and that it did something.
 #[derive(Debug, Default)]
 pub struct Tally {
     met: AtomicU64,
@@ -177,7 +177,7 @@ impl Rule {
         self.behavior.name
     }
 
-    /// Where it acts.
+    /// Returns the directions in which it acts.
     pub fn directions(&self) -> Directions {
         self.selectors.directions
     }
@@ -331,7 +331,7 @@ impl Rules {
         self.list.iter()
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there are none.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
@@ -349,7 +349,7 @@ pub enum RuleError {
     Option {
         /// The behavior's name.
         behavior: &'static str,
-        /// What is wrong.
+        /// Cause of the error.
         fault: OptionError,
     },
     /// The text is no rule.

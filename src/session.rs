@@ -31,7 +31,7 @@ use std::time::Duration;
 /// Bytes that rules may hold back in one direction, unless configured otherwise.
 pub(crate) const IN_FLIGHT: usize = 64 * 1024 * 1024;
 
-/// What holds for every session of a proxy.
+/// Settings of every session of a proxy.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// The key of the run, made from its seed.
@@ -41,9 +41,9 @@ pub struct Settings {
     pub buffer: usize,
     /// Bytes that rules may hold back in one direction.
     pub in_flight: usize,
-    /// Whether bytes that the protocol cannot parse close the connection.
+    /// Set when bytes that the protocol cannot parse close the connection.
     pub strict: bool,
-    /// Whether entries for the journal are made.
+    /// Set when entries for the journal are made.
     pub journal: bool,
 }
 
@@ -55,7 +55,7 @@ impl Settings {
     }
 }
 
-/// What the pump has to do next in one direction.
+/// Next step of the pump in one direction.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Output {
     /// Connect to the backend.
@@ -88,7 +88,7 @@ struct Facts {
     protocol: Box<dyn Protocol>,
     settings: Settings,
     budget: Arc<Budget>,
-    /// Whether the protocol is told what becomes of its units.
+    /// Set when the protocol is told what becomes of its units.
     follows: bool,
     /// For how long nothing had come before the unit that is shown now.
     idle: Duration,
@@ -121,7 +121,7 @@ impl Facts {
     }
 }
 
-/// What judging leaves behind for others to pick up.
+/// Results of judging that others pick up.
 #[derive(Default)]
 struct Record {
     entries: Vec<Entry>,
@@ -131,7 +131,7 @@ struct Record {
     replies: Vec<(Duration, Direction, BytesMut)>,
     /// Opaque data was dropped: correct, rarely wanted.
     dropped: bool,
-    /// How often the protocol had to give up on a direction.
+    /// Number of times that the protocol had to give up on a direction.
     unparsed: u64,
     /// Why the protocol has refused the connection, if it has; and whether that was told.
     refusal: Option<(Refusal, bool)>,
@@ -271,7 +271,7 @@ impl Session {
         self.answer(now);
     }
 
-    /// Where what was read in a direction is to be put.
+    /// Returns the buffer for bytes that were read in a direction.
     pub fn input(&mut self, direction: Direction) -> &mut BytesMut {
         &mut self.lanes[direction as usize].input
     }
@@ -351,7 +351,7 @@ impl Session {
         self.lanes.iter().filter_map(|lane| lane.next_wake(&self.facts)).min()
     }
 
-    /// What to do next in a direction. To be asked until it says to wait.
+    /// Returns the next step in a direction. To be asked until it says to wait.
     pub fn poll(&mut self, direction: Direction, now: Duration) -> Output {
         self.wake(now);
         if self.lanes[direction as usize].has_work() {
@@ -396,7 +396,7 @@ impl Session {
         }
     }
 
-    /// Whether this direction may be given more bytes, and how many.
+    /// Returns the number of bytes that this direction may be given; zero if none.
     pub fn wants(&mut self, direction: Direction) -> usize {
         if !matches!(self.phase, Phase::Open) {
             return 0;
@@ -429,12 +429,12 @@ impl Session {
         [0, 1].map(|bound| stopped[0][bound] + stopped[1][bound])
     }
 
-    /// Whether what comes next in this direction may go by unseen.
+    /// Returns `true` if the next bytes of this direction may go by unseen.
     pub fn transparent(&self, direction: Direction, now: Duration) -> bool {
         matches!(self.phase, Phase::Open) && self.lanes[direction as usize].transparent(now)
     }
 
-    /// Whether a direction holds no bytes, so that its input can be given back.
+    /// Returns `true` if a direction holds no bytes, so that its input can be given back.
     pub fn is_empty(&self, direction: Direction) -> bool {
         self.lanes[direction as usize].is_empty()
     }
@@ -448,7 +448,7 @@ impl Session {
         }
     }
 
-    /// Whether both ends have ended and all was handed on.
+    /// Returns `true` if both ends have ended and all was handed on.
     pub fn done(&self) -> bool {
         self.lanes.iter().all(Lane::spent)
     }
@@ -460,12 +460,12 @@ impl Session {
         lanes.filter_map(|lane| lane.queued().end_due()).min()
     }
 
-    /// What was done to the connection since this was asked last, for the journal.
+    /// Returns the journal's entries about the connection since the last call.
     pub fn entries(&mut self) -> Vec<Entry> {
         std::mem::take(&mut self.record.entries)
     }
 
-    /// Whether opaque data was dropped since this was asked last.
+    /// Returns `true` if opaque data was dropped since the last call.
     pub fn dropped(&mut self) -> bool {
         std::mem::take(&mut self.record.dropped)
     }
@@ -475,7 +475,7 @@ impl Session {
         std::mem::take(&mut self.record.notes)
     }
 
-    /// How often the protocol gave up on a direction since this was asked last.
+    /// Returns the number of times that the protocol gave up on a direction since the last call.
     pub fn unparsed(&mut self) -> u64 {
         std::mem::take(&mut self.record.unparsed)
     }
@@ -486,7 +486,7 @@ impl Session {
         (!std::mem::replace(told, true)).then(|| refusal.clone())
     }
 
-    /// What the protocol has counted since this was asked last.
+    /// Returns the counts of the protocol since the last call.
     pub fn counted(&mut self) -> Vec<Counted> {
         self.facts.protocol.counted()
     }
@@ -553,7 +553,8 @@ impl Session {
         }
     }
 
-    /// What a direction brought may have told the protocol what to make of the other one.
+    /// Asks the protocol again about a direction: bytes of the other one may have told it how to
+    /// read this one.
     fn ask_again(&mut self, direction: Direction, now: Duration) {
         let lane = &mut self.lanes[direction as usize];
         if lane.waits() {

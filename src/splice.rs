@@ -13,7 +13,7 @@ use tokio::io::Interest;
 /// The size asked for; the system gives less to a user who has many.
 const SIZE: usize = 1 << 20;
 
-/// How many idle pipes a thread keeps.
+/// Number of idle pipes that a thread keeps.
 const SPARE: usize = 16;
 
 thread_local! {
@@ -75,7 +75,7 @@ impl Pipe {
         Ok(Self { ends: Some(ends), filled: 0 })
     }
 
-    /// How many bytes are in it.
+    /// Returns the number of bytes in it.
     pub(crate) fn filled(&self) -> usize {
         self.filled
     }

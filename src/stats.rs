@@ -22,7 +22,7 @@ impl Counter {
     }
 }
 
-/// What a proxy has counted since it started.
+/// Counts of a proxy since it started.
 #[derive(Debug, Default)]
 pub struct Stats {
     /// Connections accepted.
@@ -76,7 +76,7 @@ pub struct Stats {
     causes: Mutex<BTreeMap<String, u64>>,
 }
 
-/// What the protocol has counted under one name, on all connections together.
+/// Total of the protocol's counts under one name, on all connections together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Total {
     /// So many.
@@ -107,7 +107,7 @@ impl Stats {
         self.sent[direction as usize].value()
     }
 
-    /// What the protocol has counted, by name.
+    /// Returns the counts of the protocol, by name.
     pub fn counted(&self) -> BTreeMap<String, Total> {
         self.totals().clone()
     }
@@ -201,7 +201,7 @@ pub struct Live {
     pub number: u64,
     /// The source's address, where it has one.
     pub source: Option<SocketAddr>,
-    /// How long it has been there.
+    /// Time since it was opened.
     pub age: Duration,
     /// Bytes handed to the receiver, upstream and downstream.
     pub sent: [u64; 2],

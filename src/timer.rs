@@ -19,7 +19,7 @@ use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 use tokio::task::AbortHandle;
 
-/// How long before a deadline the precise clock stops sleeping and starts to spin.
+/// Time before a deadline at which the precise clock stops sleeping and starts to spin.
 const SPIN: Duration = Duration::from_micros(60);
 
 /// A clock that wakes tasks at exact times; ends with its last handle.

@@ -274,7 +274,7 @@ fn texts() -> impl Strategy<Value = String> {
     ]
 }
 
-/// What must hold of any address that was read, and of any error.
+/// Checks the properties of any address that was read, and of any error.
 fn holds<T: PartialEq + std::fmt::Debug>(
     read: Result<T, EndpointError>,
     json: impl Fn(&T) -> Value,

@@ -23,7 +23,7 @@ const TLS: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x21\x21\0\x4f\
     \xc8\x22\x20\xfb\x02\0\x0bexample.com\
     \x20\0\x1a\x07\0\0\0\0\x21\0\x07TLSv1.3\x22\0\x02bo\x28\0\x03\x30\0\xff";
 
-/// What both ends of the IPv4 examples look like.
+/// Both ends of the IPv4 examples, as JSON.
 const ENDS: &str = r#""src":"203.0.113.7","sport":51234,"dst":"198.51.100.9","dport":8443"#;
 
 fn decode(arguments: &[&str], input: &[u8]) -> Output {
@@ -112,7 +112,7 @@ fn vectors_come_in_wire_order_with_details() {
     );
 }
 
-/// What is told of [`SUMMED`] from its version on.
+/// Returns the description of [`SUMMED`] from its version on.
 fn summed(sum: &str, crc: &str) -> String {
     format!(
         r#""version":2,"command":"PROXY","family":"inet","transport":"stream",{ENDS},"tlvs":[[4,"78"],[3,"{sum}"]],"crc":"{crc}","consumed":39,"details":[["noop","1 bytes"],["crc32c","0x{sum}"]]"#

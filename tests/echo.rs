@@ -96,7 +96,7 @@ fn read_line(stream: &mut impl Read) -> String {
     }
 }
 
-/// What a client gets that is served nothing, whether its end is a FIN or a reset.
+/// Returns the bytes that a client gets which is served nothing, if its end is a FIN or a reset.
 fn last_words(stream: &mut TcpStream) -> Vec<u8> {
     read_to_end(stream).unwrap_or_else(|before_reset| before_reset)
 }

@@ -8,7 +8,7 @@ use support::{read_exactly, read_to_end};
 
 const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz";
 
-/// What arrives upstream of some bytes, with an answer that must come back untouched.
+/// Returns the bytes that arrive upstream, with an answer that must come back untouched.
 fn upstream(rules: &[&str], bytes: &[u8]) -> (Vec<u8>, Vec<String>) {
     let mut wire = Wire::open(rules);
     wire.client.write_all(bytes).unwrap();

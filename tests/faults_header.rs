@@ -24,8 +24,8 @@ fn wire(protocol: &str, rules: &[&str]) -> Wire {
     Wire::with(&arguments)
 }
 
-/// What arrives of a header and the payload behind it, and the journal. The payload must arrive
-/// as it is, and so must the answer.
+/// Returns the header that arrives in front of the payload, and the journal. The payload must
+/// arrive as it is, and so must the answer.
 fn header_after(protocol: &str, rule: &str, header: &[u8]) -> (Vec<u8>, Vec<String>) {
     let mut wire = wire(protocol, &[rule]);
     wire.client.write_all(&[header, PAYLOAD].concat()).unwrap();
@@ -43,7 +43,7 @@ fn right(header: &[u8]) -> Header {
     found
 }
 
-/// Where two headers of the same length differ.
+/// Returns the offsets at which two headers of the same length differ.
 fn differences(a: &[u8], b: &[u8]) -> Vec<usize> {
     assert_eq!(a.len(), b.len());
     (0..a.len()).filter(|&at| a[at] != b[at]).collect()

@@ -30,8 +30,8 @@ fn framed(framing: &str, messages: &[&str]) -> Vec<u8> {
     out
 }
 
-/// What arrives of a reply between two notifications, and the journal. Those must arrive as they
-/// are, and so must the request.
+/// Returns the bytes that arrive of a reply between two notifications, and the journal. Those must
+/// arrive as they are, and so must the request.
 fn bytes_after(framing: &str, rule: &str, reply: &str) -> (Vec<u8>, Vec<String>) {
     let mut wire = wire(framing, &[rule]);
     assert!(wire.carries_up(&framed(framing, &[REQUEST])), "the request is touched");
@@ -45,7 +45,7 @@ fn bytes_after(framing: &str, rule: &str, reply: &str) -> (Vec<u8>, Vec<String>)
     (middle.to_vec(), told.journal)
 }
 
-/// The same of lines: what comes without the line end.
+/// Returns the line that arrives of a reply, without the line end, and the journal.
 fn line_after(rule: &str, reply: &str) -> (String, Vec<String>) {
     let (bytes, journal) = bytes_after("newline", rule, reply);
     let line = bytes.strip_suffix(b"\n").expect("a line end");
@@ -371,7 +371,8 @@ fn rpc_error_is_cut_and_the_connection_closed() {
 const ASK: &[u8] =
     b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 26\r\n\r\n{\"method\":\"look\",\"id\":  7}";
 
-/// What arrives of a reply of HTTP, and how many lines of journal tell of it.
+/// Returns the bytes that arrive of a reply of HTTP, and the number of lines in the journal about
+/// it.
 fn http_after(rule: &str, reply: &str) -> (String, usize) {
     let mut wire = wire("http", &[rule]);
     assert!(wire.carries_up(ASK));

@@ -6,7 +6,8 @@ use std::io::Write;
 use support::wire::{Told, Wire, broken, is_silent};
 use support::{Backend, read_exactly, read_to_end};
 
-/// Which of some one-byte units, each sent when the last one has been dealt with, arrive.
+/// Returns the numbers of the one-byte units that arrive, each sent when the last one has been
+/// dealt with.
 ///
 /// `drop` tells in the journal what it takes, so that the test need not wait for what never comes.
 fn kept(rules: &[&str], units: usize) -> Vec<usize> {
@@ -24,7 +25,7 @@ fn kept(rules: &[&str], units: usize) -> Vec<usize> {
     kept
 }
 
-/// Whether the unit at an offset was dropped: either the journal says so, or it arrives.
+/// Returns `true` if the unit at an offset was dropped: either the journal says so, or it arrives.
 fn is_dropped(wire: &mut Wire, offset: u64) -> bool {
     let line = format!("\"offset\":{offset},");
     loop {

@@ -1,4 +1,4 @@
-//! What must hold for every row of every table, and for the pages made from them.
+//! Properties that must hold for every row of every table, and for the pages made from them.
 
 mod support;
 

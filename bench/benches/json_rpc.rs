@@ -1,4 +1,4 @@
-//! What a JSON-RPC message costs: `cargo bench -p chenapan-bench --bench json_rpc`.
+//! Cost of a JSON-RPC message: `cargo bench -p chenapan-bench --bench json_rpc`.
 //!
 //! Beside serde_json in the same run: a map of its `RawValue`, which finds the members as we do, and
 //! a tree of its `Value`. Both know nothing of JSON-RPC; "read" has made all checks of the dialect

@@ -1,5 +1,5 @@
-//! What a JSON-RPC message costs on its way through a session:
-//! `cargo bench -p chenapan-bench --bench json_rpc_handler`.
+//! Cost of a JSON-RPC message on its way through a session: `cargo bench -p chenapan-bench --bench
+//! json_rpc_handler`.
 //!
 //! Each element is one message, a request or a reply: 10,000 requests go up, and their replies come
 //! down, in reads of 16 KiB, or one message at a time. Beside plain tcp through the same session, and
@@ -16,7 +16,7 @@ use std::time::Duration;
 
 const CALLS: usize = 10_000;
 
-/// How many messages or bytes a read brings.
+/// Number of messages or bytes that a read brings.
 #[derive(Clone, Copy, Debug)]
 enum Reads {
     One,

@@ -1,4 +1,5 @@
-//! What a PROXY header costs, to us and to other crates: `cargo bench -p chenapan-bench --bench proxy`.
+//! Cost of a PROXY header, in our codec and in other crates: `cargo bench -p chenapan-bench --bench
+//! proxy`.
 //!
 //! Each decoder is given one whole header through the entry that takes either version, and has to
 //! hand over its header, its addresses and every TLV. Headers of chenapan and proxy-protocol-rs own
@@ -40,7 +41,7 @@ fn encode(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The same bytes for everybody.
+/// Returns the headers that each codec is given.
 fn headers() -> Vec<(&'static str, Vec<u8>)> {
     let inet = ("203.0.113.7:51234".parse().unwrap(), "198.51.100.9:8443".parse().unwrap());
     let inet6 = ("[2001:db8::7]:51234".parse().unwrap(), "[2001:db8:1::9]:8443".parse().unwrap());
@@ -94,7 +95,7 @@ fn decoders(summed: bool) -> Vec<(&'static str, Decode)> {
     decoders
 }
 
-/// Whether the header must not borrow the input.
+/// Choice between a header that may borrow the input and one that must not.
 #[derive(Clone, Copy)]
 enum Keep {
     No,

@@ -1,4 +1,4 @@
-//! What a unit costs on its way through a session: `cargo bench -p chenapan-bench`.
+//! Cost of a unit on its way through a session: `cargo bench -p chenapan-bench`.
 
 use chenapan::rule::Rules;
 use chenapan::session::{Output, Session, Settings};

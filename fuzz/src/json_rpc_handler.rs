@@ -78,7 +78,7 @@ type Told = (Direction, usize, Kind, Option<Box<str>>, Vec<u8>);
 struct Wire {
     protocol: JsonRpc,
     now: u64,
-    /// What came, what is not cut yet, and what the units were: of each direction.
+    /// Bytes that came, bytes that are not cut yet, and bytes of the units: of each direction.
     came: [Vec<u8>; 2],
     held: [BytesMut; 2],
     went: [Vec<u8>; 2],

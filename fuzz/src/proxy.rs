@@ -108,7 +108,7 @@ fn check_start(
     }
 }
 
-/// What the first bytes tell is not what the header says otherwise.
+/// Checks that the header does not contradict the answer for the first bytes.
 fn check_matches(stream: &[u8], whole: &Unpacked) {
     match (proxy::matches(stream), whole) {
         (Some(true), _) => {}
@@ -181,8 +181,8 @@ fn check_views(header: &Header, size: usize) {
     assert!(!format!("{header:?}").is_empty());
 }
 
-/// The same parts, put together by hand, are the same header; of `LOCAL` and `UNSPEC` not all parts
-/// are known.
+/// Checks that the same parts, put together by hand, are the same header; of `LOCAL` and `UNSPEC`
+/// not all parts are known.
 fn check_built(header: &v2::Header, bytes: &[u8]) {
     let Some(addresses) = header.addresses() else { return };
     let mut builder = v2::Header::proxy(Some(addresses.clone()), header.transport());

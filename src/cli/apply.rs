@@ -9,11 +9,11 @@ use std::io::{self, BufWriter, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How much is given to the session at once: fixed, so that the result does not depend on how the
-/// bytes arrive.
+/// Bytes that are given to the session at once: fixed, so that the result does not depend on how
+/// the bytes arrive.
 const PIECE: usize = 16 * 1024;
 
-/// How often time may go on without anything coming out once the input has ended.
+/// Number of steps in time that may bring nothing once the input has ended.
 const PATIENCE: u32 = 10_000;
 
 pub(super) fn apply(
@@ -56,7 +56,7 @@ pub(super) struct Run<W> {
     out: W,
 }
 
-/// What there was to take at one moment.
+/// Bytes that could be taken at one moment.
 struct Taken {
     some: bool,
     over: bool,

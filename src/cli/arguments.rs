@@ -417,7 +417,7 @@ fn id(sort: &str, name: &str, spec: &OptionSpec) -> String {
     format!("{sort}-{name}-{}", spec.name)
 }
 
-/// What generated flags were given, by plug-in.
+/// Returns the options of one plug-in that were given as generated flags.
 fn given(
     matches: &ArgMatches,
     sort: &str,

@@ -159,9 +159,9 @@ struct Run {
     receiver: Receiver,
     form: Form,
     out: Box<dyn Write>,
-    /// Whether something was not accepted.
+    /// Set when something was not accepted.
     refused: bool,
-    /// How many lines were no hex.
+    /// Number of lines that were no hex.
     unreadable: u64,
 }
 

@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 const REQUEST: &[u8] = b"GET /demo HTTP/1.0\r\n\r\n";
 
-/// How long the client waits for the whole answer.
+/// Longest time that the client waits for the whole answer.
 const PATIENCE: Duration = Duration::from_millis(1_500);
 
 const CASES: &[&str] = &[
@@ -113,7 +113,7 @@ fn row(rule: &str, seen: &str, took: &str, faults: &str, style: Style) -> String
     out
 }
 
-/// What the backend answers: letters in order, so that damage shows.
+/// Returns the backend's answer: letters in order, so that damage shows.
 fn answer() -> Vec<u8> {
     let body: Vec<u8> = (b'a'..=b'z').cycle().take(1_000).collect();
     let mut answer = b"HTTP/1.0 200 OK\r\nContent-Length: 1000\r\n\r\n".to_vec();
@@ -133,7 +133,7 @@ async fn serve_requests(listener: TcpListener) {
     }
 }
 
-/// How the client's connection has ended.
+/// End of the client's connection.
 enum End {
     Closed,
     Reset,

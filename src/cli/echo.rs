@@ -24,10 +24,10 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// How much is read at once, and so held for each connection.
+/// Bytes that are read at once, and so held for each connection.
 const PIECE: usize = 16 * 1024;
 
-/// How long connections may go on after a signal.
+/// Longest time that connections may go on after a signal.
 const GRACE: Duration = Duration::from_secs(1);
 
 const HELP: &str = "\
@@ -101,7 +101,7 @@ async fn run(args: &Echo, server: &Arc<Server>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What connections share.
+/// State that connections share.
 struct Server {
     /// Reads headers, if there are to be any.
     receiver: Option<Receiver>,
@@ -113,7 +113,7 @@ struct Server {
     tasks: TaskTracker,
 }
 
-/// What is said of a connection.
+/// Facts that are reported of a connection.
 #[derive(Serialize)]
 struct Heard {
     connection: u64,

@@ -50,14 +50,14 @@ pub(super) struct Address {
     string: String,
 }
 
-/// What is printed where an address cannot be read.
+/// Object that is printed for an address that cannot be read.
 #[derive(Serialize)]
 struct Wrong<'a> {
     error: &'a str,
     message: &'a str,
 }
 
-/// What is printed of tokens.
+/// Object that is printed for tokens.
 #[derive(Serialize)]
 struct Cut {
     args: Vec<String>,

@@ -24,7 +24,7 @@ const MOST: usize = 64 * 1024 * 1024;
 /// Longest time between two looks at whether anything moves.
 const TICK: Duration = Duration::from_millis(20);
 
-/// How long the connection may go on without its client.
+/// Longest time that the connection may go on without its client.
 const GRACE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Args)]
@@ -97,13 +97,13 @@ fn unreachable(stats: &Stats, backend: &Connect) -> String {
     }
 }
 
-/// What the client saw.
+/// Observations of the client.
 struct Seen {
     bytes: u64,
     end: Option<End>,
 }
 
-/// How its connection was ended.
+/// End of the client's connection.
 #[derive(Clone, Copy)]
 enum End {
     Closed,

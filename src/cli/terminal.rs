@@ -1,4 +1,4 @@
-//! What a person sees while a proxy runs: one live line on a terminal, log events elsewhere.
+//! Display for a person while a proxy runs: one live line on a terminal, log events elsewhere.
 //!
 //! Both are written by threads of their own: a terminal that was stopped, or a pipe that nobody
 //! reads, stops nothing else.
@@ -21,7 +21,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// How often the live line is drawn.
+/// Time between two drawings of the live line.
 const TICK: Duration = Duration::from_millis(250);
 
 /// Number of log lines that may wait for their reader; further ones are lost, and counted.

@@ -11,9 +11,9 @@ use std::fmt::Write;
 pub(crate) struct Shown {
     /// Its names, the one to use first.
     pub(crate) names: Vec<&'static str>,
-    /// What it does.
+    /// Description of its purpose.
     pub(crate) about: String,
-    /// How it is written.
+    /// Example of its notation.
     pub(crate) example: String,
     /// Its parameters that take arguments without a name, in order.
     pub(crate) positionals: Vec<&'static str>,

@@ -1,4 +1,4 @@
-//! What an address says, however it was written: the canonical form.
+//! Canonical form of an address, however it was written.
 //!
 //! It never reads text; see [`read`](super::read).
 
@@ -9,30 +9,30 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Where to listen.
+/// Address to listen at.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Listen {
     /// The place itself.
     pub at: At,
-    /// Whether clients speak TLS to it, which ends here.
+    /// Set when clients speak TLS to it, which ends here.
     pub tls: bool,
-    /// Whether connections begin with a header of the PROXY protocol, which is taken off. It
-    /// comes first, before TLS (PROXY protocol, section 2).
+    /// Set when connections begin with a header of the PROXY protocol, which is taken off. It comes
+    /// first, before TLS (PROXY protocol, section 2).
     pub header: bool,
     /// The only family of addresses that will do.
     pub family: Option<Family>,
-    /// What else was given.
+    /// Further options that were given.
     pub options: Options,
 }
 
-/// Where to connect to.
+/// Address to connect to.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Connect {
     /// The place itself.
     pub to: To,
-    /// Whether TLS is spoken to it.
+    /// Set when TLS is spoken to it.
     pub tls: bool,
     /// The header of the PROXY protocol that is sent first, before TLS.
     pub header: Option<Header>,
@@ -40,7 +40,7 @@ pub struct Connect {
     pub family: Option<Family>,
     /// The SOCKS proxy on the way.
     pub via: Option<Via>,
-    /// What else was given.
+    /// Further options that were given.
     pub options: Options,
 }
 
@@ -93,7 +93,7 @@ pub enum Host {
     Name(String),
 }
 
-/// Which of the descriptors that the program has inherited.
+/// Selector of a descriptor that the program has inherited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Inherited {
     /// The descriptor of this number.
@@ -125,7 +125,7 @@ pub enum Header {
 /// A SOCKS proxy on the way to a backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Via {
-    /// What it speaks.
+    /// Version of the protocol that it speaks.
     pub protocol: Socks,
     /// Its address.
     pub host: Host,
@@ -204,7 +204,7 @@ impl Listen {
         }
     }
 
-    /// Whether it is known that only programs on this machine can connect.
+    /// Returns `true` if it is known that only programs on this machine can connect.
     pub fn is_local(&self) -> bool {
         match &self.at {
             At::Tcp { host: Some(Host::Address(address)), .. } => {
@@ -243,7 +243,7 @@ impl Options {
         self.0.iter().map(|(name, value)| (*name, value))
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::process::{self, ChildStdin, ChildStdout, Command};
 use tokio::sync::watch;
 
-/// How long a program may take to end after its input has ended, and again after SIGTERM.
+/// Longest time that a program may take to end after its input has ended, and again after SIGTERM.
 pub(crate) const GRACE: Duration = Duration::from_secs(2);
 
 /// The most that is read of an ended program's output at once.
@@ -31,7 +31,7 @@ pub(super) struct Child {
     told: Arc<OnceLock<Instant>>,
 }
 
-/// How a program shall end.
+/// Order to a program to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Order {
     /// As it likes.
@@ -151,7 +151,7 @@ impl Child {
         exited(self.state.clone())
     }
 
-    /// Whether it has ended.
+    /// Returns `true` if it has ended.
     pub(super) fn has_exited(&self) -> bool {
         *self.state.borrow() == State::Exited || self.state.has_changed().is_err()
     }

@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio::task::JoinSet;
 
-/// How long one of several addresses is waited for before the next is tried, too (RFC 8305,
+/// Time that one of several addresses is waited for before the next is tried, too (RFC 8305,
 /// section 8).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 

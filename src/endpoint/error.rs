@@ -1,4 +1,4 @@
-//! What is wrong with an address: a code, a sentence, and the place in what was written.
+//! Error about an address: a code, a sentence, and the place in the text.
 //!
 //! It never knows the grammar.
 
@@ -7,11 +7,12 @@ use std::fmt;
 use std::ops::Range;
 use unicode_width::UnicodeWidthChar;
 
-/// How many columns of a text are shown before and behind the place that is marked, and of it.
+/// Number of columns of a text that are shown before and behind the marked place, and of that
+/// place.
 const AROUND: usize = 30;
 const MARKED: usize = 60;
 
-/// How many characters of what was written a sentence repeats.
+/// Number of characters of the text that a sentence repeats.
 const REPEATED: usize = 60;
 
 /// An address that cannot be read.
@@ -24,7 +25,7 @@ pub struct EndpointError {
     path: Vec<String>,
 }
 
-/// What sort of mistake it is.
+/// Sort of a mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Code {
     Empty,
@@ -80,17 +81,17 @@ impl Fault {
 }
 
 impl EndpointError {
-    /// What sort of mistake it is, in kebab-case: `missing-port`, `bad-value` ...
+    /// Returns the sort of mistake, in kebab-case: `missing-port`, `bad-value` ...
     pub fn code(&self) -> &'static str {
         self.code.name()
     }
 
-    /// What is wrong and what would do, in one line.
+    /// Returns the cause and the remedy, in one line.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// What was written, with `^` under the part that is wrong; nothing where nothing was written.
+    /// Returns the text, with `^` under the part that is wrong; empty if there was no text.
     ///
     /// It has two lines. Characters that a terminal would obey are shown as pictures, and of a long
     /// text only what is near.

@@ -1,4 +1,4 @@
-//! What comes before the first byte of an accepted connection: the PROXY header, then TLS.
+//! Greeting of an accepted connection before its first byte: the PROXY header, then TLS.
 //!
 //! Nobody waits for it but the connection itself.
 
@@ -6,7 +6,7 @@ use super::tls::Server;
 use super::{Listen, Peer, header, in_words};
 use std::io;
 
-/// What a listener's clients have to say first.
+/// Greeting that a listener demands of its clients.
 #[derive(Clone, Debug)]
 pub(crate) struct Greeting {
     header: bool,
@@ -14,7 +14,7 @@ pub(crate) struct Greeting {
 }
 
 impl Greeting {
-    /// What an address asks for, if anything.
+    /// Returns the greeting that an address asks for, if any.
     ///
     /// # Errors
     ///

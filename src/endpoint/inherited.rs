@@ -66,7 +66,7 @@ pub(super) fn name(address: SockAddr) -> Box<[u8]> {
     }
 }
 
-/// Where a socket listens.
+/// Returns the address at which a socket listens.
 pub(super) fn local(socket: &Socket) -> io::Result<Local> {
     let address = socket.local_addr()?;
     if let Some(address) = address.as_socket() {

@@ -16,7 +16,7 @@ pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
 
-/// What a kind promises: a value, or what went wrong.
+/// Promise of a kind: a future of a value or an error.
 pub type Promise<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;
 
 /// A kind to connect to. A promise is written as `Box::pin(async move { ... })`.
@@ -35,7 +35,7 @@ pub trait Accepts: Send + Sync {
     fn listen(&self) -> io::Result<Box<dyn Arrivals>>;
 }
 
-/// What listens.
+/// Source of connections that are accepted.
 pub trait Arrivals: Send + Sync {
     /// Waits for the next connection.
     fn accept(&self) -> Promise<'_, Box<dyn ByteStream>>;

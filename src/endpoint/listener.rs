@@ -18,7 +18,7 @@ use tokio::sync::{Notify, oneshot};
 /// The most connections that wait for us; the system cuts it to its own limit.
 const BACKLOG: i32 = 4_096;
 
-/// How long accepting pauses when descriptors have run out and none comes back.
+/// Time for which accepting pauses when descriptors have run out and none comes back.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// A place where connections come in.
@@ -42,7 +42,7 @@ enum Place {
 /// The one connection on standard input and output, and what tells when all of it was written.
 type Stdio = (UnixStream, oneshot::Receiver<()>);
 
-/// Where a listener really listens.
+/// Actual address of a listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Local {
@@ -59,14 +59,14 @@ pub enum Local {
 /// A connection that has come in.
 pub(crate) struct Arrival {
     pub(crate) peer: Peer,
-    /// What comes before its first byte.
+    /// Greeting that comes before its first byte.
     pub(crate) greeting: Option<Greeting>,
     /// For standard input and output: told when everything was written.
     pub(crate) written: Option<oneshot::Receiver<()>>,
 }
 
 impl Local {
-    /// Whether it is known that only programs on this machine can connect.
+    /// Returns `true` if it is known that only programs on this machine can connect.
     pub fn is_local(&self) -> bool {
         self.tcp().is_none_or(|address| address.ip().to_canonical().is_loopback())
     }
@@ -160,7 +160,7 @@ impl Listener {
         Ok(vec![Self { place, local, nodelay, greeting, _guard: guard }])
     }
 
-    /// Where it really listens.
+    /// Returns the address at which it actually listens.
     pub(crate) fn local(&self) -> &Local {
         &self.local
     }
@@ -287,7 +287,7 @@ fn unix(path: &Path, address: &Listen) -> io::Result<(Socket, Option<PathGuard>)
     Ok((socket, guard))
 }
 
-/// Whether a file that is in the way is to go.
+/// Returns `true` if a file that is in the way is to go.
 fn takes_over(path: &Path, address: &Listen) -> io::Result<bool> {
     let is_socket =
         std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
@@ -299,7 +299,7 @@ fn takes_over(path: &Path, address: &Listen) -> io::Result<bool> {
     }
 }
 
-/// Whether a socket's file was left behind by a program that is gone.
+/// Returns `true` if a socket's file was left behind by a program that is gone.
 fn stale(path: &Path) -> io::Result<bool> {
     let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     // One that is in use may have no room for us now.

@@ -128,7 +128,7 @@ fn unwrapped(piece: Piece<'_>, role: Role) -> Result<(Option<&'static str>, Piec
     Ok((Some(name), inner))
 }
 
-/// What stands before the first colon, or all of it; none of a URL.
+/// Returns the text before the first colon, or all of it; `None` for a URL.
 fn word(piece: Piece<'_>) -> Option<Piece<'_>> {
     match url::scheme(piece.text) {
         Some(_) => None,
@@ -142,7 +142,7 @@ fn built_in(piece: Piece<'_>) -> Option<(&'static Kind, &'static str)> {
     Kind::find(&word.text.to_ascii_lowercase())
 }
 
-/// Whether an endpoint is one of TLS, also behind a PROXY header.
+/// Returns `true` if an endpoint is one of TLS, also behind a PROXY header.
 fn speaks_tls(text: &str) -> bool {
     let mut piece = trimmed(text);
     if let Ok((Some(_), inner)) = unwrapped(piece, Role::Connect) {
@@ -152,7 +152,7 @@ fn speaks_tls(text: &str) -> bool {
     word.is_some_and(|word| word.eq_ignore_ascii_case("tls") || word.eq_ignore_ascii_case("ssl"))
 }
 
-/// What is wrong with an endpoint that stands inside another.
+/// Returns the fault of an endpoint that stands inside another.
 fn nested(fault: Fault, inner: Piece<'_>, outer: &str) -> Fault {
     let message = format!("in {} inside {outer}: {}", quoted(inner.text), fault.message);
     Fault { code: Code::Nested, message, place: fault.place }

@@ -1,9 +1,10 @@
-//! What there is no safe call for: the state of a socket's queue, and descriptors by number.
+//! Calls into the system that have no safe wrapper: the state of a socket's queue, and descriptors
+//! by number.
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 
-/// How many written bytes the receiver's system has not acknowledged yet.
+/// Returns the number of written bytes that the receiver's system has not acknowledged yet.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 pub(super) fn unsent(socket: BorrowedFd<'_>) -> io::Result<usize> {
@@ -15,7 +16,7 @@ pub(super) fn unsent(socket: BorrowedFd<'_>) -> io::Result<usize> {
     Ok(usize::try_from(queued).unwrap_or(0))
 }
 
-/// Where the system does not tell: nothing.
+/// Returns zero, as this system does not tell.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn unsent(_: BorrowedFd<'_>) -> io::Result<usize> {
     Ok(0)

@@ -10,10 +10,10 @@ use std::time::Duration;
 use tokio_socks::tcp::{Socks4Stream, Socks5Stream};
 use tokio_socks::{Error, TargetAddr};
 
-/// What [`tokio_socks`] has room for in a request of version 4a, without its fixed parts.
+/// Bytes that [`tokio_socks`] has room for in a request of version 4a, without its fixed parts.
 const ROOM: usize = 500;
 
-/// How long a proxy may take to answer a version that it may not speak.
+/// Longest time that a proxy may take to answer a version that it may not speak.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The versions that are tried, in this order, where the address does not say.
@@ -23,9 +23,9 @@ const TRIED: [Socks; 3] = [Socks::V5, Socks::V4a, Socks::V4];
 #[derive(Debug)]
 pub(super) struct Tunnel {
     via: Via,
-    /// Whether names are resolved here instead of there.
+    /// Set when names are resolved here instead of there.
     local: bool,
-    /// How many of [`TRIED`] it was found not to speak.
+    /// Number of versions in [`TRIED`] that it was found not to speak.
     found: AtomicU8,
 }
 
@@ -143,7 +143,7 @@ impl Tunnel {
         opened.map_err(|error| self.trouble(version, error))
     }
 
-    /// What version 4 cannot say.
+    /// Checks that version 4 can express a target.
     fn check(&self, version: Socks, target: &TargetAddr<'_>) -> io::Result<()> {
         if matches!(version, Socks::V5 | Socks::Auto) {
             return Ok(());
@@ -245,7 +245,7 @@ impl Tunnel {
 }
 
 impl Family {
-    /// Whether an address is of this family.
+    /// Returns `true` if an address is of this family.
     pub(super) fn has(self, address: &SocketAddr) -> bool {
         matches!((self, address.ip()), (Family::V4, IpAddr::V4(_)) | (Family::V6, IpAddr::V6(_)))
     }

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use tokio::sync::oneshot;
 
-/// How much is copied at once.
+/// Bytes that are copied at once.
 const PIECE: usize = 64 * 1024;
 
 /// There is one of each.

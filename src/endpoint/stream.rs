@@ -111,7 +111,7 @@ impl Stream {
         Self::layered(Layered { bytes, socket, child, announces_end, truncated: false })
     }
 
-    /// What another layer has to know of this one: it takes the program over.
+    /// Returns the parts that another layer has to know of this one: it takes the program over.
     pub(super) fn below(&mut self) -> Below {
         let child = match self {
             Stream::Layered(layered) => layered.child.take(),
@@ -146,7 +146,7 @@ impl Stream {
         }
     }
 
-    /// Whether the kernel can move bytes from and to it.
+    /// Returns `true` if the kernel can move bytes from and to it.
     pub(crate) fn is_socket(&self) -> bool {
         !matches!(self, Stream::Layered(_))
     }
@@ -294,7 +294,7 @@ impl Stream {
         }, _layered => false)
     }
 
-    /// Whether the program at the other end has ended: nobody will read what is written.
+    /// Returns `true` if the program at the other end has ended: nobody will read what is written.
     pub(crate) fn is_gone(&self) -> bool {
         match self {
             Stream::Layered(layered) => layered.child.as_ref().is_some_and(Child::has_exited),
@@ -302,12 +302,12 @@ impl Stream {
         }
     }
 
-    /// Whether [`failed`](Self::failed) waits for the end of a program.
+    /// Returns `true` if [`failed`](Self::failed) waits for the end of a program.
     pub(crate) fn is_child(&self) -> bool {
         matches!(self, Stream::Layered(layered) if layered.child.is_some())
     }
 
-    /// Whether its end was not announced as its layer demands: somebody may have cut it.
+    /// Returns `true` if its end was not announced as its layer demands: somebody may have cut it.
     pub(crate) fn was_truncated(&self) -> bool {
         matches!(self, Stream::Layered(layered) if layered.truncated)
     }
@@ -324,7 +324,7 @@ impl Stream {
         }
     }
 
-    /// How many written bytes have not reached the other end's system yet.
+    /// Returns the number of written bytes that have not reached the other end's system yet.
     pub(crate) fn unsent(&self) -> usize {
         match self.socket() {
             Some(Stream::Tcp(socket)) => socket::unsent(socket.as_fd()).unwrap_or(0),
@@ -366,7 +366,7 @@ impl std::fmt::Debug for Layered {
     }
 }
 
-/// What layers are put on.
+/// Bytes for a layer that is put on it.
 impl AsyncRead for Stream {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -412,7 +412,7 @@ fn read<S: Readable>(socket: &S, buffer: &mut impl BufMut) -> io::Result<usize> 
     result
 }
 
-/// What the two sorts of sockets have in common here.
+/// Operations that the two sorts of sockets share.
 trait Readable {
     fn once(&self, buffer: &mut impl BufMut) -> io::Result<usize>;
     fn within(&self, io: impl FnOnce() -> io::Result<()>) -> io::Result<()>;

@@ -19,11 +19,11 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-/// What it takes to be the server in a handshake.
+/// State of the server in a handshake.
 #[derive(Clone)]
 pub(super) struct Server(TlsAcceptor);
 
-/// What it takes to be the client in a handshake.
+/// State of the client in a handshake.
 #[derive(Clone)]
 pub(super) struct Client {
     connector: TlsConnector,

@@ -13,10 +13,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-/// How long the end of a connection waits for bytes that the receiver does not take.
+/// Time that the end of a connection waits for bytes that the receiver does not take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How a connection has ended.
+/// End of a connection.
 #[derive(Debug)]
 pub(crate) enum Ending {
     /// Both sides have ended their streams; the direction whose sender did so first.
@@ -53,7 +53,7 @@ pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     })
 }
 
-/// What others may know of a running connection and ask of it.
+/// Handle of a running connection for the outside: it shows its state and takes orders.
 #[derive(Debug, Default)]
 pub(crate) struct Outside {
     waker: Mutex<Option<Waker>>,
@@ -63,7 +63,7 @@ pub(crate) struct Outside {
     due: AtomicU64,
 }
 
-/// What a connection can be told from outside.
+/// Order to a connection from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     Close = 1,
@@ -274,7 +274,7 @@ async fn abort(streams: &mut [(&mut Stream, Takes)]) {
     streams.iter_mut().for_each(|(stream, _)| stream.abort());
 }
 
-/// Whether the other end of a stream is still there.
+/// Readiness of the other end of a stream to take more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Takes {
     More,

@@ -1,4 +1,4 @@
-//! What is under way in one direction: bytes between a read and a write.
+//! Bytes under way in one direction, between a read and a write.
 
 use super::Task;
 use crate::endpoint::Stream;
@@ -10,7 +10,7 @@ use std::io;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-/// How much one read of bytes that nobody looks at may take.
+/// Bytes that one read may take where nobody looks at them.
 const SCRATCH: usize = 64 * 1024;
 
 /// After so many transfers in a row below this size bytes go through the buffer again: for small
@@ -20,7 +20,7 @@ const SMALL: usize = 16 * 1024;
 #[cfg(target_os = "linux")]
 const SMALL_RUN: u32 = 8;
 
-/// How many reads that throw bytes away may follow each other.
+/// Number of reads that throw bytes away which may follow each other.
 const DRAINS: usize = 64;
 
 thread_local! {
@@ -69,7 +69,7 @@ pub(super) struct Way {
     unflushed: bool,
     /// The receiver has to be told that nothing more will come.
     ending: bool,
-    /// Whether bytes come in bulk, so that the kernel moves them.
+    /// Set when bytes come in bulk, so that the kernel moves them.
     #[cfg(target_os = "linux")]
     bulk: bool,
     /// Held only while bytes are in it.
@@ -80,10 +80,10 @@ pub(super) struct Way {
     small: u32,
 }
 
-/// What came of moving bytes from socket to socket.
+/// Result of moving bytes from socket to socket.
 pub(super) struct Moved {
     pub(super) read: usize,
-    /// What was written of it already, or why nothing more can be.
+    /// Number of bytes of it that were written already, or the reason why no more can be.
     pub(super) written: io::Result<usize>,
 }
 
@@ -98,7 +98,7 @@ impl Way {
         self.ending = true;
     }
 
-    /// Whether nothing waits to be written.
+    /// Returns `true` if nothing waits to be written.
     pub(super) fn is_idle(&self) -> bool {
         #[cfg(target_os = "linux")]
         if self.pipe.is_some() {

@@ -1,4 +1,5 @@
-//! What a person sees while a scenario runs: a live line on a terminal, and a line for each phase.
+//! Display for a person while a scenario runs: a live line on a terminal, and a line for each
+//! phase.
 //!
 //! It never decides whether colors are shown: its writer does.
 
@@ -18,10 +19,10 @@ const HEAD: Style = Style::new().bold();
 /// The columns before an expectation.
 const FRONT: usize = 9;
 
-/// How much of the output of a failed phase's command is shown.
+/// Number of lines that are shown of the output of a failed phase's command.
 const LINES: usize = 10;
 
-/// How wide a column gets; what is longer is shown, but moves the rest of its line.
+/// Largest width of a column; a longer value is shown, but moves the rest of its line.
 const WIDEST: usize = 40;
 
 /// Whose expectations are shown.

@@ -30,7 +30,7 @@ fn render(outcome: &Outcome) -> Result<String, Error> {
     environment.render_named_str("report.html", TEMPLATE, Serde(Page::new(outcome)))
 }
 
-/// What the template shows.
+/// Values that the template shows.
 #[derive(Serialize)]
 struct Page<'a> {
     name: &'a str,

@@ -7,7 +7,7 @@ use crate::scenario::{Outcome, PhaseOutcome};
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 use std::time::Duration;
 
-/// How much of an output is kept: its end.
+/// Bytes of an output that are kept: its end.
 const KEPT: usize = 64 * 1_024;
 
 /// The report; a scenario that stopped early has a case of its own for that.

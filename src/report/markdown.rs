@@ -7,10 +7,10 @@ use crate::scenario::{Check, Outcome};
 use std::fmt::Write;
 use std::time::Duration;
 
-/// How many rows there are at the most: a comment holds 65 536 characters.
+/// Largest number of rows: a comment holds 65 536 characters.
 const MOST_ROWS: usize = 200;
 
-/// How much of a cell is shown.
+/// Number of characters of a cell that are shown.
 const MOST_CHARACTERS: usize = 120;
 
 /// A head with the verdict, and a row for each expectation.

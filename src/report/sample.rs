@@ -20,7 +20,7 @@ pub(super) fn held() -> Outcome {
     }
 }
 
-/// The same, but what it needs has gone away.
+/// Returns an outcome that held until a service of it has gone away.
 pub(super) fn stopped() -> Outcome {
     let stopped = Some("service app has ended (exit code 1)".to_owned());
     Outcome { held: false, stopped, ..held() }

@@ -1,4 +1,4 @@
-//! Where the scales of a chart end, and what stands on its axis.
+//! Scales of a chart: their ends, and the marks on the axis.
 //!
 //! It never knows what is drawn.
 
@@ -11,7 +11,7 @@ pub(super) fn nice(most: f64) -> f64 {
     power * steps.into_iter().find(|step| most <= step * power * 1.000_001).unwrap_or(10.0)
 }
 
-/// The same for bytes, in the unit that they are shown in.
+/// Returns the upper end of a scale of bytes, nice in the unit that they are shown in.
 pub(super) fn binary(most: f64) -> f64 {
     let mut unit = 1.0;
     while most / unit >= 1_024.0 {
@@ -21,7 +21,7 @@ pub(super) fn binary(most: f64) -> f64 {
     unit * if shown > 800.0 { 1_024.0 } else { shown }
 }
 
-/// How far apart times stand on the axis: so that there are eight at the most.
+/// Returns the distance between two times on the axis: there are eight at the most.
 pub(super) fn tick(length: f64) -> f64 {
     let steps = [
         0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0,

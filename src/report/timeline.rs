@@ -13,7 +13,7 @@ use std::fmt::Write;
 const WIDTH: f64 = 1_000.0;
 const HEIGHT: f64 = 100.0;
 
-/// How many pieces of time there are at the most.
+/// Largest number of pieces of time.
 const MOST: f64 = 300.0;
 
 /// The shortest piece of time: of less, a rate is mostly chance.
@@ -25,7 +25,7 @@ pub(super) struct Timeline {
     /// A band for each phase.
     bands: Vec<Band>,
     charts: Vec<Chart>,
-    /// What there is to tell about each piece of time.
+    /// Text for each piece of time.
     columns: Vec<Column>,
     ticks: Vec<Tick>,
 }
@@ -45,7 +45,7 @@ struct Band {
 #[derive(Debug, Serialize)]
 struct Chart {
     title: &'static str,
-    /// What the upper end of the scale and its middle stand for.
+    /// Labels of the upper end of the scale and of its middle.
     top: String,
     middle: String,
     series: Vec<Series>,
@@ -77,7 +77,7 @@ struct Tick {
     label: String,
 }
 
-/// What happened in a piece of time.
+/// Counts of a piece of time.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Piece {
     phase: usize,

@@ -94,7 +94,7 @@ pub(super) fn slower(phase: &PhaseOutcome) -> Vec<String> {
 /// Percent of its rate below which a rule is reported as too slow.
 const LEAST: f64 = 99.0;
 
-/// How a command has ended.
+/// Returns a description of how a command has ended.
 pub(super) fn exit(code: Option<i32>) -> String {
     code.map_or("no exit code".to_owned(), |code| format!("exit code {code}"))
 }
@@ -107,7 +107,7 @@ pub(super) fn plain(text: &str) -> String {
     text.replace(|c: char| is_obeyed(c) && c != '\n' && c != '\t', "")
 }
 
-/// The same on one line.
+/// Returns the plain text on one line.
 pub(super) fn single(text: &str) -> String {
     plain(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }

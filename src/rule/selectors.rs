@@ -250,7 +250,7 @@ impl Selectors {
         self.last = last;
     }
 
-    /// Whether a rule can apply to this connection at all.
+    /// Returns `true` if a rule can apply to this connection at all.
     pub(crate) fn connection(&self, connection: &Connection) -> bool {
         let source = connection.source.map(|address| address.ip());
         !self.chance.is_empty()
@@ -339,7 +339,8 @@ impl Selectors {
             && self.matching.as_ref().is_none_or(|pattern| pattern.is_match(&unit.bytes))
     }
 
-    /// What stands between messages is meant only where that is said.
+    /// Returns `true` if units of a kind are selected. Those between messages are only where `only`
+    /// names them.
     fn kind(&self, kind: Kind) -> bool {
         match self.only.as_deref() {
             None | Some([]) => kind != Kind::Blank,
@@ -347,20 +348,21 @@ impl Selectors {
         }
     }
 
-    /// Whether the `count`-th unit (from 1) that everything else selects is meant.
+    /// Returns `true` if the `count`-th unit (from 1) of those that everything else selects is
+    /// selected.
     pub(crate) fn turn(&self, count: u64) -> bool {
         count > self.skip
             && (count - self.skip).is_multiple_of(self.every)
             && self.first.is_none_or(|first| (count - self.skip) / self.every <= first)
     }
 
-    /// Whether no later unit can be meant once `count` were selected.
+    /// Returns `true` if no later unit can be selected once `count` were.
     pub(crate) fn exhausted(&self, count: u64) -> bool {
         let last = self.first.and_then(|first| first.checked_mul(self.every));
         last.and_then(|last| last.checked_add(self.skip)).is_some_and(|last| count >= last)
     }
 
-    /// Whether opaque data can be meant at this age and from this offset on.
+    /// Returns `true` if opaque data can be selected at this age and from this offset on.
     pub(crate) fn data(&self, now: Duration, offset: u64) -> bool {
         self.window.contains(&now)
             && offset < self.bytes.end
@@ -372,7 +374,7 @@ impl Selectors {
     }
 }
 
-/// What a unit says of itself under a name: by its field, or else by its mark.
+/// Returns the value of a unit under a name: its field, or else its mark.
 fn told<'a>(unit: &'a Unit, name: &str) -> Option<&'a [u8]> {
     unit.field(name).or_else(|| unit.mark(name).map(str::as_bytes))
 }

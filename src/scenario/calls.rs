@@ -94,7 +94,7 @@ impl Calls {
         format!("{{\"jsonrpc\":\"2.0\",\"method\":{method}{params},\"id\":{id}}}").into_bytes()
     }
 
-    /// Whether the next reply is right; none where it has not come. What the server says by itself
+    /// Checks the next reply; `None` if it has not come. A message that the server sends by itself
     /// is no reply.
     fn next(
         &self,

@@ -1,4 +1,4 @@
-//! What must hold at the end of a phase: a subject and a bound.
+//! Expectations at the end of a phase: a subject and a bound.
 //!
 //! It never knows where a number comes from.
 
@@ -8,15 +8,15 @@ use std::fmt;
 /// A subject and what must hold of it.
 #[derive(Clone, Debug)]
 pub struct Expectation {
-    /// What is looked at, such as `web.faults.bad-checksum` or `exit`.
+    /// Subject of the expectation, such as `web.faults.bad-checksum` or `exit`.
     pub subject: String,
-    /// What must hold.
+    /// Bound that must hold.
     pub bound: Bound,
     /// Its file and line.
     pub place: String,
 }
 
-/// What must hold of a value.
+/// Bound on a value.
 #[derive(Clone, Debug)]
 pub enum Bound {
     /// A number compares so.
@@ -29,7 +29,7 @@ pub enum Bound {
     Equals(String),
 }
 
-/// How numbers compare.
+/// Comparison of numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comparison {
     /// `=`, or nothing
@@ -54,7 +54,7 @@ pub struct Number {
     written: String,
 }
 
-/// What was found of a subject.
+/// Value that was found of a subject.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Found {
     /// A count.
@@ -112,7 +112,7 @@ impl Bound {
         Ok(Bound::Compare(comparison, number(rest)?))
     }
 
-    /// Whether it holds.
+    /// Returns `true` if the bound holds.
     pub fn holds(&self, found: &Found) -> bool {
         match (self, found) {
             (Bound::Matches(pattern, wanted), Found::Text(text)) => {

@@ -1,4 +1,4 @@
-//! What can be looked at in a phase: counters, rules, the command, the load.
+//! Facts of a phase that can be looked at: counters, rules, the command, the load.
 //!
 //! It changes nothing but the rules in force.
 
@@ -18,10 +18,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long counters may take to show what has happened already.
+/// Longest time that counters may take to show what has happened already.
 pub(super) const SETTLE: Duration = Duration::from_millis(500);
 
-/// What can be looked at in a phase.
+/// Facts of a phase that can be looked at.
 pub(super) struct Facts<'a> {
     run: &'a Run<'a>,
     pub(super) began: Instant,
@@ -30,9 +30,9 @@ pub(super) struct Facts<'a> {
     /// Every rule that was in force, by proxy, with its place in the list.
     in_force: Vec<Vec<Arc<Rule>>>,
     pub(super) command: Option<CommandOutcome>,
-    /// What the command writes, while it runs.
+    /// Outputs of the command, while it runs.
     pub(super) writes: Option<(Output, Output)>,
-    /// How many steps of the schedule were not reached.
+    /// Number of steps of the schedule that were not reached.
     pub(super) ahead: usize,
     pub(super) load: Option<LoadOutcome>,
     pub(super) samples: Vec<Sample>,
@@ -283,8 +283,8 @@ impl<'a> Facts<'a> {
         causes.collect()
     }
 
-    /// What holds of every phase without being said: its command goes well unless its exit code is
-    /// expected to be something, its services run on, its schedule is reached.
+    /// Returns the checks that hold of every phase without being said: its command goes well unless
+    /// its exit code is expected to be something, its services run on, its schedule is reached.
     fn implied(&self, phase: &Phase) -> Vec<Check> {
         let mut checks = Vec::new();
         let mut fails = |subject: String, expected: &str, found: String| {
@@ -329,7 +329,7 @@ impl<'a> Facts<'a> {
         checks
     }
 
-    /// How many connections were accepted in the phase.
+    /// Returns the number of connections that were accepted in the phase.
     pub(super) fn accepted(&self) -> u64 {
         let each = self.run.proxies.iter().zip(&self.before);
         each.map(|(proxy, before)| Counts::of(proxy.stats()).since(before, "accepted")).sum()

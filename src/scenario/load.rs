@@ -23,7 +23,7 @@ use tokio::time::Instant;
 /// The most of an answer that is kept to be verified.
 const MOST: usize = 16 * 1024 * 1024;
 
-/// What a load has counted so far.
+/// Counts of a load so far.
 #[derive(Debug)]
 pub(super) struct Measured {
     started: AtomicU64,
@@ -71,7 +71,7 @@ impl Measured {
         })
     }
 
-    /// What was counted until now, in this time.
+    /// Returns the outcome of the counts until now, for this time.
     pub(super) fn outcome(&self, took: Duration) -> LoadOutcome {
         let value = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
@@ -193,7 +193,7 @@ pub(super) async fn run(load: &Load, address: SocketAddr, measured: Arc<Measured
     while exchanges.join_next().await.is_some() {}
 }
 
-/// What all exchanges of a load have in common.
+/// Parameters that all exchanges of a load share.
 struct Shape {
     address: SocketAddr,
     header: Option<super::rules::Protocol>,
@@ -298,7 +298,8 @@ impl Shape {
         }
     }
 
-    /// Whether the answer is whole; what was searched already is not searched again.
+    /// Returns `true` if the answer is whole; bytes that were searched already are not searched
+    /// again.
     fn whole(&self, answer: &[u8], searched: &mut usize) -> bool {
         match self.receive {
             Receive::Close => false,

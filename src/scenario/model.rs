@@ -1,4 +1,4 @@
-//! What a scenario says, checked: proxies, services, phases, expectations.
+//! Model of a scenario, checked: proxies, services, phases, expectations.
 //!
 //! It holds no more than that; `read` makes it from a file, `runner` goes through it.
 
@@ -18,15 +18,15 @@ use std::time::Duration;
 pub struct Scenario {
     /// Its name, or its file's.
     pub name: String,
-    /// Where it was read from.
+    /// File that it was read from.
     pub file: PathBuf,
-    /// What decides every draw, where the file says so.
+    /// Seed of every draw, where the file has one.
     pub seed: Option<u64>,
     /// The proxies that all phases share.
     pub proxies: Vec<ProxyPart>,
     /// The processes that all phases need.
     pub services: Vec<Service>,
-    /// What happens, in order.
+    /// Phases, in order.
     pub phases: Vec<Phase>,
 }
 
@@ -37,11 +37,11 @@ pub struct ProxyPart {
     pub name: String,
     /// Its file and line.
     pub place: String,
-    /// Where it listens.
+    /// Addresses to listen at.
     pub listen: Vec<Listen>,
-    /// Where it connects to.
+    /// Address to connect to.
     pub backend: Connect,
-    /// What it speaks.
+    /// Protocol that it speaks.
     pub protocol: Protocol,
     /// Limits of its connections.
     pub limits: Limits,
@@ -58,13 +58,13 @@ pub struct Service {
     pub run: String,
     /// Its environment, beside that of the scenario.
     pub env: BTreeMap<String, String>,
-    /// How to tell that it is ready.
+    /// Sign that it is ready.
     pub ready: Ready,
-    /// How long that may take.
+    /// Longest time until it is ready.
     pub within: Duration,
 }
 
-/// How to tell that a service is ready.
+/// Sign that a service is ready.
 #[derive(Debug)]
 pub enum Ready {
     /// It has started.
@@ -82,7 +82,7 @@ pub struct Phase {
     pub name: String,
     /// Its file and line.
     pub place: String,
-    /// How often it is done.
+    /// Number of times that it is done.
     pub repeat: u64,
     /// The rules of each proxy while it lasts, by the proxy's index.
     pub rules: Vec<Vec<RuleText>>,
@@ -94,15 +94,15 @@ pub struct Phase {
     pub run: Option<String>,
     /// Its environment, beside that of the scenario.
     pub env: BTreeMap<String, String>,
-    /// How long the command may take.
+    /// Longest time that the command may take.
     pub timeout: Duration,
     /// The traffic to make.
     pub load: Option<Load>,
-    /// How long it lasts beyond command and load.
+    /// Condition that it lasts until, beyond command and load.
     pub until: Option<Until>,
-    /// What must hold at its end.
+    /// Expectations at its end.
     pub expect: Vec<Expectation>,
-    /// Whether rules may go without any traffic.
+    /// Set when rules may go without any traffic.
     pub idle: bool,
 }
 
@@ -120,25 +120,25 @@ pub enum Until {
 pub struct Load {
     /// The proxy that it goes to, by its index.
     pub to: usize,
-    /// How many exchanges there are in all; none where a time ends it.
+    /// Number of exchanges in all; `None` if a time ends the load.
     pub exchanges: Option<u64>,
-    /// How long new exchanges are started.
+    /// Time for which new exchanges are started.
     pub duration: Duration,
-    /// How many exchanges are started a second, whatever became of the ones before.
+    /// Number of exchanges that are started a second, whatever became of the ones before.
     pub rate: Option<f64>,
-    /// How many exchanges go on at once at the most.
+    /// Largest number of exchanges at once.
     pub concurrency: usize,
-    /// What makes the header that goes first, where there is one.
+    /// Protocol that makes the header in front, where there is one.
     pub header: Option<Protocol>,
-    /// What is sent on each connection.
+    /// Bytes that are sent on each connection.
     pub send: Bytes,
-    /// What is asked on each connection instead of that, where it is JSON-RPC.
+    /// Calls that are made on each connection instead of that, where it is JSON-RPC.
     pub calls: Option<Calls>,
     /// When the answer is whole.
     pub receive: Receive,
-    /// What it must be.
+    /// Check of the answer.
     pub verify: Verify,
-    /// How long an exchange may take.
+    /// Longest time that an exchange may take.
     pub timeout: Duration,
 }
 
@@ -155,14 +155,14 @@ pub enum Receive {
     Nothing,
 }
 
-/// What an answer must be.
+/// Check of an answer.
 #[derive(Clone, Debug)]
 pub enum Verify {
     /// Anything, even nothing.
     Nothing,
     /// Something.
     Any,
-    /// What was sent.
+    /// The bytes that were sent.
     Echo,
     /// Something that matches.
     Matches(Pattern),

@@ -1,4 +1,4 @@
-//! What became of a scenario: the facts that all reports are made from.
+//! Outcome of a scenario: the facts that all reports are made from.
 //!
 //! It decides nothing.
 
@@ -13,14 +13,14 @@ pub struct Outcome {
     pub name: String,
     /// Its file.
     pub file: String,
-    /// What decided every draw.
+    /// Seed of every draw.
     pub seed: u64,
-    /// Whether everything held.
+    /// Set when everything held.
     pub held: bool,
-    /// How long it took, in seconds.
+    /// Time that it took, in seconds.
     #[serde(serialize_with = "seconds")]
     pub took: Duration,
-    /// What became of its phases, in order; a repeated one is there more than once.
+    /// Outcomes of its phases, in order; a repeated one is there more than once.
     pub phases: Vec<PhaseOutcome>,
     /// Why it ended before its last phase, where it did.
     pub stopped: Option<String>,
@@ -34,24 +34,24 @@ pub struct PhaseOutcome {
     /// When it began, in seconds after the scenario.
     #[serde(serialize_with = "seconds")]
     pub began: Duration,
-    /// How long it took, in seconds.
+    /// Time that it took, in seconds.
     #[serde(serialize_with = "seconds")]
     pub took: Duration,
-    /// Whether everything held.
+    /// Set when everything held.
     pub held: bool,
-    /// How many connections were accepted in it.
+    /// Number of connections that were accepted in it.
     pub connections: u64,
     /// Why connections to proxies did not come about.
     pub causes: Vec<CauseOutcome>,
     /// Its rules, by proxy, as they were written.
     pub rules: Vec<RuleOutcome>,
-    /// What was expected and what was found.
+    /// Expectations and the values that were found.
     pub checks: Vec<Check>,
-    /// What its command wrote and how it ended.
+    /// Output and end of its command.
     pub command: Option<CommandOutcome>,
-    /// What its load has measured.
+    /// Measurements of its load.
     pub load: Option<LoadOutcome>,
-    /// What was measured on the way, for a timeline.
+    /// Samples that were taken on the way, for a timeline.
     pub samples: Vec<Sample>,
 }
 
@@ -62,9 +62,9 @@ pub struct RuleOutcome {
     pub proxy: String,
     /// The rule as it was written.
     pub rule: String,
-    /// How many units it met.
+    /// Number of units that it met.
     pub met: u64,
-    /// How many faults it made.
+    /// Number of faults that it made.
     pub faults: u64,
     /// The rate that it was asked for, where it has one and bytes waited for it.
     pub rate: Option<RateOutcome>,
@@ -95,13 +95,13 @@ pub struct CauseOutcome {
 /// An expectation, and what was found.
 #[derive(Clone, Debug, Serialize)]
 pub struct Check {
-    /// What was looked at.
+    /// Subject of the check.
     pub subject: String,
-    /// What should have been.
+    /// Value that was expected.
     pub expected: String,
-    /// What was.
+    /// Value that was found.
     pub found: String,
-    /// Whether it held.
+    /// Set when it held.
     pub held: bool,
     /// The file and the line where it stands; none where it holds without being written.
     pub place: Option<String>,
@@ -114,7 +114,7 @@ pub struct CommandOutcome {
     pub command: String,
     /// Its exit code; none where a signal or the time limit ended it.
     pub exit: Option<i32>,
-    /// How long it took, in seconds.
+    /// Time that it took, in seconds.
     #[serde(serialize_with = "seconds")]
     pub took: Duration,
     /// The end of what it wrote to standard output.
@@ -165,7 +165,7 @@ pub struct Latency {
     pub max: f64,
 }
 
-/// What was counted up to a moment of a phase, over all proxies.
+/// Counts up to a moment of a phase, over all proxies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Sample {
     /// Seconds after the start of the scenario.

@@ -15,10 +15,10 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// How much of an output is kept: its end.
+/// Bytes of an output that are kept: its end.
 const KEPT: usize = 256 * 1024;
 
-/// How long a process may take to end after SIGTERM.
+/// Longest time that a process may take to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// A running shell command.
@@ -30,7 +30,7 @@ pub(super) struct Process {
     pub(super) errors: Output,
 }
 
-/// What a process has written so far.
+/// Output that a process has written so far.
 #[derive(Clone, Debug)]
 pub(super) struct Output {
     text: Arc<Mutex<BytesMut>>,
@@ -73,7 +73,7 @@ impl Process {
         child.wait().await
     }
 
-    /// Whether it has ended.
+    /// Returns the exit status if it has ended.
     pub(super) fn ended(&self) -> Option<ExitStatus> {
         let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
         child.try_wait().ok().flatten()
@@ -137,7 +137,7 @@ impl Output {
         Bytes::copy_from_slice(&text[text.len().saturating_sub(KEPT)..])
     }
 
-    /// The same as text.
+    /// Returns the output as text.
     pub(super) fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes()).into_owned()
     }

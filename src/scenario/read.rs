@@ -29,10 +29,10 @@ pub(super) struct Context<'a> {
     services: Vec<String>,
 }
 
-/// Where a proxy listens that does not say so: a port from the system.
+/// Address of a proxy that names none: a port from the system.
 const LOOPBACK: Listen = Listen::loopback(0);
 
-/// How many files may be included, and how many phases there may be.
+/// Largest number of files that may be included, and of phases.
 const MOST_FILES: usize = 32;
 const MOST_PHASES: usize = 1_000;
 

@@ -20,7 +20,7 @@ use std::time::Duration;
 pub struct Protocol {
     /// Its name.
     pub name: &'static str,
-    /// What instances are made from.
+    /// Maker of instances.
     pub instances: Arc<dyn Instances<dyn chenapan_core::Protocol>>,
 }
 
@@ -50,13 +50,13 @@ enum Written {
 pub struct Ramp {
     /// The proxy, by its index.
     pub proxy: usize,
-    /// Which of its rules in the phase.
+    /// Index of the rule in the phase.
     rule: usize,
     option: String,
     from: f64,
     to: f64,
     form: Form,
-    /// How long that takes.
+    /// Time that the ramp takes.
     pub over: Duration,
     /// In how many steps.
     pub steps: u32,
@@ -115,7 +115,7 @@ fn parts(RuleText { written, last }: &RuleText) -> Result<Vec<Rule>, RuleError> 
 }
 
 impl Ramp {
-    /// What becomes of it when a rule of its proxy is taken away: none where it was that rule's.
+    /// Returns the ramp after a rule of a proxy was taken away: `None` if it was that rule's.
     pub(crate) fn without(self, proxy: usize, rule: usize) -> Option<Self> {
         match (self.proxy == proxy, self.rule.cmp(&rule)) {
             (true, std::cmp::Ordering::Equal) => None,
@@ -153,7 +153,7 @@ impl Default for Protocol {
     }
 }
 
-/// What a proxy speaks: a name, or a map of a name to options.
+/// Reads the protocol of a proxy: a name, or a map of a name to options.
 pub(super) fn protocol(node: &Node, cx: &Context<'_>) -> Result<Protocol, Wrong> {
     let registry = cx.registry;
     let (name, place, given) = match &node.kind {

@@ -20,21 +20,21 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How often counts are looked at, and how far apart samples are at the least.
+/// Time between two looks at counts, and least time between samples.
 pub(super) const TICK: Duration = Duration::from_millis(20);
 const SAMPLE: Duration = Duration::from_millis(250);
 
-/// How long a service may take to accept the connection that asks whether it is ready.
+/// Longest time that a service may take to accept the connection that asks for its readiness.
 const ANSWER: Duration = Duration::from_millis(500);
 
-/// How to run a scenario.
+/// Settings of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// What decides every draw.
+    /// Seed of every draw.
     pub seed: u64,
     /// Only phases whose name this is.
     pub only: Vec<String>,
-    /// Where to write what was done to connections.
+    /// File for the journal of all that was done to connections.
     pub journal: Option<PathBuf>,
 }
 
@@ -83,7 +83,7 @@ pub(super) struct Run<'a> {
     control: Control,
     pub(super) proxies: Vec<Proxy>,
     pub(super) services: Vec<(&'a str, Process)>,
-    /// What stands for `{web}`, `{web.host}`, `{web.port}`.
+    /// Values of `{web}`, `{web.host}`, `{web.port}`.
     places: BTreeMap<String, String>,
     env: BTreeMap<String, String>,
 }
@@ -434,7 +434,7 @@ impl Phase {
         self.expect.iter().chain(until).any(|expected| expected.subject == subject)
     }
 
-    /// How long it may still take, where that is known.
+    /// Returns the longest time that it may still take, if it is known.
     fn remaining(&self, age: Duration) -> Option<Duration> {
         let until = self.until.as_ref().map(|until| match until {
             Until::Time(time) | Until::Counts(_, time) => *time,
@@ -450,7 +450,7 @@ impl Phase {
     }
 }
 
-/// How a process has ended, in words.
+/// Returns a description of how a process has ended, in words.
 pub(super) fn ending(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit code {code}"),

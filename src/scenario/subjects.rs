@@ -1,4 +1,4 @@
-//! What expectations may be about.
+//! Subjects of expectations.
 //!
 //! It knows the names; `facts` knows the values.
 
@@ -7,15 +7,15 @@ use super::node::{Key, Node};
 use super::place::{Mistakes, Wrong};
 use chenapan_core::nearest;
 
-/// What expectations may be about.
+/// Subjects that expectations may be about.
 pub(super) struct Subjects<'a> {
     pub(super) proxies: &'a [String],
     /// Counters of the protocol of each proxy; `None` where the protocol is wrong.
     pub(super) counters: &'a [Option<&'static [&'static str]>],
     pub(super) services: &'a [String],
-    /// Whether there is a command.
+    /// Set when there is a command.
     pub(super) run: bool,
-    /// Whether there is a load.
+    /// Set when there is a load.
     pub(super) load: bool,
 }
 
@@ -51,7 +51,7 @@ pub(crate) const COUNTERS: [&str; 25] = [
 /// The subjects that belong to the phase as a whole.
 pub(crate) const PLAIN: [&str; 6] = ["exit", "time", "output", "errors", "connections", "faults"];
 
-/// What a load tells.
+/// Names of the subjects of a load.
 pub(crate) const LOAD: [&str; 15] = [
     "started", "ok", "failed", "errors", "timeouts", "wrong", "missed", "bytes", "rate", "mean",
     "p50", "p90", "p99", "p99.9", "max",

@@ -1,4 +1,4 @@
-//! What is told while a scenario runs.
+//! Events that are reported while a scenario runs.
 
 use super::outcome::PhaseOutcome;
 use std::time::Duration;
@@ -7,18 +7,18 @@ use std::time::Duration;
 pub trait Watcher: Send {
     /// A phase begins: its name, its number from 1, and how many there are.
     fn begins(&mut self, name: &str, number: u64, total: u64);
-    /// How far it is.
+    /// Reports the progress of a phase.
     fn progress(&mut self, progress: &Progress);
     /// A phase has ended.
     fn ended(&mut self, outcome: &PhaseOutcome);
 }
 
-/// How far a phase is.
+/// Progress of a phase.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
-    /// How long it has been going on.
+    /// Time that it has been going on.
     pub age: Duration,
-    /// How long it may still take, where that is known.
+    /// Longest time that it may still take, where that is known.
     pub remaining: Option<Duration>,
     /// Exchanges that its load has started.
     pub started: u64,

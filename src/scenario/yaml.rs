@@ -149,7 +149,7 @@ const TRAPS: &[(&str, &str, &str)] = &[
     ("expected string scalar", "a key is a text", ""),
 ];
 
-/// What the crate returns, before plain scalars get their own text back.
+/// Tree of the crate, before plain scalars get their own text back.
 struct Raw(Spanned<RawKind>);
 
 enum RawKind {
@@ -264,7 +264,7 @@ fn settle(Raw(raw): Raw, source: &Arc<Source>) -> Result<Node, Wrong> {
     Ok(Node { place, kind, sound: true })
 }
 
-/// Whether a tag stands before a value, in its line.
+/// Returns `true` if a tag stands before a value, in its line.
 fn tagged(place: &Place) -> bool {
     let before = place.source.text.get(..place.bytes.start).unwrap_or_default();
     let line = before.rsplit('\n').next().unwrap_or_default();

@@ -25,19 +25,19 @@ const SMALL: usize = 8 * 1024;
 /// One direction of a connection.
 pub(super) struct Lane {
     pub(super) input: BytesMut,
-    /// Whether the protocol has called the rest opaque.
+    /// Set when the protocol has called the rest opaque.
     pub(super) opaque: bool,
     /// The age of the connection at which reading began.
     begun: Option<Duration>,
-    /// How many bytes were taken off the input or passed by.
+    /// Number of bytes that were taken off the input or passed by.
     pub(super) offset: u64,
-    /// Whether the sender has ended its stream.
+    /// Set when the sender has ended its stream.
     pub(super) ended: bool,
     /// Set when the sender has reset the connection.
     broken: bool,
     /// Set when the protocol waits for the other direction.
     holding: bool,
-    /// Whether the end was handed to the receiver, or there is nobody to hand it to.
+    /// Set when the end was handed to the receiver, or there is nobody to hand it to.
     pub(super) finished: bool,
     direction: Direction,
     chain: Vec<Link>,
@@ -58,13 +58,13 @@ pub(super) struct Lane {
     closing: bool,
     eof_judged: bool,
     links: u64,
-    /// Whether the next unit to be judged was cut just now, and shown to nobody.
+    /// Set when the next unit to be judged was cut just now, and shown to nobody.
     fresh: bool,
     /// Number of bytes that have come, and the time of the last of them.
     come: (u64, Duration),
     /// Offset at which the last bytes began, and the time for which nothing had come before.
     pause: (u64, Duration),
-    /// How many bytes of the input went on already, before their unit was whole.
+    /// Number of bytes of the input that went on already, before their unit was whole.
     ahead: usize,
     /// Replies that wait for the end of that unit.
     waiting: Vec<(BytesMut, Duration)>,
@@ -78,7 +78,7 @@ pub(super) struct Lane {
     last: bool,
 }
 
-/// What stopped a lane, and what waits for it to go on.
+/// Verdict that stopped a lane, and the units that wait for it to go on.
 struct Hang {
     link: u64,
     /// When the rule's window closes.
@@ -168,12 +168,12 @@ impl Lane {
         }
     }
 
-    /// Whether the protocol has yet to say what came in.
+    /// Returns `true` if the protocol has yet to say what came in.
     pub(super) fn waits(&self) -> bool {
         !self.opaque && !self.input.is_empty()
     }
 
-    /// Whether [`Lane::advance`] could do anything.
+    /// Returns `true` if [`Lane::advance`] could do anything.
     pub(super) fn has_work(&self) -> bool {
         !self.input.is_empty() || self.fenced.is_some() || (self.ended && !self.eof_judged)
     }
@@ -379,17 +379,17 @@ impl Lane {
         self.chain.iter().filter_map(Link::wake).chain(others).min()
     }
 
-    /// What is due and what is not.
+    /// Returns the queue of entries, due or not.
     pub(super) fn queue(&mut self) -> &mut Queue {
         &mut self.queue
     }
 
-    /// The same, to look at.
+    /// Returns the queue, to look at.
     pub(super) fn queued(&self) -> &Queue {
         &self.queue
     }
 
-    /// Whether the sender's end was dealt with and nothing is left to hand on.
+    /// Returns `true` if the sender's end was dealt with and nothing is left to hand on.
     pub(super) fn spent(&self) -> bool {
         let judged = self.finished || (self.eof_judged && self.hang.is_none());
         judged && self.queue.is_empty() && !self.chain.iter().any(Link::holds)
@@ -442,13 +442,13 @@ impl Lane {
         self.push_end(Item::Reset, now);
     }
 
-    /// How many bytes of replies wait in it.
+    /// Returns the number of bytes of replies that wait in it.
     pub(super) fn replies(&self) -> usize {
         let waiting: usize = self.waiting.iter().map(|(bytes, _)| bytes.len()).sum();
         self.queue.replies() + waiting
     }
 
-    /// Whether it holds no bytes, so that its buffer can be given back.
+    /// Returns `true` if it holds no bytes, so that its buffer can be given back.
     pub(super) fn is_empty(&self) -> bool {
         self.input.is_empty()
             && self.queue.is_empty()
@@ -456,7 +456,7 @@ impl Lane {
             && self.fenced.is_none()
     }
 
-    /// Whether opaque bytes that come at this age may go by unseen.
+    /// Returns `true` if opaque bytes that come at this age may go by unseen.
     pub(super) fn transparent(&self, now: Duration) -> bool {
         self.opaque
             && self.fenced.is_none()

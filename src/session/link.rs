@@ -26,9 +26,9 @@ pub(super) struct Link {
     behavior: Box<dyn Behavior>,
     key: Key,
     draw: Key,
-    /// Whether chance lets it see events that are no units; drawn once.
+    /// Set when chance lets it see events that are no units; drawn once.
     events: bool,
-    /// Whether it was ever shown a unit.
+    /// Set when it was ever shown a unit.
     shown: bool,
     selected: Count,
     /// The last offset that came by, and how often it came by before.
@@ -37,7 +37,7 @@ pub(super) struct Link {
     stuck: Option<Duration>,
 }
 
-/// What became of the last unit that was the rule's business: what stands behind it shares that.
+/// Fate of the last unit that was the rule's business: units that belong to it share the fate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     Passed,
@@ -47,7 +47,7 @@ pub(super) enum Fate {
     Held,
 }
 
-/// What a link is asked about.
+/// Question to a link.
 pub(super) enum Question<'a> {
     Connect,
     Unit(&'a mut Unit),
@@ -114,7 +114,7 @@ impl Link {
         Arc::ptr_eq(&self.rule, rule)
     }
 
-    /// Whether a unit is the rule's business; counts it where it is.
+    /// Returns `true` if a unit is the rule's business, and counts it then.
     ///
     /// `needed` is the interest that lets a behavior see a unit of this sort.
     pub(super) fn meets(
@@ -151,17 +151,17 @@ impl Link {
         selectors.turn(self.selected.next())
     }
 
-    /// Whether an event that is no unit is the rule's business.
+    /// Returns `true` if an event that is no unit is the rule's business.
     pub(super) fn attends(&self, at: Duration) -> bool {
         self.shown || (self.events && self.rule.selectors().window.contains(&at))
     }
 
-    /// Whether the end of stream is.
+    /// Returns `true` if the end of stream is the rule's business.
     pub(super) fn attends_eof(&self, at: Duration) -> bool {
         self.behavior.interest() >= Interest::Eof && self.attends(at)
     }
 
-    /// Whether opaque data that comes at this age has to be shown to it.
+    /// Returns `true` if opaque data that comes at this age has to be shown to it.
     pub(super) fn watches(&self, now: Duration, offset: u64) -> bool {
         let selectors = self.rule.selectors();
         self.behavior.holds()
@@ -170,7 +170,7 @@ impl Link {
                 && !selectors.exhausted(self.selected.total()))
     }
 
-    /// Whether it holds units that are to go on later.
+    /// Returns `true` if it holds units that are to go on later.
     pub(super) fn holds(&self) -> bool {
         self.behavior.holds()
     }
@@ -180,7 +180,7 @@ impl Link {
         self.behavior.follows()
     }
 
-    /// Whether it could be shown a unit from now on.
+    /// Returns `true` if it could be shown a unit from now on.
     pub(super) fn looks(&self, now: Duration, offset: u64) -> bool {
         let selectors = self.rule.selectors();
         self.behavior.interest() >= Interest::Units
@@ -201,7 +201,7 @@ impl Link {
         took
     }
 
-    /// Whether units that are not its business may overtake those.
+    /// Returns `true` if units that are not its business may overtake those.
     pub(super) fn yields(&self) -> bool {
         self.behavior.yields()
     }

@@ -1,10 +1,10 @@
-//! What is due in one direction, in order of time, and how much of it there is.
+//! Queue of entries that are due in one direction, in order of time, and the number of bytes in it.
 
 use bytes::BytesMut;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// What an entry costs beside its bytes.
+/// Bytes that an entry costs beside its contents.
 pub(super) const OVERHEAD: usize = 64;
 
 /// The queue of a lane. TCP keeps order: nothing is due before what was queued earlier, except
@@ -12,10 +12,10 @@ pub(super) const OVERHEAD: usize = 64;
 #[derive(Default)]
 pub(super) struct Queue {
     entries: VecDeque<Entry>,
-    /// What the entries hold, with the one taken off last: it may not be written yet.
+    /// Bytes that the entries hold, with the one taken off last: it may not be written yet.
     held: usize,
     taken: usize,
-    /// How much of it are replies.
+    /// Bytes of replies among them.
     replies: usize,
     last: Duration,
     /// The latest time that was heard of.
@@ -25,7 +25,7 @@ pub(super) struct Queue {
     ripened: usize,
     ripe_held: usize,
     ripe_replies: usize,
-    /// Whether what was taken off last goes on with the next bytes.
+    /// Set when the entry that was taken off last goes on with the next bytes.
     open: bool,
 }
 
@@ -35,7 +35,7 @@ struct Entry {
     reply: bool,
 }
 
-/// What a queue holds.
+/// Contents of an entry.
 pub(super) enum Item {
     Bytes { bytes: BytesMut, joint: Joint },
     Finish,
@@ -43,7 +43,7 @@ pub(super) enum Item {
     Reset,
 }
 
-/// How bytes stand to those behind them.
+/// Relation of bytes to those behind them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Joint {
     /// They are passed on untouched and at once: they may leave in one write with their neighbours.
@@ -55,14 +55,14 @@ pub(super) enum Joint {
 }
 
 impl Joint {
-    /// Whether they were passed on untouched and at once.
+    /// Returns the joint of bytes; `whole` if they were passed on untouched and at once.
     pub(super) fn of(whole: bool) -> Self {
         if whole { Joint::Whole } else { Joint::None }
     }
 }
 
 impl Entry {
-    /// Whether the next bytes of the stream go on with the same message.
+    /// Returns `true` if the next bytes of the stream go on with the same message.
     fn is_open(&self) -> bool {
         matches!(self.item, Item::Bytes { joint: Joint::Open, .. })
     }
@@ -215,7 +215,7 @@ impl Queue {
         self.entries.front().map(|next| next.due)
     }
 
-    /// Whether the next entry ends the connection.
+    /// Returns `true` if the next entry ends the connection.
     pub(super) fn end_next(&self) -> bool {
         self.entries.front().is_some_and(|next| next.item.is_end())
     }
@@ -225,7 +225,7 @@ impl Queue {
         self.entries.back().filter(|last| last.item.is_end()).map(|last| last.due)
     }
 
-    /// How many bytes it holds, with those on their way out.
+    /// Returns the number of bytes that it holds, with those on their way out.
     pub(super) fn held(&self) -> usize {
         self.held
     }
@@ -235,7 +235,7 @@ impl Queue {
         self.ripe_held
     }
 
-    /// How many of them are replies to what came the other way.
+    /// Returns the number of bytes of replies to units that came the other way.
     pub(super) fn replies(&self) -> usize {
         self.replies
     }
@@ -245,7 +245,7 @@ impl Queue {
         self.ripe_replies
     }
 
-    /// Whether nothing waits in it.
+    /// Returns `true` if nothing waits in it.
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

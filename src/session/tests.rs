@@ -112,7 +112,7 @@ impl Run {
         self
     }
 
-    /// What came out of a direction since the dial, as `time text`.
+    /// Returns the output of a direction since the dial, as `time text`.
     fn took(&self, direction: Direction) -> Vec<String> {
         let this = self.out.iter().filter(|(_, way, what)| *way == direction && what != "DIAL");
         this.map(|(at, _, what)| format!("{at} {what}")).collect()

@@ -1,4 +1,4 @@
-//! Where there is no timerfd: tokio's timer, rounded up to its millisecond.
+//! Timer of systems without timerfd: tokio's, rounded up to its millisecond.
 
 use std::io;
 use std::sync::{Mutex, PoisonError};

@@ -48,7 +48,7 @@ impl Certificates {
         self.folder.path()
     }
 
-    /// Where to listen with the server's certificate.
+    /// Returns an address to listen at with the server's certificate.
     pub(crate) fn listen(&self, more: &str) -> String {
         let (cert, key) = (self.file("server.pem"), self.file("server.key"));
         format!("tls:0:127.0.0.1:cert={cert}:key={key}{more}")

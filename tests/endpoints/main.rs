@@ -34,7 +34,7 @@ pub(crate) fn fetch(address: SocketAddr) -> Vec<u8> {
     read_to_end(&mut stream).unwrap_or_else(|cut| cut)
 }
 
-/// Whether an answer is the whole page.
+/// Returns `true` if an answer is the whole page.
 pub(crate) fn is_page(answer: &[u8]) -> bool {
     answer.starts_with(b"HTTP/1.1 200") && answer.ends_with(page().as_bytes())
 }

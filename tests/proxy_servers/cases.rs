@@ -1,4 +1,4 @@
-//! What every server that reads headers is put through.
+//! Cases that every server which reads headers is put through.
 
 use crate::support::servers::Server;
 use crate::support::{Proxy, connect, read_to_end};
@@ -7,11 +7,11 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use tempfile::TempDir;
 
-/// How a server is asked for its client's address. The bytes go before everything else. What comes
-/// of it is `sees ADDRESS`, `closed` or `reset` if there was no answer, or else `says ANSWER`.
+/// Question to a server for its client's address. The bytes go before everything else. The result
+/// is `sees ADDRESS`, `closed` or `reset` if there was no answer, or else `says ANSWER`.
 pub(crate) type Ask = dyn Fn(&Server, TcpStream, &[u8]) -> String;
 
-/// What a server makes of the cases in which servers differ.
+/// Results of a server in the cases in which servers differ.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Makes {
     pub(crate) bad_checksum: &'static str,
@@ -67,12 +67,12 @@ pub(crate) fn check(server: &Server, ask: &Ask, makes: Makes) {
     expect(&add(2, ":tlv=authority=example.com:unique-id=id-{n}"), "", "", BELIEVES);
 }
 
-/// Whether this was seen: an answer may go on, an address may not.
+/// Returns `true` if this was seen: an answer may go on, an address may not.
 fn starts(seen: &str, right: &str) -> bool {
     if right.starts_with("says ") { seen.starts_with(right) } else { seen == right }
 }
 
-/// What comes of a connection through the program, and the program's journal.
+/// Returns the result of a connection through the program, and the program's journal.
 fn through(server: &Server, ask: &Ask, protocol: &str, rule: &str) -> (String, String) {
     let between = Between::start(server.address, protocol, rule);
     let seen = ask(server, between.proxy.connect(), b"");
@@ -119,7 +119,7 @@ pub(crate) fn ask_speaker(mut stream: TcpStream, before: &[u8], mark: &str) -> S
     what(read_to_end(&mut stream), mark)
 }
 
-/// What there is to say of an answer, with an address behind `mark`.
+/// Returns the result that an answer amounts to, with an address behind `mark`.
 pub(crate) fn what(answer: Result<Vec<u8>, Vec<u8>>, mark: &str) -> String {
     let reset = answer.is_err();
     let (Ok(answer) | Err(answer)) = answer;

@@ -49,7 +49,7 @@ fn stunnel(backend: SocketAddr) -> Server {
     Server::start(&program, configuration, &["{}"])
 }
 
-/// What was sent on one connection and what came of it behind the program.
+/// Bytes that were sent on one connection, and those that came out behind the program.
 struct Passed {
     sent: Vec<u8>,
     got: Vec<u8>,
@@ -81,7 +81,7 @@ fn talk(front: SocketAddr) {
     assert_eq!(read_to_end(&mut stream), Ok(ANSWER.to_vec()));
 }
 
-/// The same with TLS.
+/// Talks to the front over TLS.
 fn talk_tls(front: SocketAddr) {
     let mut client = Command::new(server("openssl"))
         .args(["s_client", "-quiet", "-connect", &front.to_string()])
@@ -193,7 +193,7 @@ fn stunnels_line_is_passed_stripped_and_replaced() {
     replaced_by_version_2(&through("proxy-v1:header=replace"));
 }
 
-/// Whether the header says in version 2 what the line that was sent says.
+/// Checks that the header of version 2 has the contents of the line that was sent.
 fn replaced_by_version_2(passed: &Passed) {
     let line = String::from_utf8(parts(&passed.sent).0.to_vec()).unwrap();
     let words: Vec<_> = line.split_whitespace().collect();

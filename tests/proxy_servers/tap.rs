@@ -1,4 +1,4 @@
-//! What stands around the program when real servers send to it.
+//! Peers of the program when real servers send to it.
 
 use crate::support::{Backend, bounded, connect};
 use socket2::{Domain, Socket, Type};
@@ -8,9 +8,9 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// What a client says behind the header.
+/// Bytes that a client sends behind the header.
 pub(crate) const PAYLOAD: &[u8] = b"hello\nbye\n";
-/// What it is told then.
+/// Answer to the payload.
 pub(crate) const ANSWER: &[u8] = b"answer\n";
 
 /// Stands before the program, hands on everything, and keeps what came from the front.
@@ -47,7 +47,7 @@ impl Tap {
         Self { address: backend.address, taken }
     }
 
-    /// What came on the first connection that brought this.
+    /// Returns the bytes of the first connection that brought this.
     pub(crate) fn with(&self, part: &[u8]) -> Vec<u8> {
         let taken = self.taken.lock().unwrap();
         let has = |bytes: &&Vec<u8>| bytes.windows(part.len()).any(|window| window == part);

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use std::process::{Command, ExitCode};
 use support::needs::{Test, tests};
 
-/// What a client says of its calls, in order, with these rules in between.
+/// Returns the client's outcomes of its calls, in order, with these rules in between.
 fn with<P: Peer>(peer: &P, rules: &[&str]) -> Vec<Value> {
     let told = peer.run(rules);
     if !rules.is_empty() {
@@ -51,7 +51,7 @@ fn nothing_is_changed_between_ethers_and_a_node() {
     is_untouched(&Ethers { batch: 5 });
 }
 
-/// What a rule is, and what the client says of its calls with it.
+/// A rule, and the client's outcome of its calls with it.
 type Case = (&'static str, Value);
 
 fn shows<P: Peer>(peer: &P, cases: impl IntoIterator<Item = Case>) {

@@ -10,17 +10,17 @@ use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// How many seconds a client waits for an answer.
+/// Seconds that a client waits for an answer.
 const WAITS: &str = "2";
 
-/// What a run has told.
+/// Results of a run.
 #[derive(Debug)]
 pub(crate) struct Told {
-    /// What became of each call, as the client says.
+    /// Outcome of each call, as the client reports it.
     pub(crate) outcomes: Vec<Value>,
-    /// How many faults happened.
+    /// Number of faults that happened.
     pub(crate) faults: u64,
-    /// What went up and down, in front and behind.
+    /// Bytes that went up and down, in front and behind.
     pub(crate) bytes: [[Vec<u8>; 2]; 2],
 }
 
@@ -29,7 +29,7 @@ pub(crate) trait Peer {
     /// Returns the client's results without a proxy in between.
     fn direct(&self) -> Vec<Value>;
 
-    /// What it says with us in between, with these rules.
+    /// Runs the client with the program in between, with these rules.
     fn run(&self, rules: &[&str]) -> Told;
 }
 
@@ -44,7 +44,7 @@ fn node() -> Command {
     command
 }
 
-/// What a client has printed last.
+/// Returns the outcomes that a client has printed last.
 fn outcomes(output: &Output) -> Vec<Value> {
     let said = String::from_utf8_lossy(&output.stdout);
     let last = said.lines().last().unwrap_or_default();
@@ -144,7 +144,7 @@ fn wrapped(folder: &Path, server: &str, protocol: &str, rules: &[&str]) -> [Stri
     ["sh".to_owned(), "-c".to_owned(), line]
 }
 
-/// What was kept in a folder.
+/// Returns the results that were kept in a folder.
 fn kept(folder: &Path, output: &Output, rules: &[&str]) -> Told {
     let read = |name: &str| std::fs::read(folder.join(name)).unwrap_or_default();
     let said = || String::from_utf8_lossy(&read("said")).into_owned();

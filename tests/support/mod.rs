@@ -1,4 +1,4 @@
-//! What the tests from outside share: the program as a child, backends, clients.
+//! Support for the tests from outside: the program as a child, backends, clients.
 
 // Each test binary uses a part of this.
 #![allow(dead_code, unused_imports, unused_macros, unreachable_pub)]
@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// How long anything may take before a test gives up.
+/// Longest time that anything may take before a test gives up.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The built program with these arguments, not started yet.
@@ -42,14 +42,14 @@ pub fn run_with_input(arguments: &[&str], input: &[u8]) -> Output {
 /// A running proxy: the program itself, on a port from the system.
 pub struct Proxy {
     child: Option<Child>,
-    /// Where it listens.
+    /// Address at which it listens.
     pub address: SocketAddr,
     out: JoinHandle<String>,
     err: JoinHandle<String>,
     events: Receiver<String>,
 }
 
-/// What a proxy has said and how it has ended.
+/// Output and exit code of a proxy that has ended.
 pub struct Ended {
     pub out: String,
     pub err: String,
@@ -128,8 +128,8 @@ impl Proxy {
         }
     }
 
-    /// Whether a line on stderr that is there already contains this text. Lines before it are
-    /// taken.
+    /// Returns `true` if a line on stderr that is there already contains this text. Lines before it
+    /// are taken.
     pub fn has_event(&self, text: &str) -> bool {
         self.events.try_iter().any(|line| line.contains(text))
     }
@@ -183,7 +183,7 @@ pub fn bounded(stream: &TcpStream) {
 
 /// A backend of our own: each connection is handed to a function on a thread.
 pub struct Backend {
-    /// Where it listens.
+    /// Address at which it listens.
     pub address: SocketAddr,
 }
 

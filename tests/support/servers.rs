@@ -111,7 +111,7 @@ pub fn nginx(listen: &str, more: &str, pages: &[(&str, String)]) -> Server {
     Server::start(&program, configuration, &["-c", "{}"])
 }
 
-/// Whether a child runs. If it does not, its number stays its own.
+/// Returns `true` if a child runs. If it does not, its number stays its own.
 fn runs(child: &Guarded) -> bool {
     let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     waitid(WaitId::Pid(Pid::from_child(&child.0)), ended).unwrap().is_none()

@@ -56,12 +56,12 @@ impl Wire {
         self.proxy.wait_for_event(what);
     }
 
-    /// Whether the client's bytes reach the server as they are.
+    /// Returns `true` if the client's bytes reach the server as they are.
     pub fn carries_up(&mut self, bytes: &[u8]) -> bool {
         carries(&mut self.client, &mut self.server, bytes)
     }
 
-    /// Whether the server's bytes reach the client as they are.
+    /// Returns `true` if the server's bytes reach the client as they are.
     pub fn carries_down(&mut self, bytes: &[u8]) -> bool {
         carries(&mut self.server, &mut self.client, bytes)
     }
@@ -81,13 +81,14 @@ impl Wire {
     }
 }
 
-/// Whether bytes come out as they went in.
+/// Returns `true` if bytes come out as they went in.
 pub fn carries(from: &mut TcpStream, to: &mut TcpStream, bytes: &[u8]) -> bool {
     from.write_all(bytes).expect("it takes them");
     read_exactly(to, bytes.len()) == bytes
 }
 
-/// Whether nothing comes for a moment, not even an end. Only a fault makes this depend on time.
+/// Returns `true` if nothing comes for a moment, not even an end. Only a fault makes this depend on
+/// time.
 pub fn is_silent(stream: &TcpStream) -> bool {
     stream.set_read_timeout(Some(Duration::from_millis(20))).expect("a stream");
     let peeked = stream.peek(&mut [0]);
@@ -95,11 +96,11 @@ pub fn is_silent(stream: &TcpStream) -> bool {
     matches!(peeked, Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
 }
 
-/// What a stopped proxy has told.
+/// Results of a stopped proxy.
 pub struct Told {
     /// The journal, a line each: `upstream 0+5 drop: drop`.
     pub journal: Vec<String>,
-    /// The same, as it was written.
+    /// Journal as it was written.
     pub raw: String,
     pub summary: String,
 }
@@ -118,7 +119,7 @@ impl Told {
         Self { journal: lines.collect(), summary: out, raw: err }
     }
 
-    /// How often a rule was met and how often it did something, by the summary.
+    /// Returns the number of times that a rule was met, and that it did something, by the summary.
     pub fn counts(&self, rule: &str) -> [u64; 2] {
         // The rules' table is the last one.
         let mut rows = self.summary.lines().rev().map(str::trim_start);

@@ -47,11 +47,11 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = workload::pick)]
     pub(crate) only: Vec<String>,
 
-    /// How often everything is measured [default: 3]
+    /// Number of times that everything is measured [default: 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) rounds: Option<u32>,
 
-    /// How long each measurement takes [default: 2]
+    /// Seconds that each measurement takes [default: 2]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) seconds: Option<f64>,
 
@@ -59,7 +59,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(crate) quick: bool,
 
-    /// How many idle connections the memory is divided by
+    /// Number of idle connections that the memory is divided by
     #[arg(long, value_name = "N", default_value_t = 2000,
           value_parser = clap::value_parser!(u32).range(10..=100_000))]
     pub(crate) idle: u32,
@@ -72,7 +72,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(crate) markdown: bool,
 
-    /// What this process is for when the program starts itself.
+    /// Purpose of this process when the program starts itself.
     #[command(subcommand)]
     pub(crate) role: Option<Role>,
 }
@@ -83,7 +83,7 @@ impl Arguments {
         Self::parse()
     }
 
-    /// Whether a workload was asked for.
+    /// Returns `true` if a workload was asked for.
     pub(crate) fn wants(&self, workload: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|pick| workload::picks(pick, workload))
     }
@@ -95,7 +95,7 @@ pub(crate) enum Role {
     /// Serves the connections that come out of a proxy.
     #[command(hide = true)]
     Backend {
-        /// What it does with them.
+        /// Service for its connections.
         service: Service,
     },
     /// Ends the proxies when the program that started them is gone.
@@ -103,19 +103,19 @@ pub(crate) enum Role {
     Guard,
 }
 
-/// How much is measured.
+/// Amount of measuring.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
-    /// How often everything is measured.
+    /// Number of times that everything is measured.
     pub(crate) rounds: u32,
-    /// How long one measurement takes.
+    /// Time that one measurement takes.
     pub(crate) window: Duration,
-    /// How many connections are opened to weigh an idle one.
+    /// Number of connections that are opened to weigh an idle one.
     pub(crate) idle: u32,
 }
 
 impl Settings {
-    /// What the arguments amount to.
+    /// Returns the settings that the arguments ask for.
     pub(crate) fn of(arguments: &Arguments) -> Self {
         let (rounds, seconds) = if arguments.quick { (1, 0.5) } else { (3, 2.0) };
         Self {

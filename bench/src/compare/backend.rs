@@ -1,4 +1,4 @@
-//! What proxies connect to: a process of its own, so that its work is not counted as theirs.
+//! Backend of the proxies: a process of its own, so that its work is not counted as theirs.
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
@@ -11,7 +11,7 @@ mod serve;
 
 pub(crate) use serve::serve;
 
-/// What a backend does with its connections.
+/// Service of a backend for its connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Service {
     /// Sends as much as it can.
@@ -53,7 +53,7 @@ impl Backend {
         Ok(backend)
     }
 
-    /// Where it listens.
+    /// Returns the address at which it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }

@@ -1,4 +1,4 @@
-//! What every measurement needs: the settings and the guard over started processes.
+//! Parts that every measurement needs: the settings and the guard over started processes.
 
 use crate::compare::arguments::Settings;
 use crate::compare::guard::Guard;
@@ -9,7 +9,7 @@ use std::time::Duration;
 /// The means of a run.
 #[derive(Debug)]
 pub(crate) struct Bench {
-    /// How much is measured.
+    /// Amount of measuring.
     pub(crate) settings: Settings,
     /// Ends what is still running when this process dies.
     pub(crate) guard: Guard,
@@ -25,13 +25,13 @@ impl Bench {
         Ok(Self { settings: Settings { idle, ..settings }, guard: Guard::start()? })
     }
 
-    /// How long load flows before it counts.
+    /// Returns the time for which load flows before it counts.
     pub(crate) fn warm_up(&self) -> Duration {
         (self.settings.window / 4).min(Duration::from_millis(200))
     }
 }
 
-/// How many threads each side of the load has: half of the cores are the proxy's.
+/// Returns the number of threads on each side of the load: half of the cores are the proxy's.
 pub(crate) fn lanes() -> usize {
     thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).clamp(1, 4))
 }

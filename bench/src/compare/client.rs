@@ -33,7 +33,7 @@ pub(crate) fn connect_lanes(
     Ok(lanes)
 }
 
-/// What went wrong with a connection, in plain words.
+/// Returns a description of a connection's error, in plain words.
 pub(crate) fn fault(error: &io::Error) -> String {
     match error.kind() {
         // What a blocking read says when its time is up.
@@ -45,5 +45,5 @@ pub(crate) fn fault(error: &io::Error) -> String {
     }
 }
 
-/// How long anything that should be quick may take.
+/// Longest time for anything that should be quick.
 pub(crate) const LIMIT: Duration = Duration::from_secs(5);

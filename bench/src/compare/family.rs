@@ -4,7 +4,7 @@ use rustix::param::clock_ticks_per_second;
 use std::fs;
 use std::time::Duration;
 
-/// What `/proc/PID/stat` says of one process.
+/// Fields of `/proc/PID/stat` of one process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stat {
     /// The process.
@@ -51,7 +51,7 @@ pub(crate) fn of(leader: u32) -> Vec<Stat> {
     members(&all, leader)
 }
 
-/// Whether a member of a family still runs.
+/// Returns `true` if a member of a family still runs.
 pub(crate) fn lives(leader: u32) -> bool {
     of(leader).iter().any(|stat| !stat.ended)
 }

@@ -39,7 +39,7 @@ impl Guard {
         Ok(guard)
     }
 
-    /// Where temporary files may be put.
+    /// Returns the directory for temporary files.
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }

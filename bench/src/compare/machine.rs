@@ -3,14 +3,14 @@
 use crate::compare::date;
 use std::{fs, thread};
 
-/// What stands above the tables.
+/// Description of the machine that stands above the tables.
 #[derive(Debug)]
 pub(crate) struct Machine {
     /// The day of the run, in UTC.
     pub(crate) date: String,
-    /// How many cores this process may use.
+    /// Number of cores that this process may use.
     pub(crate) cores: usize,
-    /// What the processor calls itself.
+    /// Name of the processor.
     pub(crate) processor: String,
     /// The release of the kernel.
     pub(crate) kernel: String,

@@ -18,9 +18,9 @@ pub(crate) mod toxiproxy;
 pub(crate) struct Peer {
     /// Its name in the tables.
     pub(crate) name: String,
-    /// What it says of itself, or its command.
+    /// Version that it reports, or its command.
     pub(crate) version: String,
-    /// How it is started.
+    /// Kind, which tells how it is started.
     pub(crate) kind: Kind,
 }
 
@@ -40,7 +40,7 @@ pub(crate) enum Kind {
     Haproxy {
         /// The program.
         program: PathBuf,
-        /// Whether it moves bytes inside the kernel.
+        /// Use of splicing, which moves bytes inside the kernel.
         splicing: Splicing,
     },
     /// nginx with its stream module.
@@ -66,7 +66,7 @@ pub(crate) enum Kind {
     Template(Template),
 }
 
-/// What haproxy is told about splicing.
+/// Setting of haproxy for splicing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Splicing {
     /// Nothing: it copies.
@@ -75,12 +75,12 @@ pub(crate) enum Splicing {
     Forced,
 }
 
-/// Where a proxy listens and where it connects to.
+/// Addresses at which a proxy listens and to which it connects.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Route {
-    /// Where it listens.
+    /// Address at which it listens.
     pub(crate) listen: SocketAddr,
-    /// Where it connects to.
+    /// Address to which it connects.
     pub(crate) backend: SocketAddr,
 }
 

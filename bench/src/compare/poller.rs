@@ -47,7 +47,7 @@ impl Poller {
     }
 }
 
-/// What a poller found ready.
+/// Descriptors that a poller found ready.
 pub(crate) struct Ready {
     events: Vec<Event>,
 }

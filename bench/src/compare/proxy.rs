@@ -62,7 +62,7 @@ impl<'a> Proxy<'a> {
         }
     }
 
-    /// Where to connect to.
+    /// Returns the address to connect to.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -90,8 +90,8 @@ impl<'a> Proxy<'a> {
         toxiproxy::delay(self.address, delay)
     }
 
-    /// What a measurement amounts to: when the peer has died, that explains more than what the
-    /// load met with.
+    /// Returns the result of a measurement, or the death of the peer, which explains more than the
+    /// error that the load met with.
     pub(crate) fn verdict<T>(&mut self, measured: anyhow::Result<T>) -> anyhow::Result<T> {
         if measured.is_err() {
             // Its connections close a moment before it has ended.
@@ -114,7 +114,7 @@ struct Process<'a> {
 }
 
 impl Process<'_> {
-    /// How it ended by itself, with its last words.
+    /// Returns a description of how it ended by itself, with its last words.
     fn ended(&mut self) -> Option<String> {
         let status = self.child.try_wait().ok()??;
         let mut text = String::new();
@@ -149,7 +149,7 @@ impl Drop for Process<'_> {
     }
 }
 
-/// How long a peer may take until it listens.
+/// Longest time until a peer listens.
 const START: Duration = Duration::from_secs(10);
 
 fn pid(number: u32) -> Option<Pid> {

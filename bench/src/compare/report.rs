@@ -13,22 +13,22 @@ pub(crate) mod table;
 /// All that a run has to say.
 #[derive(Debug)]
 pub(crate) struct Report<'a> {
-    /// Where it ran.
+    /// Machine on which it ran.
     pub(crate) machine: Machine,
-    /// How much was measured.
+    /// Amount of measuring.
     pub(crate) settings: Settings,
     /// Who took part.
     pub(crate) peers: &'a Peers,
-    /// What came out.
+    /// Outcomes of the workloads.
     pub(crate) outcomes: Vec<Outcome>,
 }
 
-/// What came out of a workload.
+/// Outcome of a workload.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     /// The name of the workload.
     pub(crate) name: String,
-    /// What it measures.
+    /// Description of the measurement.
     pub(crate) about: String,
     /// The names of its values.
     pub(crate) columns: &'static [Column],
@@ -60,7 +60,7 @@ impl Outcome {
     }
 }
 
-/// What came out of a case.
+/// Outcome of a case.
 #[derive(Debug)]
 pub(crate) struct Line {
     /// The name of the case.
@@ -84,7 +84,7 @@ impl Line {
         Summary::of(self.values.get(column)?)
     }
 
-    /// Whether no round succeeded.
+    /// Returns `true` if no round succeeded.
     pub(crate) fn failed(&self) -> bool {
         self.values.iter().all(Vec::is_empty)
     }

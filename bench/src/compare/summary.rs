@@ -22,7 +22,7 @@ impl Summary {
     }
 }
 
-/// How many times the base a value is; nothing for a base of zero.
+/// Returns the value as a multiple of the base; `None` for a base of zero.
 pub(crate) fn ratio(value: f64, base: f64) -> Option<f64> {
     (base != 0.0).then(|| value / base)
 }

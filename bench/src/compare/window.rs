@@ -14,18 +14,18 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// Whether what happens now counts.
+    /// Returns `true` if the window is open, so that events count.
     pub(crate) fn counts(&self) -> bool {
         self.phase.load(Ordering::Relaxed) == COUNTING
     }
 
-    /// Whether the load should stop.
+    /// Returns `true` if the load should stop.
     pub(crate) fn over(&self) -> bool {
         self.phase.load(Ordering::Relaxed) == OVER
     }
 }
 
-/// How long a window was open, and what the proxy worked meanwhile.
+/// Time that a window was open, and the proxy's work meanwhile.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Taken {
     /// The time on the clock.

@@ -1,4 +1,4 @@
-//! What is measured: workloads, each a table with a case for every line of it.
+//! Workloads that are measured, each a table with a case for every line of it.
 
 use crate::compare::bench::Bench;
 use crate::compare::peer::{Kind, Peer};
@@ -18,7 +18,7 @@ mod rate;
 pub(crate) struct Workload<'a> {
     /// Its name for `--only`.
     pub(crate) name: String,
-    /// What is measured, as the title of the table.
+    /// Description of the measurement, as the title of the table.
     pub(crate) about: String,
     /// The names of the values.
     pub(crate) columns: &'static [Column],
@@ -47,13 +47,13 @@ impl fmt::Debug for Case<'_> {
 pub(crate) struct Column {
     /// Its name and unit.
     pub(crate) name: &'static str,
-    /// How many digits it is worth after the point.
+    /// Number of digits after the point.
     pub(crate) digits: usize,
-    /// Whether it has its range and its ratio to no proxy beside it.
+    /// Weight, which decides if its range and its ratio to no proxy stand beside it.
     pub(crate) weight: Weight,
 }
 
-/// How much a table says of a value.
+/// Amount of detail of a value in a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Weight {
     /// Median, range, and ratio to no proxy.
@@ -92,7 +92,8 @@ pub(crate) fn all(peers: &[Peer]) -> Vec<Workload<'_>> {
     ]
 }
 
-/// Whether a name given to `--only` means a workload: its name, or the beginning before a dash.
+/// Returns `true` if a name given to `--only` selects a workload: its name, or the beginning before
+/// a dash.
 pub(crate) fn picks(pick: &str, name: &str) -> bool {
     name.strip_prefix(pick).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }

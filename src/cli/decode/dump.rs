@@ -70,7 +70,8 @@ fn layout(version: Version, input: &[u8], unpacked: &Unpacked) -> Vec<Row> {
     }
 }
 
-/// What is wrong; takes away the rows behind a syntax error, since nothing is known of them.
+/// Marks the place of a fault; takes away the rows behind a syntax error, since nothing is known of
+/// them.
 fn mark(
     receiver: &Receiver,
     input: &[u8],
@@ -109,7 +110,7 @@ fn unexpected(input: &[u8], offset: usize, section: &'static str) -> Row {
     Row { range, name: "not expected", meaning, section, depth: 0 }
 }
 
-/// Whether the only fault of a header is that it has no checksum.
+/// Returns `true` if the only fault of a header is that it has no checksum.
 fn lacks_checksum(receiver: &Receiver, input: &[u8]) -> bool {
     let profile = Profile { checksum: Verification::Verify, ..receiver.profile.clone() };
     receiver.profile.checksum == Verification::Require

@@ -44,7 +44,7 @@ impl<R: Read> Lines<R> {
         self.number
     }
 
-    /// Whether the next line has to be waited for.
+    /// Returns `true` if the next line has to be waited for.
     pub(super) fn must_wait(&self) -> bool {
         !self.input.buffer().contains(&b'\n')
     }

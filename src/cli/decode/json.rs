@@ -1,4 +1,4 @@
-//! What the codec says as one object of JSON.
+//! Results of the codec as one object of JSON.
 //!
 //! The names and their order are a promise to other programs.
 

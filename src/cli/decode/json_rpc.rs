@@ -141,12 +141,12 @@ struct Run<'a> {
     framer: Box<dyn Framer>,
     reader: Reader,
     payload: bool,
-    /// Whether nothing was invalid, and nothing happened.
+    /// Set when nothing was invalid, and nothing happened.
     well: bool,
     out: &'a mut dyn Write,
 }
 
-/// What is to be made of the rest of the input.
+/// Treatment of the rest of the input.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Rest {
     Framed,

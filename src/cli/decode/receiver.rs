@@ -12,10 +12,10 @@ use chenapan_protocols::proxy::{
 use clap::{Args, ValueEnum};
 use std::str::FromStr;
 
-/// What the codec says of some bytes.
+/// Result of the codec for some bytes.
 pub(in crate::cli) type Unpacked = Result<(Header, usize), Unpack>;
 
-/// Which header is expected.
+/// Version of the header that is expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum Version {
     Auto,
@@ -23,7 +23,7 @@ pub(in crate::cli) enum Version {
     V2,
 }
 
-/// What a receiver lets pass where the standard leaves it the choice.
+/// Choices of a receiver, where the standard leaves it any.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What is let pass")]
 pub(in crate::cli) struct Choices {
@@ -163,7 +163,8 @@ impl Receiver {
     }
 }
 
-/// How many bytes must come before it is worth asking again; none where all is decided.
+/// Returns the number of bytes that must come before another try is worth it; `None` if all is
+/// decided.
 pub(in crate::cli) fn least(unpacked: &Unpacked) -> Option<usize> {
     match unpacked {
         Err(Unpack::Incomplete(Want::Bytes(count))) => Some(*count),

@@ -26,7 +26,7 @@ fn outcome(scenario: &Scenario, seed: u64, journal: Option<PathBuf>) -> Result<O
     interruptible(work)?.map_err(Failure::run)
 }
 
-/// What failed: the phases and what was expected of them.
+/// Returns the failures: the phases and their expectations that did not hold.
 fn failures(outcome: &Outcome) -> Vec<(String, String)> {
     let failed = outcome.phases.iter().flat_map(|phase| {
         let checks = phase.checks.iter().filter(|check| !check.held);

@@ -1,4 +1,4 @@
-//! What was given to a kind, by the names of its table.
+//! Arguments that were given to a kind, by the names of its table.
 //!
 //! It never reads a value; it knows which parameter it is for.
 
@@ -16,15 +16,15 @@ pub(super) struct Argument {
     pub(super) place: Range<usize>,
 }
 
-/// What was given to a kind in a role.
+/// Arguments that were given to a kind in a role.
 #[derive(Debug)]
 pub(super) struct Arguments {
     /// The kind as it was written.
     pub(super) kind: &'static str,
     pub(super) role: Role,
-    /// Where what is missing should stand.
+    /// Place at which a missing argument should stand.
     pub(super) end: Range<usize>,
-    /// Whether the parameters of TLS are among them.
+    /// Set when the parameters of TLS are among them.
     pub(super) tls: bool,
     slots: Vec<Slot>,
     positionals: Vec<&'static str>,
@@ -84,7 +84,7 @@ impl Arguments {
         self.slots.extend(table.iter().map(Slot::of));
     }
 
-    /// Whether the kind was brought along.
+    /// Returns `true` if the kind was added by the program that uses the library.
     pub(super) fn is_own(&self) -> bool {
         Kind::find(self.kind).is_none()
     }
@@ -240,7 +240,7 @@ impl Arguments {
         Fault::new(Code::TooMany, place, message)
     }
 
-    /// Whether the host has its key, so that the only number without one is the port.
+    /// Returns `true` if the host has its key, so that the only number without one is the port.
     fn host_is_named(&self, parts: &[Part]) -> bool {
         let named =
             |part: &Part| part.key.as_ref().is_some_and(|(key, _)| plain_key(key) == "host");
@@ -267,7 +267,7 @@ impl Slot {
     }
 }
 
-/// Whether a text is, or was meant as, a number.
+/// Returns `true` if a text is, or was meant as, a number.
 fn number(text: &str) -> bool {
     super::values::numeric(text)
 }

@@ -416,7 +416,7 @@ impl Object {
         self.fields.iter().any(|field| field.key == name && !field.value.is_null())
     }
 
-    /// Whether nothing is left.
+    /// Checks that nothing is left.
     fn end(&self, given: &Arguments, kind: &str) -> Result<(), Fault> {
         let Some(field) = self.fields.first() else { return Ok(()) };
         let near = nearest(&field.key, self.known.iter().copied());

@@ -111,7 +111,7 @@ fn no_port(piece: Piece<'_>, role: Role, kinds: &Kinds) -> Fault {
     Fault::new(Code::MissingPort, piece.end(), format!("{said} has no port; {hint}"))
 }
 
-/// What to say where a kind may have been meant by what stands before a colon.
+/// Returns a hint for a text before a colon that may have been meant as a kind.
 fn kind_meant(word: &str, role: Role, kinds: &Kinds) -> String {
     let letter = |c: char| c.is_ascii_alphanumeric() || c == '-';
     if word.is_empty() || word == "localhost" || !word.chars().all(letter) {

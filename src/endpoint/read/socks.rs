@@ -143,7 +143,7 @@ fn twice(place: Range<usize>) -> Fault {
     Fault::new(Code::Conflict, place, message)
 }
 
-/// Whether the proxy can be asked for the target.
+/// Checks that the proxy can be asked for the target.
 pub(super) fn check(connect: &Connect, place: Range<usize>) -> Result<(), Fault> {
     let (Some(via), To::Tcp { host, .. }) = (&connect.via, &connect.to) else { return Ok(()) };
     let here = connect.options.text("resolve") == Some("local");

@@ -10,17 +10,17 @@ use chenapan_core::nearest;
 pub(crate) struct Kind {
     /// Its names; the first is the one to use.
     pub(crate) names: &'static [&'static str],
-    /// What it is.
+    /// Sort of the kind.
     pub(crate) sort: Sort,
-    /// What it means to listen, where it can.
+    /// Description of its use to listen; `None` if it cannot.
     pub(crate) listen: Option<Side>,
-    /// What it means to connect, where it can.
+    /// Description of its use to connect; `None` if it cannot.
     pub(crate) connect: Option<Side>,
-    /// What to use instead where it cannot be used.
+    /// Notation to use instead where the kind cannot be used.
     pub(crate) instead: &'static str,
 }
 
-/// What the name of a kind stands for.
+/// Sort of endpoint that the name of a kind stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sort {
     Tcp,
@@ -39,7 +39,7 @@ pub(crate) enum Sort {
 /// A kind in one role.
 #[derive(Debug)]
 pub(crate) struct Side {
-    /// What it does, in one sentence.
+    /// Description of its purpose, in one sentence.
     pub(crate) about: &'static str,
     /// An example.
     pub(crate) example: &'static str,
@@ -47,7 +47,7 @@ pub(crate) struct Side {
     pub(crate) positionals: &'static [&'static str],
     /// All of its parameters.
     pub(crate) parameters: &'static [&'static [Parameter]],
-    /// Where one argument too many may have been meant for.
+    /// Parameter that one argument too many may have been meant for.
     pub(crate) surplus: Option<&'static str>,
 }
 
@@ -58,15 +58,15 @@ pub(crate) struct Parameter {
     pub(crate) name: &'static str,
     /// Other spellings that are taken for it.
     pub(crate) aliases: &'static [&'static str],
-    /// What its value must look like.
+    /// Shape of its value.
     pub(crate) shape: Shape,
-    /// What it means.
+    /// Description of its meaning.
     pub(crate) help: &'static str,
     /// A value as one would write it.
     pub(crate) example: &'static str,
 }
 
-/// Which end an address is for.
+/// End that an address is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Listen,

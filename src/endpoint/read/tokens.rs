@@ -15,7 +15,7 @@ pub(super) struct Piece<'a> {
 }
 
 impl<'a> Piece<'a> {
-    /// Where it stands.
+    /// Returns its place in the text.
     pub(super) fn place(self) -> Range<usize> {
         self.start..self.start + self.text.len()
     }
@@ -32,14 +32,14 @@ impl<'a> Piece<'a> {
         Self { text, start: self.start + range.start }
     }
 
-    /// What stands before and behind the first one of this character.
+    /// Returns the parts before and behind the first occurrence of this character.
     pub(super) fn split(self, at: char) -> Option<(Self, Self)> {
         let found = self.text.find(at)?;
         let behind = found + at.len_utf8();
         Some((self.part(0..found), self.part(behind..self.text.len())))
     }
 
-    /// What is wrong with it.
+    /// Returns an error about it.
     pub(super) fn fault(self, code: Code, message: impl Into<String>) -> Fault {
         Fault::new(code, self.place(), message)
     }
@@ -48,15 +48,15 @@ impl<'a> Piece<'a> {
 /// A part between colons.
 #[derive(Clone, Debug)]
 pub(super) struct Part {
-    /// What stands before the first `=` that is not escaped, and where.
+    /// Text before the first `=` that is not escaped, and its place.
     pub(super) key: Option<(String, Range<usize>)>,
     /// The rest, without escapes and brackets.
     pub(super) value: String,
-    /// Where the value stands, with its escapes.
+    /// Place of the value, with its escapes.
     pub(super) place: Range<usize>,
 }
 
-/// What Twisted would make of a text: arguments in order, and those with a name.
+/// Tokens of a text as Twisted would read it: arguments in order, and those with a name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tokens {
     /// The parts without a name.
@@ -237,7 +237,7 @@ impl Cutter<'_> {
         Ok(())
     }
 
-    /// Whether `key=` stands behind the colon at hand.
+    /// Returns `true` if `key=` stands behind the colon at hand.
     fn key_follows(&self) -> bool {
         let rest = &self.piece.text[self.at + 1..];
         let letter = |c: &char| c.is_ascii_alphabetic() || matches!(c, '-' | '_');

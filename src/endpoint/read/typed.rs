@@ -11,7 +11,7 @@ use crate::endpoint::{At, Connect, Kinds, Listen, To};
 /// Keys whose values are endpoints, so that their colons need no escapes behind a scheme.
 const URLS: &[&str] = &["via", "endpoint"];
 
-/// Whether this is the name of a kind, of one that cannot do what is asked, too.
+/// Returns `true` if this is the name of a kind, also of one that cannot do what is asked.
 pub(super) fn knows(kinds: &Kinds, word: &str) -> bool {
     let is = |name: &str| name.eq_ignore_ascii_case(word);
     built_in(Piece { text: word, start: 0 }).is_some()

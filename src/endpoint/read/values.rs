@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Times are at most this long: more is a slip, and as seconds with a fraction it stays exact.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// What the value of a parameter must look like.
+/// Shape of the value of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
     Port,
@@ -161,7 +161,7 @@ pub(super) fn port(text: &str, dialed: bool, place: Range<usize>) -> Result<u16,
     }
 }
 
-/// Whether somebody may have meant a number, though it is none.
+/// Returns `true` if somebody may have meant a number, though it is none.
 pub(super) fn numeric(text: &str) -> bool {
     text.chars().any(char::is_numeric)
         && text.chars().all(|c| c.is_numeric() || matches!(c, '+' | '-' | '_' | ' '))
@@ -212,7 +212,7 @@ pub(super) fn ipv6(text: &str) -> Option<(Ipv6Addr, Option<&str>)> {
     Some((address.parse().ok()?, zone))
 }
 
-/// Whether a host can be of a family; what is wrong where it cannot.
+/// Checks that a host can be of a family; the error says why it cannot.
 pub(super) fn fits(host: &Host, family: Option<Family>) -> Result<(), String> {
     let six = match host {
         Host::Address(address) => address.is_ipv6(),

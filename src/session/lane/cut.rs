@@ -1,4 +1,4 @@
-//! What comes in, as units: cut by the protocol, or opaque.
+//! Units of the input: cut by the protocol, or opaque.
 
 use super::{Facts, Lane, Record, Refused};
 use crate::journal::Entry;

@@ -1,4 +1,4 @@
-//! Which peers this machine has.
+//! Search for the peers that this machine has.
 
 use crate::compare::arguments::{self, Arguments};
 use crate::compare::peer::{Kind, Peer, Splicing};

@@ -34,7 +34,7 @@ pub(crate) fn workload(depth: usize, peers: &[Peer]) -> Workload<'_> {
     }
 }
 
-/// The same program, which reads messages.
+/// Returns the peer with a protocol, so that it reads messages.
 fn speaks(peer: &Peer) -> Peer {
     let mut peer = peer.clone();
     if let Kind::Chenapan { extra, .. } = &mut peer.kind {

@@ -1,4 +1,4 @@
-//! How exactly chenapan delays: one-way times through it, minus what was asked.
+//! Accuracy of chenapan's delays: one-way times through it, minus the delay that was asked for.
 
 use crate::compare::bench::Bench;
 use crate::compare::client;

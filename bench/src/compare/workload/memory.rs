@@ -1,4 +1,4 @@
-//! What an idle connection weighs: open many, move one byte each way, and look at the proxy.
+//! Weight of an idle connection: open many, move one byte each way, and look at the proxy.
 
 use crate::compare::backend::{Backend, Service};
 use crate::compare::bench::Bench;

@@ -1,4 +1,4 @@
-//! How exactly chenapan throttles: the rate in the long run, and its evenness.
+//! Accuracy of chenapan's throttle: the rate in the long run, and its evenness.
 
 use crate::compare::backend::{Backend, Service};
 use crate::compare::bench::Bench;
@@ -67,7 +67,7 @@ fn receive(socket: &TcpStream, time: Duration) -> anyhow::Result<Vec<Arrival>> {
     Ok(arrivals)
 }
 
-/// What a stream of arrivals amounts to.
+/// Pace of a stream of arrivals.
 #[derive(Debug, PartialEq)]
 struct Pace {
     /// Bytes a second in the long run.

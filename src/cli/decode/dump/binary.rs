@@ -31,10 +31,10 @@ pub(super) fn rows(input: &[u8], known: Option<&Header>) -> Vec<Row> {
     walk.rows
 }
 
-/// Where the parts behind the fixed bytes start.
+/// Offsets at which the parts behind the fixed bytes start.
 struct Layout {
     family: Family,
-    /// Whether the addresses are the ones to go by.
+    /// Set when the addresses are the ones to go by.
     used: bool,
     vectors: usize,
     stray: usize,

@@ -4,7 +4,7 @@
 
 use chenapan_protocols::proxy::{ssl, tlv};
 
-/// What a type outside others is called.
+/// Returns the name of a type outside others.
 pub(super) fn registered(kind: u8) -> &'static str {
     match kind {
         tlv::ALPN => "ALPN",
@@ -36,7 +36,7 @@ pub(super) fn section(kind: u8) -> &'static str {
     }
 }
 
-/// What a type inside an SSL TLV is called [2.2.6].
+/// Returns the name of a type inside an SSL TLV [2.2.6].
 pub(super) fn inside_ssl(kind: u8) -> &'static str {
     match kind {
         ssl::VERSION => "VERSION",
@@ -51,7 +51,7 @@ pub(super) fn inside_ssl(kind: u8) -> &'static str {
     }
 }
 
-/// What a type inside the extension of the library proxy-protocol is called.
+/// Returns the name of a type inside the extension of the library proxy-protocol.
 pub(super) fn inside_extension(kind: u8) -> &'static str {
     match kind {
         0x01 => "compression",

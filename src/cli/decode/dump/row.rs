@@ -9,9 +9,9 @@ pub(super) struct Row {
     pub(super) range: Range<usize>,
     pub(super) name: &'static str,
     pub(super) meaning: String,
-    /// Where the standard defines it.
+    /// Section of the standard that defines it.
     pub(super) section: &'static str,
-    /// How many fields it stands in.
+    /// Number of fields that it stands in.
     pub(super) depth: usize,
 }
 
@@ -20,7 +20,7 @@ pub(super) struct Walk<'a> {
     pub(super) input: &'a [u8],
     /// The next byte.
     pub(super) at: usize,
-    /// Where fields must end.
+    /// Offset at which fields must end.
     pub(super) end: usize,
     pub(super) section: &'static str,
     pub(super) depth: usize,

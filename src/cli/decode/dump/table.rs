@@ -7,10 +7,10 @@ use anstyle::{AnsiColor, Style};
 use std::fmt::Write;
 use std::ops::Range;
 
-/// How many bytes stand in a line.
+/// Number of bytes in a line.
 pub(super) const WIDTH: usize = 8;
 
-/// Where the columns start.
+/// Columns at which the parts of a line start.
 const AT_BYTES: usize = 8;
 const AT_NAME: usize = AT_BYTES + 3 * WIDTH + 1;
 const AT_MEANING: usize = AT_NAME + 21;
@@ -95,7 +95,7 @@ fn show(out: &mut String, input: &[u8], row: &Row, mark: Option<&Mark>) {
 /// A line whose parts stand in columns.
 struct Line<'a> {
     out: &'a mut String,
-    /// How many characters it has.
+    /// Number of its characters.
     width: usize,
 }
 

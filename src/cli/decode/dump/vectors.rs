@@ -7,10 +7,10 @@ use super::row::{Walk, count, text};
 use chenapan_protocols::proxy::tlv::{CRC32C, NOOP, SSL};
 use chenapan_protocols::proxy::{Checksum, Ssl, Tlv, Vendor};
 
-/// How many bytes tell the extension of the library proxy-protocol from padding.
+/// Number of bytes that tell the extension of the library proxy-protocol from padding.
 const MAGIC: usize = 8;
 
-/// Where types have their meaning.
+/// Level at which types have their meaning.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Level {
     Top,

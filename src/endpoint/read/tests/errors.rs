@@ -1,4 +1,4 @@
-//! What is wrong, as people see it: the code, the sentence, the place.
+//! Errors as people see them: the code, the sentence, the place.
 
 use super::{connect, listen};
 use crate::endpoint::{Connect, EndpointError, Listen};
