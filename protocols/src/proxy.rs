@@ -74,7 +74,7 @@ pub enum Command {
     Proxy = 0x1,
 }
 
-/// What became of a header's CRC-32C [2.2.3].
+/// State of a header's CRC-32C [2.2.3].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Checksum {
     /// There is none. Version 1 never has one.
@@ -88,7 +88,7 @@ pub enum Checksum {
     Unchecked,
 }
 
-/// Whether a stream that starts so carries a header; none while it is too short to tell.
+/// Returns `true` if a stream that starts so carries a header; none while it is too short to tell.
 ///
 /// The first 6 bytes tell version 1, the first 13 version 2 [2.2].
 pub fn matches(start: &[u8]) -> Option<bool> {
@@ -117,8 +117,9 @@ pub fn unpack(input: &[u8], profile: &Profile) -> Result<(Header, usize), Unpack
 ///
 /// # Errors
 ///
-/// What the standard forbids to send; `out` is then as before. A header that the default
-/// [`Profile`] accepted may have an undefined family under `LOCAL`, or lack the version of TLS.
+/// The reason for which the standard forbids to send the header; `out` is then as before. A header
+/// that the default [`Profile`] accepted may have an undefined family under `LOCAL`, or lack the
+/// version of TLS.
 pub fn pack(header: &Header, out: &mut BytesMut) -> Result<(), Pack> {
     match header {
         Header::V1(header) => {
@@ -180,7 +181,7 @@ impl Header {
         }
     }
 
-    /// What became of the checksum.
+    /// Returns the state of the checksum.
     pub fn checksum(&self) -> Checksum {
         match self {
             Header::V1(_) => Checksum::Absent,

@@ -22,7 +22,7 @@ fn with(tlvs: &[u8]) -> Vec<u8> {
     header
 }
 
-/// What goes on of a header with payload behind it, whichever way it was cut.
+/// Returns the units that go on of a header with payload behind it, however it was cut.
 fn on<P: Plugin + Protocol + 'static>(
     options: &[(&str, &str)],
     input: &[u8],

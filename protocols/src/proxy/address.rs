@@ -148,7 +148,7 @@ impl fmt::Debug for UnixPath {
     }
 }
 
-/// What to state of a connection whose ends are of two families.
+/// Ways to state a connection whose ends are of two families.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mixed {
     /// Both as IPv6, the IPv4 one mapped, as HAProxy does.
@@ -184,7 +184,7 @@ impl Family {
         })
     }
 
-    /// How many bytes both addresses and ports take in version 2 [2.2].
+    /// Returns the number of bytes that both addresses and ports take in version 2 [2.2].
     pub fn size(self) -> usize {
         const SIZES: &[usize; 4] = &[0, 12, 36, 216];
         SIZES[self as usize]

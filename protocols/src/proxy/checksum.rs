@@ -40,8 +40,8 @@ pub fn seal(header: &mut [u8]) {
     }
 }
 
-/// The same for a unit by its named fields, which may be anything by now: also the lengths of TLVs.
-/// A field that shall stay wrong does.
+/// Seals a unit by its named fields, which may be anything by now: also the lengths of TLVs. A
+/// field that shall stay wrong does.
 pub(super) fn seal_unit(unit: &mut Unit) {
     let size = unit.bytes.len();
     let Unit { bytes, fields, .. } = unit;
@@ -74,7 +74,7 @@ pub(super) fn seal_unit(unit: &mut Unit) {
     }
 }
 
-/// Where the first checksum of four bytes stands, as far as TLVs can be followed.
+/// Returns the place of the first checksum of four bytes, as far as TLVs can be followed.
 pub(super) fn field(header: &[u8]) -> Option<Range<usize>> {
     let addresses = Family::of(*header.get(13)?).map_or(0, Family::size);
     let block = header.get(FIXED..)?;

@@ -1,4 +1,4 @@
-//! What a header says beyond addresses, in words for reports.
+//! Content of a header beyond addresses, in words for reports.
 //!
 //! It decides nothing; values that are not what their type says are shown as bytes.
 

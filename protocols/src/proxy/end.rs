@@ -32,7 +32,7 @@ const EXPECTED: &str = "expected an address such as 203.0.113.{n}, 203.0.113.7:5
     [2001:db8::7]:51234 or unix:/run/app.sock";
 
 impl End {
-    /// What it states of the connection of this number, from 1.
+    /// Returns the address that is stated of the connection of this number, from 1.
     ///
     /// In an octet `{n}` goes from 1 to 254 and starts again, in a group of IPv6 from 1 to ffff, in
     /// a port from 1 to 65535; in a path it is the number itself.

@@ -10,7 +10,7 @@ pub enum Unpack {
     Incomplete(Want),
     /// The input cannot become a header, whatever follows.
     Syntax {
-        /// What is wrong, lower case.
+        /// The fault, lower case.
         message: &'static str,
         /// The first byte that cannot be.
         offset: usize,
@@ -24,13 +24,13 @@ pub enum Unpack {
 pub struct Mismatch {
     /// The header, as received.
     pub header: v2::Header,
-    /// How many bytes it took.
+    /// The number of bytes that the header took.
     pub consumed: usize,
     /// The checksum it carries.
     pub found: u32,
     /// The checksum its bytes have.
     pub expected: u32,
-    /// Where the checksum's four bytes start.
+    /// The offset at which the checksum's four bytes start.
     pub offset: usize,
 }
 
@@ -82,7 +82,7 @@ impl fmt::Display for Mismatch {
 
 impl std::error::Error for Unpack {}
 
-/// What may not be sent.
+/// Reasons for which a header may not be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pack {
     /// Endpoints of two families [2.1, 2.2].
@@ -101,7 +101,7 @@ pub enum Pack {
     Tlv {
         /// Its type.
         kind: u8,
-        /// What is wrong, lower case.
+        /// The fault, lower case.
         message: &'static str,
     },
     /// A checksum that is not the header's [2.2.3].

@@ -1,4 +1,5 @@
-//! What the Python library proxy-protocol hides in a NOOP TLV: padding for everybody else.
+//! Extension that the Python library proxy-protocol hides in a NOOP TLV: padding for everybody
+//! else.
 //!
 //! It never inflates the certificate.
 
@@ -8,7 +9,7 @@ use std::str;
 
 const MAGIC: &[u8] = b"\x88\x1b\x79\xc1\xce\x96\x85\xb0";
 
-/// What the library knows beyond the standard.
+/// Facts that the library knows beyond the standard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extension<'a> {
     /// The TLVs behind its magic bytes.
@@ -28,7 +29,7 @@ impl<'a> Extension<'a> {
         ascii(self.tlvs.first(0x01)?)
     }
 
-    /// How many secret bits the cipher uses, type 0x02.
+    /// Returns the number of secret bits that the cipher uses, type 0x02.
     pub fn secret_bits(&self) -> Option<u16> {
         Some(u16::from_be_bytes(self.tlvs.first(0x02)?.try_into().ok()?))
     }
@@ -38,7 +39,7 @@ impl<'a> Extension<'a> {
         self.tlvs.first(0x03)
     }
 
-    /// What a DNS list said of the client, type 0x04.
+    /// Returns the word of a DNS list on the client, type 0x04.
     pub fn dnsbl(&self) -> Option<&'a str> {
         str::from_utf8(self.tlvs.first(0x04)?).ok()
     }

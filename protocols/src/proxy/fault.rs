@@ -100,12 +100,12 @@ fn rename(unit: &mut Unit) {
     }
 }
 
-/// Whether a unit is a binary header that can still be told as one.
+/// Returns `true` if a unit is a binary header that can still be told as one.
 fn binary(unit: &Unit) -> bool {
     unit.kind == Kind::Header && unit.named("signature").is_some()
 }
 
-/// Where the TLVs of a header end: behind them are stray bytes, or nothing.
+/// Returns the end of the TLVs of a header: behind them are stray bytes, or nothing.
 fn end(unit: &Unit) -> usize {
     let lies = unit.fields.iter().any(|field| field.wrong && field.name == "tlv-length");
     let stray = match header(unit, Tolerance::Accept) {
@@ -148,7 +148,7 @@ pub(super) mod sample {
         \xcb\0\x71\x07\xc6\x33\x64\x09\xc8\x22\x20\xfb\
         \x03\0\x04\x57\x28\x37\x7e\x01\0\x02h2\x02\0\x09a.example";
 
-    /// The same without TLVs.
+    /// A header of version 2 without TLVs.
     pub(crate) const PLAIN: &[u8] =
         b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xcb\0\x71\x07\xc6\x33\x64\x09\xc8\x22\x20\xfb";
 
@@ -160,7 +160,7 @@ pub(super) mod sample {
         unit
     }
 
-    /// What becomes of a header, and what is recorded.
+    /// Returns the bytes that become of a header, and the damage that is recorded.
     pub(crate) fn after<B: Plugin + Behavior>(
         options: &[(&str, &str)],
         bytes: &[u8],

@@ -1,4 +1,4 @@
-//! What one connection's handler does about the header: expects one, makes one, takes one off.
+//! Work of one connection's handler on the header: it expects one, makes one, takes one off.
 //!
 //! It never touches what comes behind the header.
 
@@ -9,7 +9,7 @@ use chenapan_core::{
     Connection, Direction, Handled, Kind, Malformed, Networks, OptionError, Remedy, Unit,
 };
 
-/// What becomes of the header.
+/// Use of the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Expect one and forward it.
@@ -22,7 +22,7 @@ pub enum Mode {
     Replace,
 }
 
-/// Which versions a source may send.
+/// Versions that a source may send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Accepts {
     One,
@@ -30,13 +30,13 @@ pub(super) enum Accepts {
     Either,
 }
 
-/// What the options say.
+/// Settings that the options give.
 pub(super) struct Settings<'a> {
     pub(super) accepts: Accepts,
     pub(super) mode: Mode,
     /// The version to send, where the options say so.
     pub(super) sends: Option<Version>,
-    /// How to make a header; its version does not count.
+    /// The recipe for a header; its version does not count.
     pub(super) recipe: Recipe<'a>,
     pub(super) profile: Profile,
     pub(super) trusted: Option<&'a Networks>,
@@ -57,7 +57,7 @@ impl Settings<'_> {
         }
     }
 
-    /// Whether the options make sense together.
+    /// Checks that the options make sense together.
     pub(super) fn check(&self) -> Result<(), OptionError> {
         let recipe = &self.recipe;
         let binary = [
@@ -121,12 +121,12 @@ impl Settings<'_> {
 /// Up to this length the start of a header is looked at with every byte.
 const OFTEN: usize = 4_096;
 
-/// Where one connection stands.
+/// Progress of one connection.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hop {
     stage: Stage,
     number: u64,
-    /// How many bytes must be there before it is worth looking again.
+    /// The number of bytes that must be there before it is worth looking again.
     worth: usize,
 }
 
@@ -223,7 +223,7 @@ impl Hop {
         }
     }
 
-    /// Whether a header may still come.
+    /// Returns `true` while a header may still come.
     pub(super) fn waits(&self) -> bool {
         self.stage != Stage::Over
     }

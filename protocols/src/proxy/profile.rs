@@ -1,4 +1,4 @@
-//! What a receiver lets pass where the standard leaves it the choice, with the defaults.
+//! Tolerance of a receiver where the standard leaves it the choice, with the defaults.
 //!
 //! It never changes what a header means.
 
@@ -18,11 +18,11 @@ pub struct Profile {
     /// An undefined family or transport under `LOCAL`. Accepted: "including the family which is
     /// ignored" weighs more than "must be rejected" [2.2].
     pub local_family: Tolerance,
-    /// Where addresses are used: stray bytes, TLVs that overrun, values that are not what their
-    /// registered type says, a second checksum [2.2, silent]. Refused. Accepting keeps whole TLVs
-    /// as they are, and calls the rest stray.
+    /// The tolerance for faults where addresses are used: stray bytes, TLVs that overrun, values
+    /// that are not what their registered type says, a second checksum [2.2, silent]. Refused.
+    /// Accepting keeps whole TLVs as they are, and calls the rest stray.
     pub tlvs: Tolerance,
-    /// What to do about checksums. Verified where there is one [2.2.3].
+    /// The treatment of checksums. Verified where there is one [2.2.3].
     pub checksum: Verification,
     /// The longest header of version 2, counted from its first byte: 4,096. The standard's own
     /// limit is 65,551.
@@ -31,7 +31,7 @@ pub struct Profile {
     /// that partial headers must be rejected. Refusing means: `unpack` must be shown a whole
     /// header at once.
     pub fragments: Tolerance,
-    /// How long a sender may take for its whole header: 5 s; less than 3 s is too short for a
+    /// The time that a sender may take for its whole header: 5 s; less than 3 s is too short for a
     /// retransmission \[2\]. The codec has no clock: this is for whoever reads.
     pub deadline: Duration,
 }
@@ -52,7 +52,7 @@ impl Default for Profile {
     }
 }
 
-/// Whether something may pass.
+/// Tolerance of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Tolerance {
     /// It may.
@@ -61,7 +61,7 @@ pub enum Tolerance {
     Refuse,
 }
 
-/// What to do about the checksum of a header whose block is not discarded [2.2.3].
+/// Treatment of the checksum of a header whose block is not discarded [2.2.3].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verification {
     /// Do not compare it.

@@ -1,4 +1,4 @@
-//! How a header is made for a connection: from its real ends, or from those of another header.
+//! Recipe of a header for a connection: from its real ends, or from those of another header.
 //!
 //! It makes nothing that may not be sent.
 
@@ -24,7 +24,7 @@ impl Version {
     }
 }
 
-/// What a header shall say; what is not said here comes from the [`Origin`].
+/// Content of a header; whatever is not stated here comes from the [`Origin`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Recipe<'a> {
     pub(super) version: Version,
@@ -39,7 +39,7 @@ pub(super) struct Recipe<'a> {
     pub(super) checksum: bool,
 }
 
-/// What a header is made from.
+/// Origin that a header is made from.
 #[derive(Clone, Debug)]
 pub(super) struct Origin<'a> {
     number: u64,
@@ -117,7 +117,7 @@ impl<'a> Recipe<'a> {
     ///
     /// # Errors
     ///
-    /// What the standard forbids to send.
+    /// The reason for which the standard forbids to send the header.
     pub(super) fn make(&self, origin: &Origin<'_>) -> Result<Header, Pack> {
         let local = self.command.unwrap_or(origin.command) == Command::Local;
         let addresses = if local { None } else { self.addresses(origin)? };
@@ -166,7 +166,7 @@ impl<'a> Recipe<'a> {
     ///
     /// # Errors
     ///
-    /// What the standard forbids to send.
+    /// The reason for which the standard forbids to send the addresses.
     pub(super) fn addresses(&self, origin: &Origin<'_>) -> Result<Option<Addresses>, Pack> {
         let (source, destination) = (
             stated(self.source, origin.source.as_ref(), origin.number),

@@ -164,17 +164,17 @@ impl<'a> Scan<'a> {
 struct Groups {
     groups: [u16; 8],
     count: usize,
-    /// How many groups stand before the double colon.
+    /// Number of groups before the double colon.
     gap: Option<usize>,
 }
 
 impl Groups {
-    /// Whether no further group fits: a double colon stands for at least one.
+    /// Returns `true` if no further group fits: a double colon stands for at least one.
     fn full(&self) -> bool {
         self.count >= self.most()
     }
 
-    /// Whether an IPv4 address fits, and may end the address.
+    /// Returns `true` if an IPv4 address fits, and may end the address.
     fn take_two(&self) -> bool {
         match self.gap {
             None => self.count + 2 == self.most(),

@@ -23,7 +23,7 @@ pub const SIGNATURE_SCHEME: u8 = 0x27;
 /// The client's certificate in DER.
 pub const CLIENT_CERTIFICATE: u8 = 0x28;
 
-/// What is known of the client's TLS.
+/// Facts that are known of the client's TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ssl<'a> {
     /// The bits of the field `client`; those not named here are to be ignored.
@@ -50,12 +50,13 @@ impl<'a> Ssl<'a> {
         Some(Self { client, verify, tlvs: Tlvs::new(inside) })
     }
 
-    /// Whether all bits of `flags` are set in `client`.
+    /// Returns `true` if all bits of `flags` are set in `client`.
     pub fn claims(&self, flags: u8) -> bool {
         self.client & flags == flags
     }
 
-    /// Whether the client gave a certificate and it was verified: only then its names count.
+    /// Returns `true` if the client gave a certificate and it was verified: only then its names
+    /// count.
     pub fn verified(&self) -> bool {
         self.verify == 0
             && self.client & (Self::CERTIFICATE_ON_CONNECTION | Self::CERTIFICATE_IN_SESSION) != 0

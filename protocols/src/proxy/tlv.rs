@@ -19,9 +19,9 @@ pub const AUTHORITY: u8 = 0x02;
 pub const CRC32C: u8 = 0x03;
 /// Padding, to be ignored [2.2.4].
 pub const NOOP: u8 = 0x04;
-/// What the sender calls the connection, up to 128 bytes [2.2.5].
+/// The sender's name for the connection, up to 128 bytes [2.2.5].
 pub const UNIQUE_ID: u8 = 0x05;
-/// What is known of the client's TLS [2.2.6].
+/// The facts that are known of the client's TLS [2.2.6].
 pub const SSL: u8 = 0x20;
 /// The name of a network namespace, in US-ASCII [2.2.7].
 pub const NETNS: u8 = 0x30;
@@ -35,7 +35,7 @@ pub struct Tlv<'a> {
     pub value: &'a [u8],
 }
 
-/// What a registered type makes of its value.
+/// Meaning that a registered type gives to its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value<'a> {
     /// The protocol spoken above [2.2.1].
@@ -46,9 +46,9 @@ pub enum Value<'a> {
     Crc32c(u32),
     /// Padding [2.2.4].
     Noop(&'a [u8]),
-    /// What the sender calls the connection [2.2.5].
+    /// The sender's name for the connection [2.2.5].
     UniqueId(&'a [u8]),
-    /// What is known of the client's TLS [2.2.6].
+    /// The facts that are known of the client's TLS [2.2.6].
     Ssl(Ssl<'a>),
     /// The name of a network namespace [2.2.7].
     Netns(&'a str),
@@ -72,12 +72,12 @@ impl<'a> Tlv<'a> {
         })
     }
 
-    /// What a vendor that uses this type of its own means by it.
+    /// Returns the meaning that a vendor gives to this type, if one uses it.
     pub fn vendor(self) -> Option<Vendor<'a>> {
         Vendor::read(self)
     }
 
-    /// What the library proxy-protocol hides in a NOOP.
+    /// Returns the extension that the library proxy-protocol hides in a NOOP.
     pub fn extension(self) -> Option<Extension<'a>> {
         Extension::read(self)
     }

@@ -57,7 +57,7 @@ impl Header {
     }
 }
 
-/// Whether a stream that starts so carries a line; none while it is too short to tell.
+/// Returns `true` if a stream that starts so carries a line; none while it is too short to tell.
 pub fn matches(start: &[u8]) -> Option<bool> {
     let keyword = b"PROXY ";
     if start.starts_with(keyword) {

@@ -23,7 +23,7 @@ pub use pack::pack;
 /// The first bytes of every header.
 pub const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
 
-/// How many bytes come before the addresses.
+/// Number of bytes before the addresses.
 pub const FIXED: usize = 16;
 
 /// A header as received, or as it may be sent.
@@ -37,7 +37,7 @@ pub struct Header {
     addresses: Option<Addresses>,
     /// From where to where in `rest` the TLVs are.
     tlvs: (u16, u16),
-    /// What follows those addresses, as it is on the wire.
+    /// Bytes that follow those addresses, as they are on the wire.
     rest: Box<[u8]>,
 }
 
@@ -90,7 +90,7 @@ impl Header {
         &self.rest[self.tlvs.1.into()..]
     }
 
-    /// What became of the checksum.
+    /// Returns the state of the checksum.
     pub fn checksum(&self) -> Checksum {
         self.checksum
     }
@@ -100,7 +100,8 @@ impl Header {
         self.used() + self.rest.len()
     }
 
-    /// Whether a checksum that it carries is that of its bytes, whether receivers compare it or not.
+    /// Returns `true` if a checksum that the header carries is that of its bytes, whether receivers
+    /// compare it or not.
     pub(super) fn is_summed(&self) -> bool {
         match self.checksum {
             Checksum::Absent | Checksum::Right => true,
@@ -109,19 +110,19 @@ impl Header {
         }
     }
 
-    /// Where behind the first sixteen bytes the addresses are, used or not; nowhere if they cannot
-    /// be made out.
+    /// Returns the range of the addresses behind the first sixteen bytes, used or not; an empty one
+    /// if they cannot be made out.
     pub(super) fn address_block(&self) -> Range<usize> {
         0..self.used() + usize::from(self.tlvs.0)
     }
 
-    /// How many bytes the endpoints to go by take.
+    /// Returns the number of bytes that the endpoints to go by take.
     fn used(&self) -> usize {
         self.addresses.as_ref().map_or(0, |addresses| addresses.family().size())
     }
 }
 
-/// Whether a stream that starts so carries a header; none while it is too short to tell.
+/// Returns `true` if a stream that starts so carries a header; none while it is too short to tell.
 ///
 /// Thirteen bytes tell: "the 13 first bytes match the protocol signature block followed by the
 /// protocol version 2" [2.2]; the version is the high nibble of the last.
@@ -213,7 +214,7 @@ fn addresses(block: &[u8], family: Family) -> Option<Addresses> {
     })
 }
 
-/// Where the TLVs of a whole header are, and the value of its checksum.
+/// Returns the range of the TLVs of a whole header, and the offset of the value of its checksum.
 fn vectors(
     whole: &[u8],
     start: Start,

@@ -1,4 +1,4 @@
-//! What cloud vendors put into the types for applications, 0xE0 to 0xEF [2.2.8].
+//! Values that cloud vendors put into the types for applications, 0xE0 to 0xEF [2.2.8].
 //!
 //! Those types belong to nobody: another sender may mean something else by the same bytes.
 
@@ -22,7 +22,7 @@ pub enum Vendor<'a> {
     AwsInternal {
         /// The first byte.
         subtype: u8,
-        /// What follows.
+        /// The bytes that follow.
         value: &'a [u8],
     },
     /// 0xEE with 0x01, Azure Private Link: the link, the only little-endian number around.

@@ -2,7 +2,7 @@
 
 use chenapan_protocols::json_rpc::{Cut, Event, Framer};
 
-/// What was told, and where in the stream it lies.
+/// Finding of a framer, and its place in the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
     Frame { start: usize, end: usize, payload: String, encoded: bool },
@@ -73,7 +73,7 @@ pub(crate) fn everywhere(make: impl Fn() -> Box<dyn Framer>, input: &[u8]) -> Ve
     whole
 }
 
-/// The same in short: payloads, and names of events.
+/// Returns the findings in short: payloads, and names of events.
 #[track_caller]
 pub(crate) fn short(make: impl Fn() -> Box<dyn Framer>, input: &[u8]) -> Vec<String> {
     let shown = |told| match told {

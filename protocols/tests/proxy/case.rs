@@ -9,7 +9,7 @@ pub(crate) struct Case {
     pub(crate) expected: Expected,
 }
 
-/// What becomes of a case when [`PAYLOAD`] follows it.
+/// Outcome of a case when [`PAYLOAD`] follows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expected {
     /// These addresses, source first.

@@ -5,7 +5,7 @@ use crate::case::Expected;
 use crate::catalogue;
 use chenapan_protocols::proxy::{self, Header, Profile, Tolerance, Unpack, Want, v1, v2};
 
-/// What a decoder must say to the start of a header of `size` bytes.
+/// Returns the answer that a decoder must give to the start of a header of `size` bytes.
 fn want(start: &[u8], size: usize) -> Unpack {
     Unpack::Incomplete(match start {
         [] => Want::Bytes(1),

@@ -1,4 +1,4 @@
-//! What holds for all headers and all bytes.
+//! Claims that hold for all headers and all bytes.
 
 use crate::catalogue;
 use crate::pieces::check_every_start;
@@ -155,7 +155,7 @@ pub(crate) fn block() -> BoxedStrategy<Vec<u8>> {
         .boxed()
 }
 
-/// What must hold whatever the bytes are.
+/// Checks the claims that must hold whatever the bytes are.
 fn check_any(input: &[u8], profile: &Profile) {
     check_every_start(input, profile);
     match proxy::unpack(input, profile) {
@@ -181,7 +181,7 @@ fn check_any(input: &[u8], profile: &Profile) {
     }
 }
 
-/// Whether some byte may follow: where none may, the refusal came too late.
+/// Returns `true` if some byte may follow: where none may, the refusal came too late.
 fn goes_on(start: &[u8]) -> bool {
     let mut input = start.to_vec();
     input.push(0);

@@ -1,4 +1,4 @@
-//! What an attacker would send: group SEC, as far as one header decides it.
+//! Headers that an attacker would send: group SEC, as far as one header decides it.
 
 use crate::case::Expected::{Accept, Local, Refuse};
 use crate::case::{A4, Case, SIG, V4, case};

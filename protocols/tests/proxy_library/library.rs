@@ -29,7 +29,7 @@ impl Library {
         })
     }
 
-    /// What it makes of these streams.
+    /// Returns the library's answers to these streams.
     pub(super) fn answers(&self, inputs: &[Vec<u8>]) -> Vec<Answer> {
         let mut command = Command::new(&self.python);
         command.arg(PROGRAM).stdin(Stdio::piped()).stdout(Stdio::piped());

@@ -51,7 +51,7 @@ use random::{block, damaged, header, packed};
 use std::collections::HashSet;
 use std::process::ExitCode;
 
-/// What a decoder makes of a stream.
+/// Answer of a decoder to a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Answer {
     Accept(Box<Accepted>),
@@ -65,7 +65,7 @@ enum Answer {
     Crash,
 }
 
-/// What a header said.
+/// Content of a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Accepted {
     consumed: usize,

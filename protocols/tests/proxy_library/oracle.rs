@@ -1,4 +1,4 @@
-//! What bytes say by themselves, made out without the codec: slowly, by trying what could follow.
+//! Meaning of bytes by themselves, made out without the codec: slowly, by trying what could follow.
 //!
 //! It answers questions that `classes` asks, and never calls what it is to judge.
 
@@ -10,7 +10,7 @@ use std::str;
 pub(super) const LINE: usize = 107;
 pub(super) const LIMIT: usize = 4_096;
 
-/// What is wrong with TLVs.
+/// Fault of TLVs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     /// One reaches beyond its end, or leaves one or two bytes over.
@@ -32,7 +32,7 @@ pub(super) struct Binary<'a> {
     /// The length it states.
     pub(super) length: usize,
     pub(super) head: &'a [u8],
-    /// What is here of that many bytes.
+    /// The bytes that are here of that many.
     pub(super) block: &'a [u8],
 }
 
@@ -53,17 +53,17 @@ impl<'a> Binary<'a> {
         self.block.len() == self.length
     }
 
-    /// Whether its addresses are those to go by.
+    /// Returns `true` if its addresses are those to go by.
     pub(super) fn used(&self) -> bool {
         !self.local && matches!((self.family, self.transport), (1..=3, 1..=2))
     }
 
-    /// How many bytes the addresses take.
+    /// Returns the number of bytes that the addresses take.
     pub(super) fn size(&self) -> usize {
         [0, 12, 36, 216].get(usize::from(self.family)).copied().unwrap_or(0)
     }
 
-    /// Where TLVs stand that count: behind addresses that are used.
+    /// Returns the fault of the TLVs that count: those behind addresses that are used.
     pub(super) fn fault(&self) -> Option<Fault> {
         let room = self.length.checked_sub(self.size()).filter(|_| self.used())?;
         tlvs(self.block.get(self.size()..).unwrap_or_default(), room, false).err()
@@ -88,8 +88,8 @@ impl<'a> Binary<'a> {
         }
     }
 
-    /// Whether the library finds a checksum, and another one than it computes: over the TLVs as
-    /// it would write them, in the order of their types.
+    /// Returns `true` if the library finds a checksum, and another one than it computes: over the
+    /// TLVs as it would write them, in the order of their types.
     pub(super) fn rebuilt_differs(&self) -> bool {
         let mut tlvs = self.library_tlvs();
         let Some((_, found)) = tlvs.iter().find(|(kind, _)| *kind == 0x03).cloned() else {
@@ -106,8 +106,8 @@ impl<'a> Binary<'a> {
         found != crc32c::crc32c(&bytes).to_be_bytes()
     }
 
-    /// Whether the checksum, at the first TLV of its type, is that of the bytes received; none
-    /// where nothing has to be compared.
+    /// Returns `true` if the checksum, at the first TLV of its type, is that of the bytes received;
+    /// none where nothing has to be compared.
     pub(super) fn received_right(&self) -> Option<bool> {
         let before = self.made_out().into_iter().take_while(|(kind, _)| *kind != 0x03);
         let at = self.size() + before.map(|(_, value)| 3 + value.len()).sum::<usize>();
@@ -144,7 +144,8 @@ pub(super) fn dictionary(tlvs: impl Iterator<Item = (u8, Vec<u8>)>) -> Vec<(u8, 
     last
 }
 
-/// Whether TLVs that take `room` bytes can start so, or what keeps them from it.
+/// Checks that TLVs that take `room` bytes can start so; the error is the fault that keeps them
+/// from it.
 fn tlvs(here: &[u8], room: usize, inside: bool) -> Result<(), Fault> {
     let (mut at, mut summed) = (0, false);
     while at < room {
@@ -225,7 +226,7 @@ fn text(kind: u8, here: &[u8], length: usize, inside: bool) -> Result<(), Fault>
     }
 }
 
-/// Whether a header can start so; a whole one "starts so", too.
+/// Returns `true` if a header can start so; a whole one "starts so", too.
 pub(super) fn can_begin(input: &[u8]) -> bool {
     match input.first() {
         None => true,
@@ -234,7 +235,7 @@ pub(super) fn can_begin(input: &[u8]) -> bool {
     }
 }
 
-/// Whether all is well but the checksum.
+/// Returns `true` if all is well but the checksum.
 pub(super) fn wrongly_summed(input: &[u8]) -> bool {
     let right = Binary::read(input).and_then(|header| header.received_right());
     right == Some(false) && can_begin(input)
@@ -296,8 +297,8 @@ fn line_can_begin(input: &[u8]) -> bool {
     fields_can_begin(fields, address, if keyword == b"TCP4 " { "0.0.0.0" } else { "::" })
 }
 
-/// Whether two addresses, two ports and the line's end can start so: the last field that is here is
-/// completed in all ways that matter, the fields behind it are the shortest.
+/// Returns `true` if two addresses, two ports and the line's end can start so: the last field that
+/// is here is completed in all ways that matter, the fields behind it are the shortest.
 fn fields_can_begin(fields: &str, address: fn(&str) -> bool, shortest: &str) -> bool {
     let port = |text: &str| text.parse::<u16>().is_ok_and(|port| port.to_string() == text);
     let right =

@@ -25,7 +25,7 @@ fn accepted(bytes: &[u8]) -> Unit {
     }
 }
 
-/// What becomes of it, and how many faults there were.
+/// Returns the bytes that become of a header, and the number of faults.
 fn after<B: Plugin + Behavior>(options: &[(&str, &str)], bytes: &[u8]) -> (Vec<u8>, usize) {
     let mut judge = Judge::new(1).with_protocol(Box::new(configured::<Proxy>(&[])));
     let (verdict, unit) = judge.unit(&mut configured::<B>(options), accepted(bytes));

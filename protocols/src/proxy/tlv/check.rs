@@ -1,4 +1,4 @@
-//! Whether TLVs are what their types say, also while they are still arriving.
+//! Check that TLVs are what their types say, also while they are still arriving.
 //!
 //! It goes over the bytes once, from left to right, and stops at the first that cannot be.
 
@@ -59,7 +59,7 @@ struct Frame {
     value: Range<usize>,
 }
 
-/// Where types have their meaning.
+/// Level at which types have their meaning.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Level {
     Top {
@@ -100,22 +100,23 @@ fn fault(head: &[u8], at: usize, end: usize, level: Level) -> Result<Option<Fram
     }
 }
 
-/// What bounds the length of a TLV: the room left, and its type.
+/// Bounds of the length of a TLV: the room left, and its type.
 #[derive(Clone, Copy)]
 struct Bounds {
-    /// How many bytes are left for its value and all that follows.
+    /// Number of bytes that are left for its value and all that follows.
     room: usize,
     level: Level,
 }
 
 impl Bounds {
-    /// Whether this length would do: it takes all the room, or leaves enough of it for another TLV.
+    /// Returns `true` if this length would do: it takes all the room, or leaves enough of it for
+    /// another TLV.
     fn fit(self, kind: u8, length: usize) -> bool {
         let ends = length == self.room || length + 3 <= self.room;
         ends && self.next(kind, length) == Some(length)
     }
 
-    /// Whether some length from `least` to `most` would do.
+    /// Returns `true` if some length from `least` to `most` would do.
     fn allow(self, kind: u8, least: usize, most: usize) -> bool {
         let shortest = self.next(kind, least).filter(|length| *length <= most);
         let whole = least <= self.room && self.room <= most;
@@ -137,7 +138,8 @@ impl Bounds {
         }
     }
 
-    /// Which byte of the head cannot be, and why; none as long as there is no such byte.
+    /// Returns the index of the byte of the head that cannot be, and the reason; none as long as
+    /// there is no such byte.
     fn fault(self, kind: u8, length: &[u8]) -> Option<(usize, &'static str)> {
         if !self.allow(kind, 0x0000, 0xffff) {
             return Some(match (kind, self.level) {
@@ -174,7 +176,7 @@ impl Bounds {
     }
 }
 
-/// What text a value has to be.
+/// Kind of text that a value has to be.
 #[derive(Clone, Copy)]
 enum Text {
     Utf8,
@@ -217,7 +219,7 @@ fn not_utf8(here: &[u8], length: usize) -> Option<usize> {
     }
 }
 
-/// How many bytes the sequence takes that starts so.
+/// Returns the number of bytes of the sequence that starts so.
 fn width(sequence: &[u8]) -> usize {
     match sequence.first() {
         Some(0xc2..=0xdf) => 2,

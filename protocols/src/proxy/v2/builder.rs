@@ -32,9 +32,9 @@ pub struct Builder {
     addresses: Option<Addresses>,
     /// The whole header, but for its length and checksum.
     bytes: BytesMut,
-    /// Where the TLVs start.
+    /// Offset at which the TLVs start.
     tlvs: usize,
-    /// Where the value of the checksum to compute stands.
+    /// Offset of the value of the checksum to compute.
     sum: Option<usize>,
     fault: Option<Pack>,
 }
@@ -89,7 +89,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// What the standard forbids to send.
+    /// The reason for which the standard forbids to send the header.
     pub fn build(mut self) -> Result<Header, Pack> {
         let checksum = match (self.finish()?, self.command) {
             (None, _) => Checksum::Absent,
@@ -106,7 +106,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// What the standard forbids to send.
+    /// The reason for which the standard forbids to send the header.
     pub fn bytes(mut self) -> Result<BytesMut, Pack> {
         self.finish()?;
         Ok(self.bytes)

@@ -12,7 +12,7 @@ use std::ops::Range;
 ///
 /// # Errors
 ///
-/// What the standard forbids to send; `out` is then as before.
+/// The reason for which the standard forbids to send the header; `out` is then as before.
 pub fn pack(header: &Header, out: &mut BytesMut) -> Result<(), Pack> {
     let sum = sendable(header)?;
     let start = out.len();
@@ -25,14 +25,14 @@ pub fn pack(header: &Header, out: &mut BytesMut) -> Result<(), Pack> {
     }
 }
 
-/// Whether the first checksum of a header is that of its bytes, where it has one.
+/// Returns `true` if the first checksum of a header is that of its bytes, or it has none.
 pub(super) fn is_summed(header: &Header) -> bool {
     let mut bytes = BytesMut::new();
     write(header, &mut bytes);
     checksum::field(&bytes).is_none_or(|range| compare(&bytes, range.start).is_ok())
 }
 
-/// Whether the checksum at `at` is that of the whole header.
+/// Checks that the checksum at `at` is that of the whole header.
 pub(super) fn compare(whole: &[u8], at: usize) -> Result<(), Pack> {
     let (found, expected) = (checksum::found(whole, at), checksum::compute(whole, at));
     if found == expected { Ok(()) } else { Err(Pack::Checksum { found, expected }) }
@@ -81,7 +81,7 @@ pub(in crate::proxy) fn block(addresses: &Addresses, out: &mut BytesMut) {
     }
 }
 
-/// Whether a header may be sent, apart from its checksum; returns where that stands.
+/// Checks that a header may be sent, apart from its checksum; returns the offset of that.
 fn sendable(header: &Header) -> Result<Option<usize>, Pack> {
     // Section 2.2: "unspecified and must not be emitted".
     if Family::of(header.byte).is_none() || Transport::of(header.byte).is_none() {
@@ -96,7 +96,8 @@ fn sendable(header: &Header) -> Result<Option<usize>, Pack> {
     Ok(sum.map(|at| FIXED + header.used() + at))
 }
 
-/// Whether the TLVs in a range of `bytes` may be sent; returns where a checksum's value stands.
+/// Checks that the TLVs in a range of `bytes` may be sent; returns the offset of a checksum's
+/// value.
 pub(super) fn vectors(bytes: &[u8], range: Range<usize>) -> Result<Option<usize>, Pack> {
     let sum = check::check(bytes, range.clone())
         .map_err(|fault| Pack::Tlv { kind: fault.kind, message: fault.message })?;

@@ -6,7 +6,7 @@ use super::{FIXED, SIGNATURE};
 use crate::proxy::{Command, Family, Profile, Tolerance, Transport};
 use std::ops::Range;
 
-/// What the first sixteen bytes say.
+/// Content of the first sixteen bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Start {
     pub(super) command: Command,
@@ -14,9 +14,9 @@ pub(super) struct Start {
     pub(super) byte: u8,
     /// The family whose addresses stand in the block, used or not.
     pub(super) family: Family,
-    /// Where those addresses end, if they fit.
+    /// The offset at which those addresses end, if they fit.
     pub(super) addresses: usize,
-    /// Whether they are the ones to go by.
+    /// Set when they are the ones to go by.
     pub(super) used: bool,
     /// The size of the whole header.
     pub(super) size: usize,
@@ -101,8 +101,8 @@ impl Start {
         Ok(Self { command, byte, family, addresses, used, size: FIXED })
     }
 
-    /// Where the TLVs stand: behind the addresses of the stated family, used or not; none where
-    /// those do not fit.
+    /// Returns the range of the TLVs: behind the addresses of the stated family, used or not; none
+    /// where those do not fit.
     pub(super) fn vectors(self) -> Option<Range<usize>> {
         if self.addresses <= self.size { Some(self.addresses..self.size) } else { None }
     }
