@@ -147,9 +147,9 @@ fn mistakes_in_scenarios_are_told_with_line_and_column() {
 plugin! {
     /// Connects to nothing.
     struct Nowhere = "nowhere" {
-        /// How long that takes.
+        /// Time that connecting takes.
         after: std::time::Duration = "1s",
-        /// What it is called.
+        /// Name that it is given.
         label: Vec<String> = "none",
     }
 }

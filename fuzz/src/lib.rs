@@ -1,4 +1,4 @@
-//! What must hold for any bytes, by codec, and of whole sessions; the targets only choose a decoder.
+//! Properties that must hold for any bytes, by codec, and for sessions; targets choose a decoder.
 //!
 //! Nothing here knows right bytes from wrong ones: that is for the tests of the codecs.
 

@@ -99,7 +99,7 @@ pub(super) enum Command {
 pub(super) enum DocWhat {
     /// A page of all behaviors, all protocols or all kinds of addresses
     Markdown {
-        /// Which page
+        /// Name of the page
         page: ListWhat,
     },
     /// A manual page: of the program, or of a command
@@ -277,7 +277,7 @@ pub(super) struct Apply {
     /// The direction in which the bytes travel
     #[arg(long, value_name = "DIRECTION", default_value = "upstream")]
     pub(super) direction: Way,
-    /// Which bytes to write: those that go on, or those that come back
+    /// Bytes to write: those that go on, or those that come back
     #[arg(long, value_name = "WHICH", default_value = "forwarded")]
     pub(super) output: Output,
     #[command(flatten)]

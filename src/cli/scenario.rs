@@ -46,7 +46,7 @@ pub(super) enum Command {
     },
     /// Write a scenario to start from, with comments
     Init {
-        /// Where to write it; standard output if not given
+        /// File to write it to; standard output if not given
         file: Option<PathBuf>,
     },
     /// Run a scenario again with the seed of a journal, and compare what was done to connections

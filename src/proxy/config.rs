@@ -24,9 +24,9 @@ pub struct Limits {
     pub greet_timeout: Duration,
     /// Largest number of connections at once; more wait to be accepted.
     pub max_connections: Option<usize>,
-    /// How long a connection may go on whose source has ended its stream, while nothing is handed on:
-    /// the same in all cases, or 30 seconds where a rule holds something back, two where the backend
-    /// is a program that says nothing, and else an hour.
+    /// Longest time that a connection whose source has ended its stream may go on while nothing is
+    /// handed on. `None` is 30 seconds where a rule holds something back, two where the backend is
+    /// a program that says nothing, and else an hour.
     pub half_closed: Option<Duration>,
     /// Longest time that a connection may go on while no bytes come and none are handed on.
     pub idle: Option<Duration>,

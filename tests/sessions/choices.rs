@@ -1,7 +1,7 @@
 //! Choices that are taken from bytes, so that whoever makes the bytes decides: proptest, which makes
 //! them smaller, or libFuzzer, which changes them.
 
-/// What is left of the bytes. All later choices are the first of what there is.
+/// Rest of the bytes. Once it is empty, each choice is the first of those there are.
 pub(super) struct Choices<'a> {
     rest: &'a [u8],
 }

@@ -23,7 +23,7 @@ pub(crate) const LOSSLESS: &[(&str, &[&str])] = &[
 /// Options of protocols that make them change, add or refuse something.
 const ACTIVE: &[&str] = &["header", "invalid", "compression"];
 
-/// How often a rule is drawn anew that its protocol, or its own check, has no use for.
+/// Number of times that a rule is drawn anew that its protocol, or its own check, has no use for.
 const TRIES: usize = 12;
 
 /// A configured protocol.
@@ -31,7 +31,7 @@ pub(super) struct Speaks {
     pub(super) name: &'static str,
     pub(super) instances: Arc<dyn Instances<dyn Protocol>>,
     pub(super) given: Given,
-    /// Whether it passes on whatever comes.
+    /// Set when it passes on whatever comes.
     pub(super) passive: bool,
 }
 

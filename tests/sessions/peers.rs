@@ -1,4 +1,4 @@
-//! What hostile peers say: real messages, and what becomes of them when they are cut or changed.
+//! Input of hostile peers: real messages, and those that come of cutting or changing them.
 
 use super::choices::Choices;
 use super::house::Speaks;

@@ -45,7 +45,7 @@ pub fn told(input: &[u8]) -> String {
     )
 }
 
-/// What a session is made of; the rest of the choices say what happens to it.
+/// Parts of a session that are drawn; the other choices drive it.
 struct Drawn {
     lossless: bool,
     speaks: Speaks,
@@ -138,18 +138,20 @@ fn run(input: &[u8]) -> Outcome {
 struct Wire {
     session: Session,
     rules: Rules,
-    /// How many bytes of a direction may have been read and not written.
+    /// Bytes of a direction that may have been read and not written.
     bound: Option<usize>,
     now: Duration,
     /// When the session wants to be asked again.
     waits: Option<Duration>,
-    /// What the sender of a direction has yet to say, and how much of it was read.
+    /// Bytes that the sender of a direction has yet to send, and the number of those that were
+    /// read.
     say: [Vec<u8>; 2],
     read: [usize; 2],
-    /// Whether nothing more is read in a direction, and whether its receiver is gone.
+    /// Set when nothing more is read in a direction; followed by a flag for a receiver that is
+    /// gone.
     ended: [bool; 2],
     deaf: [bool; 2],
-    /// Whether its receiver takes nothing for now.
+    /// Set when its receiver takes nothing for now.
     stalled: [bool; 2],
     lost: Option<Direction>,
     /// The connection has ended.

@@ -1,4 +1,4 @@
-//! What the arguments take, by the tables that they come from.
+//! Values that the arguments take, by the tables that they come from.
 
 use super::{Breaking, command};
 use crate::cli::Failure;

@@ -55,10 +55,10 @@ Exit codes: 0 success, 1 a message is invalid or there was an event, 2 bad usage
 
 #[derive(Debug, Args)]
 pub(super) struct JsonRpc {
-    /// The same options as live traffic takes them, such as json-rpc:framing=http:dialect=v2
+    /// Options as live traffic takes them, such as json-rpc:framing=http:dialect=v2
     #[arg(long, value_name = "PROTOCOL")]
     protocol: Option<Spoken>,
-    /// How frames are told apart [default: auto]
+    /// Rules to tell frames apart by [default: auto]
     #[arg(long, value_name = "FRAMING", value_parser = framings())]
     framing: Option<Framing>,
     /// The rules to read messages by; auto settles on those of the first frame that is JSON
