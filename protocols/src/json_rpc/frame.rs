@@ -79,7 +79,7 @@ pub const MAX_HEAD: usize = 64 << 10;
 /// }
 /// ```
 pub trait Framer: fmt::Debug + Send + Sync {
-    /// What the front of the input is.
+    /// Returns the cut at the front of the input.
     fn cut(&mut self, input: &[u8]) -> Cut;
 
     /// The same at the end of the stream, where nothing more will come.
@@ -109,13 +109,13 @@ pub trait Framer: fmt::Debug + Send + Sync {
         let _ = asked;
     }
 
-    /// Whether each request gets one reply, in the same order, as in HTTP; none where it is nothing
-    /// that would tell.
+    /// Returns `true` if each request gets one reply, in the same order, as in HTTP; none where
+    /// nothing that would tell.
     fn in_order(&self) -> Option<bool> {
         None
     }
 
-    /// How what was cut last stands to such replies.
+    /// Returns the turn of the last cut among such replies.
     fn turn(&self) -> Turn {
         Turn::ByKind
     }
@@ -126,18 +126,19 @@ pub trait Framer: fmt::Debug + Send + Sync {
         let _ = watched;
     }
 
-    /// What was cut last, in a frame of its own that stands for it; none where it stands as it came.
+    /// Returns the last cut in a frame of its own that stands for it; none where it stands as it
+    /// came.
     fn alone(&mut self) -> Option<Vec<u8>> {
         None
     }
 
-    /// Whether bytes of what is cut next may go on as they come.
+    /// Returns `true` if bytes of the next cut may go on as they come.
     fn streams(&self) -> bool {
         true
     }
 
-    /// Whether the sender may wait for a sign to send the rest of what was incomplete; it says so
-    /// once.
+    /// Returns `true` if the sender may wait for a sign to send the rest of an incomplete message;
+    /// it says so once.
     fn prompts(&mut self) -> bool {
         false
     }
@@ -171,7 +172,7 @@ impl Clone for Box<dyn Framer> {
     }
 }
 
-/// What [`Framer::cut`] found at the front of its input.
+/// Result of [`Framer::cut`]: the find at the front of its input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cut {
     /// A frame.
@@ -190,7 +191,7 @@ pub enum Cut {
 }
 
 impl Cut {
-    /// How many bytes it takes off the front.
+    /// Returns the number of bytes that it takes off the front.
     pub fn size(&self) -> usize {
         match self {
             Cut::Frame(frame) => frame.size,
@@ -203,19 +204,19 @@ impl Cut {
 /// A frame at the front of the input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// How many bytes it takes, with everything that is around its payload.
+    /// The number of bytes of the frame, with everything that is around its payload.
     pub size: usize,
     /// What it carries.
     pub payload: Payload,
-    /// How many of its bytes are headers, up to where the body begins.
+    /// The number of its bytes that are headers, up to the start of the body.
     pub head: usize,
-    /// Where the number stands that says how long the payload is.
+    /// The place of the number that says how long the payload is.
     pub length: Option<Range<usize>>,
-    /// Whether its payload is compressed in a way that cannot be read.
+    /// Set when its payload is compressed in a way that cannot be read.
     pub encoded: bool,
 }
 
-/// What a frame carries.
+/// Payload of a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payload {
     /// These bytes of the input.
@@ -279,7 +280,7 @@ impl Event {
     }
 }
 
-/// What a reply answers, as far as its framing depends on it.
+/// Request that a reply answers, as far as the reply's framing depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
     /// A request like any other.
@@ -303,7 +304,7 @@ impl Asked {
         }
     }
 
-    /// What a word stands for; [`Asked::Plain`] where it is none.
+    /// Returns the value that a word stands for; [`Asked::Plain`] where it is none.
     pub fn named(name: &str) -> Self {
         match name {
             "head" => Asked::Head,

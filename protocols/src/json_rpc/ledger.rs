@@ -1,4 +1,4 @@
-//! Which requests are waiting for a reply, and which replies answer them.
+//! Ledger of the requests that wait for a reply, and of the replies that answer them.
 //!
 //! It never holds more than its limit, and never an id: a digest of it has one size.
 
@@ -12,7 +12,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Digest(u64, u64);
 
-/// What makes digests differ from those of other processes.
+/// Keys that make digests differ from those of other processes.
 static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 impl Hash for Digest {
@@ -67,7 +67,7 @@ pub(super) struct Ledger {
     /// What was answered last, and its method.
     closed: Table<Arc<str>>,
     ring: VecDeque<Digest>,
-    /// How many requests were given up for others of the same id.
+    /// Number of requests that were given up for others of the same id.
     lost: u64,
     /// The method that was asked for last: mostly the next one, too.
     method: Option<Arc<str>>,
@@ -87,9 +87,9 @@ struct Call {
     serial: u64,
     /// The batch in which it came.
     batch: u64,
-    /// How many requests of this id have no reply that was delivered.
+    /// Number of requests of this id without a reply that was delivered.
     waiting: u64,
-    /// How many of them have none that came.
+    /// Number of them without a reply that came.
     unanswered: u64,
 }
 
@@ -102,7 +102,7 @@ pub(super) struct Noted {
     pub(super) forgotten: bool,
 }
 
-/// What a reply answers.
+/// Request that a reply answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     /// A request with this method.
@@ -195,7 +195,7 @@ impl Ledger {
         }
     }
 
-    /// Whether anybody waits for a reply.
+    /// Returns `true` if anybody waits for a reply.
     pub(super) fn waits(&self) -> bool {
         !self.open.is_empty()
     }
@@ -235,7 +235,7 @@ impl Ledger {
         }
     }
 
-    /// How many requests got no reply; nothing is open after that.
+    /// Returns the number of requests that got no reply; nothing is open after that.
     pub(super) fn close(&mut self) -> u64 {
         self.order.clear();
         let open = self.open.drain().map(|(_, call)| call.waiting).sum::<u64>();

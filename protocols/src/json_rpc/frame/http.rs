@@ -38,17 +38,17 @@ pub struct Http {
     max_size: Option<usize>,
     most: usize,
     place: Place,
-    /// How many bytes of a head have no end.
+    /// Number of bytes of a head that have no end.
     seen: usize,
-    /// Whether the last request asked for WebSocket.
+    /// Set when the last request asked for WebSocket.
     asks_upgrade: bool,
     asked: VecDeque<Asked>,
-    /// How what was cut last stands to replies in order.
+    /// Turn of the last cut among replies in order.
     turn: Turn,
     watched: bool,
     /// The head that was cut last, where it goes on as another one.
     head: Option<Vec<u8>>,
-    /// Whether the sender of a body may wait for `100 Continue`.
+    /// Set when the sender of a body may wait for `100 Continue`.
     expects: bool,
 }
 
@@ -234,7 +234,7 @@ impl Http {
         }
     }
 
-    /// How a request stands to its reply.
+    /// Returns the turn of a request.
     fn asks(&self, head: &[u8]) -> Turn {
         if closes(head) { Turn::Final } else { Turn::Whole }
     }

@@ -12,23 +12,23 @@ pub(super) struct Stream {
     body: Body,
     most: usize,
     sse: Sse,
-    /// How many bytes of the input were gone through.
+    /// Number of bytes of the input that were gone through.
     at: usize,
     /// Those of them that are data, not yet cut.
     text: Vec<u8>,
     /// What is whole but for the line end of its chunk.
     whole: Option<Cut>,
-    /// Whether somebody may change what is cut next.
+    /// Set when somebody may change the next cut.
     pub(super) watched: bool,
-    /// Whether the unit at hand began inside of a chunk.
+    /// Set when the unit at hand began inside of a chunk.
     inside: bool,
-    /// Whether the chunk at hand went on as it came, so that what is in it has to.
+    /// Set when the chunk at hand went on as it came, so that its units have to.
     raw: bool,
-    /// What was cut last, as text, where that shares a chunk with others.
+    /// The last cut as text, where it shares a chunk with others.
     shared: Option<Vec<u8>>,
-    /// Whether the end of the body was cut last.
+    /// Set when the end of the body was cut last.
     pub(super) closes: bool,
-    /// Whether a body that came with a length leaves in chunks, so that it can become another.
+    /// Set when a body that came with a length leaves in chunks, so that it can become another.
     rechunks: bool,
 }
 
@@ -47,7 +47,7 @@ impl Stream {
         Self { body, most, sse, at: 0, text, whole, watched, inside, raw, shared, closes, rechunks }
     }
 
-    /// The same for a body with a length that leaves in chunks.
+    /// Makes a stream for a body with a length that leaves in chunks.
     pub(super) fn rechunked(length: u64, max_size: Option<usize>) -> Self {
         Self { rechunks: true, ..Self::new(Body::Length(length), max_size) }
     }
@@ -61,7 +61,7 @@ impl Stream {
         Self::new(body, max_size)
     }
 
-    /// What was cut last, in chunks of its own.
+    /// Returns the last cut in chunks of its own.
     pub(super) fn alone(&mut self) -> Option<Vec<u8>> {
         let text = self.shared.take()?;
         let mut out = Vec::new();
@@ -72,7 +72,7 @@ impl Stream {
         Some(out)
     }
 
-    /// Whether what comes next may go on as it comes.
+    /// Returns `true` if the next bytes may go on as they come.
     pub(super) fn streams(&self) -> bool {
         !self.rechunks && (!self.inside || self.raw)
     }
@@ -293,7 +293,7 @@ impl Stream {
     }
 }
 
-/// The same with a payload of its own.
+/// Returns the cut with a payload of its own.
 fn apart(cut: Cut, text: &[u8]) -> Cut {
     match cut {
         Cut::Frame(frame) => {
@@ -304,7 +304,7 @@ fn apart(cut: Cut, text: &[u8]) -> Cut {
     }
 }
 
-/// The same over so many bytes of the input.
+/// Returns the cut over so many bytes of the input.
 fn resize(cut: Cut, size: usize) -> Cut {
     match cut {
         Cut::Frame(frame) => Cut::Frame(Frame { size, ..frame }),
@@ -314,5 +314,5 @@ fn resize(cut: Cut, size: usize) -> Cut {
     }
 }
 
-/// How much data is looked at at once.
+/// Number of bytes of data that are looked at at once.
 const PIECE: usize = 1 << 10;
