@@ -285,6 +285,14 @@ fn an_unchanged_rule_keeps_its_state() {
 }
 
 #[test]
+fn what_rules_that_go_together_held_goes_on_in_order() {
+    let mut run =
+        Run::new(&["coalesce:skip=1:size=99:within=1h", "coalesce:first=1:size=99:within=1h"]);
+    run.send(UP, "a").send(UP, "b").set(&[]);
+    assert_eq!(run.took(UP), ["0 ab"]);
+}
+
+#[test]
 fn the_dial_can_wait_and_be_refused() {
     let mut run = Run::new(&["slow-connect:delay=2s"]);
     assert!(run.out.is_empty());

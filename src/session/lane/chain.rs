@@ -40,11 +40,15 @@ impl Lane {
         self.lines = self.chain.iter().any(|link| link.line.is_some());
         // What a rule that went still held goes on behind the nearest rule before it that stays.
         let mut from = 0;
-        for (gone, stays) in old.into_iter().zip(stays) {
-            let Some(mut link) = gone else {
-                from = stays.map_or(from, |at| at + 1);
-                continue;
-            };
+        let mut gone = Vec::new();
+        for (link, stays) in old.into_iter().zip(stays) {
+            match link {
+                Some(link) => gone.push((link, from)),
+                None => from = stays.map_or(from, |at| at + 1),
+            }
+        }
+        // What stood further down the chain came earlier.
+        for (mut link, from) in gone.into_iter().rev() {
             let at = now.max(link.last);
             for unit in link.release() {
                 self.judge(unit, from, at, facts, record);
