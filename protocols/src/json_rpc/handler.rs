@@ -21,38 +21,39 @@ plugin! {
     ///
     /// Each message is a unit: a request, notification, response, error, batch, or invalid, with
     /// its method as the label; a reply bears that of its request. Client and server may each ask.
-    /// What stands between messages is `blank`, shares the fate of the message before it, and is a
-    /// rule's business only with `only=blank`; what belongs to no message is `data`. Bytes that no rule
-    /// touches pass as they are, also those of messages that are wrong.
+    /// Bytes between messages are `blank`, share the fate of the message before them, and are a
+    /// rule's business only with `only=blank`; bytes that belong to no message are `data`. Bytes
+    /// that no rule touches pass as they are, also those of messages that are wrong.
     ///
     /// With `framing=auto` the first bytes of each direction tell: headers as in LSP, HTTP, a length in
     /// four bytes, a netstring, a record separator (`rs`, RFC 7464), or else values of JSON with whatever is
     /// between. TLS and HTTP/2 pass unread, with a warning. That reads messages on lines, too, but a line end
     /// is then no part of its message: with `framing=newline` it is.
     ///
-    /// What a message is goes by what it has: with a method it is a call, with a result or an error
-    /// a reply, also where the dialect's rules say that something is wrong with it. Only what can be
-    /// neither is `invalid` as a kind; the counter `invalid` goes by the rules.
+    /// The members of a message decide what it is: with a method it is a call, with a result or an
+    /// error a reply, also where the dialect's rules say that something is wrong with it. Only what
+    /// can be neither is `invalid` as a kind; the counter `invalid` goes by the rules.
     ///
     /// A body of HTTP that is compressed with gzip or deflate is read; a rule that changes it sends it
     /// plainly. What else is compressed passes unread, with a warning: it is `data`, and counted as
     /// `encoded`. A request or reply that cannot be read, or is larger than `max-size` (`oversize`),
     /// makes no reply an orphan and leaves no request unanswered.
     ///
-    /// What is counted: messages of each kind as they come, errors by code, wrong ones by reason;
-    /// replies to nothing that was asked (`orphan`), to what was answered before (`duplicate`), ids that
-    /// another request has already (`reused`); requests to which no reply was delivered when their
-    /// connection ended (`unanswered`; an error that a rule made is a reply, one that a rule dropped is
-    /// none), and the longest time from a request to the delivery of its reply (`slowest`).
+    /// The protocol counts messages of each kind as they come, errors by code, wrong ones by
+    /// reason; replies to nothing that was asked (`orphan`), to what was answered before
+    /// (`duplicate`), ids that another request has already (`reused`); and requests to which no
+    /// reply was delivered when their connection ended (`unanswered`; an error that a rule made is
+    /// a reply, one that a rule dropped is none). It also measures the longest time from a request
+    /// to the delivery of its reply (`slowest`).
     pub struct JsonRpc = "json-rpc" {
-        /// How messages are told apart. `http` is the bodies of its requests and replies, with events
+        /// Framing of the messages. `http` is the bodies of its requests and replies, with events
         /// and WebSocket where those follow.
         framing: String = "auto" in &[
             "auto", "newline", "json", "content-length", "http", "sse", "websocket", "bitcoin",
             "be32", "netstring", "nul", "rs",
         ],
-        /// By which rules messages are read, and so what counts as `invalid`; `auto` takes those of the
-        /// first message of each direction.
+        /// Rules by which messages are read, and so what counts as `invalid`; `auto` takes those of
+        /// the first message of each direction.
         dialect: String = "auto" in &["auto", "v1", "v2", "loose"],
         /// The largest message; what is larger passes unread. 0 is no limit.
         max_size as "max-size": Size = "16MiB",
@@ -67,16 +68,16 @@ plugin! {
     }
 }
 
-/// What an error says unless its rule does: internal error.
+/// Code and message of an error whose rule states none: internal error.
 const INTERNAL: (i64, &str) = (-32603, "internal error");
 
-/// How a capture of one direction is read.
+/// Settings by which a capture of one direction is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capture {
-    /// How its frames are told apart.
+    /// Framing of its messages.
     pub framing: Framing,
-    /// By which rules its messages are read.
+    /// Dialect of its messages.
     pub dialect: Dialect,
     /// Number of bytes that a frame may have; 0 is no limit.
     pub max_size: usize,
@@ -98,8 +99,8 @@ impl JsonRpc {
         }
     }
 
-    /// What the options say of a capture of one direction. `compression` and `pending-limit` are about
-    /// live traffic: they change nothing in it.
+    /// Returns the settings that the options make for a capture of one direction. `compression` and
+    /// `pending-limit` are about live traffic: they change nothing in it.
     pub fn capture(&self) -> Capture {
         let Settings { framings, dialect, most, .. } = self.settings();
         let framing = match framings {
@@ -109,8 +110,8 @@ impl JsonRpc {
         Capture { framing, dialect, max_size: most }
     }
 
-    /// The same over framings of one's own, one upstream and one downstream; what `framing` says
-    /// counts no more.
+    /// Returns the protocol over framings of one's own, one upstream and one downstream; the option
+    /// `framing` counts no more.
     ///
     /// ```
     /// use chenapan_core::{Plugin, Values};

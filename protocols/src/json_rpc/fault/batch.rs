@@ -33,7 +33,8 @@ plugin! {
         ],
         /// Number of the reply that becomes an error or null, or comes twice, from 1.
         n: u64 = "1",
-        /// How many replies remain with `partial`, from the first one; the others are missing.
+        /// Number of replies that remain with `partial`, from the first one; the others are
+        /// missing.
         keep: Option<u64> = "none",
         /// Reply that is missing with `partial`, from 1; the first one, unless `keep` is given.
         drop: Option<u64> = "none",
@@ -81,7 +82,7 @@ impl Behavior for RpcBatch {
     }
 }
 
-/// Whether a message is a batch with replies in it.
+/// Returns `true` if a message is a batch with replies in it.
 fn answers(message: &Message<'_>) -> bool {
     matches!(message.meant(), Said::Batch(Flow::Response | Flow::Mixed))
 }
@@ -152,7 +153,7 @@ fn index(number: u64) -> usize {
     usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX)
 }
 
-/// What to take out, so that the item is not there.
+/// Returns the span to take out so that the item is not there.
 fn without(item: &crate::json_rpc::Item) -> Range<usize> {
     match (item.comma_before, item.comma_after) {
         (_, Some(comma)) => item.value.start..comma + 1,

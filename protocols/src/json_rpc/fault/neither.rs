@@ -7,7 +7,7 @@ use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, plugin};
 plugin! {
     /// Takes the result, or the error, out of a reply of JSON-RPC.
     ///
-    /// Where there are both, as in version 1.0, both go. All other bytes stay as they are. In a
+    /// Both go where there are both, as in version 1.0. All other bytes stay as they are. In a
     /// batch every reply is emptied.
     ///
     /// A healthy peer fails the call and goes on; some take it for a result without a value.

@@ -34,7 +34,7 @@ plugin! {
         ],
         /// The time that `retry` tells.
         time: Duration = "3s",
-        /// How many bytes of the event are in a chunk with `chunks`, at least one.
+        /// Number of bytes of the event in a chunk with `chunks`, at least one.
         size: Size = "16B",
         ;
         /// The id of the event before.
@@ -160,7 +160,7 @@ fn ends(body: Body, mut steps: Vec<Step>, offset: u64) -> Verdict {
     Verdict::Play(steps)
 }
 
-/// What an event lies in.
+/// Form of the body in which an event lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Body {
     Plain,

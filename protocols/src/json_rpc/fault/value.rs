@@ -19,7 +19,7 @@ plugin! {
     /// A healthy peer checks what it is told: a position behind the line, a block number that goes back,
     /// a size that is wrong.
     pub struct RpcValue = "rpc-value", Downstream {
-        /// Where the value stands.
+        /// Path of the value.
         path: Path = like "result.range.start.character",
         /// Number to add to it.
         add: i64 = "1",
