@@ -1,4 +1,4 @@
-//! What was counted and not told yet.
+//! Counts that were not told yet.
 
 use chenapan_core::{Amount, Counted};
 use std::borrow::Cow;

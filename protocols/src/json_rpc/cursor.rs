@@ -1,4 +1,4 @@
-//! What an array or object holds: where each item or member lies.
+//! A cursor over an array or object, which finds where each item or member lies.
 //!
 //! It never builds a tree and never keeps more than the place where it is.
 
@@ -24,7 +24,7 @@ impl Member {
         self.key.start..self.value.end
     }
 
-    /// What to take out, so that right JSON remains: the member with one of its commas.
+    /// Returns the span to take out so that right JSON remains: the member with one of its commas.
     pub fn removal(&self) -> Range<usize> {
         match (self.comma_before, self.comma_after) {
             (_, Some(comma)) => self.key.start..comma + 1,
@@ -37,7 +37,7 @@ impl Member {
 /// An item of an array.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// Where it lies in the text that was searched.
+    /// Span of the item in the text that was searched.
     pub value: Range<usize>,
     /// The comma before it; none for the first one.
     pub comma_before: Option<usize>,
@@ -48,8 +48,8 @@ pub struct Item {
 /// The text is no JSON from this byte on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotJson {
-    /// Where the first byte lies that cannot stand where it does; the length of the text, where
-    /// the text ends too early.
+    /// Place of the first byte that cannot stand where it does; the length of the text, where the
+    /// text ends too early.
     pub offset: usize,
 }
 
@@ -96,16 +96,18 @@ impl<'a> Cursor<'a> {
         Self { text, at, place: Place::Before, scanner: Scanner::new() }
     }
 
-    /// How far it has come: behind the closing bracket, once there was nothing more.
+    /// Returns the place that has been reached: behind the closing bracket, once there was nothing
+    /// more.
     pub fn at(&self) -> usize {
         self.at
     }
 
-    /// The next member of an object.
+    /// Returns the next member of an object.
     ///
     /// # Errors
     ///
-    /// Where the text is no JSON. It is not to be asked again after that.
+    /// Returns [`NotJson`] where the text is no JSON. The cursor must not be asked again after
+    /// that.
     pub fn member(&mut self) -> Result<Option<Member>, NotJson> {
         let Some(comma_before) = self.open(b'{', b'}')? else { return Ok(None) };
         if self.peek() != Some(b'"') {
@@ -120,11 +122,12 @@ impl<'a> Cursor<'a> {
         Ok(Some(Member { key, value, comma_before, comma_after }))
     }
 
-    /// The next item of an array.
+    /// Returns the next item of an array.
     ///
     /// # Errors
     ///
-    /// Where the text is no JSON. It is not to be asked again after that.
+    /// Returns [`NotJson`] where the text is no JSON. The cursor must not be asked again after
+    /// that.
     pub fn item(&mut self) -> Result<Option<Item>, NotJson> {
         let Some(comma_before) = self.open(b'[', b']')? else { return Ok(None) };
         let value = self.value()?;
@@ -212,7 +215,8 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// How many blanks a text starts with: space, tab, CR and LF are all that JSON has.
+/// Returns the number of blanks that a text starts with: space, tab, CR and LF are all that JSON
+/// has.
 pub(super) fn blanks(text: &[u8]) -> usize {
     text.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count()
 }

@@ -7,10 +7,10 @@ use super::read;
 use std::fmt;
 use std::str::FromStr;
 
-/// Which rules a message is read by.
+/// Rules by which a message is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Dialect {
-    /// Whatever the first frame that is JSON speaks.
+    /// Rules of the dialect that the first frame of JSON speaks.
     #[default]
     Auto,
     /// JSON-RPC 1.0 (2005), strictly.

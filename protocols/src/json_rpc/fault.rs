@@ -74,7 +74,7 @@ fn read(text: &[u8]) -> Message<'_> {
     Reader::new(Dialect::Auto).read(text)
 }
 
-/// Whether a message is a reply, right or wrong.
+/// Returns `true` if a message is a reply, right or wrong.
 fn replies(message: &Message<'_>) -> bool {
     message.object.as_ref().is_some_and(super::Object::replies)
 }
@@ -105,7 +105,8 @@ fn picks_at<'a>(message: &Message<'a>, picked: Option<&[bool]>) -> Vec<(usize, M
     message.items().enumerate().filter(|(at, item)| replies(item) && meant(*at)).collect()
 }
 
-/// Changes the message in a unit, or each reply of a batch that its rule means; whether anything changed.
+/// Changes the message in a unit, or each reply of a batch that its rule means. Returns `true` if
+/// anything changed.
 fn change(
     unit: &mut Unit,
     cx: &mut Context<'_>,
@@ -118,7 +119,7 @@ fn change(
     })
 }
 
-/// The same, where a batch is shown as one.
+/// Changes the message in a unit, as [`change`] does, where a batch is shown as one message.
 fn change_whole(
     unit: &mut Unit,
     cx: &mut Context<'_>,
@@ -136,8 +137,8 @@ fn change_whole(
     put(unit, cx, (at, &changed), what)
 }
 
-/// Puts another message into a unit, of which the first byte that differs is known, and records it;
-/// whether that could be done.
+/// Puts another message into a unit, of which the first byte that differs is known, and records it.
+/// Returns `true` if that could be done.
 fn put(
     unit: &mut Unit,
     cx: &mut Context<'_>,
@@ -177,7 +178,8 @@ fn extra(cx: &Context<'_>, message: &[u8], beside: &Unit) -> Option<Unit> {
     Some(unit)
 }
 
-/// The same for what comes right behind a unit that its own line end may still follow.
+/// A unit, as of [`extra`], for a message that comes right behind another one, which its own line
+/// end may still follow.
 fn extra_behind(cx: &Context<'_>, message: &[u8], before: &Unit) -> Option<Unit> {
     let mut unit = extra(cx, message, before)?;
     let text = unit.bytes.first().is_some_and(|first| b"{[".contains(first));
@@ -188,7 +190,7 @@ fn extra_behind(cx: &Context<'_>, message: &[u8], before: &Unit) -> Option<Unit>
     Some(unit)
 }
 
-/// How messages of a direction are framed, as far as a behavior has to know.
+/// Framing of the messages of a direction, as far as a behavior has to know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Frames {
     /// They end with a line, or with themselves.

@@ -6,7 +6,7 @@ use super::dialect::Dialect;
 use super::message::{Kind, Message, Object};
 use super::text;
 
-/// What a forged error reply says.
+/// Content of a forged error reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Forgery<'a> {
     /// The code.
@@ -21,7 +21,7 @@ impl Forgery<'_> {
     /// The error reply to a message: to a batch an array with one for each request in it. None for
     /// what wants no reply.
     ///
-    /// What is invalid gets one as a strict server would send it, with the id that
+    /// An invalid message gets one as a strict server would send it, with the id that
     /// [`Message::reply_id`] says; unless it is a reply itself, if a wrong one.
     pub fn reply(&self, message: &Message<'_>) -> Option<Vec<u8>> {
         let replies = message.object.as_ref().is_some_and(Object::replies);

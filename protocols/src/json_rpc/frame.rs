@@ -1,4 +1,4 @@
-//! Where frames begin and end in one direction of a connection.
+//! Framers, which find where frames begin and end in one direction of a connection.
 //!
 //! A framer never reads what is in a frame, never changes a byte, and never says anything that
 //! depends on how the bytes happened to arrive.
@@ -82,7 +82,8 @@ pub trait Framer: fmt::Debug + Send + Sync {
     /// Returns the cut at the front of the input.
     fn cut(&mut self, input: &[u8]) -> Cut;
 
-    /// The same at the end of the stream, where nothing more will come.
+    /// Returns the cut at the front of the last input of the stream, behind which nothing more will
+    /// come.
     fn end(&mut self, input: &[u8]) -> Cut {
         match input.len() {
             0 => Cut::Incomplete,
@@ -120,8 +121,8 @@ pub trait Framer: fmt::Debug + Send + Sync {
         Turn::ByKind
     }
 
-    /// Whether somebody may change what is cut next, or take it out. What shares a frame of the
-    /// transport with its neighbours then gets one of its own, by [`Framer::alone`].
+    /// Says whether somebody may change the next cut, or take it out. A cut that shares a frame of
+    /// the transport with its neighbours then gets one of its own, by [`Framer::alone`].
     fn watched(&mut self, watched: bool) {
         let _ = watched;
     }
@@ -206,7 +207,7 @@ impl Cut {
 pub struct Frame {
     /// The number of bytes of the frame, with everything that is around its payload.
     pub size: usize,
-    /// What it carries.
+    /// Payload that the frame carries.
     pub payload: Payload,
     /// The number of its bytes that are headers, up to the start of the body.
     pub head: usize,
@@ -253,7 +254,7 @@ pub enum Event {
     BadMagic,
     /// A message does not have the checksum that it says; it passes unframed.
     BadChecksum,
-    /// What follows cannot begin a frame; it passes.
+    /// The bytes that follow cannot begin a frame; they pass.
     Junk,
     /// Events are compressed; they pass.
     Encoded,

@@ -26,7 +26,7 @@ enum Value {
     Other(Box<[u8]>),
 }
 
-/// What sort of value stands in a JSON text.
+/// Type of a value in a JSON text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
     /// `null`.
@@ -68,7 +68,7 @@ impl<'a> Id<'a> {
         self.0
     }
 
-    /// What sort of value it is.
+    /// Returns the type of its value.
     pub fn sort(self) -> Sort {
         Sort::of(self.0)
     }
@@ -103,7 +103,7 @@ impl<'a> Id<'a> {
         })
     }
 
-    /// Whether it is the same as another by value.
+    /// Returns `true` if it is the same as another by value.
     pub fn matches(self, other: Id<'_>) -> bool {
         match (self.key(), other.key()) {
             (Some(this), Some(other)) => this == other,
@@ -145,7 +145,7 @@ fn number(raw: &str) -> String {
     format!("{sign}{trimmed}e{}", sum(power, shift))
 }
 
-/// The same for an integer of a few digits, which most ids are, and its size.
+/// Spelling as of [`number`], and its size, of an integer of a few digits, which most ids are.
 fn short(raw: &str) -> Option<([u8; 24], usize)> {
     let raw = raw.as_bytes();
     let digits = raw.strip_prefix(b"-").unwrap_or(raw);

@@ -64,7 +64,7 @@ pub(super) struct Ledger {
     /// Those that are open, oldest first; some may be closed already.
     order: VecDeque<(Digest, u64)>,
     serial: u64,
-    /// What was answered last, and its method.
+    /// Requests that were answered last, each with its method.
     closed: Table<Arc<str>>,
     ring: VecDeque<Digest>,
     /// Number of requests that were given up for others of the same id.
@@ -73,10 +73,10 @@ pub(super) struct Ledger {
     method: Option<Arc<str>>,
     /// The number of the batch at hand: its calls are answered by one message.
     batch: u64,
-    /// How many calls were answered by what could not be read, and the last of them.
+    /// Number of calls that were answered by messages that could not be read, and the last of them.
     excused: u64,
     last_excused: u64,
-    /// How many calls could not be read: their replies answer nothing that is known.
+    /// Number of calls that could not be read: their replies answer nothing that is known.
     unseen: u64,
 }
 
@@ -93,7 +93,7 @@ struct Call {
     unanswered: u64,
 }
 
-/// What is to be said of a request.
+/// Remarks on a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Noted {
     /// Its id is that of another one, which waits for its reply.
@@ -210,8 +210,8 @@ impl Ledger {
         self.unseen += 1;
     }
 
-    /// Whether a reply that answers nothing known may answer what could not be read; that is
-    /// answered then.
+    /// Returns `true` if a reply that answers nothing known may answer a call that could not be
+    /// read; that call is answered then.
     pub(super) fn excuses(&mut self) -> bool {
         let excuses = self.unseen > 0;
         self.unseen = self.unseen.saturating_sub(1);

@@ -1,4 +1,4 @@
-//! What one frame says, as spans of its text.
+//! The message in one frame, as spans of its text.
 //!
 //! It never owns a byte: whoever changes a message splices the frame at these spans.
 
@@ -12,21 +12,21 @@ use std::ops::Range;
 /// A frame, or an item of a batch, as read in one dialect.
 #[derive(Clone, Debug)]
 pub struct Message<'a> {
-    /// What it is.
+    /// Kind of the message.
     pub kind: Kind,
     /// The dialect that it was read in; [`Dialect::Auto`] where nothing has settled one yet.
     pub dialect: Dialect,
-    /// Where its JSON value lies in the frame; empty for what is no JSON.
+    /// Span of its JSON value in the frame; empty for what is no JSON.
     pub span: Range<usize>,
     /// Its members; none where it is no object.
     pub object: Option<Object>,
     /// The frame; empty for what is no JSON.
     pub(super) text: &'a str,
-    /// Whether it is an item of a batch, which cannot be a batch again.
+    /// Set when it is an item of a batch, which cannot be a batch again.
     pub(super) inner: bool,
 }
 
-/// What a message is.
+/// Kind of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// It wants a reply.
@@ -60,7 +60,7 @@ impl Kind {
     }
 }
 
-/// Which way the messages of a batch go.
+/// Direction in which the messages of a batch go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Flow {
     /// None is a reply.
@@ -186,7 +186,7 @@ impl Params {
 pub struct Object {
     /// From the opening bracket behind the closing one.
     pub span: Range<usize>,
-    /// Where the last member of all ends; none where there is no member.
+    /// End of the last member of all; none where there is no member.
     pub end: Option<usize>,
     /// The version.
     pub jsonrpc: Option<Member>,
@@ -203,22 +203,22 @@ pub struct Object {
 }
 
 impl Object {
-    /// Whether it is a reply, right or wrong: it has no method, but a result or an error.
+    /// Returns `true` if it is a reply, right or wrong: it has no method, but a result or an error.
     pub fn replies(&self) -> bool {
         self.method.is_none() && (self.result.is_some() || self.error.is_some())
     }
 
-    /// Where a member can be put behind all others; it needs a comma before it, unless
-    /// [`Object::end`] is none.
+    /// Returns the place where a member can be put behind all others; it needs a comma before it,
+    /// unless [`Object::end`] is none.
     pub fn insertion(&self) -> usize {
         self.end.unwrap_or(self.span.start + 1)
     }
 }
 
-/// What an `error` that is an object says; of duplicates, the last one.
+/// Members of an `error` that is an object; of duplicates, the last one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trouble {
-    /// Where the object lies.
+    /// Span of the object.
     pub span: Range<usize>,
     /// The code.
     pub code: Option<Member>,
@@ -240,9 +240,9 @@ impl<'a> Message<'a> {
         Some(Id::new(self.raw(id.value.clone())))
     }
 
-    /// What it means to be, however its dialect calls it: what has a method is a request or
-    /// notification, what has a result or an error is a reply, and an array is a batch. What is
-    /// none of these is invalid here, too.
+    /// Returns the kind that it is meant to be, however its dialect calls it: a message with a
+    /// method is a request or notification, one with a result or an error is a reply, and an array
+    /// is a batch. Anything else is invalid here, too.
     pub fn meant(&self) -> Kind {
         let Kind::Invalid(reason) = self.kind else { return self.kind };
         let Some(object) = &self.object else {
@@ -290,7 +290,7 @@ impl<'a> Message<'a> {
         Some(text::text(self.raw(method.value.clone())))
     }
 
-    /// What the params of a request or notification look like.
+    /// Returns the form of the params of a request or notification.
     pub fn params(&self) -> Option<Params> {
         if !matches!(self.kind, Kind::Request | Kind::Notification) {
             return None;
@@ -346,7 +346,8 @@ impl<'a> Message<'a> {
         Items { text: self.text, dialect: self.dialect, cursor }
     }
 
-    /// Where the items of a batch lie, with their commas, to be left out, moved or multiplied.
+    /// Returns the spans of the items of a batch, with their commas, to be left out, moved or
+    /// multiplied.
     pub fn spans(&self) -> impl Iterator<Item = super::Item> + use<'a> {
         let mut cursor = self.items().cursor;
         std::iter::from_fn(move || cursor.as_mut()?.item().ok()?)

@@ -33,7 +33,7 @@ pub(super) fn fields(framing: Framing) -> &'static [&'static str] {
     }
 }
 
-/// Where the status stands in the head of a reply of HTTP/1 (RFC 9112, section 4).
+/// Place of the status in the head of a reply of HTTP/1 (RFC 9112, section 4).
 const STATUS: Range<usize> = 9..12;
 
 /// The mark of a request whose reply is framed by what it asks: HEAD or CONNECT.
@@ -45,7 +45,7 @@ pub(super) const UNREAD: &str = "unread";
 /// The most bytes of a label, and of an id or code in a mark.
 const MOST: usize = 1_024;
 
-/// What of the framing the unit of a frame has besides its payload.
+/// Parts of the framing that the unit of a frame has besides its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sums {
     None,

@@ -53,7 +53,7 @@ pub(super) fn item(text: &str, span: Range<usize>, dialect: Dialect) -> Message<
     message
 }
 
-/// What an object is.
+/// Returns the kind of an object.
 fn kind(message: &Message<'_>) -> Kind {
     let Some(object) = &message.object else { return Kind::Invalid(Reason::NotObject) };
     let checked = match object {
@@ -125,7 +125,8 @@ fn version(message: &Message<'_>, object: &Object) -> Result<(), Reason> {
     if right || message.dialect != Dialect::V2 { Ok(()) } else { Err(Reason::BadVersion) }
 }
 
-/// Whether an id is of a type that it may have: any in 1.0; a string, a number or null in 2.0 [4].
+/// Returns `true` if an id is of a type that it may have: any in 1.0; a string, a number or null in
+/// 2.0 [4].
 pub(super) fn allowed(dialect: Dialect, id: Id<'_>) -> bool {
     dialect == Dialect::V1 || matches!(id.sort(), Sort::Null | Sort::Number | Sort::Text)
 }
@@ -254,7 +255,7 @@ fn name(key: &str, names: &[&str]) -> Option<usize> {
     names.iter().position(|name| *key == *name.as_bytes())
 }
 
-/// Where a value that is no object ends.
+/// Returns the end of a value that is no object.
 fn value(frame: &[u8], at: usize) -> Result<usize, NotJson> {
     let mut scanner = Scanner::new();
     match scanner.scan(&frame[at..]) {

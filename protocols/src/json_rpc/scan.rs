@@ -1,10 +1,10 @@
-//! Where one JSON value ends, found as its bytes arrive.
+//! A scanner that finds the end of one JSON value as its bytes arrive.
 //!
 //! Strict RFC 8259 in every place but one: it never looks at UTF-8. It never recurses, looks at no
 //! byte more than twice, and keeps one bit for each open bracket.
 //!
-//! What has arrived whole is gone through token by token; a token that has not, or that is rare, goes
-//! byte by byte through the states.
+//! Tokens that have arrived whole are gone through one by one; a token that has not, or that is
+//! rare, goes byte by byte through the states.
 
 mod plain;
 
@@ -23,11 +23,11 @@ use plain::plain;
 pub struct Scanner {
     state: State,
     open: Brackets,
-    /// Whether the text at hand is a member's name.
+    /// Tells whether the text at hand is a member's name.
     key: Key,
 }
 
-/// What [`Scanner::scan`] made of a piece.
+/// Result of [`Scanner::scan`] for a piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scan {
     /// The value goes on behind the piece, or may.
@@ -53,16 +53,16 @@ enum State {
     After,
     Text,
     Escape,
-    /// How many hexadecimal digits must come.
+    /// Number of hexadecimal digits that must come.
     Digits(u8),
     Number(Number),
-    /// What must come of `true`, `false` or `null`.
+    /// Rest of `true`, `false` or `null` that must come.
     Word(&'static [u8]),
     Done,
     Wrong,
 }
 
-/// How far a number has come.
+/// Part of a number that has come last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Number {
     Minus,
@@ -229,7 +229,7 @@ impl Scanner {
         at
     }
 
-    /// Whether a bracket closes another one than the outermost.
+    /// Returns `true` if a bracket closes another one than the outermost.
     fn closes(&self, bracket: Bracket) -> bool {
         self.open.top == bracket && self.open.depth > 1
     }
@@ -240,7 +240,8 @@ impl Scanner {
         self.open.clear();
     }
 
-    /// Whether the value is whole if nothing more comes: a number at the top has no end of its own.
+    /// Returns `true` if the value is whole should nothing more come: a number at the top has no
+    /// end of its own.
     pub fn finish(&self) -> bool {
         match self.state {
             State::Done => true,
@@ -357,7 +358,7 @@ enum Whole {
 }
 
 impl Number {
-    /// Whether a number may end so.
+    /// Tells whether a number may end so.
     fn whole(self) -> Whole {
         match self {
             Number::Zero | Number::Whole | Number::Fraction | Number::Power => Whole::Yes,

@@ -21,7 +21,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::time::Duration;
 
-/// What the options say.
+/// Settings that the options make.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Settings {
     pub(super) framings: [Framing; 2],
@@ -29,11 +29,11 @@ pub(super) struct Settings {
     /// The most bytes of a message; 0 is no limit.
     pub(super) most: usize,
     pub(super) pending: usize,
-    /// Whether requests ask for no compression.
+    /// Set when requests ask for no compression.
     pub(super) refuses: bool,
 }
 
-/// What somebody should know of a connection.
+/// Warnings about a connection.
 const ENCODED: &str =
     "messages are compressed and cannot be read: json-rpc:compression=refuse keeps peers from that";
 const TLS: &str = "the stream is TLS, in which no message can be seen: listen on tls: and name the backend by tls:";
@@ -44,7 +44,7 @@ const HTTP2: &str = "the stream is HTTP/2, which is not read: let the client spe
 pub(super) struct State {
     pub(super) now: Duration,
     pub(super) counts: Counts,
-    /// What was to be told already, and what still is.
+    /// Warnings that came up so far, and those of them that are still to be told.
     told: Vec<&'static str>,
     untold: Vec<&'static str>,
     settings: Settings,
@@ -59,9 +59,10 @@ struct Side {
     reader: Reader,
     /// The requests that went this way.
     ledger: Ledger,
-    /// Whether nothing is framed any more.
+    /// Set when nothing is framed any more.
     raw: bool,
-    /// Where the unit that was cut last is a message by itself: what it answers, if it is a reply.
+    /// Id that the unit cut last answers, if it is a reply; none at all where it is not a message
+    /// by itself.
     latest: Option<Option<Digest>>,
 }
 
@@ -71,7 +72,7 @@ impl State {
         Self::with_framers(settings, framers)
     }
 
-    /// The same with framers of somebody's own, upstream and downstream.
+    /// Returns the state over framers of somebody's own, upstream and downstream.
     pub(super) fn with_framers(settings: Settings, framers: [Box<dyn Framer>; 2]) -> Self {
         let sides = framers.map(|framer| Side {
             framer,
@@ -85,7 +86,8 @@ impl State {
         Self { now, counts, told, untold, settings, sides }
     }
 
-    /// Whether each request gets one reply, in their order: in HTTP, for as long as it is that.
+    /// Returns `true` if each request gets one reply, in their order: in HTTP, for as long as it is
+    /// that.
     pub(super) fn in_order(&self) -> bool {
         let [up, down] = &self.sides;
         let told = [up.framer.in_order(), down.framer.in_order()];
@@ -100,7 +102,7 @@ impl State {
         self.sides[direction as usize].framer.streams()
     }
 
-    /// What makes a sender go on.
+    /// Returns the sign that makes a sender go on, if it may wait for one.
     pub(super) fn prompt(&mut self, direction: Direction) -> Option<BytesMut> {
         let prompts = self.sides[direction as usize].framer.prompts();
         prompts.then(|| BytesMut::from("HTTP/1.1 100 Continue\r\n\r\n"))
@@ -188,7 +190,7 @@ impl State {
         }
     }
 
-    /// What is to be told.
+    /// Takes a warning that is still to be told.
     pub(super) fn noted(&mut self) -> Option<&'static str> {
         self.untold.pop()
     }
@@ -267,7 +269,7 @@ impl State {
     }
 }
 
-/// Whether something was said of bytes.
+/// Tells whether something was said of bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Told {
     Yes,
@@ -315,7 +317,7 @@ fn plainly(frame: &Frame, bytes: BytesMut) -> (Cow<'_, Frame>, BytesMut) {
     (Cow::Owned(frame), BytesMut::from(&bytes[..]))
 }
 
-/// What the front of a message that was not read whole says of it.
+/// Sort of a message that was not read whole, as its front tells.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Opening {
     Call,

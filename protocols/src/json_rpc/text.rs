@@ -16,8 +16,8 @@ pub(super) fn text(raw: &str) -> Cow<'_, str> {
     }
 }
 
-/// The same as bytes, in which half a surrogate pair is written as UTF-8 would, if it could: so
-/// two strings are equal where their bytes are.
+/// The bytes of a string with its quotes. Half a surrogate pair is written as UTF-8 would, if it
+/// could: so two strings are equal where their bytes are.
 pub(super) fn bytes(raw: &str) -> Cow<'_, [u8]> {
     let mut rest = inside(raw);
     let Some(mut escape) = memchr(b'\\', rest.as_bytes()) else {
@@ -39,7 +39,7 @@ pub(super) fn bytes(raw: &str) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
-/// Whether a string with its quotes stands for this text.
+/// Returns `true` if a string with its quotes stands for this text.
 pub(super) fn equals(raw: &str, text: &str) -> bool {
     // An escape takes at most six times the room of what it stands for.
     let size = inside(raw).len();
@@ -66,7 +66,8 @@ fn inside(raw: &str) -> &str {
     raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')).unwrap_or(raw)
 }
 
-/// What stands behind a backslash, and how many bytes it takes.
+/// Returns the code point that an escape stands for, without its backslash, and the number of bytes
+/// it takes.
 fn unescape(rest: &str) -> (u32, usize) {
     match rest.as_bytes().first() {
         Some(b'u') => {

@@ -21,7 +21,7 @@ plugin! {
         hold: Duration = "1s",
         ;
         held: VecDeque<(Duration, Unit)>,
-        /// Whether what comes next may be what stands behind the last one that is held.
+        /// Set when the next unit may be the blank behind the last reply that is held.
         trails: bool,
     }
 }

@@ -50,7 +50,7 @@ plugin! {
     }
 }
 
-/// What servers say: name, code and message.
+/// Errors that servers send: name, code and message.
 const PRESETS: [(&str, i64, &str); 12] = [
     ("internal", -32_603, "Internal error"),
     ("invalid-params", -32_602, "Invalid params"),

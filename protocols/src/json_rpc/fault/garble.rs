@@ -103,7 +103,7 @@ fn tokens<'a>(
     Tokens::new(text, 0..text.len()).map(move |found| start + found.start..start + found.end)
 }
 
-/// Where the first string starts; a value rather than a name.
+/// Returns the start of the first string that is a value, or else of the first name.
 fn string(message: &Message<'_>, span: Range<usize>) -> Option<usize> {
     let mut name = None;
     let mut before: Option<usize> = None;

@@ -271,7 +271,7 @@ impl RpcHttp {
         }
     }
 
-    /// Whether a line of the old head is one of the new.
+    /// Returns `true` if a line of the old head is one of the new.
     fn stays(&self, line: &[u8]) -> bool {
         let name = line.split(|&byte| byte == b':').next().unwrap_or_default().trim_ascii();
         let is = |header: &str| name.eq_ignore_ascii_case(header.as_bytes());
@@ -287,7 +287,7 @@ impl RpcHttp {
     }
 }
 
-/// Whether a line of a head says that events follow.
+/// Returns `true` if a line of a head says that events follow.
 fn is_stream(line: &[u8]) -> bool {
     let mut parts = line.splitn(2, |&byte| byte == b':');
     let name = parts.next().unwrap_or_default().trim_ascii();
@@ -309,7 +309,7 @@ pub(super) fn with_status(reply: BytesMut, status: u64) -> BytesMut {
     out
 }
 
-/// How long the head of a reply is, where bytes are one.
+/// Returns the length of the head of a reply, where bytes are one.
 fn head(bytes: &[u8]) -> Option<usize> {
     if !bytes.starts_with(b"HTTP/1.") {
         return None;

@@ -101,7 +101,8 @@ fn header(unit: &Unit) -> Option<(Range<usize>, Range<usize>, u64)> {
     name.eq_ignore_ascii_case(NAME).then_some((start..end, digits, length))
 }
 
-/// How many characters the message has; what is no UTF-8 counts as a decoder replaces it.
+/// Returns the number of characters in the message; bytes that are no UTF-8 count as a decoder
+/// replaces them.
 fn characters(unit: &Unit) -> Option<u64> {
     let payload = unit.field(super::PAYLOAD)?;
     Some(String::from_utf8_lossy(payload).chars().count() as u64)

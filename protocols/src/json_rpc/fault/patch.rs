@@ -27,7 +27,7 @@ impl Patch {
         self.put(range, []);
     }
 
-    /// Where the first change is; none where there is no change.
+    /// Returns the place of the first change; none where there is no change.
     pub(super) fn first(&self) -> Option<usize> {
         self.edits.iter().map(|(range, _)| range.start).min()
     }
@@ -50,8 +50,8 @@ impl Patch {
     }
 }
 
-/// What a JSON text consists of, one after the other, without the blanks: brackets, colons and
-/// commas; strings with their quotes; numbers and words.
+/// Tokens of a JSON text, one after the other, without the blanks: brackets, colons and commas;
+/// strings with their quotes; numbers and words.
 #[derive(Clone, Debug)]
 pub(super) struct Tokens<'a> {
     text: &'a [u8],

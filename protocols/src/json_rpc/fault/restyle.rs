@@ -116,15 +116,15 @@ impl RpcRestyle {
     }
 }
 
-/// Where the members lie.
+/// Returns the spans of the members.
 fn members(message: &Message<'_>) -> Vec<std::ops::Range<usize>> {
     let whole = message.raw(0..message.span.end);
     let mut cursor = Cursor::new(whole.as_bytes(), message.span.start);
     std::iter::from_fn(|| Some(cursor.member().ok()??.span())).collect()
 }
 
-/// Whether a member that counts stands there twice: of those the last one counts, so that another
-/// order would mean something else.
+/// Returns `true` if a member that counts stands there twice: of those the last one counts, so that
+/// another order would mean something else.
 fn repeats(message: &Message<'_>) -> bool {
     let whole = message.raw(0..message.span.end);
     let mut cursor = Cursor::new(whole.as_bytes(), message.span.start);

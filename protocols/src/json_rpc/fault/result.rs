@@ -88,7 +88,7 @@ impl RpcResult {
         methods
     }
 
-    /// What stands in the place of a result.
+    /// Returns the text that takes the place of a result.
     fn other(&self, method: Option<&str>, result: &str) -> Option<Box<str>> {
         match &*self.to {
             "null" => return Some("null".into()),

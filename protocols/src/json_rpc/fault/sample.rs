@@ -58,7 +58,7 @@ pub(super) fn message(framing: &str, unit: &Unit) -> String {
     String::from_utf8(protocol.message(unit).expect("a message").into_owned()).unwrap()
 }
 
-/// What becomes of a message in a line, and what is recorded.
+/// Returns a message in a line as the behavior leaves it, and what is recorded.
 pub(super) fn after<B: Plugin + Behavior>(
     options: &[(&str, &str)],
     message: &str,
@@ -68,7 +68,7 @@ pub(super) fn after<B: Plugin + Behavior>(
     (String::from_utf8(line.to_vec()).unwrap(), told)
 }
 
-/// What becomes of the bytes of a unit.
+/// Returns the bytes of a unit as the behavior leaves them, and what is recorded.
 pub(super) fn after_bytes<B: Plugin + Behavior>(
     options: &[(&str, &str)],
     framing: &str,

@@ -24,7 +24,7 @@ plugin! {
     }
 }
 
-/// How many ids are kept, and how long one may be.
+/// Number of ids that are kept, and of bytes that one of them may have.
 const MOST: usize = 64;
 const LONGEST: usize = 1 << 10;
 

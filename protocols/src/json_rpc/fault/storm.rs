@@ -29,7 +29,7 @@ plugin! {
     }
 }
 
-/// What is still to be sent.
+/// Notifications that are still to be sent.
 #[derive(Clone, Debug)]
 struct Storm {
     unit: Unit,
@@ -39,7 +39,7 @@ struct Storm {
 
 const MOST: u64 = 100_000;
 const MOST_BYTES: u64 = 64 << 20;
-/// What a notification costs beside its bytes, at least.
+/// Number of bytes that a notification costs beside its own, at least.
 const LEAST: u64 = 640;
 
 impl Behavior for RpcStorm {
@@ -122,7 +122,7 @@ impl Behavior for RpcStorm {
     }
 }
 
-/// How many notifications one waking sends at most.
+/// Number of notifications that one waking sends at most.
 const BURST: usize = 1_000;
 
 impl RpcStorm {

@@ -30,7 +30,7 @@ plugin! {
 struct Held {
     unit: Unit,
     id: String,
-    /// How many replies may still come, with the one that trades.
+    /// Number of replies that may still come, with the one that trades.
     left: u64,
     until: Duration,
 }

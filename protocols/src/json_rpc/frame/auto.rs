@@ -14,12 +14,13 @@ use chenapan_core::Turn;
 #[derive(Clone, Debug)]
 pub struct Auto {
     max_size: Option<usize>,
-    /// Whether it is HTTP whatever the first bytes are, and they tell only which side it is.
+    /// Set when the stream is HTTP whatever its first bytes are, and they tell only which side it
+    /// is.
     http: bool,
     found: Option<Box<dyn Framer>>,
-    /// Whether the stream is nothing that can be framed.
+    /// Set when the stream is nothing that can be framed.
     raw: bool,
-    /// What was said before anything was found.
+    /// Requests that were told of before a framing was found.
     asked: Vec<Asked>,
     watched: bool,
 }
@@ -29,7 +30,7 @@ const MOST_ASKED: usize = 64 << 10;
 
 const HEADERS: [&[u8]; 2] = [b"content-length", b"content-type"];
 
-/// How a client of HTTP/2 begins [RFC 9113, 3.4].
+/// First bytes of a client of HTTP/2 [RFC 9113, 3.4].
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
 
 const METHODS: [&[u8]; 9] = [
@@ -67,7 +68,8 @@ impl Auto {
         }
     }
 
-    /// What the input is, where that is no framing; none while it is too short to tell.
+    /// Returns the event that tells of an input that is no framing; none while the input is too
+    /// short to tell.
     fn foreign(input: &[u8]) -> Option<Option<Event>> {
         let open = |wanted: &[u8]| wanted.starts_with(input);
         match input {
@@ -84,7 +86,7 @@ impl Auto {
         }
     }
 
-    /// What the input is framed by; none while it is too short to tell.
+    /// Returns the framer of the input; none while the input is too short to tell.
     fn choose(&self, input: &[u8]) -> Option<Box<dyn Framer>> {
         if self.http {
             return self.side(input);

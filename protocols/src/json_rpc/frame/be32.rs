@@ -7,7 +7,7 @@ use super::{Cut, Event, Frame, Framer, Framing, Payload, limit};
 #[derive(Clone, Debug)]
 pub struct Be32 {
     most: usize,
-    /// How many bytes of a frame that is too large are left.
+    /// Number of bytes that are left of a frame that is too large.
     skips: usize,
 }
 

@@ -31,7 +31,7 @@ impl Bitcoin {
         Self { most: max_size, magic: None, place: Place::Message }
     }
 
-    /// The same for one network only.
+    /// Restricts the framer to one network.
     #[must_use]
     pub fn with_magic(self, magic: [u8; 4]) -> Self {
         Self { magic: Some(magic), ..self }

@@ -4,17 +4,17 @@
 
 use super::MAX_HEAD;
 
-/// How far the chunks of a body have come.
+/// Progress through the chunks of a body.
 #[derive(Clone, Debug)]
 pub(super) struct Chunks {
     place: Place,
-    /// How many bytes between data were passed; they are bounded.
+    /// Number of bytes between data that were passed; it is bounded.
     passed: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// A size, and how many digits it has so far.
+    /// A size, and the number of digits it has so far.
     Size(u64, usize),
     Extension(u64),
     /// Behind the CR of a size.
@@ -22,13 +22,13 @@ enum Place {
     Data(u64),
     After,
     AfterReturn,
-    /// Whether the trailer line at hand is empty so far.
+    /// A trailer line; `true` as long as it is empty.
     Trailer(bool),
     Done,
     Wrong,
 }
 
-/// What comes behind the bytes that are no data.
+/// Result of passing bytes that are no data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
     More,
@@ -77,12 +77,12 @@ impl Chunks {
         }
     }
 
-    /// Whether a chunk starts here, or the last one has ended.
+    /// Returns `true` if a chunk starts here, or the last one has ended.
     pub(super) fn between(&self) -> bool {
         matches!(self.place, Place::Size(_, 0) | Place::Done)
     }
 
-    /// Whether the data of a chunk has ended, but not its line.
+    /// Returns `true` if the data of a chunk has ended, but not its line.
     pub(super) fn behind_data(&self) -> bool {
         matches!(self.place, Place::After | Place::AfterReturn)
     }
@@ -128,7 +128,7 @@ pub(super) fn joined(body: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Where the last chunk begins, which has no data.
+/// Returns the start of the last chunk, which has no data.
 pub(super) fn last(body: &[u8]) -> Option<usize> {
     let (mut chunks, mut at) = (Chunks::new(), 0);
     while at <= body.len() {

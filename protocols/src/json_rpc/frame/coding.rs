@@ -43,7 +43,7 @@ fn is_coding(name: &[u8]) -> bool {
     name.trim_ascii_end().eq_ignore_ascii_case(b"content-encoding")
 }
 
-/// Whether the headers say that the body is compressed.
+/// Returns `true` if the headers say that the body is compressed.
 pub(super) fn is_coded(head: &[u8]) -> bool {
     Coding::of(head) != Coding::Plain
 }
@@ -120,7 +120,7 @@ pub(in crate::json_rpc) fn refused(head: &[u8]) -> Option<Vec<u8>> {
     (out != head).then_some(out)
 }
 
-/// Whether an extension of WebSocket compresses messages [RFC 7692].
+/// Returns `true` if an extension of WebSocket compresses messages [RFC 7692].
 fn compresses(offer: &[u8]) -> bool {
     let name = offer.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
     [&b"permessage-deflate"[..], b"x-webkit-deflate-frame", b"permessage-bzip2"]

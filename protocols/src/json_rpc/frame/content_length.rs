@@ -8,13 +8,13 @@ use std::ops::Range;
 /// 3.17, base protocol].
 ///
 /// Names may be in any case and order, with blanks around a value; several lengths must agree.
-/// What cannot be the start of such headers is told at its first byte, so that nothing is held
-/// that will never be a frame.
+/// Bytes that cannot be the start of such headers are told at the first of them, so that nothing is
+/// held that will never be a frame.
 #[derive(Clone, Debug)]
 pub struct ContentLength {
     most: usize,
     place: Place,
-    /// How many bytes of the headers were looked at.
+    /// Number of bytes of the headers that were looked at.
     seen: usize,
 }
 

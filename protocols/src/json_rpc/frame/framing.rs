@@ -7,7 +7,7 @@ use super::{
 use std::fmt;
 use std::str::FromStr;
 
-/// How frames are told apart.
+/// Way in which frames are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Framing {
     /// By whatever the first bytes tell.

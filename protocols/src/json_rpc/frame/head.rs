@@ -4,8 +4,8 @@
 
 use std::ops::Range;
 
-/// What the headers say, and where the first one stands that says it; none where none does, or
-/// two differ.
+/// Returns the length that the headers say, and the place of its digits in the first header that
+/// says it; none where none does, or two differ.
 pub(in crate::json_rpc) fn length(head: &[u8]) -> Option<(u64, Range<usize>)> {
     let mut found: Option<(u64, Range<usize>)> = None;
     for (length, digits) in lengths(head) {
@@ -55,7 +55,7 @@ fn number(digits: &[u8]) -> Option<u64> {
     Some(digits.iter().fold(0, add))
 }
 
-/// What names are made of [RFC 9110, 5.6.2].
+/// Returns `true` if a byte may stand in a name [RFC 9110, 5.6.2].
 pub(super) fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
@@ -68,7 +68,8 @@ pub(super) fn value<'a>(head: &'a [u8], name: &str) -> Option<&'a [u8]> {
     found.next().map(|(_, value)| &head[value])
 }
 
-/// Where headers end behind the first line: at an empty line; `seen` bytes have none.
+/// Returns the end of the headers behind the first line, at an empty line; the first `seen` bytes
+/// have none.
 pub(super) fn end(input: &[u8], seen: &mut usize) -> Option<usize> {
     while let Some(at) = memchr::memchr(b'\n', input.get(*seen..)?) {
         *seen += at;

@@ -17,16 +17,16 @@ use memchr::{memchr, memchr2};
 pub struct Json {
     most: usize,
     place: Place,
-    /// How many bytes of the input were looked at.
+    /// Number of bytes of the input that were looked at.
     seen: usize,
-    /// Whether nothing but blanks stands in the line at hand.
+    /// Set when nothing but blanks stands in the line at hand.
     fresh: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Between,
-    /// How many brackets are open.
+    /// Number of brackets that are open.
     Value(usize),
     Text(usize),
     /// Behind a backslash.
@@ -35,7 +35,8 @@ enum Place {
     Skip,
 }
 
-/// Where the next quote or backslash is. Most strings are short: a call costs more than they do.
+/// Returns the place of the next quote or backslash. Most strings are short: a call costs more than
+/// they do.
 fn text_end(text: &[u8]) -> Option<usize> {
     let (short, long) = text.split_at(text.len().min(24));
     let near = short.iter().position(|&byte| byte == b'"' || byte == b'\\');

@@ -13,7 +13,7 @@ pub struct Netstring {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Frame,
-    /// How many bytes of one that is too large are left, the comma included.
+    /// Number of bytes that are left of a frame that is too large, the comma included.
     Skip(usize),
     Raw,
 }

@@ -9,9 +9,9 @@ use memchr::memchr;
 #[derive(Clone, Debug)]
 pub struct Newline {
     most: usize,
-    /// How many bytes have no LF in them.
+    /// Number of bytes that have no LF in them.
     seen: usize,
-    /// Whether the line at hand is too long.
+    /// Set when the line at hand is too long.
     skips: bool,
 }
 

@@ -7,9 +7,9 @@ use super::{Cut, Event, Framer, Framing, limit};
 #[derive(Clone, Debug)]
 pub struct Nul {
     most: usize,
-    /// How many bytes have no NUL in them.
+    /// Number of bytes that have no NUL in them.
     seen: usize,
-    /// Whether the frame at hand is too long.
+    /// Set when the frame at hand is too long.
     skips: bool,
 }
 

@@ -12,7 +12,7 @@ use super::{Cut, Event, Frame, Framer, Framing, Payload, limit};
 pub struct Sequence {
     most: usize,
     place: Place,
-    /// How many bytes have no LF in them.
+    /// Number of bytes that have no LF in them.
     seen: usize,
 }
 

@@ -10,13 +10,13 @@ use std::ops::Range;
 #[derive(Clone, Debug)]
 pub struct Sse {
     most: usize,
-    /// Where the line at hand begins; while it skips, whether that line has come in part.
+    /// Start of the line at hand; while it skips, 1 if that line has come in part, and else 0.
     line: usize,
-    /// How many bytes of the input were looked at.
+    /// Number of bytes of the input that were looked at.
     seen: usize,
     /// The data of the event at hand, by lines.
     data: Vec<Range<usize>>,
-    /// Whether nothing has come yet: a byte order mark may stand there.
+    /// Tells whether nothing has come yet: a byte order mark may stand there.
     start: Start,
     skips: bool,
 }
@@ -141,7 +141,7 @@ impl Sse {
     }
 }
 
-/// Whether more may come.
+/// End of the input: more may come behind it, or nothing will.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     MayCome,
@@ -186,7 +186,7 @@ impl Framer for Sse {
     }
 }
 
-/// Where the data begins in a line, if it has any: behind the name, a colon and one space.
+/// Returns the start of the data in a line, if it has any: behind the name, a colon and one space.
 fn data(line: &[u8]) -> Option<usize> {
     match line.strip_prefix(b"data")? {
         [] => Some(4),

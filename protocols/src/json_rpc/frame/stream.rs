@@ -16,7 +16,7 @@ pub(super) struct Stream {
     at: usize,
     /// Those of them that are data, not yet cut.
     text: Vec<u8>,
-    /// What is whole but for the line end of its chunk.
+    /// Cut that is whole but for the line end of its chunk.
     whole: Option<Cut>,
     /// Set when somebody may change the next cut.
     pub(super) watched: bool,

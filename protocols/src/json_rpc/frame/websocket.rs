@@ -12,23 +12,23 @@ use std::ops::Range;
 pub struct Websocket {
     most: usize,
     place: Place,
-    /// How many bytes of the input were gone through.
+    /// Number of bytes of the input that were gone through.
     at: usize,
     parts: Vec<Part>,
-    /// How many bytes the parts have.
+    /// Number of bytes that the parts have.
     length: usize,
-    /// How many frames there are, control frames included.
+    /// Number of frames, control frames included.
     total: usize,
     /// The key that was used last: whoever sends here has to mask.
     key: Option<[u8; 4]>,
-    /// Whether the first frame of the message at hand says that it is compressed.
+    /// Set when the first frame of the message at hand says that it is compressed.
     encoded: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Message,
-    /// What is left of the frame at hand, and whether the message ends with it.
+    /// Rest of the frame at hand; `last` tells whether the message ends with it.
     Skip {
         left: u64,
         last: Last,
@@ -266,7 +266,8 @@ fn header(input: &[u8]) -> Result<Option<Header>, ()> {
     Ok(Some(Header { size, last, opcode, key, length }))
 }
 
-/// Whether a frame can start so: two of the reserved bits mean nothing yet, nor do most opcodes.
+/// Returns `true` if a frame can start so: two of the reserved bits mean nothing yet, nor do most
+/// opcodes.
 pub(super) fn may_start(first: u8) -> bool {
     first & 0x30 == 0 && matches!(first & 0x0f, 0..=2 | 8..=10)
 }

@@ -6,7 +6,7 @@ use super::{Cut, Event, Frame, Framer, limit};
 #[derive(Clone, Debug)]
 pub struct Whole {
     most: usize,
-    /// Whether the frame was told, or is too large.
+    /// Set when the frame was told, or is too large.
     told: bool,
 }
 

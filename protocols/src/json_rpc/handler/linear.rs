@@ -1,4 +1,4 @@
-//! What is large or many takes linear time through the handler.
+//! Large or many messages take linear time through the handler.
 //!
 //! Nothing here looks at a clock: what is not linear would not end in a person's patience. Each
 //! test counts steps instead, and is smaller where nothing is optimized.
@@ -20,7 +20,7 @@ fn protocol(options: &[(&str, &str)]) -> JsonRpc {
     configured::<JsonRpc>(options)
 }
 
-/// What came of a stream.
+/// Totals of a stream.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Taken {
     messages: usize,

@@ -1,9 +1,9 @@
 //! The inside of a string, many bytes at once.
 
-/// How many bytes of a string's inside stand for themselves.
+/// Returns the number of bytes at the front of a string's inside that stand for themselves.
 ///
-/// Most strings are short: eight bytes at once, without a call. Behind the first of them, blocks that the
-/// compiler can look at in one go.
+/// Most strings are short: eight bytes at once, without a call. Behind the first of them, blocks
+/// that the compiler can look at in one go.
 pub(super) fn plain(text: &[u8]) -> usize {
     let mut at = 0;
     while let Some(word) = text.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
@@ -27,7 +27,7 @@ fn is_special(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
-/// How many bytes whole blocks have without a special one.
+/// Returns the number of bytes in the whole blocks at the front without a special one.
 fn blocks(text: &[u8]) -> usize {
     let any = |block: &&[u8]| block.iter().fold(false, |any, &byte| any | is_special(byte));
     text.chunks_exact(BLOCK).take_while(|block| !any(block)).count() * BLOCK

@@ -8,7 +8,7 @@ use crate::json_rpc::parts;
 use chenapan_core::Direction;
 use std::time::Duration;
 
-/// What is kept of messages.
+/// Counts and ledgers in which messages are entered.
 pub(super) struct Books<'a> {
     pub(super) counts: &'a mut Counts,
     pub(super) sides: &'a mut [Side; 2],
@@ -16,7 +16,7 @@ pub(super) struct Books<'a> {
     pub(super) pending: usize,
     /// The id of the reply that was entered last.
     pub(super) answered: Option<Digest>,
-    /// Whether it answers calls that could not be read.
+    /// Set when that reply answers calls that could not be read.
     pub(super) excused: bool,
 }
 

@@ -64,7 +64,7 @@ impl State {
         }
     }
 
-    /// The same of the unit that was cut last, as it was cut: it need not be read again.
+    /// Notes that the unit cut last is delivered as it was cut: it need not be read again.
     pub(in crate::json_rpc) fn passed(&mut self, direction: Direction, unit: &Unit, at: Duration) {
         let side = &mut self.sides[direction as usize];
         match side.latest.take() {

@@ -95,7 +95,7 @@ impl State {
         Some(())
     }
 
-    /// Whether a frame has this payload already, and a length that is right.
+    /// Returns `true` if a frame has this payload already, and a length that is right.
     fn stands(&self, direction: Direction, frame: &Frame, bytes: &[u8], message: &[u8]) -> bool {
         let right = frame.length.as_ref().is_none_or(|digits| {
             let digits = bytes.get(digits.clone()).and_then(|digits| str::from_utf8(digits).ok());

@@ -2,7 +2,7 @@
 
 use super::super::{Asked, head};
 
-/// What a request asks for, by its head; to be told to the framer of the other direction.
+/// Returns the sort of request that a head makes; to be told to the framer of the other direction.
 pub fn asked(head: &[u8]) -> Asked {
     match head.split(|&byte| byte == b' ').next() {
         Some(b"HEAD") => Asked::Head,
@@ -16,7 +16,7 @@ fn first(head: &[u8]) -> &[u8] {
     head.split(|&byte| byte == b'\n').next().unwrap_or_default().trim_ascii_end()
 }
 
-/// Whether the connection is closed behind the reply to a request [RFC 9112, 9.3].
+/// Returns `true` if the connection is closed behind the reply to a request [RFC 9112, 9.3].
 pub(super) fn closes(head: &[u8]) -> bool {
     let says = |wanted: &str| {
         head::headers(head).any(|(name, value)| {
@@ -55,7 +55,7 @@ pub(super) fn status(line: &[u8]) -> Option<u16> {
     }
 }
 
-/// Whether the last coding is chunked; none where there is no coding.
+/// Returns `true` if the last coding is chunked; none where there is no coding.
 pub(super) fn is_chunked(head: &[u8]) -> Option<bool> {
     let codings = head::headers(head).filter(|(name, _)| {
         head[name.clone()].trim_ascii_end().eq_ignore_ascii_case(b"transfer-encoding")

@@ -37,7 +37,7 @@ impl Http {
         }
     }
 
-    /// Whether a head can start so; a method is short.
+    /// Returns `true` if a head can start so; a method is short.
     fn may_start(&self, input: &[u8]) -> bool {
         match self.side {
             Side::Reply => input.iter().zip(b"HTTP/1.").all(|(byte, wanted)| byte == wanted),
