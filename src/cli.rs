@@ -19,11 +19,11 @@ mod serve;
 mod signals;
 mod terminal;
 
-use crate::endpoint::{Kinds, without_password};
-use crate::outlet;
-use crate::proxy::Proxy;
 use arguments::{Cli, Command, DocWhat, ListWhat};
 use chenapan_core::Registry;
+use chenapan_engine::endpoint::{Kinds, without_password};
+use chenapan_engine::outlet;
+use chenapan_engine::proxy::Proxy;
 use clap::FromArgMatches;
 use clap::error::ErrorKind;
 use std::io::{self, Write};
@@ -159,7 +159,7 @@ fn manual(
     command.build();
     if let Some(directory) = directory {
         let wrong = |error: io::Error| {
-            let error = crate::endpoint::plain(&error);
+            let error = chenapan_engine::endpoint::plain(&error);
             Failure::run(format!("--directory {}: {error}", directory.display()))
         };
         std::fs::create_dir_all(directory).map_err(wrong)?;
@@ -200,9 +200,10 @@ fn write(text: &[u8]) -> Result<(), Failure> {
 /// Writes to stdout as it is; a reader that has gone away is no failure.
 fn flushed(mut out: impl Write, bytes: &[u8]) -> Result<(), Failure> {
     match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::run(format!("standard output: {}", crate::endpoint::plain(&error))))
-        }
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::run(format!(
+            "standard output: {}",
+            chenapan_engine::endpoint::plain(&error)
+        ))),
         _ => Ok(()),
     }
 }
@@ -210,9 +211,10 @@ fn flushed(mut out: impl Write, bytes: &[u8]) -> Result<(), Failure> {
 /// Writes text to stdout, but not for longer than somebody reads there.
 fn say(text: &str) -> Result<(), Failure> {
     match outlet::deliver(anstream::stdout(), text.as_bytes().to_vec()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::run(format!("standard output: {}", crate::endpoint::plain(&error))))
-        }
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::run(format!(
+            "standard output: {}",
+            chenapan_engine::endpoint::plain(&error)
+        ))),
         _ => Ok(()),
     }
 }

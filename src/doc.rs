@@ -7,8 +7,8 @@ mod scenario;
 mod terminal;
 mod topics;
 
-use crate::rule::SELECTORS;
 use chenapan_core::{OptionSpec, Registry};
+use chenapan_engine::rule::SELECTORS;
 use std::fmt::Write;
 
 pub(crate) use example::{

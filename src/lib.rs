@@ -1,7 +1,8 @@
 //! A chaos proxy that understands what it breaks.
 //!
-//! This package holds the engine, the command line and everything that touches the outside world;
-//! what plug-ins need is in [`chenapan_core`].
+//! This package is the program, and the façade for tests and for programs that embed a proxy. The
+//! engine is [`chenapan_engine`], the vocabulary of plug-ins is [`chenapan_core`]. Without its default
+//! feature `cli` the package is that façade alone.
 //!
 //! In a test, a proxy lives as long as a handle on it:
 //!
@@ -39,37 +40,14 @@
 //! are shown to rules once it is reached. What replies to a connection as such
 //! ([`on_connect`](chenapan_core::Behavior::on_connect)) needs none.
 
-pub mod budget;
-pub mod cli;
-pub mod control;
-mod doc;
-pub mod endpoint;
-pub mod journal;
-mod layout;
-mod notation;
-mod offspring;
-mod outlet;
-mod places;
-pub mod proxy;
-mod pump;
-mod report;
-pub mod rule;
-pub mod scenario;
-pub mod session;
-#[cfg(target_os = "linux")]
-mod splice;
-pub mod stats;
-mod timer;
-
 pub use chenapan_core;
+pub use chenapan_engine::{
+    budget, control, endpoint, journal, proxy, registry, rule, session, stats,
+};
 
-use chenapan_core::Registry;
-
-/// Everything that chenapan brings along.
-pub fn registry() -> Registry {
-    let protocols = chenapan_protocols::PROTOCOLS.iter().copied();
-    let special = chenapan_protocols::BEHAVIORS;
-    let behaviors = chenapan_behaviors::BEHAVIORS.iter().chain(special).copied();
-    let registry = protocols.fold(Registry::new(), Registry::protocol);
-    behaviors.fold(registry, Registry::behavior)
-}
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "cli")]
+mod doc;
+#[cfg(feature = "cli")]
+pub use chenapan_scenario as scenario;

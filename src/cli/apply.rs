@@ -2,8 +2,8 @@
 
 use super::Failure;
 use super::arguments::{Apply, Output as Which};
-use crate::session::{Output, Session, Settings};
 use chenapan_core::{Connection, Direction, Registry};
+use chenapan_engine::session::{Output, Session, Settings};
 use clap::ArgMatches;
 use std::io::{self, BufWriter, Read, Write};
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub(super) fn apply(
     let result = Run::new(session, seed, (direction, shown), out).run(&mut io::stdin().lock());
     match result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.map_err(|error| Failure::run(crate::endpoint::plain(&error))),
+        result => result.map_err(|error| Failure::run(chenapan_engine::endpoint::plain(&error))),
     }
 }
 

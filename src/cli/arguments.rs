@@ -1,9 +1,10 @@
 //! The arguments: those written here, and those that come from the options tables.
 
 use crate::cli::Failure;
-use crate::endpoint::{Connect, Kinds, Listen};
-use crate::rule::{Defaults, Rule, Rules};
 use chenapan_core::{Direction, Form, Instances, OptionSpec, Protocol, Registry, Size, Value};
+use chenapan_engine::endpoint::{Connect, Kinds, Listen};
+use chenapan_engine::proxy::Limits;
+use chenapan_engine::rule::{Defaults, Rule, Rules};
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -34,7 +35,7 @@ Exit codes: 0 success, 1 a check failed, 2 bad usage or configuration, 3 failed 
     name = "chenapan",
     version,
     about = ABOUT,
-    after_help = crate::layout::notes(EXAMPLES),
+    after_help = chenapan_scenario::layout::notes(EXAMPLES),
     args_conflicts_with_subcommands = true,
     disable_help_subcommand = true,
     max_term_width = 100
@@ -478,14 +479,14 @@ impl Breaking {
 
     fn protocol(&self, registry: &Registry, matches: &ArgMatches) -> Result<Speaking, Failure> {
         let fail = |what: String| Failure::Usage(format!("--protocol: {what}"));
-        let parts = crate::notation::parts(&self.protocol, ':');
+        let parts = chenapan_engine::notation::parts(&self.protocol, ':');
         let mut parts = parts.map_err(|error| fail(error.to_string()))?.into_iter();
         let name = parts.next().map(|part| part.value).unwrap_or_default();
         let entry = registry.find_protocol(&name).map_err(|error| fail(error.to_string()))?;
-        let mut options = crate::notation::given(parts, entry.options)
+        let mut options = chenapan_engine::notation::given(parts, entry.options)
             .map_err(|what| fail(format!("{:?}: {what}", self.protocol)))?;
         let flags = given(matches, "protocol", entry.name, entry.options);
-        crate::notation::complete(&mut options, flags);
+        chenapan_engine::notation::complete(&mut options, flags);
         for other in registry.protocols().iter().filter(|other| other.name != entry.name) {
             if let Some((option, _)) = given(matches, "protocol", other.name, other.options).first()
             {
@@ -499,6 +500,15 @@ impl Breaking {
         let configured = entry.configure(options);
         let configured = configured.map_err(|error| fail(format!("{name:?}: {error}")))?;
         Ok(Speaking { name: entry.name, protocol: configured })
+    }
+
+    /// Returns the limits of a proxy that breaks as these options say.
+    pub(super) fn limits(&self) -> Limits {
+        let mut limits = Limits::default();
+        limits.buffer = self.buffer;
+        limits.in_flight = self.in_flight;
+        limits.strict = self.strict;
+        limits
     }
 
     /// The seed that was given, or one from the system.

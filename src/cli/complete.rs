@@ -3,9 +3,9 @@
 //! It only proposes; what counts is what the parsers say.
 
 use super::{Failure, help};
-use crate::endpoint::Kinds;
-use crate::rule::SELECTORS;
 use chenapan_core::{OptionSpec, Registry};
+use chenapan_engine::endpoint::Kinds;
+use chenapan_engine::rule::SELECTORS;
 use clap::Command;
 use clap_complete::Shell;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
@@ -82,7 +82,7 @@ fn named(command: Command, registry: &Arc<Registry>) -> Command {
             }
             "report" => arg.add(ArgValueCompleter::new(|current: &OsStr| {
                 let current = current.to_string_lossy();
-                let forms = crate::report::FORMS.iter().map(|form| format!("{form}="));
+                let forms = chenapan_scenario::report::FORMS.iter().map(|form| format!("{form}="));
                 let fits = forms.filter(|form| form.starts_with(&*current));
                 fits.map(CompletionCandidate::new).collect()
             })),
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn rules_are_completed_part_by_part() {
-        let registry = crate::registry();
+        let registry = chenapan_engine::registry();
         assert_eq!(texts(&rules(&registry, "dela")), ["delay", "delay:"]);
         assert!(texts(&rules(&registry, "delay:sl")).contains(&"delay:sleep=".to_owned()));
         assert_eq!(texts(&rules(&registry, "delay:sleep=1s:chan")), ["delay:sleep=1s:chance="]);

@@ -9,7 +9,7 @@ mod json_rpc;
 mod receiver;
 
 use super::Failure;
-use crate::endpoint::{in_words, plain};
+use chenapan_engine::endpoint::{in_words, plain};
 use chenapan_protocols::proxy::Profile;
 use clap::{Args, Subcommand, ValueEnum};
 use std::io::{self, BufReader, BufWriter, IsTerminal, Read, Write};
@@ -48,7 +48,7 @@ enum Codec {
     /// On a terminal it shows every field with its bytes and meaning, and marks the first wrong
     /// byte; elsewhere it writes JSON, as soon as it has decided. The text comes at the end of the
     /// input, since it says how much follows the header, and counts no further than 131102 bytes.
-    #[command(after_long_help = crate::layout::notes(PROXY_HELP))]
+    #[command(after_long_help = chenapan_scenario::layout::notes(PROXY_HELP))]
     Proxy {
         /// The version that the header must have
         #[arg(long, value_name = "VERSION", default_value = "auto")]
@@ -57,16 +57,16 @@ enum Codec {
         how: How,
     },
     /// Short for proxy --version v1
-    #[command(after_long_help = crate::layout::notes(PROXY_HELP))]
+    #[command(after_long_help = chenapan_scenario::layout::notes(PROXY_HELP))]
     ProxyV1(How),
     /// Short for proxy --version v2
-    #[command(after_long_help = crate::layout::notes(PROXY_HELP))]
+    #[command(after_long_help = chenapan_scenario::layout::notes(PROXY_HELP))]
     ProxyV2(How),
     /// A stream of JSON-RPC messages, of any version and framing
     ///
     /// It says what a strict peer would make of each message, and never changes one: ids and codes
     /// are shown as they are written.
-    #[command(after_long_help = crate::layout::notes(json_rpc::HELP))]
+    #[command(after_long_help = chenapan_scenario::layout::notes(json_rpc::HELP))]
     JsonRpc(json_rpc::JsonRpc),
 }
 

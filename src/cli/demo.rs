@@ -2,13 +2,13 @@
 
 use super::arguments::random_seed;
 use super::{Failure, print, serve};
-use crate::control::Control;
-use crate::layout;
-use crate::proxy::Config;
+use chenapan_engine::control::Control;
+use chenapan_engine::proxy::Config;
+use chenapan_scenario::layout;
 
-use crate::rule::{Defaults, Rule, Rules};
 use anstyle::{AnsiColor, Style};
 use chenapan_core::Registry;
+use chenapan_engine::rule::{Defaults, Rule, Rules};
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

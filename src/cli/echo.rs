@@ -8,8 +8,8 @@ use super::serve::{on_runtime, raise_descriptor_limit};
 use super::signals::{Second, Signals};
 use super::terminal::Terminal;
 use super::{Failure, mention};
-use crate::endpoint::{Arrival, At, Listen, Listener, Peer, Stream, plain};
 use bytes::{Buf, BufMut, BytesMut};
+use chenapan_engine::endpoint::{Arrival, At, Listen, Listener, Peer, Stream, plain};
 use clap::Args;
 use serde::Serialize;
 use std::future::poll_fn;
@@ -37,7 +37,7 @@ Each connection gets a line of JSON on standard output, with its number, its pee
     late or missing, its connection is closed without an answer, and message says why.";
 
 #[derive(Debug, Args)]
-#[command(after_long_help = crate::layout::notes(HELP))]
+#[command(after_long_help = chenapan_scenario::layout::notes(HELP))]
 pub(super) struct Echo {
     /// Address to listen on: host:port, :port (every address), port (127.0.0.1; 0 for any), unix:PATH ...;
     /// may be repeated; see help endpoints

@@ -5,9 +5,9 @@
 use super::Failure;
 use super::apply::Run;
 use super::arguments::{flag, random_seed, seed};
-use crate::rule::{Defaults, Rule, Rules};
-use crate::session::{Session, Settings};
 use chenapan_core::{Connection, Direction, OptionSpec, ProtocolEntry, Registry};
+use chenapan_engine::rule::{Defaults, Rule, Rules};
+use chenapan_engine::session::{Session, Settings};
 use clap::{Arg, ArgAction, ArgMatches};
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
@@ -94,7 +94,7 @@ pub(super) fn encode(registry: &Registry, matches: &ArgMatches) -> Result<(), Fa
     let mut bytes = Vec::new();
     let ways = (Direction::Upstream, Direction::Upstream);
     let ran = Run::new(session, seed, ways, &mut bytes).run(&mut io::empty());
-    ran.map_err(|error| Failure::run(crate::endpoint::plain(&error)))?;
+    ran.map_err(|error| Failure::run(chenapan_engine::endpoint::plain(&error)))?;
     if matches.get_flag("hex") || io::stdout().is_terminal() {
         let mut line = String::with_capacity(2 * bytes.len() + 1);
         for byte in &bytes {

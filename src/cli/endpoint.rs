@@ -4,9 +4,9 @@
 
 use super::{Failure, print};
 use crate::doc::shown_kinds;
-use crate::endpoint::read::table::Role;
-use crate::endpoint::{EndpointError, Kinds, quote, tokens};
-use crate::layout::{columns, hang, hang_to, wrap};
+use chenapan_engine::endpoint::read::table::Role;
+use chenapan_engine::endpoint::{EndpointError, Kinds, quote, tokens};
+use chenapan_scenario::layout::{columns, hang, hang_to, wrap};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ For an address that cannot be read it prints {\"error\": CODE, \"message\": TEXT
     code 2; on a terminal it also marks the place.";
 
 #[derive(Debug, Subcommand)]
-#[command(after_help = crate::layout::notes(EXAMPLES))]
+#[command(after_help = chenapan_scenario::layout::notes(EXAMPLES))]
 pub(super) enum Command {
     /// Read an address to listen at, and print its canonical form as JSON
     Listen(Address),

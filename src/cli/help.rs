@@ -3,10 +3,10 @@
 use super::Failure;
 use super::arguments::{self, ListWhat};
 use crate::doc;
-use crate::endpoint::Kinds;
-use crate::layout::{columns, wrap};
-use crate::rule::SELECTORS;
 use chenapan_core::{Form, OptionSpec, Registry, instead, nearest};
+use chenapan_engine::endpoint::Kinds;
+use chenapan_engine::rule::SELECTORS;
+use chenapan_scenario::layout::{columns, wrap};
 use std::fmt::Write;
 
 /// Topics that no page of docs/ and no plug-in has.
@@ -227,7 +227,7 @@ fn page(sort: &str, name: &str, about: Vec<String>, options: &[OptionSpec]) -> S
         };
         let repeated = if spec.repeated { "; may be repeated" } else { "" };
         let head = format!("{} ({form}; {default}{repeated})", spec.name);
-        page += &crate::layout::hang(&head, "  ", "    ");
+        page += &chenapan_scenario::layout::hang(&head, "  ", "    ");
         page += &wrap(&spec.summary(), "      ");
     }
     page
@@ -241,8 +241,8 @@ fn example(command: &str) -> String {
 mod tests {
     use super::super::arguments::{Cli, Command};
     use super::*;
-    use crate::control::Control;
-    use crate::proxy::Config;
+    use chenapan_engine::control::Control;
+    use chenapan_engine::proxy::Config;
     use clap::FromArgMatches;
 
     /// The words of a command as a shell takes them: quotes, and lines that go on.
@@ -269,7 +269,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_generated_example_starts_and_stops_as_printed() {
-        let registry = crate::registry();
+        let registry = chenapan_engine::registry();
         let kinds = Kinds::new();
         let command = arguments::command(&registry, &kinds);
         let behaviors = registry.behaviors().iter().map(|entry| entry.name);

@@ -1,9 +1,9 @@
 //! Hints for arguments that clap refuses.
 
 use super::arguments;
-use crate::endpoint::Kinds;
-use crate::rule::{Defaults, Rule, meant};
 use chenapan_core::{Registry, instead};
+use chenapan_engine::endpoint::Kinds;
+use chenapan_engine::rule::{Defaults, Rule, meant};
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
 /// Short flags of other tools.
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn arguments_that_are_refused_say_what_would_do() {
-        let (registry, kinds) = (crate::registry(), Kinds::new());
+        let (registry, kinds) = (chenapan_engine::registry(), Kinds::new());
         for (line, hint) in [
             ("--backend 80 --behavior delay 500ms", "write --behavior delay:sleep=500ms"),
             ("--backend 80 --behavior delay jitter=5ms", "write --behavior delay:jitter=5ms"),
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_command_after_options_is_still_a_conflict() {
-        let (registry, kinds) = (crate::registry(), Kinds::new());
+        let (registry, kinds) = (chenapan_engine::registry(), Kinds::new());
         let words: Vec<_> = ["--backend", "80", "demo"].map(str::to_owned).to_vec();
         let given = std::iter::once("chenapan".to_owned()).chain(words.clone());
         let error = arguments::command(&registry, &kinds).try_get_matches_from(given);

@@ -4,12 +4,12 @@ use super::arguments::{Breaking, Said};
 use super::serve::{not_started, on_runtime, raise_descriptor_limit};
 use super::signals::{Second, Signals};
 use super::{Failure, mention};
-use crate::control::Control;
-use crate::endpoint::{Connect, EndpointError, Kinds, Listen, plain};
-use crate::proxy::{Config, Limits, Proxy};
-use crate::report;
-use crate::scenario::mistaken;
 use chenapan_core::Registry;
+use chenapan_engine::control::Control;
+use chenapan_engine::endpoint::{Connect, EndpointError, Kinds, Listen, plain};
+use chenapan_engine::proxy::{Config, Proxy};
+use chenapan_scenario::mistaken;
+use chenapan_scenario::report;
 use clap::{ArgMatches, Args};
 use rustix::process::{Pid, Signal, kill_process};
 use std::os::unix::process::ExitStatusExt;
@@ -100,12 +100,7 @@ pub(super) fn run(
                 backend: backend.clone(),
                 protocol: Arc::clone(&speaking.protocol),
                 rules: rules.clone(),
-                limits: Limits {
-                    buffer: breaking.buffer,
-                    in_flight: breaking.in_flight,
-                    strict: breaking.strict,
-                    ..Limits::default()
-                },
+                limits: breaking.limits(),
             };
             let proxy = control.add(config).map_err(not_started)?;
             proxies.push(proxy);
@@ -153,7 +148,7 @@ async fn command(
     };
     let mut command = tokio::process::Command::new(filled(program));
     command.args(rest.iter().map(filled)).kill_on_drop(true);
-    crate::offspring::die_with_us(&mut command);
+    chenapan_engine::offspring::die_with_us(&mut command);
     for (name, address) in &places {
         let name = format!("CHENAPAN_{}", name.to_uppercase().replace('-', "_"));
         command.env(format!("{name}_HOST"), address.ip().to_string());
@@ -179,7 +174,7 @@ async fn command(
 /// The command's exit code; 1 where it went well but no rule was ever met.
 fn verdict(
     status: ExitStatus,
-    rules: &crate::rule::Rules,
+    rules: &chenapan_engine::rule::Rules,
     proxies: &[Proxy],
 ) -> Result<ExitCode, Failure> {
     let code = status.code().and_then(|code| u8::try_from(code).ok());

@@ -10,15 +10,15 @@ use super::serve::{on_runtime, raise_descriptor_limit};
 use super::signals::{Second, Signals};
 use super::terminal::width;
 use super::{Failure, mention, print, tell};
-use crate::endpoint::{Kinds, plain};
-use crate::outlet;
-use crate::report::{
+use anstyle::AnsiColor;
+use chenapan_core::Registry;
+use chenapan_engine::endpoint::{Kinds, plain};
+use chenapan_engine::outlet;
+use chenapan_scenario::report::{
     self,
     console::{Console, Detail},
 };
-use crate::scenario::{Outcome, Scenario, Settings, adopt, run};
-use anstyle::AnsiColor;
-use chenapan_core::Registry;
+use chenapan_scenario::{Outcome, Scenario, Settings, adopt, run};
 use clap::{Args, Subcommand, ValueEnum};
 use std::io::Write;
 use std::path::{Path, PathBuf};

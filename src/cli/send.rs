@@ -5,12 +5,12 @@
 use super::Failure;
 use super::arguments::{Breaking, time};
 use super::serve::on_runtime;
-use crate::control::Control;
-use crate::endpoint::{Connect, plain};
-use crate::proxy::{Config, Limits, Proxy};
-use crate::stats::Stats;
 use bytes::Bytes;
 use chenapan_core::{Direction, Form, Registry, Value};
+use chenapan_engine::control::Control;
+use chenapan_engine::endpoint::{Connect, plain};
+use chenapan_engine::proxy::{Config, Proxy};
+use chenapan_engine::stats::Stats;
 use clap::{ArgMatches, Args};
 use std::io::{self, IsTerminal, Read, Write};
 use std::net::SocketAddr;
@@ -61,12 +61,7 @@ pub(super) fn send(args: &Send, registry: &Registry, matches: &ArgMatches) -> Re
         backend: args.backend.clone(),
         protocol: speaking.protocol,
         rules,
-        limits: Limits {
-            buffer: args.breaking.buffer,
-            in_flight: args.breaking.in_flight,
-            strict: args.breaking.strict,
-            ..Limits::default()
-        },
+        limits: args.breaking.limits(),
     };
     on_runtime(async {
         let mut control = Control::new(seed, false).map_err(Failure::run)?;

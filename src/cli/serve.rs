@@ -4,11 +4,11 @@ use super::arguments::{OnRefused, Said, Serve};
 use super::signals::{Second, Signals};
 use super::terminal::Terminal;
 use super::{Failure, mention, say};
-use crate::control::Control;
-use crate::endpoint::Local;
-use crate::proxy::{Config, Limits, Proxy};
-use crate::report;
 use chenapan_core::Registry;
+use chenapan_engine::control::Control;
+use chenapan_engine::endpoint::Local;
+use chenapan_engine::proxy::{Config, Proxy};
+use chenapan_scenario::report;
 use clap::ArgMatches;
 use sd_notify::NotifyState;
 use std::time::Duration;
@@ -21,23 +21,20 @@ pub(super) fn serve(
     let (speaking, rules) = args.breaking.read(registry, matches)?;
     let backend = args.backend.clone().ok_or_else(|| Failure::usage("--backend is missing"))?;
     let seed = args.breaking.seed();
+    let mut limits = args.breaking.limits();
+    limits.connect_timeout = args.connect_timeout;
+    limits.half_closed = args.half_closed;
+    limits.idle = args.idle;
+    limits.greet_timeout = args.greet_timeout;
+    limits.max_connections = args.max_connections.map(|most| most as usize);
+    limits.reset_refused = args.on_refused == OnRefused::Reset;
     let config = Config {
         name: String::new(),
         listen: args.listen.clone(),
         backend,
         protocol: speaking.protocol,
         rules,
-        limits: Limits {
-            buffer: args.breaking.buffer,
-            in_flight: args.breaking.in_flight,
-            connect_timeout: args.connect_timeout,
-            half_closed: args.half_closed,
-            idle: args.idle,
-            greet_timeout: args.greet_timeout,
-            max_connections: args.max_connections.map(|most| most as usize),
-            strict: args.breaking.strict,
-            reset_refused: args.on_refused == OnRefused::Reset,
-        },
+        limits,
     };
     let mut terminal = Terminal::start(&args.logging);
     raise_descriptor_limit();
@@ -48,7 +45,7 @@ pub(super) fn serve(
         control.set_memory(args.breaking.memory);
         if let Some(file) = &args.journal {
             control.journal(file).map_err(|error| {
-                let error = crate::endpoint::plain(&error);
+                let error = chenapan_engine::endpoint::plain(&error);
                 Failure::run(format!("--journal {}: {error}", file.display()))
             })?;
         }
@@ -121,7 +118,7 @@ async fn until_stopped(
     }
     let open: u64 = proxies.iter().map(|proxy| proxy.stats().active()).sum();
     if open > 0 {
-        let grace = crate::report::time(grace);
+        let grace = chenapan_scenario::report::time(grace);
         let plural = if open == 1 { "" } else { "s" };
         terminal.tell(&format!(
             "stopping: waits up to {grace} for {open} open connection{plural}; \
@@ -129,7 +126,9 @@ async fn until_stopped(
         ));
     }
     let stopped = control.stop_or(grace, signals.next()).await;
-    stopped.map_err(|error| Failure::run(format!("--journal: {}", crate::endpoint::plain(&error))))
+    stopped.map_err(|error| {
+        Failure::run(format!("--journal: {}", chenapan_engine::endpoint::plain(&error)))
+    })
 }
 
 /// Runs a future to its end on a runtime of its own. What is still under way then has a second to

@@ -4,10 +4,10 @@
 //! reads, stops nothing else.
 
 use super::arguments::{LogFormat, LogLevel, Logging};
-use crate::journal::FAULTS;
-use crate::outlet;
-use crate::proxy::Proxy;
-use crate::report::Live;
+use chenapan_engine::journal::FAULTS;
+use chenapan_engine::outlet;
+use chenapan_engine::proxy::Proxy;
+use chenapan_scenario::report::Live;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -2,12 +2,12 @@
 //!
 //! It knows no plug-in by name, and it never opens anything.
 
-use crate::rule::{Defaults, Rule, Rules};
 use bytes::BytesMut;
 use chenapan_core::{
     Behavior, BehaviorEntry, Connection, Context, Direction, Form, Key, OptionSpec, Protocol,
     ProtocolEntry, Registry, Unit, Verdict,
 };
+use chenapan_engine::rule::{Defaults, Rule, Rules};
 use std::time::Duration;
 
 /// Arguments that every example begins with.
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn an_example_names_the_protocol_that_makes_its_units() {
-        let registry = crate::registry();
+        let registry = chenapan_engine::registry();
         let example = |name| of_behavior(&registry, registry.find_behavior(name).unwrap());
         assert!(!example("delay").contains("--protocol"));
         assert!(example("rpc-id").contains(" --protocol json-rpc "));

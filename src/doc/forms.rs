@@ -1,7 +1,7 @@
 //! A JSON Schema of rules and protocols, made from the tables of their options.
 
-use crate::rule::SELECTORS;
 use chenapan_core::{Form, OptionSpec, Registry};
+use chenapan_engine::rule::SELECTORS;
 use serde_json::{Map, Value, json};
 
 /// A number with or without digits after a point.

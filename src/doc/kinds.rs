@@ -2,9 +2,9 @@
 //!
 //! It never reads an address.
 
-use crate::endpoint::Kinds;
-use crate::endpoint::read::table::{KINDS, Kind, Parameter, Role, Side};
 use chenapan_core::OptionSpec;
+use chenapan_engine::endpoint::Kinds;
+use chenapan_engine::endpoint::read::table::{KINDS, Kind, Parameter, Role, Side};
 use std::fmt::Write;
 
 /// A kind in one role, as a page tells of it.

@@ -3,8 +3,10 @@
 //! It cannot say what one part of a file has to do with another; `scenario check` does.
 
 use super::forms::{DECIMAL, choice, form, schema};
-use crate::scenario::{COUNTERS, FILE, LOAD, OWN_NAME, Object, PHASE, PLAIN, Scalar, Shape, TAKEN};
 use chenapan_core::{Form, Pattern, Registry};
+use chenapan_scenario::{
+    COUNTERS, FILE, LOAD, OWN_NAME, Object, PHASE, PLAIN, Scalar, Shape, TAKEN,
+};
 use serde_json::{Map, Value, json};
 
 /// The schema.

@@ -2,8 +2,8 @@
 //!
 //! It knows what the pages of docs/ use.
 
-use crate::layout;
 use anstyle::{AnsiColor, Style};
+use chenapan_scenario::layout;
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 use std::fmt::Write;
 

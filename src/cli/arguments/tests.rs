@@ -2,8 +2,8 @@
 
 use super::{Breaking, command};
 use crate::cli::Failure;
-use crate::endpoint::Kinds;
 use chenapan_core::Registry;
+use chenapan_engine::endpoint::Kinds;
 use clap::FromArgMatches;
 
 /// The commands that break traffic, with what they need beside a protocol.
@@ -40,7 +40,7 @@ fn read(
 
 #[test]
 fn every_command_takes_every_option_of_every_protocol_as_its_table_does() {
-    let registry = crate::registry();
+    let registry = chenapan_engine::registry();
     let mut parser = command(&registry, &Kinds::default());
     let (mut taken, mut all) = (0, 0);
     for entry in registry.protocols() {

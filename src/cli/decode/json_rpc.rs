@@ -6,9 +6,9 @@
 use super::receiver::configured;
 use super::unread;
 use crate::cli::arguments::size;
-use crate::notation;
 use bytes::{Buf, BytesMut};
 use chenapan_core::Plugin;
+use chenapan_engine::notation;
 use chenapan_protocols::json_rpc::{
     self as codec, Capture, Cut, Dialect, Event, Framer, Framing, Kind, Message, Reader,
 };

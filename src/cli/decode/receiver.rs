@@ -3,8 +3,8 @@
 //! It adds nothing to the codec, and has no defaults of its own.
 
 use crate::cli::arguments::size;
-use crate::notation::Part;
 use chenapan_core::{Plugin, Protocol, Values, nearest};
+use chenapan_engine::notation::Part;
 use chenapan_protocols::Tcp;
 use chenapan_protocols::proxy::{
     self, Header, Profile, Proxy, ProxyV1, ProxyV2, Tolerance, Unpack, Verification, Want, v1, v2,
@@ -69,8 +69,9 @@ impl FromStr for Spoken {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let mut parts =
-            crate::notation::parts(text, ':').map_err(|error| error.to_string())?.into_iter();
+        let mut parts = chenapan_engine::notation::parts(text, ':')
+            .map_err(|error| error.to_string())?
+            .into_iter();
         let name = parts.next().map(|part| part.value).unwrap_or_default();
         let rest: Vec<_> = parts.collect();
         match name.as_str() {
@@ -98,7 +99,7 @@ impl Spoken {
         version: Version,
         profile: fn(&P) -> Profile,
     ) -> Result<Self, String> {
-        let given = crate::notation::given(parts, P::OPTIONS)?;
+        let given = chenapan_engine::notation::given(parts, P::OPTIONS)?;
         let known = |name: &str| P::OPTIONS.iter().any(|spec| spec.name == name);
         let other = given.iter().find(|(name, _)| known(name) && !RECEIVING.contains(&&**name));
         if let Some((name, _)) = other {

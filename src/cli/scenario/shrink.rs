@@ -2,8 +2,8 @@
 
 use super::interruptible;
 use crate::cli::{Failure, print};
-use crate::endpoint::plain;
-use crate::scenario::{
+use chenapan_engine::endpoint::plain;
+use chenapan_scenario::{
     Outcome, PhaseOutcome, Progress, RuleText, Scenario, Settings, Watcher, run,
 };
 use serde_json::Value;

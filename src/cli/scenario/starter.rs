@@ -1,7 +1,7 @@
 //! `chenapan scenario init`: a scenario to start from.
 
 use crate::cli::{Failure, print};
-use crate::endpoint::plain;
+use chenapan_engine::endpoint::plain;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;

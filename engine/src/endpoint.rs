@@ -1,0 +1,59 @@
+//! Addresses: where to listen, and which backend to connect to.
+
+mod address;
+mod canonical;
+mod child;
+mod dial;
+mod error;
+mod greet;
+mod header;
+mod inherited;
+pub mod kind;
+mod listener;
+pub mod read;
+mod shortage;
+mod socket;
+mod socks;
+mod stdio;
+mod stream;
+mod tls;
+
+use std::fmt;
+use std::io;
+
+pub use address::{
+    At, Auth, Connect, Family, Header, Host, Inherited, Listen, Options, Setting, Socks, To, Via,
+};
+pub(crate) use child::GRACE;
+pub use dial::Dialer;
+pub use error::EndpointError;
+pub use error::without_password;
+pub use greet::Greeting;
+pub use kind::Kinds;
+pub use listener::Local;
+pub use listener::{Arrival, Listener};
+pub use read::{Tokens, quote, tokens};
+pub(crate) use shortage::is_shortage;
+pub use stream::{Peer, Stream, unmapped};
+
+/// Puts what was to be done before an error of the system.
+pub fn in_words(what: impl fmt::Display, error: &io::Error) -> io::Error {
+    let words = format!("{what}: {}", plain(error));
+    match is_shortage(error) {
+        true => shortage::shortage(error.kind(), words),
+        false => io::Error::new(error.kind(), words),
+    }
+}
+
+/// An error of the system without its number, lower case (but for names such as TLS).
+pub fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut characters = text.chars();
+    match (characters.next(), characters.clone().next()) {
+        (Some(first), Some(second)) if !second.is_uppercase() => {
+            first.to_lowercase().chain(characters).collect()
+        }
+        _ => text.to_owned(),
+    }
+}

@@ -1,0 +1,213 @@
+//! The canonical form of an address as JSON: what was given, and nothing else.
+//!
+//! Reading it back is up to [`read`](super::read).
+
+use super::kind::Own;
+use super::{At, Auth, Connect, Family, Header, Host, Inherited, Listen, Options, Setting, Socks};
+use super::{To, Via};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use std::path::Path;
+use std::time::Duration;
+
+/// The fields of an address, in the order in which people look for them.
+#[derive(Debug, Default, Serialize)]
+pub struct Canonical {
+    kind: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    port: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fd: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    tls: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    family: Option<u8>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    options: Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proxy_protocol: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    via: Option<CanonicalVia>,
+}
+
+#[derive(Debug, Serialize)]
+struct CanonicalVia {
+    protocol: &'static str,
+    host: String,
+    port: u16,
+    auth: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password: Option<String>,
+}
+
+impl Listen {
+    /// The canonical form. [`Kinds::listen_object`](super::Kinds::listen_object) reads it back.
+    pub fn json(&self) -> Value {
+        serde_json::to_value(self.canonical()).unwrap_or_default()
+    }
+
+    /// Returns the canonical form, ready to be serialized.
+    pub fn canonical(&self) -> Canonical {
+        let mut form = Canonical {
+            tls: self.tls,
+            family: self.family.map(number),
+            proxy_protocol: self.header.then_some("require"),
+            ..Canonical::default()
+        };
+        match &self.at {
+            At::Tcp { host, port } => {
+                form.kind("tcp");
+                form.host = Some(host.as_ref().map_or("*".to_owned(), plain));
+                form.port = Some(*port);
+            }
+            At::Unix(path) => form.unix(path),
+            At::Stdio => form.kind("stdio"),
+            At::Inherited(which) => {
+                form.kind("fd");
+                match which {
+                    Inherited::Number(number) => form.fd = Some(*number),
+                    Inherited::Index(index) => form.index = Some(*index),
+                    Inherited::Name(name) => form.name = Some(name.clone()),
+                }
+            }
+            At::Own(own) => form.own(own),
+        }
+        form.options(&self.options);
+        form
+    }
+}
+
+impl Connect {
+    /// The canonical form. [`Kinds::connect_object`](super::Kinds::connect_object) reads it back.
+    ///
+    /// It holds what the address holds, the password for a SOCKS proxy too.
+    pub fn json(&self) -> Value {
+        serde_json::to_value(self.canonical()).unwrap_or_default()
+    }
+
+    /// Returns the canonical form, ready to be serialized.
+    pub fn canonical(&self) -> Canonical {
+        let mut form = Canonical {
+            tls: self.tls,
+            family: self.family.map(number),
+            proxy_protocol: self.header.map(|header| match header {
+                Header::V1 => "v1",
+                Header::V2 => "v2",
+            }),
+            via: self.via.as_ref().map(Via::canonical),
+            ..Canonical::default()
+        };
+        match &self.to {
+            To::Tcp { host, port } => {
+                form.kind("tcp");
+                form.host = Some(plain(host));
+                form.port = Some(*port);
+            }
+            To::Unix(path) => form.unix(path),
+            To::Exec(command) => {
+                form.kind("exec");
+                form.command = Some(command.clone());
+            }
+            To::Own(own) => form.own(own),
+        }
+        form.options(&self.options);
+        form
+    }
+}
+
+impl Via {
+    fn canonical(&self) -> CanonicalVia {
+        let (auth, user, password) = match &self.auth {
+            Auth::None => ("none", None, None),
+            Auth::User(user) => ("user", Some(user.clone()), None),
+            Auth::Password { user, password } => {
+                ("password", Some(user.clone()), Some(password.clone()))
+            }
+            Auth::Random => ("random", None, None),
+        };
+        let protocol = match self.protocol {
+            Socks::Auto => "auto",
+            Socks::V4 => "socks4",
+            Socks::V4a => "socks4a",
+            Socks::V5 => "socks5",
+        };
+        CanonicalVia { protocol, host: plain(&self.host), port: self.port, auth, user, password }
+    }
+}
+
+impl Canonical {
+    fn kind(&mut self, name: &str) {
+        name.clone_into(&mut self.kind);
+    }
+
+    fn unix(&mut self, path: &Path) {
+        self.kind("unix");
+        self.path = Some(path.to_string_lossy().into_owned());
+    }
+
+    fn own<T: ?Sized>(&mut self, own: &Own<T>) {
+        self.kind(own.name());
+        for (name, text) in own.given() {
+            let text = Value::from(text.as_str());
+            match self.options.get_mut(*name) {
+                None => drop(self.options.insert((*name).to_owned(), text)),
+                // An option that was given more than once is a list.
+                Some(Value::Array(list)) => list.push(text),
+                Some(one) => *one = Value::Array(vec![one.take(), text]),
+            }
+        }
+    }
+
+    fn options(&mut self, options: &Options) {
+        for (name, setting) in options.iter() {
+            self.options.insert(name.to_owned(), setting.json());
+        }
+    }
+}
+
+impl Setting {
+    /// Times are seconds, modes are octal text.
+    fn json(&self) -> Value {
+        match self {
+            Setting::Flag(flag) => (*flag).into(),
+            Setting::Number(number) => (*number).into(),
+            Setting::Time(time) => seconds(*time),
+            Setting::Mode(mode) => format!("{mode:o}").into(),
+            Setting::Text(text) => text.as_str().into(),
+        }
+    }
+}
+
+fn seconds(time: Duration) -> Value {
+    match time.subsec_nanos() {
+        0 => time.as_secs().into(),
+        _ => time.as_secs_f64().into(),
+    }
+}
+
+fn number(family: Family) -> u8 {
+    match family {
+        Family::V4 => 4,
+        Family::V6 => 6,
+    }
+}
+
+/// A host without brackets.
+fn plain(host: &Host) -> String {
+    match host {
+        Host::Address(address) => address.to_string(),
+        Host::Name(name) => name.clone(),
+    }
+}

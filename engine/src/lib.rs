@@ -1,0 +1,35 @@
+//! The engine of chenapan: addresses, rules, one connection without IO, the pump that moves its
+//! bytes, and the control on all proxies of a process.
+//!
+//! It knows no command line, no YAML and no report. The package `chenapan` is the way in for
+//! those who embed a proxy in a test.
+
+pub mod budget;
+pub mod control;
+pub mod endpoint;
+pub mod journal;
+pub mod notation;
+pub mod offspring;
+pub mod outlet;
+mod places;
+pub mod proxy;
+mod pump;
+pub mod rule;
+pub mod session;
+#[cfg(target_os = "linux")]
+mod splice;
+pub mod stats;
+mod timer;
+
+pub use chenapan_core;
+
+use chenapan_core::Registry;
+
+/// Returns the registry of all plug-ins that chenapan brings along.
+pub fn registry() -> Registry {
+    let protocols = chenapan_protocols::PROTOCOLS.iter().copied();
+    let special = chenapan_protocols::BEHAVIORS;
+    let behaviors = chenapan_behaviors::BEHAVIORS.iter().chain(special).copied();
+    let registry = protocols.fold(Registry::new(), Registry::protocol);
+    behaviors.fold(registry, Registry::behavior)
+}

@@ -1,0 +1,586 @@
+//! When a rule applies: the selectors that all behaviors share.
+
+use super::span::{Connections, span, window};
+use chenapan_core::{
+    Chance, Connection, Directions, Form, Kind, Member, Networks, OptionError, OptionSpec, Pattern,
+    Protocol, Unit, Values, Written, nearest,
+};
+use std::ops::Range;
+use std::time::Duration;
+
+const PER: &str = " Over which units first, skip and every count: those of each direction of each \
+    connection by itself (`unit`, `connection`), those of all connections from one address (`source`), \
+    or all that the rule meets (`rule`). With `connection`, chance is drawn once per connection, and \
+    else per unit.";
+
+/// The selectors' options table: names, forms and documentation.
+pub const SELECTORS: &[OptionSpec] = &[
+    text("name", " The rule's name in reports, the journal and its draws.", "slow-replies"),
+    OptionSpec {
+        choices: &["upstream", "downstream", "both"],
+        ..text(
+            "direction",
+            " Direction in which it acts; the default is the behavior's own.",
+            "upstream",
+        )
+    },
+    OptionSpec {
+        default: Some("100%"),
+        ..row("chance", " Probability that it applies to a unit.", Form::Chance, "30%")
+    },
+    OptionSpec {
+        default: Some("unit"),
+        choices: &["unit", "connection", "source", "rule"],
+        ..text("per", PER, "rule")
+    },
+    text(
+        "only",
+        " Only units of these kinds, with commas between them; `reply` is response and error.",
+        "header",
+    ),
+    text("on", " Another name for only; `any` is all kinds.", "request"),
+    text("label", " Only units with a label that fits this glob (* and ?).", "get*"),
+    text("method", " Another name for label; a reply has the method of its request.", "eth_*"),
+    text("id", " Only messages with an id that fits this glob, with or without quotes.", "1*"),
+    text("members", " Only batches with this number of messages: 3, 100.. or 2..5.", "100.."),
+    text("code", " Only errors with a code that fits this glob.", "-320*"),
+    row("first", " Only the first N units that all other selectors pick.", Form::Count, "3"),
+    row("skip", " All but the first N of them.", Form::Count, "2"),
+    row("every", " Only every Nth of them.", Form::Count, "3"),
+    text("connections", " Only connections with these numbers: 1, 2.., 2..5 or every 3.", "2..5"),
+    text("source", " Only clients of these networks, with commas between them.", "10.0.0.0/8"),
+    text(
+        "window",
+        " Only at this age of the connection, from the first time to the last.",
+        "2s..5s",
+    ),
+    row(
+        "idle",
+        " Only units before which nothing came in their direction for this long.",
+        Form::Time,
+        "30s",
+    ),
+    text(
+        "bytes",
+        " Only these bytes of the direction, counted from 0, from the first to the last.",
+        "0..99",
+    ),
+    row(
+        "matching",
+        " Only units that contain a match of this expression.",
+        Form::Pattern,
+        "SELECT",
+    ),
+];
+
+const fn row(
+    name: &'static str,
+    help: &'static str,
+    form: Form,
+    example: &'static str,
+) -> OptionSpec {
+    let default = Some("none");
+    OptionSpec { name, help, form, optional: true, repeated: false, default, example, choices: &[] }
+}
+
+const fn text(name: &'static str, help: &'static str, example: &'static str) -> OptionSpec {
+    row(name, help, Form::Text, example)
+}
+
+/// When a rule applies, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Selectors {
+    pub(crate) directions: Directions,
+    /// The draws, from 0 to 1, that make it apply.
+    pub(crate) chance: Range<f64>,
+    pub(crate) per: Per,
+    /// The kinds that are meant; none where that was not said, and empty for all.
+    only: Option<Vec<Kind>>,
+    label: Option<Pattern>,
+    id: Option<Pattern>,
+    code: Option<Pattern>,
+    first: Option<u64>,
+    skip: u64,
+    every: u64,
+    /// Numbers of messages that a batch may have.
+    members: Option<Connections>,
+    connections: Connections,
+    /// The last connection of those.
+    last: u64,
+    sources: Option<Networks>,
+    pub(crate) window: Range<Duration>,
+    /// Time without any bytes that must come before a unit.
+    idle: Duration,
+    pub(crate) bytes: Range<u64>,
+    matching: Option<Pattern>,
+    /// The selectors that were given.
+    given: Vec<&'static str>,
+}
+
+/// Scope of one draw and one count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Per {
+    Unit,
+    Connection,
+    Source,
+    Rule,
+}
+
+impl Selectors {
+    /// Checks what was given; `directions` are the behavior's own.
+    pub(super) fn parse<'a>(
+        directions: Directions,
+        given: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, OptionError> {
+        let given: Vec<_> = given.into_iter().collect();
+        let values = Values::parse(SELECTORS, given.iter().copied())?;
+        let given: Vec<_> = SELECTORS
+            .iter()
+            .map(|spec| spec.name)
+            .filter(|name| given.iter().any(|(known, text)| known == name && *text != "none"))
+            .collect();
+        let text = |name: &str| values.get::<Option<String>>(name);
+        let directions = match text("direction").as_deref() {
+            Some("upstream") => Directions::Upstream,
+            Some("downstream") => Directions::Downstream,
+            Some(_) => Directions::Both,
+            None => directions,
+        };
+        let chance = values.get::<Option<Chance>>("chance").unwrap_or(Chance(1.0));
+        let glob = |name: &'static str| {
+            let pattern = text(name).map(|glob| Pattern::glob(&glob)).transpose();
+            pattern.map_err(|wrong| OptionError::value(name, wrong))
+        };
+        let either = |one: &str, other: &'static str| {
+            let both = text(one).is_some() && text(other).is_some();
+            let wrong = || OptionError::value(other, format!("is the same as {one}: give one"));
+            if both { Err(wrong()) } else { Ok(()) }
+        };
+        for option in ["name", "label", "method", "id", "code"] {
+            if text(option).is_some_and(|text| text.trim().is_empty()) {
+                return Err(OptionError::value(option, "expected a text, and there is none"));
+            }
+        }
+        either("only", "on")?;
+        either("label", "method")?;
+        let every = values.get::<Option<u64>>("every").unwrap_or(1);
+        if every == 0 {
+            return Err(OptionError::value("every", "expected 1 or more"));
+        }
+        Ok(Self {
+            directions,
+            chance: 0.0..chance.0,
+            per: match text("per").as_deref() {
+                Some("connection") => Per::Connection,
+                Some("source") => Per::Source,
+                Some("rule") => Per::Rule,
+                _ => Per::Unit,
+            },
+            only: match text("on").as_deref().map(str::trim) {
+                Some("any") => Some(Vec::new()),
+                Some(_) => read("on", text("on"), kinds)?,
+                None => read("only", text("only"), kinds)?,
+            },
+            label: glob("label")?.or(glob("method")?),
+            id: glob("id")?,
+            code: glob("code")?,
+            first: values.get("first"),
+            skip: values.get::<Option<u64>>("skip").unwrap_or(0),
+            every,
+            members: read("members", text("members"), |text| match Connections::parse(text) {
+                Ok(Connections::Range(range)) => Ok(Connections::Range(range)),
+                _ => Err("expected numbers of messages such as 3, 100.. or 2..5".to_owned()),
+            })?,
+            connections: read("connections", text("connections"), Connections::parse)?
+                .unwrap_or(Connections::Range(1..u64::MAX)),
+            last: u64::MAX,
+            sources: read("source", text("source"), Networks::read)?,
+            window: read("window", text("window"), window)?
+                .unwrap_or(Duration::ZERO..Duration::MAX),
+            idle: values.get::<Option<Duration>>("idle").unwrap_or_default(),
+            bytes: read("bytes", text("bytes"), |text| span(text, Form::Size))?
+                .unwrap_or(0..u64::MAX),
+            matching: values.get("matching"),
+            given,
+        })
+    }
+
+    /// The kinds that are meant where that was not said.
+    pub(super) fn prefer(&mut self, kinds: &[Kind]) {
+        if self.only.is_none() && !kinds.is_empty() {
+            self.only = Some(kinds.to_vec());
+        }
+    }
+
+    /// The kinds that are meant; none for all.
+    pub(super) fn kinds(&self) -> &[Kind] {
+        self.only.as_deref().unwrap_or_default()
+    }
+
+    /// Returns `true` if this selector was given.
+    pub(super) fn given(&self, name: &str) -> bool {
+        self.given.contains(&name)
+    }
+
+    /// The selector by which no unit can ever be meant, and why.
+    pub(super) fn never(&self) -> Option<(&'static str, String)> {
+        let leave = |what: &str| format!("{what}; leave the rule out, or say 1 or more");
+        if self.first == Some(0) {
+            return Some(("first", leave("0 never applies")));
+        }
+        if self.skip == u64::MAX {
+            return Some(("skip", "skips every unit there can be".to_owned()));
+        }
+        if self.given("idle") && self.idle.is_zero() {
+            return Some(("idle", "expected more than 0s".to_owned()));
+        }
+        let shared = matches!(self.per, Per::Source | Per::Rule);
+        let counts = ["first", "skip", "every"].iter().any(|name| self.given(name));
+        if shared && !counts {
+            return Some((
+                "per",
+                "says over what first, skip and every count, and none of them is given".to_owned(),
+            ));
+        }
+        None
+    }
+
+    /// Leaves out connections after this number, of those that are selected.
+    pub(crate) fn limit(&mut self, last: u64) {
+        self.last = last;
+    }
+
+    /// Returns `true` if a rule can apply to this connection at all.
+    pub(crate) fn connection(&self, connection: &Connection) -> bool {
+        let source = connection.source.map(|address| address.ip());
+        !self.chance.is_empty()
+            && connection.number <= self.last
+            && self.connections.include(connection.number)
+            && self
+                .sources
+                .as_ref()
+                .is_none_or(|networks| source.is_some_and(|address| networks.include(address)))
+    }
+
+    /// Returns `true` if a unit is selected before which nothing came for this long.
+    pub(crate) fn rested(&self, idle: Duration) -> bool {
+        idle >= self.idle
+    }
+
+    /// Returns `true` if a unit, or one of the messages in it, meets every selector that looks at
+    /// the unit itself.
+    pub(crate) fn meets(&self, unit: &Unit, now: Duration, protocol: &dyn Protocol) -> bool {
+        let meets = match unit.kind == Kind::Batch && self.picks() {
+            true => self.around(unit, now) && self.any(unit, protocol),
+            false => self.unit(unit, now),
+        };
+        let fits = |members: &Connections| {
+            let mut number = 0;
+            protocol.members(unit, &mut |_| {
+                number += 1;
+                true
+            });
+            unit.kind == Kind::Batch && members.include(number)
+        };
+        meets && self.members.as_ref().is_none_or(fits)
+    }
+
+    /// Returns `true` if the selectors may select only some of the messages in a unit.
+    pub(crate) fn picks(&self) -> bool {
+        self.label.is_some() || self.id.is_some() || self.code.is_some()
+    }
+
+    /// Returns `true` if a message in a unit is selected.
+    pub(crate) fn member(&self, member: &Member<'_>) -> bool {
+        let fits = |pattern: &Option<Pattern>, text: Option<&str>| {
+            pattern.as_ref().is_none_or(|pattern| {
+                let fits = |raw: &[u8]| pattern.is_match(raw) || pattern.is_match(unquoted(raw));
+                text.is_some_and(|text| fits(text.as_bytes()))
+            })
+        };
+        let label = self
+            .label
+            .as_ref()
+            .is_none_or(|label| member.label.is_some_and(|text| label.is_match(text.as_bytes())));
+        label && fits(&self.id, member.id) && fits(&self.code, member.code)
+    }
+
+    fn any(&self, unit: &Unit, protocol: &dyn Protocol) -> bool {
+        let mut found = false;
+        protocol.members(unit, &mut |member| {
+            found = self.member(&member);
+            !found
+        });
+        found
+    }
+
+    /// Returns `true` if a unit meets the selectors that do not look for a message in it.
+    fn around(&self, unit: &Unit, now: Duration) -> bool {
+        self.window.contains(&now)
+            && self.bytes.contains(&unit.offset)
+            && self.kind(unit.kind)
+            && self.matching.as_ref().is_none_or(|pattern| pattern.is_match(&unit.bytes))
+    }
+
+    fn unit(&self, unit: &Unit, now: Duration) -> bool {
+        self.window.contains(&now)
+            && self.bytes.contains(&unit.offset)
+            && self.kind(unit.kind)
+            && self.label.as_ref().is_none_or(|label| {
+                unit.label.as_deref().is_some_and(|text| label.is_match(text.as_bytes()))
+            })
+            && self.id.as_ref().is_none_or(|id| {
+                told(unit, "id").is_some_and(|raw| id.is_match(raw) || id.is_match(unquoted(raw)))
+            })
+            && self.code.as_ref().is_none_or(|code| {
+                let fits = |raw| code.is_match(raw) || code.is_match(unquoted(raw));
+                told(unit, "code").is_some_and(fits)
+            })
+            && self.matching.as_ref().is_none_or(|pattern| pattern.is_match(&unit.bytes))
+    }
+
+    /// Returns `true` if units of a kind are selected. Those between messages are only where `only`
+    /// names them.
+    fn kind(&self, kind: Kind) -> bool {
+        match self.only.as_deref() {
+            None | Some([]) => kind != Kind::Blank,
+            Some(kinds) => kinds.contains(&kind),
+        }
+    }
+
+    /// Returns `true` if the `count`-th unit (from 1) of those that everything else selects is
+    /// selected.
+    pub(crate) fn turn(&self, count: u64) -> bool {
+        count > self.skip
+            && (count - self.skip).is_multiple_of(self.every)
+            && self.first.is_none_or(|first| (count - self.skip) / self.every <= first)
+    }
+
+    /// Returns `true` if no later unit can be selected once `count` were.
+    pub(crate) fn exhausted(&self, count: u64) -> bool {
+        let last = self.first.and_then(|first| first.checked_mul(self.every));
+        last.and_then(|last| last.checked_add(self.skip)).is_some_and(|last| count >= last)
+    }
+
+    /// Returns `true` if opaque data can be selected at this age and from this offset on.
+    pub(crate) fn data(&self, now: Duration, offset: u64) -> bool {
+        self.window.contains(&now)
+            && offset < self.bytes.end
+            && self.label.is_none()
+            && self.id.is_none()
+            && self.code.is_none()
+            && self.members.is_none()
+            && self.kind(Kind::Data)
+    }
+}
+
+/// Returns the value of a unit under a name: its field, or else its mark.
+fn told<'a>(unit: &'a Unit, name: &str) -> Option<&'a [u8]> {
+    unit.field(name).or_else(|| unit.mark(name).map(str::as_bytes))
+}
+
+fn unquoted(raw: &[u8]) -> &[u8] {
+    raw.strip_prefix(b"\"").and_then(|raw| raw.strip_suffix(b"\"")).unwrap_or(raw)
+}
+
+fn read<T>(
+    option: &str,
+    text: Option<String>,
+    parse: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<Option<T>, OptionError> {
+    text.map(|text| parse(&text).map_err(|wrong| OptionError::value(option, wrong))).transpose()
+}
+
+/// The word for a response and an error, which answer a request alike.
+const REPLY: &str = "reply";
+
+fn kinds(text: &str) -> Result<Vec<Kind>, String> {
+    let kind = |name: &str| {
+        let name = name.trim();
+        if name == REPLY {
+            return Ok(vec![Kind::Response, Kind::Error]);
+        }
+        Kind::ALL.into_iter().find(|kind| kind.name() == name).map(|kind| vec![kind]).ok_or_else(
+            || {
+                let mut known = Kind::ALL.map(Kind::name).to_vec();
+                known.push(REPLY);
+                match nearest(name, known.iter().copied()) {
+                    Some(near) => format!("{name:?} is no kind of unit; did you mean {near:?}?"),
+                    None => format!("{name:?} is no kind of unit; known are {}", known.join(", ")),
+                }
+            },
+        )
+    };
+    let kinds: Result<Vec<_>, _> = text.split(',').map(kind).collect();
+    Ok(kinds?.concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::BytesMut;
+    use chenapan_core::Field;
+
+    fn of(given: &[(&str, &str)]) -> Selectors {
+        Selectors::parse(Directions::Both, given.iter().copied()).unwrap()
+    }
+
+    fn error(name: &str, text: &str) -> String {
+        Selectors::parse(Directions::Both, [(name, text)]).unwrap_err().to_string()
+    }
+
+    fn data(bytes: &str, offset: u64) -> Unit {
+        Unit::data(BytesMut::from(bytes), offset)
+    }
+
+    fn from(number: u64, source: &str) -> Connection {
+        let mut connection = Connection::new(number);
+        connection.source = Some(source.parse().unwrap());
+        connection
+    }
+
+    #[test]
+    fn without_selectors_everything_is_meant() {
+        let all = of(&[]);
+        assert!(all.connection(&Connection::new(1)));
+        assert!(all.unit(&data("x", 0), Duration::ZERO));
+        assert!(all.data(Duration::from_secs(1_000_000), u64::MAX - 1));
+        assert!((1..100).all(|count| all.turn(count)));
+        assert!(!all.exhausted(u64::MAX));
+    }
+
+    #[test]
+    fn turns_follow_skip_every_and_first() {
+        let turns = |given: &[(&str, &str)]| {
+            let selectors = of(given);
+            (1..=12).filter(|&count| selectors.turn(count)).collect::<Vec<_>>()
+        };
+        assert_eq!(turns(&[("first", "2")]), [1, 2]);
+        assert_eq!(turns(&[("skip", "10")]), [11, 12]);
+        assert_eq!(turns(&[("every", "5")]), [5, 10]);
+        assert_eq!(turns(&[("skip", "1"), ("every", "3"), ("first", "2")]), [4, 7]);
+        let both = of(&[("skip", "1"), ("every", "3"), ("first", "2")]);
+        assert!(!both.exhausted(6));
+        assert!(both.exhausted(7));
+        assert!(of(&[("first", "0")]).exhausted(0));
+    }
+
+    #[test]
+    fn connections_by_number_and_source() {
+        let numbers = |text: &str| {
+            let selectors = of(&[("connections", text)]);
+            (1..=6).filter(|&n| selectors.connection(&Connection::new(n))).collect::<Vec<_>>()
+        };
+        assert_eq!(numbers("2"), [2]);
+        assert_eq!(numbers("4.."), [4, 5, 6]);
+        assert_eq!(numbers("2..3"), [2, 3]);
+        assert_eq!(numbers("every 3"), [3, 6]);
+        for text in ["0", "5..2", "every 0", "x", "", ".."] {
+            assert!(error("connections", text).contains("connection numbers"), "{text:?}");
+        }
+
+        let local = of(&[("source", "127.0.0.0/8,[2001:db8::]/32")]);
+        assert!(local.connection(&from(1, "127.9.9.9:1")));
+        assert!(local.connection(&from(1, "[::ffff:127.0.0.1]:1")));
+        assert!(local.connection(&from(1, "[2001:db8:5::1]:1")));
+        assert!(!local.connection(&from(1, "10.0.0.1:1")));
+        assert!(!local.connection(&Connection::new(1)));
+        assert!(of(&[("source", "0.0.0.0/0")]).connection(&from(1, "10.0.0.1:1")));
+        for text in ["10.0.0.0/33", "localhost", "10.0.0.0/", "/8", "::/129"] {
+            assert!(error("source", text).contains("no network"), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn units_by_kind_label_content_place_and_age() {
+        let mut get = data("GET /users", 0);
+        get.kind = Kind::Request;
+        get.label = Some("get.users".into());
+        let now = Duration::from_secs(3);
+        assert!(of(&[("only", "header, request")]).unit(&get, now));
+        assert!(!of(&[("only", "data")]).unit(&get, now));
+        assert!(of(&[("label", "get.*")]).unit(&get, now));
+        assert!(!of(&[("label", "get.*")]).unit(&data("get.users", 0), now));
+        assert!(of(&[("matching", "(?i)USERS$")]).unit(&get, now));
+        assert!(of(&[("bytes", "..0")]).unit(&get, now));
+        assert!(!of(&[("bytes", "1..")]).unit(&get, now));
+        assert!(of(&[("window", "2s..")]).unit(&get, now));
+        assert!(of(&[("window", "..3s")]).unit(&get, now));
+        assert!(of(&[("window", "3s..3s")]).unit(&get, now));
+        assert!(!of(&[("window", "..2999ms")]).unit(&get, now));
+        assert!(!of(&[("idle", "2s")]).rested(Duration::from_secs(1)));
+        assert!(of(&[("idle", "2s")]).rested(Duration::from_secs(2)));
+        assert!(of(&[]).rested(Duration::ZERO));
+        assert!(!of(&[("chance", "0")]).connection(&Connection::new(1)));
+    }
+
+    #[test]
+    fn messages_by_method_id_and_code() {
+        let mut error = data(r#"{"id": "a1", "code": -32000}"#, 0);
+        error.kind = Kind::Error;
+        error.label = Some("eth_call".into());
+        error.fields.push(Field::new("id", 7..11));
+        error.marks.push(("code", "-32000".into()));
+        let now = Duration::ZERO;
+        for (given, meant) in [
+            (("method", "eth_*"), true),
+            (("method", "net_*"), false),
+            (("id", "a?"), true),
+            (("id", "\"a*"), true),
+            (("id", "1"), false),
+            (("code", "-320*"), true),
+            (("code", "-1"), false),
+            (("on", "error, response"), true),
+            (("on", "reply"), true),
+            (("on", "request, reply"), true),
+            (("on", "request"), false),
+            (("on", "any"), true),
+        ] {
+            assert_eq!(of(&[given]).unit(&error, now), meant, "{given:?}");
+        }
+        for (name, text) in [("id", "*"), ("code", "*")] {
+            assert!(!of(&[(name, text)]).unit(&data("", 0), now));
+            assert!(!of(&[(name, text)]).data(now, 0));
+        }
+        for given in [[("on", "request"), ("only", "request")], [("method", "a"), ("label", "a")]] {
+            let wrong = Selectors::parse(Directions::Both, given).unwrap_err().to_string();
+            assert!(wrong.contains("is the same as"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn blanks_are_meant_only_where_that_is_said() {
+        let blank = Unit::new(Kind::Blank, BytesMut::from("\n"));
+        let meant = |given: &[(&str, &str)]| of(given).unit(&blank, Duration::ZERO);
+        assert!(!meant(&[]) && !meant(&[("on", "any")]) && meant(&[("only", "blank")]));
+        let mut rule = of(&[]);
+        rule.prefer(&[Kind::Response]);
+        assert!(!rule.unit(&data("x", 0), Duration::ZERO));
+        let mut rule = of(&[("on", "any")]);
+        rule.prefer(&[Kind::Response]);
+        assert!(rule.unit(&data("x", 0), Duration::ZERO));
+    }
+
+    #[test]
+    fn rules_that_cannot_meet_data_leave_it_alone() {
+        let now = Duration::from_secs(3);
+        assert!(!of(&[("only", "header")]).data(now, 0));
+        assert!(!of(&[("label", "*")]).data(now, 0));
+        assert!(!of(&[("bytes", "..9")]).data(now, 10));
+        assert!(of(&[("bytes", "..10")]).data(now, 10));
+        assert!(!of(&[("window", "..2s")]).data(now, 0));
+        assert!(of(&[("bytes", "10..")]).data(now, 0));
+    }
+
+    #[test]
+    fn errors_say_what_would_do() {
+        assert_eq!(
+            error("only", "haeder"),
+            r#"option "only": "haeder" is no kind of unit; did you mean "header"?"#
+        );
+        assert!(error("window", "5s").contains("2s..5s"));
+        assert!(error("window", "5s..2s").contains("empty"));
+        assert!(error("bytes", "1q..").contains("unknown unit"));
+        assert!(error("every", "0").contains("1 or more"));
+    }
+}

@@ -1,0 +1,389 @@
+//! Facts of a phase that can be looked at: counters, rules, the command, the load.
+//!
+//! It changes nothing but the rules in force.
+
+use super::expect::{Expectation, Found};
+use super::load::Measured;
+use super::model::{Phase, Until};
+use super::outcome::{
+    CauseOutcome, Check, CommandOutcome, LoadOutcome, RateOutcome, RuleOutcome, Sample,
+};
+use super::process::Output;
+use super::rules::{self, RuleText};
+use super::runner::{Run, RunError, TICK, ending};
+use chenapan_core::Direction;
+use chenapan_engine::rule::{Rule, Rules};
+use chenapan_engine::stats::{Stats, Total};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Longest time that counters may take to show what has happened already.
+pub(super) const SETTLE: Duration = Duration::from_millis(500);
+
+/// Facts of a phase that can be looked at.
+pub(super) struct Facts<'a> {
+    run: &'a Run<'a>,
+    pub(super) began: Instant,
+    /// The counters of each proxy when the phase began.
+    before: Vec<Counts>,
+    /// Every rule that was in force, by proxy, with its place in the list.
+    in_force: Vec<Vec<Arc<Rule>>>,
+    pub(super) command: Option<CommandOutcome>,
+    /// Outputs of the command, while it runs.
+    pub(super) writes: Option<(Output, Output)>,
+    /// Number of steps of the schedule that were not reached.
+    pub(super) ahead: usize,
+    pub(super) load: Option<LoadOutcome>,
+    pub(super) samples: Vec<Sample>,
+    pub(super) sampled: Instant,
+}
+
+/// A proxy's counters at one moment, as the model names them.
+#[derive(Clone, Debug, Default)]
+struct Counts(BTreeMap<&'static str, u64>, BTreeMap<String, Total>, BTreeMap<String, u64>);
+
+impl Counts {
+    fn of(stats: &Stats) -> Self {
+        let ended = [
+            ("accepted", &stats.accepted),
+            ("closed-by-source", &stats.closed_by_source),
+            ("closed-by-backend", &stats.closed_by_backend),
+            ("closed-by-proxy", &stats.closed_by_proxy),
+            ("stopped", &stats.stopped),
+            ("short", &stats.short),
+            ("half-closed", &stats.half_closed),
+            ("idle", &stats.idle),
+            ("reset-by-source", &stats.reset_by_source),
+            ("reset-by-backend", &stats.reset_by_backend),
+            ("reset-by-proxy", &stats.reset_by_proxy),
+            ("unreachable", &stats.unreachable),
+            ("ungreeted", &stats.ungreeted),
+            ("refused", &stats.refused),
+            ("late", &stats.late),
+            ("panicked", &stats.panicked),
+            ("truncated", &stats.truncated),
+            ("unparsed", &stats.unparsed),
+            ("connections", &stats.ended),
+        ];
+        let mut counts: BTreeMap<_, _> =
+            ended.iter().map(|(name, counter)| (*name, counter.value())).collect();
+        counts.insert("bytes-upstream", stats.sent(Direction::Upstream));
+        counts.insert("bytes-downstream", stats.sent(Direction::Downstream));
+        counts.insert("received-upstream", stats.received(Direction::Upstream));
+        counts.insert("received-downstream", stats.received(Direction::Downstream));
+        Self(counts, stats.counted(), stats.causes())
+    }
+
+    fn since(&self, before: &Self, name: &str) -> u64 {
+        let value = |counts: &Self| match (counts.0.get(name), counts.1.get(name)) {
+            (Some(count), _) | (None, Some(Total::Count(count))) => *count,
+            _ => 0,
+        };
+        value(self).saturating_sub(value(before))
+    }
+
+    /// The longest time of a name since the phase began, where it is one of times.
+    fn longest(&self, name: &str) -> Option<Duration> {
+        match self.1.get(name)? {
+            Total::Longest { recent, .. } => Some(*recent),
+            Total::Count(_) => None,
+        }
+    }
+}
+
+impl<'a> Facts<'a> {
+    pub(super) fn new(run: &'a Run<'a>, began: Instant) -> Self {
+        run.proxies.iter().for_each(|proxy| proxy.stats().begin());
+        Self {
+            run,
+            began,
+            before: run.proxies.iter().map(|proxy| Counts::of(proxy.stats())).collect(),
+            in_force: vec![Vec::new(); run.proxies.len()],
+            command: None,
+            writes: None,
+            ahead: 0,
+            load: None,
+            samples: Vec::new(),
+            sampled: began,
+        }
+    }
+
+    /// Puts rules in force.
+    pub(super) fn set(&mut self, texts: Vec<Vec<RuleText>>) -> Result<(), RunError> {
+        for (at, texts) in texts.iter().enumerate() {
+            let rules = rules::build(texts).map_err(|error| RunError(error.to_string()))?;
+            let proxy = &self.run.proxies[at];
+            // What they could act on was checked when they were read; a ramp may begin with nothing.
+            proxy.set_rules_unchecked(rules);
+            for rule in proxy.rules().iter() {
+                if !self.in_force[at].iter().any(|known| Arc::ptr_eq(known, rule)) {
+                    self.in_force[at].push(Arc::clone(rule));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn clear(&self) {
+        for proxy in &self.run.proxies {
+            proxy.set_rules_unchecked(Rules::default());
+        }
+    }
+
+    /// Units met and faults made, by all proxies or one, by all rules or those of a name.
+    fn tally(&self, proxy: Option<usize>, name: Option<&str>) -> (u64, u64) {
+        let rules =
+            self.in_force.iter().enumerate().filter(|(at, _)| proxy.is_none_or(|only| only == *at));
+        let rules = rules.flat_map(|(_, rules)| rules);
+        let rules = rules.filter(|rule| name.is_none_or(|name| rule.name() == name));
+        rules.fold((0, 0), |(met, faults), rule| {
+            (met + rule.tally().met(), faults + rule.tally().faults())
+        })
+    }
+
+    pub(super) fn faults(&self, proxy: Option<usize>, name: Option<&str>) -> u64 {
+        self.tally(proxy, name).1
+    }
+
+    fn found(&self, subject: &str) -> Option<Found> {
+        let command = self.command.as_ref();
+        let sum = |name| {
+            let each = self.run.proxies.iter().zip(&self.before);
+            each.map(|(proxy, before)| Counts::of(proxy.stats()).since(before, name)).sum()
+        };
+        match subject {
+            "exit" => {
+                let exit = command?.exit;
+                let code = exit.and_then(|code| u64::try_from(code).ok());
+                return Some(code.map_or(Found::Text("no exit code".to_owned()), Found::Count));
+            }
+            "time" => return Some(Found::Seconds(command?.took.as_secs_f64())),
+            "output" | "errors" if command.is_none() => {
+                let (output, errors) = self.writes.as_ref()?;
+                let written = if subject == "output" { output } else { errors };
+                return Some(Found::Text(written.text()));
+            }
+            "output" => return Some(Found::Text(command?.output.clone())),
+            "errors" => return Some(Found::Text(command?.errors.clone())),
+            "connections" => return Some(Found::Count(sum("connections"))),
+            "faults" => return Some(Found::Count(self.faults(None, None))),
+            _ => {}
+        }
+        let (owner, name) = subject.split_once('.')?;
+        if owner == "load" {
+            return self.of_load(name);
+        }
+        if let Some((_, process)) = self.run.services.iter().find(|(known, _)| *known == owner) {
+            return Some(Found::Text(match name {
+                "output" => process.output.text(),
+                _ => process.errors.text(),
+            }));
+        }
+        let at = self.run.scenario.proxies.iter().position(|part| part.name == owner)?;
+        let stats = self.run.proxies[at].stats();
+        Some(Found::Count(match name {
+            "open" => stats.active(),
+            "faults" => self.faults(Some(at), None),
+            _ => match (name.strip_prefix("faults."), name.strip_prefix("met.")) {
+                (Some(rule), _) => self.faults(Some(at), Some(rule)),
+                (_, Some(rule)) => self.tally(Some(at), Some(rule)).0,
+                _ => {
+                    let counts = Counts::of(stats);
+                    if let Some(time) = counts.longest(name) {
+                        return Some(Found::Seconds(time.as_secs_f64()));
+                    }
+                    counts.since(&self.before[at], name)
+                }
+            },
+        }))
+    }
+
+    fn of_load(&self, name: &str) -> Option<Found> {
+        let load = self.load.as_ref()?;
+        let latency = &load.latency;
+        Some(match name {
+            "started" => Found::Count(load.started),
+            "ok" => Found::Count(load.ok),
+            "failed" => Found::Count(load.failed()),
+            "errors" => Found::Count(load.errors),
+            "timeouts" => Found::Count(load.timeouts),
+            "wrong" => Found::Count(load.wrong),
+            "missed" => Found::Count(load.missed),
+            "bytes" => Found::Count(load.bytes),
+            "rate" => Found::Number(load.rate),
+            "mean" => Found::Seconds(latency.mean),
+            "p50" => Found::Seconds(latency.p50),
+            "p90" => Found::Seconds(latency.p90),
+            "p99" => Found::Seconds(latency.p99),
+            "p99.9" => Found::Seconds(latency.p999),
+            "max" => Found::Seconds(latency.max),
+            _ => return None,
+        })
+    }
+
+    pub(super) fn holds(&self, expectation: &Expectation) -> bool {
+        self.found(&expectation.subject).is_some_and(|found| expectation.bound.holds(&found))
+    }
+
+    /// Compares what was expected with what is found, once counters have settled.
+    pub(super) async fn judge(&self, phase: &Phase) -> Vec<Check> {
+        let end = Instant::now() + SETTLE;
+        let idle = || if phase.idle { Vec::new() } else { self.unmet() };
+        let counts = match &phase.until {
+            Some(Until::Counts(counts, _)) => counts.as_slice(),
+            _ => &[],
+        };
+        let all = || phase.expect.iter().chain(counts);
+        while Instant::now() < end
+            && (!idle().is_empty() || !all().all(|expected| self.holds(expected)))
+        {
+            tokio::time::sleep(TICK).await;
+        }
+        let check = |expected: &Expectation| Check {
+            subject: expected.subject.clone(),
+            expected: expected.bound.to_string(),
+            found: self
+                .found(&expected.subject)
+                .map_or("nothing".to_owned(), |found| found.to_string()),
+            held: self.holds(expected),
+            place: Some(expected.place.clone()),
+        };
+        let mut checks: Vec<_> = all().map(check).collect();
+        checks.extend(self.implied(phase));
+        checks.extend(idle().into_iter().map(|rule| Check {
+            subject: format!("{rule} met"),
+            expected: ">= 1".to_owned(),
+            found: format!("{} (idle: yes allows that)", self.passed()),
+            held: false,
+            place: Some(phase.place.clone()),
+        }));
+        checks
+    }
+
+    /// Returns a description of what went through, for a rule that was not met.
+    fn passed(&self) -> String {
+        match self.accepted() {
+            0 => "no traffic went through".to_owned(),
+            1 => "nothing that it selects, on 1 connection".to_owned(),
+            count => format!("nothing that it selects, on {count} connections"),
+        }
+    }
+
+    /// Why connections to the proxies did not come about in the phase.
+    pub(super) fn causes(&self) -> Vec<CauseOutcome> {
+        let parts = self.run.proxies.iter().zip(&self.before).zip(&self.run.scenario.proxies);
+        let causes = parts.flat_map(|((proxy, before), part)| {
+            proxy.stats().causes().into_iter().filter_map(|(cause, count)| {
+                let count = count - before.2.get(&cause).copied().unwrap_or(0).min(count);
+                let proxy = part.name.clone();
+                (count > 0).then_some(CauseOutcome { proxy, cause, count })
+            })
+        });
+        causes.collect()
+    }
+
+    /// Returns the checks that hold of every phase without being said: its command goes well unless
+    /// its exit code is expected to be something, its services run on, its schedule is reached.
+    fn implied(&self, phase: &Phase) -> Vec<Check> {
+        let mut checks = Vec::new();
+        let mut fails = |subject: String, expected: &str, found: String| {
+            let place = Some(phase.place.clone());
+            checks.push(Check {
+                subject,
+                expected: expected.to_owned(),
+                found,
+                held: false,
+                place,
+            });
+        };
+        if let Some(command) = &self.command {
+            let said = phase.expect.iter().any(|expected| expected.subject == "exit");
+            match command.exit {
+                None => {
+                    let found = format!("still running after {:?}", command.took);
+                    fails("command".to_owned(), "to end by itself", found);
+                }
+                Some(code) if code != 0 && !said => {
+                    fails("exit".to_owned(), "0 (unless expected otherwise)", code.to_string());
+                }
+                Some(_) => {}
+            }
+        }
+        for (name, process) in &self.run.services {
+            if let Some(status) = process.ended() {
+                fails(format!("service {name}"), "to run on", ending(status));
+            }
+        }
+        for (proxy, before) in self.run.proxies.iter().zip(&self.before) {
+            let panicked = Counts::of(proxy.stats()).since(before, "panicked");
+            if panicked > 0 {
+                let found = format!("{panicked}: a plug-in has panicked, as the journal says");
+                fails(format!("{}.panicked", proxy.name()), "0", found);
+            }
+        }
+        if self.ahead > 0 {
+            let found = format!("{} steps after its end", self.ahead);
+            fails("schedule".to_owned(), "to be reached in the phase", found);
+        }
+        checks
+    }
+
+    /// Returns the number of connections that were accepted in the phase.
+    pub(super) fn accepted(&self) -> u64 {
+        let each = self.run.proxies.iter().zip(&self.before);
+        each.map(|(proxy, before)| Counts::of(proxy.stats()).since(before, "accepted")).sum()
+    }
+
+    /// The rules that no unit has met, as PROXY.met.RULE; those of one name count together.
+    fn unmet(&self) -> Vec<String> {
+        let mut unmet = Vec::new();
+        for (at, (rules, part)) in self.in_force.iter().zip(&self.run.scenario.proxies).enumerate()
+        {
+            for rule in rules {
+                let name = format!("{}.{}", part.name, rule.name());
+                if self.tally(Some(at), Some(rule.name())).0 == 0 && !unmet.contains(&name) {
+                    unmet.push(name);
+                }
+            }
+        }
+        unmet
+    }
+
+    pub(super) fn rules(&self) -> Vec<RuleOutcome> {
+        let named = self.in_force.iter().zip(&self.run.scenario.proxies);
+        let rules = named.flat_map(|(rules, part)| rules.iter().map(move |rule| (part, rule)));
+        rules
+            .map(|(part, rule)| RuleOutcome {
+                proxy: part.name.clone(),
+                rule: rule.to_string(),
+                met: rule.tally().met(),
+                faults: rule.tally().faults(),
+                rate: rule.tally().reached().map(|rate| RateOutcome {
+                    asked: rate.asked,
+                    reached: rate.reached,
+                    lost: rate.lost.as_secs_f64(),
+                }),
+            })
+            .collect()
+    }
+
+    pub(super) fn sample(&mut self, measured: &Measured) {
+        let (p50, p99) = measured.recent();
+        let mut sample = Sample {
+            at: self.run.start.elapsed().as_secs_f64(),
+            faults: self.faults(None, None),
+            p50,
+            p99,
+            ..Sample::default()
+        };
+        for (proxy, before) in self.run.proxies.iter().zip(&self.before) {
+            let now = Counts::of(proxy.stats());
+            sample.up += now.since(before, "bytes-upstream");
+            sample.down += now.since(before, "bytes-downstream");
+            sample.open += proxy.stats().active();
+        }
+        self.samples.push(sample);
+        self.sampled = Instant::now();
+    }
+}

@@ -1,0 +1,254 @@
+//! The keys of a scenario file: the one table by which it is read, and from which its schema is made.
+
+use super::shape::{Field, Object, Scalar, Shape, may, must};
+use chenapan_core::Form;
+
+const TEXT: Shape = Shape::Scalar(Scalar::Text);
+const TIME: Shape = Shape::Scalar(Scalar::Form(Form::Time));
+const SIZE: Shape = Shape::Scalar(Scalar::Form(Form::Size));
+const PATTERN: Shape = Shape::Scalar(Scalar::Form(Form::Pattern));
+const NAME: Shape =
+    Shape::Scalar(Scalar::Match("^[A-Za-z0-9_-]+$", "a name of letters, digits, - and _"));
+const VALUES: Shape = Shape::Map(&TEXT, "{NAME: VALUE}");
+
+/// The most that a count may be where nothing else bounds it.
+const MOST: u64 = u64::MAX;
+
+/// Largest number of times that a phase may be repeated.
+pub(crate) const MOST_REPEATS: u64 = 10_000;
+
+/// Pattern of the name of a proxy, a service or a variable.
+pub const OWN_NAME: &str = "^[A-Za-z0-9_-]+$";
+
+const fn object(example: &'static str, fields: &'static [Field]) -> Object {
+    Object { example, fields, any: None, one: None }
+}
+
+/// A whole file.
+pub const FILE: Object = object(
+    "{proxies: {web: {backend: 127.0.0.1:8080}}, phases: [...]}",
+    &[
+        may("name", "Its name in reports.", TEXT),
+        may("seed", "Decides every draw.", Shape::Scalar(Scalar::Count(0, MOST))),
+        may("include", "Files that come before this one.", Shape::List(&TEXT, 0)),
+        may("vars", "Variables: {name} stands for the value in every text.", VALUES),
+        may(
+            "proxies",
+            "Proxies by their names; {web} stands for the address of the proxy web.",
+            Shape::Map(&Shape::Object(&PROXY), "proxies: {web: {backend: 127.0.0.1:8080}}"),
+        ),
+        may(
+            "services",
+            "Processes that all phases need, by their names.",
+            Shape::Map(&Shape::Object(&SERVICE), "services: {app: {run: ./app}}"),
+        ),
+        may("phases", "What happens, in order.", Shape::Phases),
+    ],
+);
+
+pub(crate) const PROXY: Object = object(
+    "{backend: 127.0.0.1:8080}",
+    &[
+        may(
+            "listen",
+            "Where to listen; 127.0.0.1 and a free port if not given.",
+            Shape::List(&Shape::Address, 0),
+        ),
+        must("backend", "Where to connect to.", Shape::Address),
+        may("protocol", "What it speaks; tcp if not given.", Shape::Protocol),
+        may(
+            "buffer",
+            "The most bytes that a direction holds of what could go on at once; 64KiB if not given.",
+            SIZE,
+        ),
+        may(
+            "in-flight",
+            "The most bytes that rules hold back in each direction; 64MiB if not given.",
+            SIZE,
+        ),
+        may(
+            "half-closed",
+            "The time left after a client's end; 30s under a rule, else 1h, if not given.",
+            TIME,
+        ),
+        may("idle", "The time for a connection without traffic; no bound if not given.", TIME),
+    ],
+);
+
+pub(crate) const SERVICE: Object = object(
+    "{run: ./app}",
+    &[
+        must("run", "A shell command; it is stopped with its children at the end.", TEXT),
+        may("env", "Its environment variables.", VALUES),
+        may("ready", "How to tell that it is ready.", Shape::Object(&READY)),
+    ],
+);
+
+const READY: Object = object(
+    "{tcp: 127.0.0.1:8080, within: 10s}",
+    &[
+        may("tcp", "Ready when this address takes connections.", Shape::Address),
+        may("output", "Ready when its output matches this pattern.", PATTERN),
+        may("within", "The most that this may take; 10s if not given.", TIME),
+    ],
+);
+
+/// Keys of a phase.
+pub const PHASE: Object = Object {
+    example: "{name: ..., run: ...}",
+    fields: &[
+        may("name", "Its name.", TEXT),
+        may(
+            "repeat",
+            "The number of times that it is done.",
+            Shape::Scalar(Scalar::Count(1, MOST_REPEATS)),
+        ),
+        may("matrix", "Values by name; there is a phase for each combination.", MATRIX),
+        may("rules", "The rules of the only proxy, or of each by its name.", Shape::Rules),
+        may("ramp", "Options that move while it lasts.", Shape::List(&Shape::Object(&RAMP), 0)),
+        may("schedule", "Rules that hold from a time on.", Shape::List(&Shape::Object(&STEP), 0)),
+        may("run", "A shell command; {web} is the address of the proxy web.", TEXT),
+        may("env", "The command's environment variables.", VALUES),
+        may("timeout", "The most that the command may take; 60s if not given.", TIME),
+        may("load", "Traffic from the built-in client.", Shape::Object(&LOAD)),
+        may("until", "A time, or counts that are reached within a time.", Shape::Until),
+        may("expect", "Subjects and what must hold of them at the end.", Shape::Bounds),
+        may(
+            "idle",
+            "Whether rules may go without any traffic.",
+            Shape::Scalar(Scalar::Form(Form::Flag)),
+        ),
+    ],
+    any: Some((
+        &["run", "load", "until"],
+        "a phase that does nothing ends at once",
+        "add run, load or until",
+    )),
+    one: Some((
+        &["ramp", "schedule"],
+        "a phase has either a ramp or a schedule: both change the same rules",
+    )),
+};
+
+pub(crate) const MATRIX: Shape = Shape::Map(&Shape::List(&TEXT, 1), "matrix: {size: [1, 2]}");
+
+const RAMP: Object = object(
+    "{rule: throttle, option: rate, from: 1MiB/s, to: 64kB/s, over: 10s}",
+    &[
+        may("proxy", "The proxy; the first if not given.", NAME),
+        must("rule", "The rule, by its behavior's or its own name.", TEXT),
+        must("option", "The option that moves.", TEXT),
+        must("from", "Its value at the start.", TEXT),
+        must("to", "Its value at the end.", TEXT),
+        must("over", "The time that this takes.", TIME),
+        may(
+            "steps",
+            "The number of steps; 20 if not given.",
+            Shape::Scalar(Scalar::Count(1, 1_000)),
+        ),
+    ],
+);
+
+const STEP: Object = object(
+    "{at: 10s, rules: [...]}",
+    &[
+        must("at", "The time from which on they hold.", TIME),
+        may("rules", "The rules, as those of a phase.", Shape::Rules),
+    ],
+);
+
+const LOAD: Object = Object {
+    example: "{connections: 100, http: /health}",
+    fields: &[
+        may("to", "The proxy; the only one if not given.", NAME),
+        may(
+            "connections",
+            "The number of exchanges in all.",
+            Shape::Scalar(Scalar::Count(0, MOST)),
+        ),
+        may("duration", "The time in which exchanges are started.", TIME),
+        may(
+            "rate",
+            "How many are started a second, whatever became of those before.",
+            Shape::Scalar(Scalar::Match(
+                "^([0-9]+[.]?[0-9]*|[.][0-9]+) */s$",
+                "a rate from 0.001/s to 1000000/s, such as 10/s",
+            )),
+        ),
+        may("concurrency", "The most exchanges at once.", Shape::Scalar(Scalar::Count(0, MOST))),
+        may(
+            "send",
+            "The bytes that are sent: text with escapes, or hex after 0x.",
+            Shape::Scalar(Scalar::Form(Form::Bytes)),
+        ),
+        may("http", "A GET request for a path, or its parts.", Shape::Short(&PATH, &HTTP)),
+        may(
+            "json-rpc",
+            "A method of JSON-RPC that is called, or more about that.",
+            Shape::Short(&Scalar::Text, &CALLS),
+        ),
+        may("header", "The protocol whose header goes first.", Shape::Protocol),
+        may(
+            "receive",
+            "When the answer is whole: close, line, nothing or a number of bytes.",
+            Shape::Scalar(Scalar::Match(
+                "^(close|line|nothing|([0-9]+[.]?[0-9]*|[.][0-9]+) *(B|[kKMGT]B|[KMGT]iB)?)$",
+                "close, line, nothing or a number of bytes",
+            )),
+        ),
+        may(
+            "verify",
+            "What the answer must be: none, any, echo or ~ PATTERN.",
+            Shape::Scalar(Scalar::Match("^(none|any|echo|~.*)$", "none, any, echo or ~ PATTERN")),
+        ),
+        may("timeout", "The most that an exchange may take; 10s if not given.", TIME),
+    ],
+    any: Some((
+        &["connections", "duration"],
+        "a load needs an end",
+        "add connections: 100, or duration: 10s",
+    )),
+    one: Some((&["json-rpc", "http", "send"], "expected one of json-rpc, http and send")),
+};
+
+const PATH: Scalar = Scalar::Match("^[^ \r\n]+$", "a path without spaces");
+const WORD: Shape = Shape::Scalar(Scalar::Match("^[^ \r\n]+$", "a word without spaces"));
+
+const HTTP: Object = object(
+    "{path: /health}",
+    &[
+        may("method", "GET, POST ...", WORD),
+        may("path", "The path.", WORD),
+        may("host", "The Host header.", WORD),
+        may(
+            "status",
+            "The status that the answer must have; 200 if not given.",
+            Shape::Scalar(Scalar::Count(100, 599)),
+        ),
+    ],
+);
+
+const CALLS: Object = object(
+    "{method: add, params: '[1, 2]'}",
+    &[
+        must("method", "The method.", TEXT),
+        may(
+            "params",
+            "Its params, as JSON: an array or an object.",
+            Shape::Scalar(Scalar::Match(
+                "^\\s*(\\[[\\s\\S]*\\]|\\{[\\s\\S]*\\})\\s*$",
+                "an array or an object as JSON, such as '[1, 2]'",
+            )),
+        ),
+        may(
+            "framing",
+            "The framing; newline if not given.",
+            Shape::Scalar(Scalar::Choice(&["newline", "content-length", "http"])),
+        ),
+        may(
+            "requests",
+            "The number of requests that follow each other on a connection.",
+            Shape::Scalar(Scalar::Count(1, MOST)),
+        ),
+    ],
+);

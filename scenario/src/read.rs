@@ -1,0 +1,517 @@
+//! From files to a scenario: variables, parts, phases; all that is wrong is told, each with its place.
+//!
+//! It starts nothing, and opens no file but those that are included.
+
+use super::expect::{Bound, Comparison};
+use super::keys::{FILE, MATRIX, OWN_NAME, PHASE};
+use super::model::{Phase, ProxyPart, Ready, Scenario, Service, Until};
+use super::node::{Fields, Key, Kind, Node, fill};
+use super::place::{Mistakes, Place, Wrong};
+use super::rules::{self, Protocol};
+use super::shape::{Shape, check};
+use super::subjects::{Subjects, expectations};
+use super::{names, traffic, yaml};
+use chenapan_core::{Form, Pattern, Registry, Value, nearest};
+use chenapan_engine::endpoint::{At, EndpointError, Kinds, Listen};
+use chenapan_engine::proxy::Limits;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Everything that reading needs.
+pub(super) struct Context<'a> {
+    pub(super) registry: &'a Registry,
+    kinds: &'a Kinds,
+    pub(super) values: BTreeMap<String, String>,
+    pub(super) proxies: Vec<String>,
+    /// Protocol of each proxy, and whether it listens on TCP; `None` where that is wrong.
+    pub(super) speaks: Vec<Option<(Protocol, bool)>>,
+    services: Vec<String>,
+}
+
+/// Address of a proxy that names none: a port from the system.
+const LOOPBACK: Listen = Listen::loopback(0);
+
+/// Largest number of files that may be included, and of phases.
+const MOST_FILES: usize = 32;
+const MOST_PHASES: usize = 1_000;
+
+/// Largest number of nodes in the phases of a matrix.
+const MOST_NODES: usize = 200_000;
+
+/// Reads a scenario; `set` are values from outside for its variables. The error is all that is wrong.
+pub(crate) fn read(
+    path: &Path,
+    text: String,
+    registry: &Registry,
+    kinds: &Kinds,
+    set: &[(String, String)],
+) -> Result<Scenario, Vec<String>> {
+    let mut mistakes = Mistakes::default();
+    let mut files = Vec::new();
+    gather(path, text, &mut files, &mut Vec::new(), &mut mistakes);
+    let told = |mistakes: Mistakes| mistakes.sorted().iter().map(ToString::to_string).collect();
+    if !mistakes.is_empty() {
+        // What the rest means may depend on what cannot be read.
+        return Err(told(mistakes));
+    }
+    let mut cx = Context {
+        registry,
+        kinds,
+        values: BTreeMap::new(),
+        proxies: Vec::new(),
+        speaks: Vec::new(),
+        services: Vec::new(),
+    };
+    for root in &files {
+        variables(root, &mut cx.values, &mut mistakes);
+    }
+    for (name, value) in set {
+        if !cx.values.contains_key(name) {
+            let known: Vec<_> = cx.values.keys().map(String::as_str).collect();
+            return Err(vec![match known.as_slice() {
+                [] => format!("--set {name}: {} has no variables (vars)", path.display()),
+                known => format!("--set {name}: no such variable; known are {}", known.join(", ")),
+            }]);
+        }
+        cx.values.insert(name.clone(), value.clone());
+    }
+    let mut scenario = Scenario {
+        name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        file: path.to_owned(),
+        seed: None,
+        proxies: Vec::new(),
+        services: Vec::new(),
+        phases: Vec::new(),
+    };
+    for root in &mut files {
+        root.fill(&cx.values);
+        check(root, &Shape::Object(&FILE), &mut mistakes);
+        parts(root, &mut scenario, &mut cx, &mut mistakes);
+    }
+    let mut any = false;
+    for root in &files {
+        any |= phases(root, &mut scenario, &cx, &mut mistakes);
+    }
+    if let Some(root) = files.last().filter(|_| !any) {
+        let help = "add phases: with at least one {name: ..., run: ...}";
+        mistakes.add(root.place.wrong("a scenario without phases does nothing").help(help));
+    }
+    if mistakes.is_empty() { Ok(scenario) } else { Err(told(mistakes)) }
+}
+
+/// Reads a file and those that it includes, which come before it.
+fn gather(
+    path: &Path,
+    text: String,
+    files: &mut Vec<Node>,
+    seen: &mut Vec<PathBuf>,
+    mistakes: &mut Mistakes,
+) {
+    seen.push(path.canonicalize().unwrap_or_else(|_| path.to_owned()));
+    let Some(root) = mistakes.keep(yaml::parse(path, text)) else { return };
+    let included = root.entry("include").map_or(&[][..], |(_, node)| node.items());
+    for node in included {
+        // Anything but a text is told with the rest of the file.
+        let Ok(name) = node.text() else { continue };
+        let file = path.parent().unwrap_or(Path::new("")).join(name);
+        let same = file.canonicalize().unwrap_or_else(|_| file.clone());
+        if seen.contains(&same) {
+            mistakes.add(node.place.wrong("this file is included already"));
+        } else if seen.len() >= MOST_FILES {
+            let wrong = format!("more than {MOST_FILES} files are included");
+            return mistakes.add(node.place.wrong(wrong));
+        } else {
+            let wrong = |error| node.place.wrong(format!("{}: {error}", file.display()));
+            match mistakes.keep(yaml::load(&file).map_err(wrong)) {
+                Some(text) => gather(&file, text, files, seen, mistakes),
+                None => seen.push(same),
+            }
+        }
+    }
+    files.push(root);
+}
+
+/// Takes the variables of a file. What is no map or no text is told with the rest of the file.
+fn variables(root: &Node, values: &mut BTreeMap<String, String>, mistakes: &mut Mistakes) {
+    let Some((_, vars)) = root.entry("vars") else { return };
+    for (key, value) in vars.entries().unwrap_or_default() {
+        let Ok(text) = value.text() else { continue };
+        if !is_name(&key.name) {
+            let wrong = "a variable's name has letters, digits, - and _ only";
+            mistakes.add(key.place.wrong(wrong));
+        }
+        // A value may use those before it.
+        let filled = fill(text, |name| values.get(name).cloned());
+        values.insert(key.name.clone(), filled);
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    Pattern::new(OWN_NAME).is_ok_and(|pattern| pattern.is_match(name.as_bytes()))
+}
+
+/// All but the phases.
+fn parts(root: &Node, scenario: &mut Scenario, cx: &mut Context<'_>, mistakes: &mut Mistakes) {
+    let Ok(mut fields) = root.fields() else { return };
+    if let Some(Ok(name)) = fields.take("name").map(Node::text) {
+        scenario.name = name.to_owned();
+    }
+    if let Some(Ok(seed)) = fields.take("seed").map(Node::count) {
+        scenario.seed = Some(seed);
+    }
+    let all = |name| root.entry(name).and_then(|(_, node)| node.entries().ok()).unwrap_or_default();
+    for (key, node) in all("proxies") {
+        mistakes.keep(own_name(key, cx));
+        let part = node.sound.then(|| mistakes.keep(proxy(key, node, cx))).flatten();
+        // What a load can talk to without shaking hands first.
+        let tcp = |part: &ProxyPart| {
+            let first = part.listen.first();
+            matches!(first, Some(Listen { at: At::Tcp { .. }, tls: false, header: false, .. }))
+        };
+        cx.speaks.push(part.as_ref().map(|part| (part.protocol.clone(), tcp(part))));
+        cx.proxies.push(key.name.clone());
+        scenario.proxies.extend(part);
+    }
+    for (key, node) in all("services") {
+        mistakes.keep(own_name(key, cx));
+        cx.services.push(key.name.clone());
+        let service = node.sound.then(|| mistakes.keep(service(key, node, cx))).flatten();
+        scenario.services.extend(service);
+    }
+}
+
+/// The names that a proxy or a service cannot have: they are subjects of expectations.
+pub const TAKEN: [&str; 8] =
+    ["load", "exit", "time", "output", "errors", "connections", "faults", "seed"];
+
+fn own_name(key: &Key, cx: &Context<'_>) -> Result<(), Wrong> {
+    if cx.proxies.contains(&key.name) || cx.services.contains(&key.name) {
+        return Err(key.place.wrong(format!("{:?} is a proxy or a service already", key.name)));
+    }
+    if cx.values.contains_key(&key.name) {
+        return Err(key.place.wrong(format!("a variable is called {:?}, too", key.name)));
+    }
+    if TAKEN.contains(&key.name.as_str()) {
+        return Err(key.place.wrong(format!("{:?} is a subject of expectations", key.name)));
+    }
+    if !is_name(&key.name) {
+        return Err(key.place.wrong("a name has letters, digits, - and _ only"));
+    }
+    Ok(())
+}
+
+fn proxy(key: &Key, node: &Node, cx: &Context<'_>) -> Result<ProxyPart, Wrong> {
+    let mut fields = node.fields()?;
+    let listen = fields.take("listen").map_or(&[][..], Node::items);
+    let listen = listen.iter().map(|node| address(node, |value| cx.kinds.listen_object(value)));
+    let listen = listen.collect::<Result<Vec<Listen>, _>>()?;
+    if listen.iter().any(|address| address.at == At::Stdio) {
+        let wrong = key.place.wrong("a scenario has no client on standard input and output");
+        return Err(wrong.help("stdio: is for chenapan without a command"));
+    }
+    Ok(ProxyPart {
+        name: key.name.clone(),
+        place: key.place.line(),
+        listen: match listen.is_empty() {
+            true => vec![LOOPBACK],
+            false => listen,
+        },
+        backend: address(fields.need("backend")?, |value| cx.kinds.connect_object(value))?,
+        protocol: match fields.take("protocol") {
+            Some(node) => rules::protocol(node, cx)?,
+            None => Protocol::default(),
+        },
+        limits: limits(&mut fields)?,
+    })
+}
+
+/// The limits that a proxy's keys give, by the words of the command line's flags.
+fn limits(fields: &mut Fields<'_>) -> Result<Limits, Wrong> {
+    let mut limits = Limits::default();
+    if let Some(node) = fields.take("buffer") {
+        limits.buffer = size(node)?;
+        if limits.buffer < 1_024 {
+            return Err(node.place.wrong("expected at least 1KiB"));
+        }
+    }
+    if let Some(node) = fields.take("in-flight") {
+        limits.in_flight = size(node)?;
+    }
+    limits.half_closed = fields.take("half-closed").map(Node::time).transpose()?;
+    limits.idle = fields.take("idle").map(Node::time).transpose()?;
+    Ok(limits)
+}
+
+fn size(node: &Node) -> Result<usize, Wrong> {
+    match node.form(Form::Size)? {
+        Value::Size(size) => {
+            usize::try_from(size.0).map_err(|_| node.place.wrong("more than this machine can hold"))
+        }
+        _ => Ok(0),
+    }
+}
+
+/// Reads an address, as text or as an object; what is wrong is told with its place in the file.
+fn address<T>(
+    node: &Node,
+    read: impl FnOnce(&serde_json::Value) -> Result<T, EndpointError>,
+) -> Result<T, Wrong> {
+    read(&node.value()).map_err(|error| {
+        let place = match &node.kind {
+            Kind::Text(text) => node.place.inside(text, error.place()),
+            _ => {
+                let (mut node, mut place) = (node, &node.place);
+                for name in error.path() {
+                    let Some((key, value)) = node.entry(name) else { break };
+                    let strange = error.code() == "unknown-option";
+                    (node, place) = (value, if strange { &key.place } else { &value.place });
+                }
+                place.clone()
+            }
+        };
+        place.wrong(error.message())
+    })
+}
+
+fn service(key: &Key, node: &Node, cx: &Context<'_>) -> Result<Service, Wrong> {
+    let mut fields = node.fields()?;
+    let run = fields.need("run")?.text()?.to_owned();
+    let env = env(fields.take("env"))?;
+    let (mut ready, mut within) = (Ready::Started, Duration::from_secs(10));
+    if let Some(node) = fields.take("ready") {
+        let mut fields = node.fields()?;
+        if let Some(tcp) = fields.take("tcp") {
+            ready = Ready::Tcp(address(tcp, |value| cx.kinds.connect_object(value))?);
+        }
+        if let Some(output) = fields.take("output") {
+            ready = Ready::Output(pattern(output)?);
+        }
+        if let Some(node) = fields.take("within") {
+            within = node.time()?;
+        }
+    }
+    Ok(Service { name: key.name.clone(), place: key.place.line(), run, env, ready, within })
+}
+
+fn env(node: Option<&Node>) -> Result<BTreeMap<String, String>, Wrong> {
+    let entries = node.map_or(Ok(&[][..]), Node::entries)?;
+    entries.iter().map(|(key, value)| Ok((key.name.clone(), value.text()?.to_owned()))).collect()
+}
+
+fn pattern(node: &Node) -> Result<Pattern, Wrong> {
+    match node.form(Form::Pattern)? {
+        Value::Pattern(pattern) => Ok(pattern),
+        _ => Err(node.place.wrong("expected a pattern")),
+    }
+}
+
+/// Reads the phases of a file; false where it has none.
+fn phases(root: &Node, scenario: &mut Scenario, cx: &Context<'_>, mistakes: &mut Mistakes) -> bool {
+    let list = root.entry("phases").map_or(&[][..], |(_, node)| node.items());
+    let mut number = scenario.phases.len();
+    for node in list {
+        for (suffix, mut node) in unfold(node, &cx.values, mistakes) {
+            number += 1;
+            if number > MOST_PHASES {
+                let wrong = format!("there are more than {MOST_PHASES} phases");
+                mistakes.add(node.place.wrong(wrong));
+                return true;
+            }
+            check(&mut node, &Shape::Object(&PHASE), mistakes);
+            let phase = phase(&node, number, &suffix, cx, mistakes);
+            scenario.phases.extend(phase);
+        }
+    }
+    names::check(root, cx, mistakes);
+    !list.is_empty()
+}
+
+/// A phase for every combination of values in its matrix.
+fn unfold(
+    node: &Node,
+    known: &BTreeMap<String, String>,
+    mistakes: &mut Mistakes,
+) -> Vec<(String, Node)> {
+    let Some((_, matrix)) = node.entry("matrix") else {
+        return vec![(String::new(), node.clone())];
+    };
+    let mut matrix = matrix.clone();
+    check(&mut matrix, &MATRIX, mistakes);
+    let mut combinations = vec![BTreeMap::new()];
+    let mut count: usize = 1;
+    let entries = if matrix.sound { matrix.entries().unwrap_or_default() } else { &[] };
+    for (key, values) in entries {
+        if known.contains_key(&key.name) {
+            mistakes.add(key.place.wrong(format!("a variable is called {:?}, too", key.name)));
+        }
+        count = count.saturating_mul(values.items().len());
+        if count > MOST_PHASES || count.saturating_mul(node.size()) > MOST_NODES {
+            let wrong = format!("{count} phases of this size are too many");
+            mistakes.add(matrix.place.wrong(wrong));
+            return Vec::new();
+        }
+        let mut longer = Vec::new();
+        for known in &combinations {
+            for value in values.items() {
+                let mut more = known.clone();
+                more.insert(key.name.clone(), value.text().unwrap_or_default().to_owned());
+                longer.push(more);
+            }
+        }
+        combinations = longer;
+    }
+    let unfolded = combinations.into_iter().map(|values| {
+        let parts: Vec<_> = values.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut node = node.clone();
+        if let Kind::Map(entries) = &mut node.kind {
+            entries.retain(|(key, _)| key.name != "matrix");
+        }
+        node.fill(&values);
+        (format!(" ({})", parts.join(", ")), node)
+    });
+    unfolded.collect()
+}
+
+/// Reads a phase; none where something is wrong with it, which was told.
+fn phase(
+    node: &Node,
+    number: usize,
+    suffix: &str,
+    cx: &Context<'_>,
+    mistakes: &mut Mistakes,
+) -> Option<Phase> {
+    let mut fields = node.fields().ok()?;
+    let (run, load) = (fields.has("run"), fields.has("load"));
+    let name = match fields.take("name") {
+        Some(name) => name.text().ok()?.to_owned(),
+        None => format!("phase {number}"),
+    };
+    let proxies = &cx.proxies;
+    let mut rules = rules::of_proxies(fields.take("rules"), cx, mistakes);
+    let mut ramps = Vec::new();
+    for node in fields.take("ramp").map_or(&[][..], Node::items) {
+        if let Some(rules) = &mut rules {
+            ramps.extend(mistakes.keep(rules::ramp(node, proxies, rules)));
+        }
+    }
+    let mut schedule = Some(Vec::new());
+    for node in fields.take("schedule").map_or(&[][..], Node::items) {
+        let mut fields = node.fields().ok()?;
+        let at = fields.take("at").and_then(|node| node.time().ok());
+        let rules = rules::of_proxies(fields.take("rules"), cx, mistakes);
+        schedule = schedule.zip(at.zip(rules)).map(|(mut all, step)| {
+            all.push(step);
+            all
+        });
+    }
+    schedule.iter_mut().for_each(|steps| steps.sort_by_key(|(at, _)| *at));
+    let counters = cx.speaks.iter().map(|speaks| {
+        speaks.as_ref().map(|(protocol, _)| protocol.instances.instance().counters())
+    });
+    let counters: Vec<_> = counters.collect();
+    let subjects = Subjects { proxies, counters: &counters, services: &cx.services, run, load };
+    let until = fields.take("until").map(|node| until(node, &subjects, mistakes));
+    // Where a rule is wrong, nobody knows what it would be called.
+    let names = rules.as_ref().zip(schedule.as_ref()).and_then(|(rules, schedule)| {
+        let mut names = vec![Vec::new(); proxies.len()];
+        for rules in schedule.iter().map(|(_, rules)| rules).chain([rules]) {
+            for (names, texts) in names.iter_mut().zip(rules) {
+                let built =
+                    rules::build(texts).map_err(|error| node.place.wrong(error.to_string()));
+                let built = mistakes.keep(built)?;
+                names.extend(built.iter().map(|rule| rule.name().to_owned()));
+            }
+        }
+        Some(names)
+    });
+    let expect = expectations(fields.take("expect"), &subjects, names.as_deref(), mistakes);
+    let read = |fields: &mut super::node::Fields<'_>| {
+        Ok::<_, Wrong>(Phase {
+            name: name + suffix,
+            place: node.place.line(),
+            repeat: fields.take("repeat").map_or(Ok(1), Node::count)?,
+            rules: rules.unwrap_or_default(),
+            ramps,
+            schedule: schedule.unwrap_or_default(),
+            env: env(fields.take("env"))?,
+            timeout: fields.take("timeout").map_or(Ok(Duration::from_secs(60)), Node::time)?,
+            idle: fields.take("idle").map_or(Ok(false), Node::flag)?,
+            run: fields.take("run").map(|node| node.text().map(str::to_owned)).transpose()?,
+            load: fields.take("load").map(|node| traffic::load(node, cx)).transpose()?.flatten(),
+            until: until.flatten(),
+            expect,
+        })
+    };
+    let phase = read(&mut fields);
+    mistakes.keep(phase)
+}
+
+/// Reads the end of a phase; none where something is wrong with it, which was told.
+fn until(node: &Node, subjects: &Subjects<'_>, mistakes: &mut Mistakes) -> Option<Until> {
+    let (mut within, mut time) = (None, None);
+    let mut counts = Vec::new();
+    let mut right = true;
+    for (key, value) in node.entries().ok()? {
+        match key.name.as_str() {
+            name @ ("within" | "time") => {
+                let read = mistakes.keep(value.time());
+                right &= read.is_some();
+                *if name == "time" { &mut time } else { &mut within } = read;
+            }
+            _ => {
+                let read = mistakes.keep(subjects.read(key, value));
+                let read = read.flatten().filter(|_| match key.name.as_str() {
+                    "exit" => {
+                        let wrong = "a command's end is waited for anyway; count something else";
+                        mistakes.add(key.place.wrong(wrong));
+                        false
+                    }
+                    _ => true,
+                });
+                right &= read.is_some();
+                counts.extend(read.map(|mut expectation| {
+                    // A count that is reached stays reached.
+                    if let Bound::Compare(comparison, _) = &mut expectation.bound
+                        && *comparison == Comparison::Equal
+                        && !key.name.ends_with(".open")
+                    {
+                        *comparison = Comparison::AtLeast;
+                    }
+                    expectation
+                }));
+            }
+        }
+    }
+    if !right {
+        return None;
+    }
+    match (time, within) {
+        (Some(time), None) if counts.is_empty() => Some(Until::Time(time)),
+        (None, Some(within)) if !counts.is_empty() => Some(Until::Counts(counts, within)),
+        (None, None) => {
+            mistakes.add(node.place.wrong("an end needs a bound").help("add within: 30s"));
+            None
+        }
+        _ => {
+            mistakes.add(node.place.wrong("expected either time, or counts with within"));
+            None
+        }
+    }
+}
+
+/// Returns the number of the proxy that is meant.
+pub(super) fn index(node: &Node, proxies: &[String]) -> Result<usize, Wrong> {
+    let name = node.text()?;
+    let found = proxies.iter().position(|known| known == name);
+    found.ok_or_else(|| no_proxy(&node.place, name, proxies))
+}
+
+/// Says that no proxy has this name.
+pub(super) fn no_proxy(place: &Place, name: &str, proxies: &[String]) -> Wrong {
+    let wrong = place.wrong(format!("no proxy is called {name:?}"));
+    match nearest(name, proxies.iter().map(String::as_str)) {
+        Some(near) => wrong.help(format!("did you mean {near:?}?")),
+        None => wrong.help(format!("there are {}", proxies.join(", "))),
+    }
+}

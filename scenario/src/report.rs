@@ -1,0 +1,242 @@
+//! Reports about a proxy: at its start, while it runs, at its end. They use no engine parts but
+//! counters.
+
+pub mod console;
+pub mod github;
+pub mod html;
+pub mod json;
+pub mod junit;
+mod live;
+pub mod machine;
+pub mod markdown;
+#[cfg(test)]
+mod sample;
+mod scale;
+mod timeline;
+mod words;
+
+pub use live::Live;
+
+use crate::layout::{self, right, shown};
+use chenapan_core::{Direction, Directions};
+use chenapan_engine::proxy::Proxy;
+use chenapan_engine::rule::{Reached, Rules};
+use chenapan_engine::stats::{Counter, Stats, Total};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+/// Forms of a report that goes to a file.
+pub const FORMS: [&str; 4] = ["junit", "json", "html", "markdown"];
+
+/// One line per listener, then one per rule.
+pub fn start(proxy: &Proxy, protocol: &str, seed: u64) -> String {
+    let mut out = String::new();
+    let backend = proxy.backend();
+    for local in proxy.locals() {
+        let _ = write!(out, "listening on {local}, ");
+        if local.tcp().is_some_and(|address| address.ip().is_unspecified()) {
+            out.push_str("which is every address of this machine, ");
+        }
+        let _ = writeln!(out, "backend {backend}, {protocol}, seed {seed}");
+    }
+    for rule in proxy.rules().iter() {
+        let _ = writeln!(out, "rule {rule}");
+    }
+    out
+}
+
+/// The tables at the end: connections, bytes, faults per rule.
+pub fn summary(proxy: &Proxy, seed: u64) -> String {
+    let stats = proxy.stats();
+    let mut table = layout::table(&["connections", "", "bytes", "received", "sent"]);
+    let way = |direction| {
+        [
+            direction_name(direction),
+            stats.received(direction).to_string(),
+            stats.sent(direction).to_string(),
+        ]
+    };
+    let mut ways = Direction::BOTH.map(way).into_iter();
+    let mut row = |name: &str, count: u64| {
+        let mut cells = vec![name.to_owned(), count.to_string()];
+        cells.extend(ways.next().unwrap_or_default());
+        table.add_row(cells);
+    };
+    row("accepted", stats.accepted.value());
+    row("open at the end", stats.active());
+    for (_, name, counter) in endings(stats).iter().filter(|(.., counter)| counter.value() > 0) {
+        row(name, counter.value());
+    }
+    if stats.unparsed.value() > 0 {
+        row("directions not understood", stats.unparsed.value());
+    }
+    for (option, full) in [("--in-flight", &stats.in_flight_full), ("--memory", &stats.memory_full)]
+    {
+        if full.value() > 0 {
+            row(&format!("reading waited for {option}"), full.value());
+        }
+    }
+    right(&mut table, &[1, 3, 4]);
+    let mut out = format!("\n{}\n", shown(&table));
+    let causes = stats.causes();
+    if !causes.is_empty() {
+        let mut table = layout::table(&["cause", "times"]);
+        for (cause, times) in &causes {
+            table.add_row([words::single(cause), times.to_string()]);
+        }
+        right(&mut table, &[1]);
+        let _ = writeln!(out, "\n{}", shown(&table));
+    }
+    let counted = self::counted(&stats.counted());
+    if !counted.is_empty() {
+        let mut table = layout::table(&["counted", ""]);
+        for row in counted {
+            table.add_row(row);
+        }
+        right(&mut table, &[1]);
+        let _ = writeln!(out, "\n{}", shown(&table));
+    }
+    let rules = proxy.rules();
+    if !rules.is_empty() {
+        let mut table = layout::table(&["rule", "direction", "met", "faults"]);
+        for rule in rules.iter() {
+            let tally = rule.tally();
+            table.add_row([
+                rule.to_string(),
+                directions_name(rule.directions()),
+                tally.met().to_string(),
+                tally.faults().to_string(),
+            ]);
+        }
+        right(&mut table, &[2, 3]);
+        let _ = writeln!(out, "\n{}", shown(&table));
+        out.push_str(&paces(&rules));
+    }
+    if let Some(why) = no_fault(std::slice::from_ref(proxy)) {
+        let _ = writeln!(out, "\nno fault happened: {why}");
+    }
+    let _ = writeln!(out, "\nseed {seed}");
+    out
+}
+
+/// Asked and reached rates, a line for each rule that has one.
+fn paces(rules: &Rules) -> String {
+    let mut out = String::new();
+    for rule in rules.iter() {
+        let Some(Reached { asked, reached, lost }) = rule.tally().reached() else { continue };
+        let name = words::single(rule.name());
+        let _ = write!(out, "\n{name}: {reached:.0} of {asked} bytes a second while bytes waited");
+        if lost >= Duration::from_millis(1) {
+            let _ = write!(out, "; {} lost because this machine was busy", words::time(lost));
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// Returns the ways in which connections end: a key, words, and the counter of each.
+pub(crate) fn endings(stats: &Stats) -> [(&'static str, &'static str, &Counter); 16] {
+    [
+        ("closed-by-source", "closed by the source", &stats.closed_by_source),
+        ("closed-by-backend", "closed by the backend", &stats.closed_by_backend),
+        ("closed-by-proxy", "closed by a rule", &stats.closed_by_proxy),
+        ("stopped", "closed at the stop", &stats.stopped),
+        ("reset-by-source", "reset by the source", &stats.reset_by_source),
+        ("reset-by-backend", "reset by the backend", &stats.reset_by_backend),
+        ("reset-by-proxy", "reset by a rule", &stats.reset_by_proxy),
+        ("ungreeted", "handshake or header refused", &stats.ungreeted),
+        ("refused", "refused by the protocol", &stats.refused),
+        ("late", "too late for the protocol", &stats.late),
+        ("unreachable", "backend not reached", &stats.unreachable),
+        ("short", "no descriptor or port left here", &stats.short),
+        ("half-closed", "given up after the source ended", &stats.half_closed),
+        ("idle", "idle for too long", &stats.idle),
+        ("panicked", "ended by a panic of a plug-in", &stats.panicked),
+        ("truncated", "TLS streams cut short", &stats.truncated),
+    ]
+}
+
+/// Why no rule of these proxies has done anything; nothing where one has, or where there is none.
+pub fn no_fault(proxies: &[Proxy]) -> Option<String> {
+    let rules: Vec<_> = proxies.iter().map(Proxy::rules).collect();
+    let tallies: Vec<_> = rules.iter().flat_map(|rules| rules.iter()).map(|r| r.tally()).collect();
+    if tallies.is_empty() || tallies.iter().any(|tally| tally.faults() > 0) {
+        return None;
+    }
+    let stats: Vec<_> = proxies.iter().map(Proxy::stats).collect();
+    let sum = |count: fn(&Stats) -> u64| stats.iter().map(|stats| count(stats)).sum::<u64>();
+    let met: u64 = tallies.iter().map(|tally| tally.met()).sum();
+    let came = sum(|stats| stats.accepted.value());
+    let away = sum(|stats| stats.unreachable.value() + stats.short.value());
+    let out = sum(|stats| stats.ungreeted.value());
+    let bytes =
+        sum(|stats| stats.received(Direction::Upstream) + stats.received(Direction::Downstream));
+    let unparsed = sum(|stats| stats.unparsed.value());
+    Some(match (came, met) {
+        (0, _) => "no connection came".to_owned(),
+        (_, 0) if away == came => "no connection reached its backend".to_owned(),
+        (_, 0) if out == came => "no connection was let in".to_owned(),
+        (_, 0) if bytes == 0 => "connections came, but nobody sent anything".to_owned(),
+        (_, 0) if unparsed > 0 => format!(
+            "traffic came, but no rule selects any of it; the protocol did not understand it in \
+             {unparsed} directions"
+        ),
+        (_, 0) => "traffic came, but no rule selects any of it".to_owned(),
+        (_, 1) => "1 unit was selected, and the rule had no effect on it".to_owned(),
+        _ => format!("{met} units were selected, and no rule had an effect on them"),
+    })
+}
+
+/// Number of names behind one dot that are shown.
+const MOST_PARTS: usize = 10;
+
+/// Returns the counts of the protocol, the highest of each sort first.
+fn counted(totals: &BTreeMap<String, Total>) -> Vec<[String; 2]> {
+    let mut rows = Vec::new();
+    let shown = |name: &str, total: &Total| {
+        let amount = match total {
+            Total::Count(count) => count.to_string(),
+            Total::Longest { ever, .. } => words::time(*ever),
+        };
+        [words::single(name), amount]
+    };
+    let plain = totals.iter().filter(|(name, _)| !name.contains('.'));
+    for (name, total) in plain {
+        rows.push(shown(name, total));
+        let mut parts: Vec<_> = totals.range(format!("{name}.")..format!("{name}/")).collect();
+        parts.sort_by_key(|(_, total)| match total {
+            Total::Count(count) => Reverse(u128::from(*count)),
+            Total::Longest { ever, .. } => Reverse(ever.as_nanos()),
+        });
+        rows.extend(parts.iter().take(MOST_PARTS).map(|(name, total)| shown(name, total)));
+        if parts.len() > MOST_PARTS {
+            rows.push([format!("{name}: {} more", parts.len() - MOST_PARTS), String::new()]);
+        }
+    }
+    rows
+}
+
+fn direction_name(direction: Direction) -> String {
+    direction.name().to_owned()
+}
+
+fn directions_name(directions: Directions) -> String {
+    directions.name().to_owned()
+}
+
+pub use words::time;
+
+/// A number of bytes, short.
+pub(crate) fn size(bytes: u64) -> String {
+    let mut value = bytes as f64;
+    for unit in ["B", "KiB", "MiB", "GiB"] {
+        if value < 1_024.0 {
+            let digits = if unit == "B" { 0 } else { 1 };
+            return format!("{value:.digits$} {unit}");
+        }
+        value /= 1_024.0;
+    }
+    format!("{value:.1} TiB")
+}

@@ -1,0 +1,75 @@
+//! Reports about a proxy for programs: one object of JSON in a line.
+//!
+//! Names and their meaning are a promise; more names may come.
+
+use super::endings;
+use chenapan_core::Direction;
+use chenapan_engine::proxy::Proxy;
+use chenapan_engine::stats::Total;
+use serde_json::{Map, Value, json};
+
+/// Said once a proxy listens.
+pub fn start(proxy: &Proxy, protocol: &str, seed: u64) -> String {
+    let listen: Vec<_> = proxy.locals().iter().map(ToString::to_string).collect();
+    let rules: Vec<_> = proxy.rules().iter().map(ToString::to_string).collect();
+    line(&json!({
+        "event": "listening",
+        "proxy": proxy.name(),
+        "listen": listen,
+        "backend": proxy.backend().to_string(),
+        "protocol": protocol,
+        "rules": rules,
+        "seed": seed,
+    }))
+}
+
+/// Said at the end.
+pub fn summary(proxy: &Proxy, seed: u64) -> String {
+    let stats = proxy.stats();
+    let mut connections = Map::new();
+    connections.insert("accepted".to_owned(), stats.accepted.value().into());
+    connections.insert("open".to_owned(), stats.active().into());
+    for (key, _, counter) in endings(stats) {
+        connections.insert(key.to_owned(), counter.value().into());
+    }
+    let way =
+        |direction| json!({"received": stats.received(direction), "sent": stats.sent(direction)});
+    let counted: Map<String, Value> = stats
+        .counted()
+        .into_iter()
+        .map(|(name, total)| match total {
+            Total::Count(count) => (name, count.into()),
+            Total::Longest { ever, .. } => (name, ever.as_secs_f64().into()),
+        })
+        .collect();
+    let rules: Vec<_> = proxy
+        .rules()
+        .iter()
+        .map(|rule| {
+            json!({
+                "rule": rule.to_string(),
+                "direction": rule.directions().name(),
+                "met": rule.tally().met(),
+                "faults": rule.tally().faults(),
+            })
+        })
+        .collect();
+    line(&json!({
+        "event": "summary",
+        "proxy": proxy.name(),
+        "connections": connections,
+        "bytes": {
+            "upstream": way(Direction::Upstream),
+            "downstream": way(Direction::Downstream),
+        },
+        "causes": stats.causes(),
+        "counted": counted,
+        "rules": rules,
+        "no-fault": super::no_fault(std::slice::from_ref(proxy)),
+        "seed": seed,
+    }))
+}
+
+fn line(value: &Value) -> String {
+    format!("{value}\n")
+}

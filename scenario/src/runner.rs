@@ -1,0 +1,467 @@
+//! Runs a scenario: starts what it needs, goes through its phases, judges, stops everything.
+
+use super::facts::{Facts, SETTLE};
+use super::load::{self, Measured};
+use super::model::{Phase, Ready, Scenario, Service, Until};
+use super::node::fill;
+use super::outcome::{CommandOutcome, Outcome, PhaseOutcome};
+use super::process::Process;
+use super::watch::{Progress, Watcher};
+use chenapan_engine::control::Control;
+use chenapan_engine::endpoint::{Connect, Dialer, To, plain};
+use chenapan_engine::proxy::{Config, Limits, Proxy};
+use chenapan_engine::rule::Rules;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Time between two looks at counts, and least time between samples.
+pub(super) const TICK: Duration = Duration::from_millis(20);
+const SAMPLE: Duration = Duration::from_millis(250);
+
+/// Longest time that a service may take to accept the connection that asks for its readiness.
+const ANSWER: Duration = Duration::from_millis(500);
+
+/// Settings of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Seed of every draw.
+    pub seed: u64,
+    /// Only phases whose name this is.
+    pub only: Vec<String>,
+    /// File for the journal of all that was done to connections.
+    pub journal: Option<PathBuf>,
+}
+
+/// Why a scenario could not be run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct RunError(pub String);
+
+/// Runs a scenario; `watcher` is told what happens on the way.
+///
+/// Dropping the future stops everything that was started, without grace.
+///
+/// # Errors
+///
+/// Something could not be started. What was is stopped before this returns.
+pub async fn run(
+    scenario: &Scenario,
+    settings: &Settings,
+    watcher: &mut dyn Watcher,
+) -> Result<Outcome, RunError> {
+    let start = Instant::now();
+    let mut run = Run::start(scenario, settings, start).await?;
+    let result = run.phases(settings, watcher).await;
+    let Run { control, services, .. } = run;
+    let stopping = services.into_iter().map(|(_, process)| tokio::spawn(process.stop()));
+    for stop in stopping.collect::<Vec<_>>() {
+        let _ = stop.await;
+    }
+    let journal = control.stop(Duration::ZERO).await;
+    journal.map_err(|error| RunError(format!("journal: {}", plain(&error))))?;
+    let (phases, stopped) = result?;
+    Ok(Outcome {
+        name: scenario.name.clone(),
+        file: scenario.file.display().to_string(),
+        seed: settings.seed,
+        held: stopped.is_none() && phases.iter().all(|phase| phase.held),
+        took: start.elapsed(),
+        phases,
+        stopped,
+    })
+}
+
+pub(super) struct Run<'a> {
+    pub(super) scenario: &'a Scenario,
+    pub start: Instant,
+    control: Control,
+    pub(super) proxies: Vec<Proxy>,
+    pub(super) services: Vec<(&'a str, Process)>,
+    /// Values of `{web}`, `{web.host}`, `{web.port}`.
+    places: BTreeMap<String, String>,
+    env: BTreeMap<String, String>,
+}
+
+impl<'a> Run<'a> {
+    async fn start(
+        scenario: &'a Scenario,
+        settings: &Settings,
+        start: Instant,
+    ) -> Result<Self, RunError> {
+        let failed = |what: String| {
+            move |error: std::io::Error| RunError(format!("{what}: {}", plain(&error)))
+        };
+        let mut control = Control::new(settings.seed, false).map_err(failed("timer".to_owned()))?;
+        if let Some(file) = &settings.journal {
+            let what = format!("--journal {}", file.display());
+            control.journal(file).map_err(failed(what))?;
+        }
+        let mut run = Self {
+            scenario,
+            start,
+            control,
+            proxies: Vec::new(),
+            services: Vec::new(),
+            places: BTreeMap::new(),
+            env: BTreeMap::from([("CHENAPAN_SEED".to_owned(), settings.seed.to_string())]),
+        };
+        for part in &scenario.proxies {
+            let config = Config {
+                name: part.name.clone(),
+                listen: part.listen.clone(),
+                backend: part.backend.clone(),
+                protocol: Arc::clone(&part.protocol.instances),
+                rules: Rules::default(),
+                limits: part.limits.clone(),
+            };
+            let what = format!("{}: proxy {}", part.place, part.name);
+            let proxy = run.control.add(config).map_err(failed(what))?;
+            run.name(&part.name, &proxy);
+            run.proxies.push(proxy);
+        }
+        for service in &scenario.services {
+            run.serve(service).await?;
+        }
+        run.dial(settings).await?;
+        Ok(run)
+    }
+
+    /// Dials each backend once, unless a phase expects it away: where one is not there, phases fail for a reason that
+    /// has nothing to do with what they are about.
+    async fn dial(&self, settings: &Settings) -> Result<(), RunError> {
+        let chosen = || self.scenario.phases.iter().filter(|phase| settings.chooses(phase));
+        // A service that does not say when it is ready may still be on its way.
+        let unsure = |service: &&Service| matches!(service.ready, Ready::Started);
+        let within = self.scenario.services.iter().filter(unsure).map(|service| service.within);
+        let end = Instant::now() + within.max().unwrap_or_default();
+        for part in &self.scenario.proxies {
+            // A program is started for each connection, and what others bring along is theirs to know.
+            let dialled = matches!(part.backend.to, To::Tcp { .. } | To::Unix(_));
+            let subject = format!("{}.unreachable", part.name);
+            let away = chosen().any(|phase| phase.expects(&subject));
+            if !dialled || away {
+                continue;
+            }
+            let (place, name) = (&part.place, &part.name);
+            let limit = Limits::default().connect_timeout;
+            let dial = async || Dialer::new(&part.backend)?.reach(limit).await;
+            while let Err(error) = dial().await {
+                let died = self.services.iter().any(|(_, process)| process.ended().is_some());
+                if Instant::now() < end && !died {
+                    tokio::time::sleep(TICK).await;
+                    continue;
+                }
+                let what = format!("{place}: proxy {name}: {}", plain(&error));
+                let help = format!("start it before or in services, or expect {subject}");
+                return Err(RunError(format!("{what}\n  = help: {help}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a proxy's address known to texts and commands.
+    fn name(&mut self, name: &str, proxy: &Proxy) {
+        let Some(address) = proxy.address() else { return };
+        let upper = name.to_uppercase().replace('-', "_");
+        for (suffix, value) in [
+            ("", address.to_string()),
+            ("host", address.ip().to_string()),
+            ("port", address.port().to_string()),
+        ] {
+            let (dot, line) = if suffix.is_empty() { ("", "") } else { (".", "_") };
+            self.places.insert(format!("{name}{dot}{suffix}"), value.clone());
+            let variable = format!("CHENAPAN_{upper}{line}{}", suffix.to_uppercase());
+            self.env.insert(variable, value);
+        }
+    }
+
+    fn text(&self, text: &str) -> String {
+        fill(text, |name| self.places.get(name).cloned())
+    }
+
+    fn command(&self, text: &str, env: &BTreeMap<String, String>) -> std::io::Result<Process> {
+        let mut all = self.env.clone();
+        all.extend(env.iter().map(|(name, value)| (name.clone(), self.text(value))));
+        Process::start(&self.text(text), &all)
+    }
+
+    /// Starts a service and waits until it is ready.
+    async fn serve(&mut self, service: &'a Service) -> Result<(), RunError> {
+        let (place, name) = (&service.place, &service.name);
+        let mut process = self
+            .command(&service.run, &service.env)
+            .map_err(|error| RunError(format!("{place}: service {name}: {}", plain(&error))))?;
+        let end = Instant::now() + service.within;
+        loop {
+            let ready = match &service.ready {
+                Ready::Started => true,
+                Ready::Tcp(address) => listens(address).await,
+                Ready::Output(pattern) => {
+                    pattern.is_match(&process.output.bytes())
+                        || pattern.is_match(&process.errors.bytes())
+                }
+            };
+            if ready && process.ended().is_none() {
+                self.services.push((name, process));
+                return Ok(());
+            }
+            let wrong = match process.ended() {
+                Some(status) => format!("ended before it was ready ({})", ending(status)),
+                None if Instant::now() >= end => {
+                    format!("is not ready within {:?}", service.within)
+                }
+                None => {
+                    tokio::time::sleep(TICK).await;
+                    continue;
+                }
+            };
+            process.errors.end(TICK).await;
+            let said = process.errors.text() + &process.output.text();
+            let last: Vec<_> = said.lines().rev().take(10).collect();
+            let said: String = last.into_iter().rev().map(|line| format!("\n  {line}")).collect();
+            return Err(RunError(format!("{place}: service {name} {wrong}{said}")));
+        }
+    }
+
+    async fn phases(
+        &mut self,
+        settings: &Settings,
+        watcher: &mut dyn Watcher,
+    ) -> Result<(Vec<PhaseOutcome>, Option<String>), RunError> {
+        let chosen: Vec<_> =
+            self.scenario.phases.iter().filter(|phase| settings.chooses(phase)).collect();
+        let total = chosen.iter().fold(0_u64, |sum, phase| sum.saturating_add(phase.repeat));
+        let mut outcomes = Vec::new();
+        for phase in chosen {
+            for round in 1..=phase.repeat {
+                let name = match phase.repeat {
+                    1 => phase.name.clone(),
+                    times => format!("{} [{round}/{times}]", phase.name),
+                };
+                watcher.begins(&name, outcomes.len() as u64 + 1, total);
+                let mut outcome = self.phase(phase, name, watcher).await?;
+                watcher.ended(&outcome);
+                if let Some(command) = outcome.command.as_mut().filter(|_| outcome.held) {
+                    command.shorten();
+                }
+                outcomes.push(outcome);
+                for (service, process) in &self.services {
+                    if let Some(status) = process.ended() {
+                        let what = format!("service {service} has ended ({})", ending(status));
+                        return Ok((outcomes, Some(what)));
+                    }
+                }
+            }
+        }
+        Ok((outcomes, None))
+    }
+
+    async fn phase(
+        &self,
+        phase: &Phase,
+        name: String,
+        watcher: &mut dyn Watcher,
+    ) -> Result<PhaseOutcome, RunError> {
+        let began = Instant::now();
+        let mut facts = Facts::new(self, began);
+        let mut rules = phase.rules.clone();
+        for ramp in &phase.ramps {
+            ramp.apply(0.0, &mut rules[ramp.proxy]);
+        }
+        facts.set(rules)?;
+        let mut process = match &phase.run {
+            Some(command) => Some(self.command(command, &phase.env).map_err(|error| {
+                RunError(format!("{}: phase {name:?}: {}", phase.place, plain(&error)))
+            })?),
+            None => None,
+        };
+        facts.writes =
+            process.as_ref().map(|process| (process.output.clone(), process.errors.clone()));
+        let measured = Measured::new();
+        let loading = async {
+            if let Some(load) = &phase.load {
+                let address = self.proxies[load.to].address();
+                if let Some(address) = address {
+                    load::run(load, address, Arc::clone(&measured)).await;
+                }
+            }
+            began.elapsed()
+        };
+        let running = async {
+            let Some(process) = &mut process else { return None };
+            let waited = tokio::time::timeout(phase.timeout, process.wait()).await;
+            Some((waited.ok().and_then(Result::ok), began.elapsed()))
+        };
+        let work = async { tokio::join!(loading, running) };
+        let done = self.watch(phase, &mut facts, &measured, watcher, work).await?;
+        let cut = began.elapsed();
+        let (loaded, ran) = done.unwrap_or((cut, Some((None, cut))));
+        facts.writes = None;
+        facts.command = match (process, ran) {
+            (Some(mut process), Some((status, took))) => {
+                process.output.end(SETTLE).await;
+                process.errors.end(SETTLE).await;
+                let outcome = CommandOutcome {
+                    command: self.text(phase.run.as_deref().unwrap_or_default()),
+                    exit: status.and_then(exit),
+                    took,
+                    output: process.output.text(),
+                    errors: process.errors.text(),
+                };
+                process.stop().await;
+                Some(outcome)
+            }
+            _ => None,
+        };
+        facts.load = phase.load.is_some().then(|| measured.outcome(loaded));
+        // What follows is ours: waiting for counters is no part of the phase.
+        let took = began.elapsed();
+        let checks = facts.judge(phase).await;
+        facts.sample(&measured);
+        let rules = facts.rules();
+        facts.clear();
+        Ok(PhaseOutcome {
+            name,
+            began: began - self.start,
+            took,
+            held: checks.iter().all(|check| check.held),
+            connections: facts.accepted(),
+            causes: facts.causes(),
+            rules,
+            checks,
+            command: facts.command.take(),
+            load: facts.load.take(),
+            samples: std::mem::take(&mut facts.samples),
+        })
+    }
+
+    /// Lets the work go on until it and the phase are over; moves ramps, keeps the schedule. None
+    /// where the bound of the phase ended the work.
+    async fn watch<T>(
+        &self,
+        phase: &Phase,
+        facts: &mut Facts<'_>,
+        measured: &Measured,
+        watcher: &mut dyn Watcher,
+        work: impl Future<Output = T>,
+    ) -> Result<Option<T>, RunError> {
+        tokio::pin!(work);
+        let mut done = None;
+        let mut ticks = tokio::time::interval(TICK);
+        let mut schedule = phase.schedule.iter();
+        let mut next = schedule.next();
+        let mut base = phase.rules.clone();
+        let mut step = 0;
+        loop {
+            tokio::select! {
+                result = &mut work, if done.is_none() => done = Some(result),
+                _ = ticks.tick() => {}
+            }
+            let age = facts.began.elapsed();
+            let mut changed = false;
+            while let Some((_, rules)) = next.filter(|(at, _)| *at <= age) {
+                base.clone_from(rules);
+                next = schedule.next();
+                changed = true;
+            }
+            let steps = phase.ramps.iter().map(|ramp| {
+                let share = age.as_secs_f64() / ramp.over.as_secs_f64().max(1e-9);
+                (share.min(1.0) * f64::from(ramp.steps)) as u32
+            });
+            let now: u32 = steps.sum();
+            changed |= now != step && !phase.ramps.is_empty();
+            step = now;
+            if changed {
+                let mut rules = base.clone();
+                for ramp in &phase.ramps {
+                    let share = age.as_secs_f64() / ramp.over.as_secs_f64().max(1e-9);
+                    let share =
+                        (share.min(1.0) * f64::from(ramp.steps)).floor() / f64::from(ramp.steps);
+                    ramp.apply(share, &mut rules[ramp.proxy]);
+                }
+                facts.set(rules)?;
+            }
+            if facts.sampled.elapsed() >= SAMPLE {
+                facts.sample(measured);
+                watcher.progress(&Progress {
+                    age,
+                    remaining: phase.remaining(age),
+                    started: measured.outcome(age).started,
+                    faults: facts.faults(None, None),
+                });
+            }
+            facts.ahead = schedule.len() + usize::from(next.is_some());
+            if phase.load.is_some() {
+                facts.load = Some(measured.outcome(age));
+            }
+            let over = match &phase.until {
+                None => done.is_some(),
+                Some(Until::Time(time)) => age >= *time,
+                Some(Until::Counts(counts, within)) => {
+                    let met = || counts.iter().all(|count| facts.holds(count));
+                    age >= *within || (done.is_some() && met())
+                }
+            };
+            let died = self.services.iter().any(|(_, process)| process.ended().is_some());
+            if over || died {
+                return Ok(done);
+            }
+        }
+    }
+}
+
+impl Settings {
+    fn chooses(&self, phase: &Phase) -> bool {
+        self.only.is_empty() || self.only.iter().any(|name| phase.name.contains(name))
+    }
+}
+
+impl Phase {
+    /// Returns whether something is expected of a subject.
+    fn expects(&self, subject: &str) -> bool {
+        let until = match &self.until {
+            Some(Until::Counts(counts, _)) => counts.as_slice(),
+            _ => &[],
+        };
+        self.expect.iter().chain(until).any(|expected| expected.subject == subject)
+    }
+
+    /// Returns the longest time that it may still take, if it is known.
+    fn remaining(&self, age: Duration) -> Option<Duration> {
+        let until = self.until.as_ref().map(|until| match until {
+            Until::Time(time) | Until::Counts(_, time) => *time,
+        });
+        let load = self.load.as_ref().and_then(|load| {
+            let counted = load.exchanges.zip(load.rate);
+            let counted = counted.map(|(count, rate)| Duration::from_secs_f64(count as f64 / rate));
+            let timed = Some(load.duration).filter(|time| *time < Duration::MAX);
+            [counted, timed].into_iter().flatten().min()
+        });
+        let ramps = self.ramps.iter().map(|ramp| ramp.over).max();
+        [until, load, ramps].into_iter().flatten().max().map(|all| all.saturating_sub(age))
+    }
+}
+
+/// Returns a description of how a process has ended, in words.
+pub(super) fn ending(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => "no exit code".to_owned(),
+    }
+}
+
+/// The exit code, as a shell tells it: 128 and the number of the signal that ended it.
+fn exit(status: ExitStatus) -> Option<i32> {
+    status.code().or_else(|| Some(128 + status.signal()?))
+}
+
+async fn listens(address: &Connect) -> bool {
+    let Ok(dialer) = Dialer::new(address) else { return false };
+    dialer.reach(ANSWER).await.is_ok()
+}

@@ -1,0 +1,309 @@
+//! The shape of a file: which keys there are, and what they hold. Reader and schema go by it.
+//!
+//! It says nothing about what one part of a file has to do with another; `read` does.
+
+use super::node::{Kind, Node};
+use super::place::Mistakes;
+use chenapan_core::{Form, Pattern, nearest};
+
+/// Shape of the value at a place.
+#[derive(Debug)]
+pub enum Shape {
+    /// A text or a number, as this says.
+    Scalar(Scalar),
+    /// A list of so many of these at least, or a single one.
+    List(&'static Shape, usize),
+    /// A map from names of the author's own; and an example of it.
+    Map(&'static Shape, &'static str),
+    /// A map with keys of the program's.
+    Object(&'static Object),
+    /// A scalar of this shape, or else a map with these keys.
+    Short(&'static Scalar, &'static Object),
+    /// Phases, each of which is checked once its matrix was put in.
+    Phases,
+    /// The rules of one proxy, or of each by its name; they are checked by the registry's tables.
+    Rules,
+    /// A protocol, which is checked by the registry's tables.
+    Protocol,
+    /// An address, as text or as an object, which is checked by its own reader.
+    Address,
+    /// Subjects and bounds, which are checked by what the phase has.
+    Bounds,
+    /// The end of a phase: a time, or bounds within a time.
+    Until,
+}
+
+/// Form of a text.
+#[derive(Debug)]
+pub enum Scalar {
+    /// Anything.
+    Text,
+    /// An option's form.
+    Form(Form),
+    /// A whole number from one to another.
+    Count(u64, u64),
+    /// One of these.
+    Choice(&'static [&'static str]),
+    /// The pattern that it matches; and what is expected, in words.
+    Match(&'static str, &'static str),
+}
+
+/// A map with keys of the program's.
+#[derive(Debug)]
+pub struct Object {
+    /// Value that is expected in its place, in words.
+    pub example: &'static str,
+    /// Its keys.
+    pub fields: &'static [Field],
+    /// One of these keys must be there at least; what is wrong otherwise, and what would do.
+    pub any: Option<(&'static [&'static str], &'static str, &'static str)>,
+    /// Of each of these at most one may be there; and what is wrong otherwise.
+    pub one: Option<(&'static [&'static str], &'static str)>,
+}
+
+/// A key and what it holds.
+#[derive(Debug)]
+pub struct Field {
+    /// Its name.
+    pub name: &'static str,
+    /// Description of its meaning.
+    pub about: &'static str,
+    /// Shape of its value.
+    pub shape: Shape,
+    /// Set where it must be there.
+    pub needed: bool,
+}
+
+/// A key that may be left out.
+pub(crate) const fn may(name: &'static str, about: &'static str, shape: Shape) -> Field {
+    Field { name, about, shape, needed: false }
+}
+
+/// A key that must be there.
+pub(crate) const fn must(name: &'static str, about: &'static str, shape: Shape) -> Field {
+    Field { name, about, shape, needed: true }
+}
+
+/// Checks a part of a file, notes what is sound in it, and collects what is wrong.
+pub(super) fn check(node: &mut Node, shape: &Shape, mistakes: &mut Mistakes) {
+    node.sound = match shape {
+        Shape::Scalar(scalar) => of_scalar(node, scalar, mistakes),
+        Shape::List(shape, least) => {
+            let (found, sound) = match &mut node.kind {
+                Kind::Null => (0, true),
+                Kind::List(items) => {
+                    items.iter_mut().for_each(|item| check(item, shape, mistakes));
+                    (items.len(), items.iter().all(|item| item.sound))
+                }
+                _ => {
+                    check(node, shape, mistakes);
+                    (1, node.sound)
+                }
+            };
+            if found < *least {
+                mistakes.add(node.place.wrong("expected a list of values"));
+            }
+            sound && found >= *least
+        }
+        Shape::Map(shape, example) => match &mut node.kind {
+            Kind::Map(entries) => {
+                entries.iter_mut().for_each(|(_, node)| check(node, shape, mistakes));
+                entries.iter().all(|(_, node)| node.sound)
+            }
+            Kind::Null => true,
+            _ => not_a_map(node, example, mistakes),
+        },
+        Shape::Object(object) => of_object(node, object, mistakes),
+        Shape::Short(scalar, object) => match &node.kind {
+            Kind::Text(_) => of_scalar(node, scalar, mistakes),
+            _ => of_object(node, object, mistakes),
+        },
+        Shape::Bounds | Shape::Until => match &node.kind {
+            Kind::Map(_) | Kind::Null => true,
+            _ => not_a_map(node, "{load.ok: 5}", mistakes),
+        },
+        Shape::Phases | Shape::Rules | Shape::Protocol | Shape::Address => true,
+    };
+}
+
+fn not_a_map(node: &Node, example: &str, mistakes: &mut Mistakes) -> bool {
+    let wrong = node.place.wrong(format!("expected a map, found {}", node.sort()));
+    mistakes.add(wrong.help(format!("write it as {example}")));
+    false
+}
+
+fn of_scalar(node: &Node, scalar: &Scalar, mistakes: &mut Mistakes) -> bool {
+    let read = node.text().and_then(|text| match scalar.read(text) {
+        Ok(()) => Ok(()),
+        Err(wrong) => Err(node.place.wrong(wrong)),
+    });
+    mistakes.keep(read).is_some()
+}
+
+fn of_object(node: &mut Node, object: &Object, mistakes: &mut Mistakes) -> bool {
+    if let Kind::Null = node.kind {
+        node.kind = Kind::Map(Vec::new());
+    }
+    let Kind::Map(entries) = &mut node.kind else {
+        return not_a_map(node, object.example, mistakes);
+    };
+    let names = || object.fields.iter().map(|field| field.name);
+    let mut sound = true;
+    // Keys that were meant are not told as missing.
+    let mut meant = Vec::new();
+    for (key, value) in entries.iter_mut() {
+        // What begins with x- is for anchors and for other tools.
+        if key.name.starts_with("x-") {
+            continue;
+        }
+        let Some(field) = object.fields.iter().find(|field| field.name == key.name) else {
+            let wrong = key.place.wrong(format!("unknown key {:?}", key.name));
+            let near = nearest(&key.name, names());
+            meant.extend(near);
+            mistakes.add(match near {
+                Some(near) => wrong.help(format!("did you mean {near:?}?")),
+                None => {
+                    let known = names().collect::<Vec<_>>().join(", ");
+                    wrong.help(match chenapan_core::instead(&key.name) {
+                        Some(written) => format!("{written}; known here are {known}"),
+                        None => format!("known here are {known}"),
+                    })
+                }
+            });
+            sound = false;
+            continue;
+        };
+        if !matches!(value.kind, Kind::Null) {
+            check(value, &field.shape, mistakes);
+            sound &= value.sound;
+        }
+    }
+    let there = |name: &&str| {
+        let given = |(key, value): &(_, Node)| {
+            let key: &super::node::Key = key;
+            key.name == **name && !matches!(value.kind, Kind::Null)
+        };
+        entries.iter().any(given) || meant.contains(name)
+    };
+    let mut wrongs = Vec::new();
+    let missing = object.fields.iter().filter(|field| field.needed && !there(&field.name));
+    for field in missing {
+        let wrong = node.place.wrong(format!("{:?} is missing here", field.name));
+        wrongs.push(wrong.help(format!("write it as {}", object.example)));
+    }
+    if let Some((names, wrong, help)) = object.any
+        && !names.iter().any(there)
+    {
+        wrongs.push(node.place.wrong(wrong).help(help));
+    }
+    if let Some((names, wrong)) = object.one {
+        let given = entries.iter().filter(|(key, value)| {
+            names.contains(&key.name.as_str()) && !matches!(value.kind, Kind::Null)
+        });
+        if let Some((key, _)) = given.into_iter().nth(1) {
+            wrongs.push(key.place.wrong(wrong));
+        }
+    }
+    // What is missing is told after what is there.
+    let last = entries.last().map_or(&node.place, |(key, _)| &key.place);
+    sound &= wrongs.is_empty();
+    wrongs.into_iter().for_each(|wrong| mistakes.add(wrong.along(last)));
+    sound
+}
+
+impl Scalar {
+    /// Reads a text; the error is what was expected.
+    fn read(&self, text: &str) -> Result<(), String> {
+        match self {
+            Scalar::Text => Ok(()),
+            Scalar::Form(form) => form.parse(text).map(|_| ()),
+            Scalar::Count(least, most) => match Form::Count.parse(text)? {
+                chenapan_core::Value::Count(count) if count < *least => {
+                    Err(format!("expected at least {least}"))
+                }
+                chenapan_core::Value::Count(count) if count > *most => {
+                    Err(format!("expected at most {most}"))
+                }
+                _ => Ok(()),
+            },
+            Scalar::Choice(words) if words.contains(&text) => Ok(()),
+            Scalar::Choice(words) => {
+                let known = format!("expected {}", either(words));
+                Err(match nearest(text, words.iter().copied()) {
+                    Some(near) => format!("{known}; did you mean {near}?"),
+                    None => known,
+                })
+            }
+            Scalar::Match(pattern, expected) => match Pattern::new(pattern) {
+                Ok(pattern) if pattern.is_match(text.as_bytes()) => Ok(()),
+                _ => Err(format!("expected {expected}")),
+            },
+        }
+    }
+}
+
+/// `a, b or c`
+fn either(words: &[&str]) -> String {
+    match words {
+        [rest @ .., last] if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        words => words.concat(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::keys::{FILE, PHASE};
+    use super::super::yaml::parse;
+    use super::*;
+    use std::path::Path;
+
+    fn wrong(text: &str, object: &'static Object) -> Vec<String> {
+        let mut node = parse(Path::new("x.yaml"), text.to_owned()).unwrap();
+        let mut mistakes = Mistakes::default();
+        check(&mut node, &Shape::Object(object), &mut mistakes);
+        mistakes.sorted().iter().map(ToString::to_string).collect()
+    }
+
+    fn heads(text: &str, object: &'static Object) -> Vec<String> {
+        let head = |wrong: &String| wrong.lines().next().unwrap_or_default().to_owned();
+        wrong(text, object).iter().map(head).collect()
+    }
+
+    #[test]
+    fn errors_show_the_line_with_the_place_marked_and_tell_the_place_once() {
+        assert_eq!(
+            wrong("name: x\nphsaes: []\n", &FILE),
+            ["x.yaml:2:1: unknown key \"phsaes\"\n  |\n2 | phsaes: []\n  | ^^^^^^\n  |\n  \
+              = help: did you mean \"phases\"?"]
+        );
+    }
+
+    #[test]
+    fn all_mistakes_are_told_in_the_order_of_their_places() {
+        let text = "proxies:\n  web: {lisen: 1, bakend: 2, protocol: tcp}\n  api: 127.0.0.1:1\n\
+                    seed: x\nservices: {a: {env: {A: [1]}}}\n";
+        assert_eq!(
+            heads(text, &FILE),
+            [
+                "x.yaml:2:9: unknown key \"lisen\"",
+                "x.yaml:2:19: unknown key \"bakend\"",
+                "x.yaml:3:8: expected a map, found text",
+                "x.yaml:4:7: expected a whole number",
+                "x.yaml:5:15: \"run\" is missing here",
+                "x.yaml:5:25: expected text, found a list",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_goes_together_is_in_the_table() {
+        assert_eq!(heads("{name: x, rumn: y}", &PHASE), ["x.yaml:1:11: unknown key \"rumn\""]);
+        assert_eq!(
+            heads("{load: {rate: 1/s, send: a, http: /}}", &PHASE),
+            [
+                "x.yaml:1:8: a load needs an end",
+                "x.yaml:1:29: expected one of json-rpc, http and send",
+            ]
+        );
+    }
+}
