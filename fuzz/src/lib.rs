@@ -10,6 +10,7 @@ pub mod proxy;
 #[path = "../../tests/sessions"]
 pub mod session {
     mod choices;
+    mod cuts;
     mod house;
     mod peers;
     mod run;

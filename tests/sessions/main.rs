@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "fuzz/ has these modules, too")]
 
 mod choices;
+mod cuts;
 mod house;
 mod peers;
 mod run;
@@ -31,6 +32,12 @@ fn whatever_rules_and_peers_do_a_session_keeps_what_it_promises() {
         Err(TestError::Fail(why, input)) => panic!("{why}\n{input:?}\n{}", run::told(&input)),
         Err(other) => panic!("{other}"),
     }
+}
+
+#[test]
+fn events_in_a_body_with_a_length_leave_in_chunks_and_whole() {
+    // json-rpc, framing http, coalesce; downstream a stream of events with Content-Length.
+    run::check(b"\x10\n\r\ndTmple8::bhx\t\0p:8::");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! It takes orders as the pump does; what a rule should have done is for the tests of the rules.
 
 use super::choices::Choices;
+use super::cuts::Cuts;
 use super::house::Speaks;
 use super::peers;
 use chenapan::budget::Budget;
@@ -137,6 +138,7 @@ fn run(input: &[u8]) -> Outcome {
 /// A session, its peers, and what they have said and heard.
 struct Wire {
     session: Session,
+    cuts: Cuts,
     rules: Rules,
     /// Bytes of a direction that may have been read and not written.
     bound: Option<usize>,
@@ -166,7 +168,8 @@ struct Wire {
 impl Wire {
     fn new(drawn: &Drawn, budget: &Arc<Budget>) -> Self {
         let Drawn { lossless, speaks, rules, settings, streams, .. } = drawn;
-        let protocol = speaks.instances.instance();
+        let cuts = Cuts::default();
+        let protocol = cuts.of(speaks.instances.instance());
         // What is read, what waits for its receiver and what rules hold back, with a unit of each.
         let bound = settings.buffer.max(protocol.longest()).saturating_mul(2);
         let bound = bound.saturating_add(settings.in_flight + 2 * 16 * KIB);
@@ -178,6 +181,7 @@ impl Wire {
         session.accepted(Duration::ZERO);
         Self {
             session,
+            cuts,
             rules: rules.clone(),
             bound: lossless.then_some(bound),
             now: Duration::ZERO,
@@ -378,14 +382,21 @@ impl Wire {
         self.out[direction as usize].iter().flat_map(|(_, bytes)| bytes).copied().collect()
     }
 
+    /// Everything that was read in a direction, as its protocol has cut it.
+    fn said(&self, direction: Direction) -> Vec<u8> {
+        let index = direction as usize;
+        self.cuts.apply(direction, &self.say[index][..self.read[index]])
+    }
+
     /// By rules that lose nothing all of it arrives, with its end.
     fn check_lossless(&self) {
         for direction in Direction::BOTH {
             let index = direction as usize;
-            let (heard, said) = (self.heard(direction), &self.say[index][..self.read[index]]);
+            let (heard, said) = (self.heard(direction), self.said(direction));
             assert!(said.starts_with(&heard), "{direction}: other bytes than were said");
             if self.lost.is_none() {
-                assert_eq!(heard.len(), self.say[index].len(), "{direction}: not all of it");
+                assert_eq!(self.read[index], self.say[index].len(), "{direction}: not all is read");
+                assert_eq!(heard.len(), said.len(), "{direction}: not all of it");
                 let finish =
                     |end: &&(_, Direction, Output)| (end.1, &end.2) == (direction, &Output::Finish);
                 assert_eq!(self.ends.iter().filter(finish).count(), 1, "{direction}: its end");
@@ -398,9 +409,7 @@ impl Wire {
         assert!(self.over, "at {:?} it stays, though both sides have ended", self.now);
         let silent = passive && self.journal.is_empty() && self.lost.is_none();
         for direction in Direction::BOTH.into_iter().filter(|_| silent || lossless) {
-            let index = direction as usize;
-            let said = &self.say[index][..self.read[index]];
-            let heard = self.heard(direction);
+            let (heard, said) = (self.heard(direction), self.said(direction));
             assert!(said.starts_with(&heard), "{direction}: changed in silence");
             assert!(!silent || heard.len() == said.len(), "{direction}: lost in silence");
         }
