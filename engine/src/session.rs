@@ -312,13 +312,6 @@ impl Session {
         self.abandon(direction.opposite());
     }
 
-    /// The receiver of a direction is gone: nothing more goes that way.
-    pub fn abandon(&mut self, direction: Direction) {
-        self.lanes[direction as usize].clear();
-        self.record.replies.clear();
-        self.record.ledger.drain();
-    }
-
     /// The rules have changed. What was judged stays judged; what hung on a rule that went is
     /// judged again.
     pub fn update(&mut self, rules: Arc<Rules>, now: Duration) {

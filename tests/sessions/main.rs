@@ -41,6 +41,12 @@ fn events_in_a_body_with_a_length_leave_in_chunks_and_whole() {
 }
 
 #[test]
+fn a_header_that_nobody_is_left_to_get_is_not_waited_for() {
+    // proxy-v1, header replace; the backend speaks, and takes nothing.
+    run::check(b"\xff-\x10\xf6\xff\xff\xffll\x00\x00\x00\x07\xf7\x83zz\xd22\x0d\x9aF?G");
+}
+
+#[test]
 fn the_list_of_what_loses_nothing_names_all_that_say_so() {
     let registry = chenapan::registry();
     for (name, without) in house::LOSSLESS {

@@ -173,6 +173,11 @@ impl Lane {
         !self.opaque && !self.input.is_empty()
     }
 
+    /// Returns `true` if it goes on only when its protocol has seen more of the other direction.
+    pub(super) fn is_on_hold(&self) -> bool {
+        self.holding && !self.opaque && !self.stopped()
+    }
+
     /// Returns `true` if [`Lane::advance`] could do anything.
     pub(super) fn has_work(&self) -> bool {
         !self.input.is_empty() || self.fenced.is_some() || (self.ended && !self.eof_judged)

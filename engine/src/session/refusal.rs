@@ -1,5 +1,6 @@
-//! Why a protocol ends a connection.
+//! Why a protocol ends a connection, and what becomes of what it waits for when nobody is left.
 
+use super::Session;
 use chenapan_core::Direction;
 
 /// The end of a connection that its protocol decides.
@@ -20,4 +21,20 @@ pub enum Refused {
     Late,
     /// The sender of a direction has ended its stream before it was whole.
     Ended(Direction),
+}
+
+impl Session {
+    /// The receiver of a direction is gone: nothing more goes that way.
+    pub fn abandon(&mut self, direction: Direction) {
+        let owed = !self.lanes[direction as usize].opaque && self.facts.protocol.owes(direction);
+        self.lanes[direction as usize].clear();
+        self.record.replies.clear();
+        self.record.ledger.drain();
+        // What waits for the unit that was owed would wait for ever.
+        let other = &mut self.lanes[direction.opposite() as usize];
+        if owed && other.is_on_hold() {
+            let remedy = self.facts.protocol.give_up(direction);
+            other.forsake(remedy, &mut self.facts, &mut self.record);
+        }
+    }
 }

@@ -191,6 +191,18 @@ impl Lane {
         }
     }
 
+    /// The unit that the protocol waits for in the other direction never comes.
+    pub(in crate::session) fn forsake(
+        &mut self,
+        remedy: Remedy,
+        facts: &mut Facts,
+        record: &mut Record,
+    ) {
+        let (now, ended) = (self.queue.now(), Refused::Ended(self.direction.opposite()));
+        self.give_up((ended, "receiver gone before a unit".into()), remedy, facts, record, now);
+        self.advance(facts, record, now);
+    }
+
     /// Returns `true` if a rule could look at what comes next.
     fn is_watched(&self, now: Duration) -> bool {
         self.chain.iter().any(|link| link.holds() || link.looks(now, self.offset))

@@ -62,6 +62,23 @@ fn a_backend_that_speaks_much_too_early_is_not_read_on() {
 }
 
 #[test]
+fn a_header_that_nobody_is_left_to_get_ends_the_connection_or_does_not_count() {
+    for (options, expected) in [
+        (&[("header", "replace")][..], ["0 CLOSE"].as_slice()),
+        (&[("header", "strip"), ("invalid", "pass")], &["0 220 welcome\r\n", "0 FINISH"]),
+    ] {
+        let mut run = run(&[], "proxy-v1", options);
+        run.send(UP, &LINE[..20]).send(DOWN, "220 welcome\r\n");
+        run.session.abandon(UP);
+        run.end(DOWN);
+        assert_eq!(run.took(DOWN), expected, "{options:?}");
+        let journal = run.journal();
+        assert_eq!(journal.len(), 1, "{journal:?}");
+        assert!(journal[0].starts_with("0 protocol receiver gone before a unit"), "{journal:?}");
+    }
+}
+
+#[test]
 fn a_header_that_is_late_ends_the_connection_or_does_not_count() {
     let mut strip = run(&[], "proxy-v1", &[("header", "strip"), ("deadline", "3s")]);
     strip.send(UP, &LINE[..20]);
