@@ -3,6 +3,7 @@
 #![no_main]
 
 use chenapan::endpoint::{Connect, EndpointError, Kinds, Listen, quote, tokens};
+use chenapan_fuzz as _;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

@@ -2,6 +2,8 @@
 //!
 //! Nothing here knows right bytes from wrong ones: that is for the tests of the codecs.
 
+#[cfg(all(fuzzing, target_os = "linux"))]
+mod fixed;
 pub mod json_rpc;
 pub mod json_rpc_handler;
 pub mod proxy;
