@@ -2,7 +2,7 @@
 
 mod support;
 
-use chenapan_protocols::proxy::{Checksum, Header, Profile, Unpack, Verification, unpack};
+use chenapan_protocols::proxy_protocol::{Checksum, Header, Profile, Unpack, Verification, unpack};
 use std::io::Write;
 use std::time::{Duration, Instant};
 use support::wire::{Told, Wire, is_silent};

@@ -8,7 +8,7 @@
 //! verifies a checksum, ever.
 
 use bytes::BytesMut;
-use chenapan_protocols::proxy::{
+use chenapan_protocols::proxy_protocol::{
     self, Addresses, Mixed, Profile, Transport, Verification, tlv, v2,
 };
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -103,7 +103,7 @@ enum Keep {
 }
 
 fn chenapan(input: &[u8], profile: &Profile) {
-    let (header, consumed) = proxy::unpack(input, profile).unwrap();
+    let (header, consumed) = proxy_protocol::unpack(input, profile).unwrap();
     black_box(header.addresses().unwrap());
     for tlv in header.tlvs() {
         black_box(tlv);

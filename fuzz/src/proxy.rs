@@ -3,7 +3,7 @@
 //! It never looks for a certain answer, only for answers that cannot both be right.
 
 use bytes::BytesMut;
-use chenapan_protocols::proxy::{
+use chenapan_protocols::proxy_protocol::{
     self, Checksum, Header, Profile, Tolerance, Unpack, Verification, Want, v2,
 };
 
@@ -32,7 +32,7 @@ pub fn check(input: &[u8], unpack: impl Fn(&[u8], &Profile) -> Unpacked) {
             assert_ne!(mismatch.found, mismatch.expected);
             assert_eq!(mismatch.header.checksum(), Checksum::Wrong);
             let header = Header::V2(mismatch.header.clone());
-            assert!(proxy::pack(&header, &mut BytesMut::new()).is_err());
+            assert!(proxy_protocol::pack(&header, &mut BytesMut::new()).is_err());
             check_views(&header, mismatch.consumed);
             check_sealed(&stream[..mismatch.consumed], &profile);
         }
@@ -110,7 +110,7 @@ fn check_start(
 
 /// Checks that the header does not contradict the answer for the first bytes.
 fn check_matches(stream: &[u8], whole: &Unpacked) {
-    match (proxy::matches(stream), whole) {
+    match (proxy_protocol::matches(stream), whole) {
         (Some(true), _) => {}
         (Some(false), Err(Unpack::Syntax { .. })) => {}
         // A decoder of one version refuses the first byte of the other.
@@ -122,7 +122,7 @@ fn check_matches(stream: &[u8], whole: &Unpacked) {
 /// Sealing changes length and checksum only, and once is enough.
 fn check_seal(bytes: &[u8]) {
     let mut once = bytes.to_vec();
-    proxy::seal(&mut once);
+    proxy_protocol::seal(&mut once);
     assert_eq!(once.len(), bytes.len());
     let changed = once.iter().zip(bytes).enumerate().filter(|(_, (left, right))| left != right);
     let places: Vec<_> = changed.map(|(place, _)| place).filter(|place| *place > 15).collect();
@@ -130,15 +130,15 @@ fn check_seal(bytes: &[u8]) {
         assert!(last - first < 4, "{places:?}");
     }
     let mut twice = once.clone();
-    proxy::seal(&mut twice);
+    proxy_protocol::seal(&mut twice);
     assert_eq!(twice, once);
 }
 
 /// Sealing a header that is well-formed makes its checksum right.
 fn check_sealed(header: &[u8], profile: &Profile) {
     let mut sealed = header.to_vec();
-    proxy::seal(&mut sealed);
-    let (header, consumed) = proxy::unpack(&sealed, profile).expect("a sealed header");
+    proxy_protocol::seal(&mut sealed);
+    let (header, consumed) = proxy_protocol::unpack(&sealed, profile).expect("a sealed header");
     assert_eq!(consumed, sealed.len());
     assert_ne!(header.checksum(), Checksum::Wrong);
 }
@@ -147,7 +147,7 @@ fn check_sealed(header: &[u8], profile: &Profile) {
 fn check_header(header: &Header, bytes: &[u8]) {
     check_views(header, bytes.len());
     let mut packed = BytesMut::from("before");
-    match proxy::pack(header, &mut packed) {
+    match proxy_protocol::pack(header, &mut packed) {
         Ok(()) => {
             assert_eq!(&packed[6..], bytes);
             if let Header::V2(header) = header {
@@ -163,10 +163,10 @@ fn check_header(header: &Header, bytes: &[u8]) {
 
 /// Whatever can be asked of a header.
 fn check_views(header: &Header, size: usize) {
-    for field in proxy::fields(header) {
+    for field in proxy_protocol::fields(header) {
         assert!(field.range.start <= field.range.end && field.range.end <= size, "{field:?}");
     }
-    proxy::details(header);
+    proxy_protocol::details(header);
     for tlv in header.tlvs() {
         tlv.read();
         tlv.vendor();

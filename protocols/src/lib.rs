@@ -3,7 +3,7 @@
 //! Nothing here does IO, reads a clock or knows that behaviors exist.
 
 pub mod json_rpc;
-pub mod proxy;
+pub mod proxy_protocol;
 mod tcp;
 
 use chenapan_core::{BehaviorEntry, ProtocolEntry};
@@ -13,8 +13,8 @@ use json_rpc::fault::{
     RpcNeither, RpcNoise, RpcNullError, RpcRestyle, RpcResult, RpcSse, RpcStale, RpcStorm, RpcSwap,
     RpcUnknown, RpcValue, RpcVersion, RpcWrap,
 };
-use proxy::fault::{BadChecksum, OversizeTlv, ReorderTlvs, Spoof, SwapVersion};
-use proxy::{Proxy, ProxyV1, ProxyV2};
+use proxy_protocol::fault::{BadChecksum, OversizeTlv, ReorderTlvs, Spoof, SwapVersion};
+use proxy_protocol::{Proxy, ProxyV1, ProxyV2};
 
 pub use tcp::Tcp;
 

@@ -5,7 +5,7 @@ use chenapan_core::testing::{at_every_split, configured};
 use chenapan_core::{
     Connection, Direction, Handled, Kind, Malformed, OptionError, Plugin, Protocol, Remedy, Unit,
 };
-use chenapan_protocols::proxy::{Proxy, ProxyV1, ProxyV2};
+use chenapan_protocols::proxy_protocol::{Proxy, ProxyV1, ProxyV2};
 use std::time::Duration;
 
 const LINE: &[u8] = b"PROXY TCP4 203.0.113.7 198.51.100.9 51234 8443\r\n";

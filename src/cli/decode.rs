@@ -10,7 +10,7 @@ mod receiver;
 
 use super::Failure;
 use chenapan_engine::endpoint::{in_words, plain};
-use chenapan_protocols::proxy::Profile;
+use chenapan_protocols::proxy_protocol::Profile;
 use clap::{Args, Subcommand, ValueEnum};
 use std::io::{self, BufReader, BufWriter, IsTerminal, Read, Write};
 

@@ -6,8 +6,8 @@
 use super::{Header, Stream, unmapped};
 use bytes::{Bytes, BytesMut};
 use chenapan_core::{Connection, Paths};
-use chenapan_protocols::proxy::tlv::CRC32C;
-use chenapan_protocols::proxy::{
+use chenapan_protocols::proxy_protocol::tlv::CRC32C;
+use chenapan_protocols::proxy_protocol::{
     self, Addresses, Command, Mixed, Profile, Tlvs, Transport, Unpack, Want, v1, v2,
 };
 use std::io;
@@ -26,7 +26,7 @@ pub(super) struct Taken {
 }
 
 impl Taken {
-    fn new(header: &proxy::Header) -> Self {
+    fn new(header: &proxy_protocol::Header) -> Self {
         let addresses = header.addresses();
         let paths = match addresses {
             Some(Addresses::Unix(pair)) => Some(Paths {
@@ -54,7 +54,7 @@ pub(super) async fn take(stream: &mut Stream) -> io::Result<Taken> {
     let profile = Profile::default();
     let mut bytes = BytesMut::new();
     loop {
-        let least = match proxy::unpack(&bytes, &profile) {
+        let least = match proxy_protocol::unpack(&bytes, &profile) {
             Ok((header, _)) => return Ok(Taken::new(&header)),
             Err(Unpack::Incomplete(Want::Bytes(more))) => more,
             // A line may end with the next byte: what is behind it is not ours.
@@ -88,7 +88,7 @@ pub(super) async fn announce(
     stream: &mut Stream,
 ) -> io::Result<()> {
     let mut bytes = BytesMut::new();
-    proxy::pack(&header(version, connection), &mut bytes)
+    proxy_protocol::pack(&header(version, connection), &mut bytes)
         .map_err(|error| io::Error::other(error.to_string()))?;
     stream.write_all(&bytes).await?;
     stream.flush().await
@@ -96,7 +96,7 @@ pub(super) async fn announce(
 
 /// A source without an address of its own has version 1 say UNKNOWN, and version 2 UNSPEC. LOCAL is
 /// for connections that are nobody's.
-fn header(version: Header, connection: &Connection) -> proxy::Header {
+fn header(version: Header, connection: &Connection) -> proxy_protocol::Header {
     let ends = connection.source.zip(connection.local);
     let between =
         |(source, local)| Addresses::between(unmapped(source), unmapped(local), Mixed::Map).ok();
@@ -132,7 +132,7 @@ mod tests {
             connection.local = Some(local.parse().unwrap());
         }
         let mut bytes = BytesMut::new();
-        proxy::pack(&header(version, &connection), &mut bytes).unwrap();
+        proxy_protocol::pack(&header(version, &connection), &mut bytes).unwrap();
         bytes.to_vec()
     }
 
@@ -161,7 +161,7 @@ mod tests {
         let addresses = Addresses::unix(b"", b"\0app").unwrap();
         assert_eq!(header.addresses(), Some(&addresses));
         let kinds: Vec<_> = header.tlvs().map(|tlv| tlv.kind).collect();
-        assert_eq!((kinds, header.checksum()), (vec![3, 2], proxy::Checksum::Right));
+        assert_eq!((kinds, header.checksum()), (vec![3, 2], proxy_protocol::Checksum::Right));
         assert_eq!(super::header(Header::V1, &connection), v1::Header::unknown().into());
     }
 

@@ -5,41 +5,41 @@
 //! ignored, so this binary has a harness of its own.
 
 #[allow(dead_code, unused_imports, unused_macros, reason = "its tests are run by `proxy`")]
-#[path = "../proxy/case.rs"]
+#[path = "../proxy_protocol/case.rs"]
 mod case;
 #[allow(dead_code, unused_imports, unused_macros, reason = "its tests are run by `proxy`")]
-#[path = "../proxy/catalogue.rs"]
+#[path = "../proxy_protocol/catalogue.rs"]
 mod catalogue;
 #[allow(dead_code, unused_imports, unused_macros, reason = "its tests are run by `proxy`")]
-#[path = "../proxy/checksum.rs"]
+#[path = "../proxy_protocol/checksum.rs"]
 mod checksum;
 mod classes;
 #[allow(dead_code, unused_imports, unused_macros, reason = "its tests are run by `proxy`")]
-#[path = "../proxy/delivery.rs"]
+#[path = "../proxy_protocol/delivery.rs"]
 mod delivery;
 mod library;
 mod oracle;
 #[allow(dead_code, unused_imports, unused_macros, reason = "its tests are run by `proxy`")]
-#[path = "../proxy/pieces.rs"]
+#[path = "../proxy_protocol/pieces.rs"]
 mod pieces;
 #[allow(dead_code, unused_imports, unused_macros, reason = "its tests are run by `proxy`")]
-#[path = "../proxy/random.rs"]
+#[path = "../proxy_protocol/random.rs"]
 mod random;
 #[allow(dead_code, unused_imports, unused_macros, reason = "its tests are run by `proxy`")]
-#[path = "../proxy/security.rs"]
+#[path = "../proxy_protocol/security.rs"]
 mod security;
 #[allow(dead_code, unused_imports, unused_macros, reason = "its tests are run by `proxy`")]
-#[path = "../proxy/tlv.rs"]
+#[path = "../proxy_protocol/tlv.rs"]
 mod tlv;
 #[allow(dead_code, unused_imports, unused_macros, reason = "its tests are run by `proxy`")]
-#[path = "../proxy/v1.rs"]
+#[path = "../proxy_protocol/v1.rs"]
 mod v1;
 #[allow(dead_code, unused_imports, unused_macros, reason = "its tests are run by `proxy`")]
-#[path = "../proxy/v2.rs"]
+#[path = "../proxy_protocol/v2.rs"]
 mod v2;
 
 use catalogue::catalogue;
-use chenapan_protocols::proxy::{
+use chenapan_protocols::proxy_protocol::{
     self, Addresses, Command, Header, Profile, Transport, Unpack, Want,
 };
 use classes::CLASSES;
@@ -177,7 +177,7 @@ fn inputs() -> Vec<Vec<u8>> {
 
 /// Our answer, in the words that the library has, too.
 fn answer(input: &[u8]) -> Answer {
-    match proxy::unpack(input, &Profile::default()) {
+    match proxy_protocol::unpack(input, &Profile::default()) {
         Ok((header, consumed)) => Answer::Accept(Box::new(accepted(&header, consumed))),
         Err(Unpack::Incomplete(Want::Bytes(count))) => Answer::Bytes(count),
         Err(Unpack::Incomplete(Want::Line { .. })) => Answer::Line,
@@ -188,7 +188,8 @@ fn answer(input: &[u8]) -> Answer {
 
 fn accepted(header: &Header, consumed: usize) -> Accepted {
     let tlvs: Vec<_> = header.tlvs().map(|tlv| (tlv.kind, tlv.value.to_vec())).collect();
-    let sum = header.tlvs().find(|tlv| tlv.kind == proxy::tlv::CRC32C).map(|tlv| tlv.value);
+    let sum =
+        header.tlvs().find(|tlv| tlv.kind == proxy_protocol::tlv::CRC32C).map(|tlv| tlv.value);
     Accepted {
         consumed,
         version: header.version(),

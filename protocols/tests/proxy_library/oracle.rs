@@ -2,7 +2,7 @@
 //!
 //! It answers questions that `classes` asks, and never calls what it is to judge.
 
-use chenapan_protocols::proxy::v2::SIGNATURE;
+use chenapan_protocols::proxy_protocol::v2::SIGNATURE;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str;
 

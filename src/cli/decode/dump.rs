@@ -12,7 +12,7 @@ mod vectors;
 use super::MOST;
 use super::receiver::{Receiver, Unpacked, Version};
 use anstyle::{AnsiColor, Style};
-use chenapan_protocols::proxy::{Addresses, Header, Profile, Unpack, Verification, Want};
+use chenapan_protocols::proxy_protocol::{Addresses, Header, Profile, Unpack, Verification, Want};
 use row::{Row, count, text};
 use std::net::SocketAddr;
 use table::{Mark, WIDTH, table};

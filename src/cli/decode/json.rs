@@ -3,7 +3,7 @@
 //! The names and their order are a promise to other programs.
 
 use super::Unpacked;
-use chenapan_protocols::proxy::{self, Addresses, Header, Unpack, Want};
+use chenapan_protocols::proxy_protocol::{self, Addresses, Header, Unpack, Want};
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -116,7 +116,7 @@ impl Understood {
             tlvs: header.tlvs().map(|tlv| (tlv.kind, hex(tlv.value))).collect(),
             crc: header.checksum().name(),
             consumed,
-            details: proxy::details(header),
+            details: proxy_protocol::details(header),
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::cli::arguments::size;
 use chenapan_core::{Plugin, Protocol, Values, nearest};
 use chenapan_engine::notation::Part;
 use chenapan_protocols::Tcp;
-use chenapan_protocols::proxy::{
+use chenapan_protocols::proxy_protocol::{
     self, Header, Profile, Proxy, ProxyV1, ProxyV2, Tolerance, Unpack, Verification, Want, v1, v2,
 };
 use clap::{Args, ValueEnum};
@@ -157,7 +157,7 @@ impl Receiver {
     pub(in crate::cli) fn unpack(&self, input: &[u8]) -> Unpacked {
         let profile = &self.profile;
         match self.version {
-            Version::Auto => proxy::unpack(input, profile),
+            Version::Auto => proxy_protocol::unpack(input, profile),
             Version::V1 => v1::unpack(input, profile).map(|(header, size)| (header.into(), size)),
             Version::V2 => v2::unpack(input, profile).map(|(header, size)| (header.into(), size)),
         }

@@ -4,8 +4,8 @@
 
 use super::row::{Row, Walk, count, path};
 use super::vectors::{Level, vectors};
-use chenapan_protocols::proxy::v2::{FIXED, Header};
-use chenapan_protocols::proxy::{Command, Family};
+use chenapan_protocols::proxy_protocol::v2::{FIXED, Header};
+use chenapan_protocols::proxy_protocol::{Command, Family};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The fields of a header that was complete, or of the start of one.

@@ -4,8 +4,8 @@
 
 use super::names;
 use super::row::{Walk, count, text};
-use chenapan_protocols::proxy::tlv::{CRC32C, NOOP, SSL};
-use chenapan_protocols::proxy::{Checksum, Ssl, Tlv, Vendor};
+use chenapan_protocols::proxy_protocol::tlv::{CRC32C, NOOP, SSL};
+use chenapan_protocols::proxy_protocol::{Checksum, Ssl, Tlv, Vendor};
 
 /// Number of bytes that tell the extension of the library proxy-protocol from padding.
 const MAGIC: usize = 8;

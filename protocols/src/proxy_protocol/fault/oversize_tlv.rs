@@ -1,8 +1,8 @@
 //! Adds a TLV that is too large.
 
 use super::{append, binary, rename};
-use crate::proxy::tlv::{NOOP, TlvText};
-use crate::proxy::v2::FIXED;
+use crate::proxy_protocol::tlv::{NOOP, TlvText};
+use crate::proxy_protocol::v2::FIXED;
 use chenapan_core::{Behavior, Context, Interest, Kind, Size, Unit, Verdict, Written, plugin};
 
 plugin! {
@@ -91,7 +91,7 @@ impl Written for TlvType {
 mod tests {
     use super::super::sample::{LINE, PLAIN, SUMMED, after};
     use super::*;
-    use crate::proxy::{Checksum, Profile, Unpack, unpack};
+    use crate::proxy_protocol::{Checksum, Profile, Unpack, unpack};
 
     fn large() -> Profile {
         Profile { limit: usize::MAX, ..Profile::default() }

@@ -4,16 +4,16 @@
 //! Sections in brackets are those of the standard, "The PROXY protocol", revision of 2026/04/27.
 //!
 //! ```
-//! use chenapan_protocols::proxy::{self, Profile, Unpack, Want};
+//! use chenapan_protocols::proxy_protocol::{self, Profile, Unpack, Want};
 //!
 //! let profile = Profile::default();
 //! let input = b"PROXY TCP4 203.0.113.7 198.51.100.9 51234 8443\r\nGET / HTTP/1.1\r\n";
-//! let (header, consumed) = proxy::unpack(input, &profile).unwrap();
+//! let (header, consumed) = proxy_protocol::unpack(input, &profile).unwrap();
 //! let source = header.addresses().and_then(|addresses| addresses.source());
 //! assert_eq!(source.unwrap().to_string(), "203.0.113.7:51234");
 //! assert_eq!(&input[consumed..], b"GET / HTTP/1.1\r\n");
 //!
-//! let early = proxy::unpack(&input[..20], &profile);
+//! let early = proxy_protocol::unpack(&input[..20], &profile);
 //! assert_eq!(early, Err(Unpack::Incomplete(Want::Line { at_most: 87 })));
 //! ```
 //!

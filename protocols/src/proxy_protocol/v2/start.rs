@@ -3,7 +3,7 @@
 //! Each byte is judged as it arrives; none behind them is looked at.
 
 use super::{FIXED, SIGNATURE};
-use crate::proxy::{Command, Family, Profile, Tolerance, Transport};
+use crate::proxy_protocol::{Command, Family, Profile, Tolerance, Transport};
 use std::ops::Range;
 
 /// Content of the first sixteen bytes.

@@ -166,7 +166,7 @@ fn addresses(family: Family) -> impl Iterator<Item = (&'static str, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proxy::{Profile, unpack};
+    use crate::proxy_protocol::{Profile, unpack};
     use std::ops::Range;
 
     fn named(input: &'static [u8]) -> Vec<(&'static str, &'static [u8])> {
@@ -198,7 +198,8 @@ mod tests {
     fn a_binary_header_is_named_to_its_last_byte() {
         let header = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x17\
             \xcb\0\x71\x07\xc6\x33\x64\x09\xc8\x22\x20\xfb\x04\0\x01x\x03\0\x04\x2e\x47\x29\x57";
-        let checked = Profile { checksum: crate::proxy::Verification::Skip, ..Profile::default() };
+        let checked =
+            Profile { checksum: crate::proxy_protocol::Verification::Skip, ..Profile::default() };
         let (unpacked, size) = unpack(header, &checked).unwrap();
         let fields = fields(&unpacked);
         let expected: [(&str, Range<usize>); 18] = [

@@ -4,7 +4,7 @@ use crate::catalogue;
 use crate::pieces::check_every_start;
 use bytes::BytesMut;
 use chenapan_core::Field;
-use chenapan_protocols::proxy::{
+use chenapan_protocols::proxy_protocol::{
     self, Addresses, Header, Pack, Pair, Profile, Tolerance, Transport, Unpack, Verification, ssl,
     tlv, v1, v2,
 };
@@ -123,7 +123,7 @@ fn profile() -> BoxedStrategy<Profile> {
 
 pub(crate) fn packed(header: &Header) -> BytesMut {
     let mut bytes = BytesMut::new();
-    proxy::pack(header, &mut bytes).unwrap();
+    proxy_protocol::pack(header, &mut bytes).unwrap();
     bytes
 }
 
@@ -158,15 +158,15 @@ pub(crate) fn block() -> BoxedStrategy<Vec<u8>> {
 /// Checks the claims that must hold whatever the bytes are.
 fn check_any(input: &[u8], profile: &Profile) {
     check_every_start(input, profile);
-    match proxy::unpack(input, profile) {
+    match proxy_protocol::unpack(input, profile) {
         Ok((header, consumed)) => {
             assert!(consumed <= input.len());
-            for field in proxy::fields(&header) {
+            for field in proxy_protocol::fields(&header) {
                 assert!(field.range.start <= field.range.end && field.range.end <= consumed);
             }
-            proxy::details(&header);
+            proxy_protocol::details(&header);
             let mut bytes = BytesMut::new();
-            if proxy::pack(&header, &mut bytes).is_ok() {
+            if proxy_protocol::pack(&header, &mut bytes).is_ok() {
                 assert_eq!(bytes, input[..consumed]);
             }
         }
@@ -174,7 +174,7 @@ fn check_any(input: &[u8], profile: &Profile) {
         Err(Unpack::Checksum(mismatch)) => {
             assert!(mismatch.consumed <= input.len());
             assert_ne!(mismatch.found, mismatch.expected);
-            let refused = proxy::pack(&Header::V2(mismatch.header), &mut BytesMut::new());
+            let refused = proxy_protocol::pack(&Header::V2(mismatch.header), &mut BytesMut::new());
             assert!(refused.is_err());
         }
         Err(Unpack::Incomplete(_)) => {}
@@ -187,14 +187,14 @@ fn goes_on(start: &[u8]) -> bool {
     input.push(0);
     (0..=0xff).any(|byte| {
         input[start.len()] = byte;
-        !matches!(proxy::unpack(&input, &Profile::default()), Err(Unpack::Syntax { .. }))
+        !matches!(proxy_protocol::unpack(&input, &Profile::default()), Err(Unpack::Syntax { .. }))
     })
 }
 
 proptest! {
     #[test]
     fn refusal_comes_at_the_first_impossible_byte(bytes in prop_oneof![damaged(), block()]) {
-        if let Err(Unpack::Syntax { offset, .. }) = proxy::unpack(&bytes, &Profile::default()) {
+        if let Err(Unpack::Syntax { offset, .. }) = proxy_protocol::unpack(&bytes, &Profile::default()) {
             for end in offset.saturating_sub(4)..=offset {
                 prop_assert!(goes_on(&bytes[..end]), "nothing can follow {:x?}", &bytes[..end]);
             }
@@ -206,7 +206,7 @@ proptest! {
         let mut bytes = packed(&header);
         let size = bytes.len();
         bytes.extend_from_slice(&payload);
-        let (unpacked, consumed) = proxy::unpack(&bytes, &Profile::default()).unwrap();
+        let (unpacked, consumed) = proxy_protocol::unpack(&bytes, &Profile::default()).unwrap();
         prop_assert_eq!(&unpacked, &header);
         prop_assert_eq!(consumed, size);
     }
@@ -214,7 +214,7 @@ proptest! {
     #[test]
     fn fields_and_bytes_agree(header in header()) {
         let bytes = packed(&header);
-        let fields = proxy::fields(&header);
+        let fields = proxy_protocol::fields(&header);
         // Everything but spaces and what nobody reads has a name, and values are those of the TLVs.
         let values = fields.iter().filter(|field| field.name == "tlv-value");
         let values: Vec<_> = values.map(|field| &bytes[field.range.clone()]).collect();
@@ -227,13 +227,13 @@ proptest! {
     fn sealing_makes_a_damaged_block_right_again(header in binary(), place in any::<prop::sample::Index>()) {
         let mut bytes = packed(&Header::V2(header.clone()));
         // A byte of an address: lengths and types must stay.
-        let addresses = proxy::fields(&Header::V2(header)).into_iter();
+        let addresses = proxy_protocol::fields(&Header::V2(header)).into_iter();
         let addresses: Vec<_> = addresses.filter(|field| field.name == "source-address").collect();
         if let Some(Field { range, .. }) = addresses.first() {
             bytes[range.start + place.index(range.len())] ^= 0xff;
         }
-        proxy::seal(&mut bytes);
-        prop_assert!(proxy::unpack(&bytes, &Profile::default()).is_ok());
+        proxy_protocol::seal(&mut bytes);
+        prop_assert!(proxy_protocol::unpack(&bytes, &Profile::default()).is_ok());
     }
 
     #[test]
@@ -264,7 +264,7 @@ proptest! {
     #[test]
     fn addresses_are_read_as_the_standard_library_reads_them(text in "[0-9a-f:.]{2,24}") {
         let line = format!("PROXY TCP6 {text} :: 1 2\r\n");
-        let found = proxy::unpack(line.as_bytes(), &Profile::default()).ok();
+        let found = proxy_protocol::unpack(line.as_bytes(), &Profile::default()).ok();
         let found = found.and_then(|(header, _)| header.addresses().cloned());
         let right = text.parse::<Ipv6Addr>().ok();
         prop_assert_eq!(found.and_then(|addresses| addresses.source()).map(|source| source.ip()), right.map(Into::into));

@@ -1,7 +1,7 @@
 //! Puts TLVs into another order.
 
 use super::{header, rename};
-use crate::proxy::{Header, Tolerance};
+use crate::proxy_protocol::{Header, Tolerance};
 use bytes::BytesMut;
 use chenapan_core::{Behavior, Context, Dice, Interest, Kind, Unit, Verdict, plugin};
 
@@ -83,7 +83,7 @@ fn shuffle(order: &mut [&[u8]], dice: &mut Dice) {
 mod tests {
     use super::super::sample::{LINE, PLAIN, SUMMED, after};
     use super::*;
-    use crate::proxy::{Checksum, Profile, unpack};
+    use crate::proxy_protocol::{Checksum, Profile, unpack};
 
     fn kinds(how: &str, bytes: &[u8]) -> Vec<u8> {
         let (bytes, told) = after::<ReorderTlvs>(&[("how", how)], bytes);

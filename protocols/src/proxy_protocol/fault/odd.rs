@@ -1,7 +1,7 @@
 //! Edits of headers that are accepted and not right: nothing changes but what the rule is for.
 
 use super::{BadChecksum, OversizeTlv, ReorderTlvs, Spoof, SwapVersion};
-use crate::proxy::{Checksum, Profile, Proxy, Tolerance, Unpack, unpack};
+use crate::proxy_protocol::{Checksum, Profile, Proxy, Tolerance, Unpack, unpack};
 use bytes::BytesMut;
 use chenapan_core::testing::{Judge, configured};
 use chenapan_core::{Behavior, Direction, Handled, Plugin, Protocol, Unit, Verdict};

@@ -3,15 +3,15 @@
 //! It can only become one that may be sent; wrong headers are made from bytes.
 
 use super::{FIXED, Header, pack};
-use crate::proxy::tlv::{CRC32C, SSL};
-use crate::proxy::{Addresses, Checksum, Command, Pack, Tlv, Transport};
+use crate::proxy_protocol::tlv::{CRC32C, SSL};
+use crate::proxy_protocol::{Addresses, Checksum, Command, Pack, Tlv, Transport};
 use bytes::{BufMut, BytesMut};
 
 /// A header to which TLVs are added, in the order in which they shall be sent.
 ///
 /// ```
-/// use chenapan_protocols::proxy::{Addresses, Mixed, Transport, tlv, v2};
-/// # use chenapan_protocols::proxy::Pack;
+/// use chenapan_protocols::proxy_protocol::{Addresses, Mixed, Transport, tlv, v2};
+/// # use chenapan_protocols::proxy_protocol::Pack;
 /// # fn main() -> Result<(), Pack> {
 ///
 /// let (source, destination) = (([203, 0, 113, 7], 51234).into(), ([198, 51, 100, 9], 8443).into());
@@ -147,12 +147,13 @@ fn append(out: &mut BytesMut, kind: u8, value: &[u8]) -> Result<(), Pack> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proxy::{Profile, Unpack, ssl, v2};
+    use crate::proxy_protocol::{Profile, Unpack, ssl, v2};
 
     fn inet() -> Builder {
         let source = ([203, 0, 113, 7], 51234).into();
         let destination = ([198, 51, 100, 9], 8443).into();
-        let addresses = Addresses::between(source, destination, crate::proxy::Mixed::Refuse);
+        let addresses =
+            Addresses::between(source, destination, crate::proxy_protocol::Mixed::Refuse);
         Header::proxy(addresses.unwrap(), Transport::Stream)
     }
 
@@ -204,7 +205,8 @@ mod tests {
 
     #[test]
     fn what_was_received_too_leniently_is_not_packed() {
-        let lenient = Profile { tlvs: crate::proxy::Tolerance::Accept, ..Profile::default() };
+        let lenient =
+            Profile { tlvs: crate::proxy_protocol::Tolerance::Accept, ..Profile::default() };
         let pack = |bytes: &[u8]| {
             let (header, _) = v2::unpack(bytes, &lenient).unwrap();
             let mut out = BytesMut::from("before");

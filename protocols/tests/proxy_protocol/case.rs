@@ -1,6 +1,6 @@
 //! A case of the catalogue: bytes, and what a receiver with the default profile makes of them.
 
-use chenapan_protocols::proxy::{Addresses, Header};
+use chenapan_protocols::proxy_protocol::{Addresses, Header};
 
 pub(crate) struct Case {
     pub(crate) id: &'static str,

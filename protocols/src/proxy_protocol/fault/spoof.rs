@@ -1,8 +1,8 @@
 //! States another source.
 
 use super::{header, put, restate};
-use crate::proxy::recipe::{Origin, Recipe, Version};
-use crate::proxy::{Addresses, Command, End, Header, Tolerance, v1};
+use crate::proxy_protocol::recipe::{Origin, Recipe, Version};
+use crate::proxy_protocol::{Addresses, Command, End, Header, Tolerance, v1};
 use chenapan_core::{Behavior, Context, Interest, Kind, OptionError, Unit, Verdict, plugin};
 
 plugin! {
@@ -110,7 +110,7 @@ fn respell(unit: &mut Unit, line: &v1::Header, addresses: &Addresses) -> bool {
 mod tests {
     use super::super::sample::{LINE, PLAIN, SUMMED, after};
     use super::*;
-    use crate::proxy::{Checksum, Profile, unpack};
+    use crate::proxy_protocol::{Checksum, Profile, unpack};
 
     fn stated(bytes: &[u8]) -> [String; 2] {
         let (header, _) = unpack(bytes, &Profile::default()).unwrap();

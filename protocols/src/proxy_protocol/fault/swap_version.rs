@@ -1,8 +1,8 @@
 //! Says the same in the other version.
 
 use super::{header, put};
-use crate::proxy::recipe::{Origin, Recipe, Version};
-use crate::proxy::{Header, Tolerance};
+use crate::proxy_protocol::recipe::{Origin, Recipe, Version};
+use crate::proxy_protocol::{Header, Tolerance};
 use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, plugin};
 
 plugin! {

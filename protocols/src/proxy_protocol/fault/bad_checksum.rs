@@ -1,8 +1,8 @@
 //! Breaks the checksum of a header.
 
 use super::{append, binary, rename};
-use crate::proxy::tlv::CRC32C;
-use crate::proxy::v2::FIXED;
+use crate::proxy_protocol::tlv::CRC32C;
+use crate::proxy_protocol::v2::FIXED;
 use chenapan_core::{Behavior, Context, Dice, Interest, Kind, Unit, Verdict, plugin};
 
 plugin! {
@@ -99,7 +99,7 @@ fn sum(parts: &[&[u8]]) -> [u8; 4] {
 mod tests {
     use super::super::sample::{LINE, PLAIN, SUMMED, after};
     use super::*;
-    use crate::proxy::{Profile, Unpack, unpack};
+    use crate::proxy_protocol::{Profile, Unpack, unpack};
 
     /// The place of the checksum's value in the sample.
     const AT: usize = 31;

@@ -138,7 +138,7 @@ mod odd;
 pub(super) mod sample {
     //! Headers for tests, and a way to show them.
 
-    use crate::proxy::{ProxyV2, Tolerance, fields};
+    use crate::proxy_protocol::{ProxyV2, Tolerance, fields};
     use bytes::BytesMut;
     use chenapan_core::testing::{Judge, configured};
     use chenapan_core::{Behavior, Kind, Plugin, Unit, Verdict};
@@ -180,7 +180,7 @@ pub(super) mod sample {
 
     #[test]
     fn the_sample_is_right() {
-        use crate::proxy::{Profile, unpack};
+        use crate::proxy_protocol::{Profile, unpack};
         for bytes in [SUMMED, PLAIN, LINE] {
             let (_, size) = unpack(bytes, &Profile::default()).unwrap();
             assert_eq!(size, bytes.len());
@@ -193,7 +193,7 @@ mod tests {
     //! Faults one after the other.
 
     use super::sample::{PLAIN, SUMMED, unit};
-    use crate::proxy::{Profile, ProxyV2, Unpack, unpack};
+    use crate::proxy_protocol::{Profile, ProxyV2, Unpack, unpack};
     use chenapan_core::testing::{Judge, configured};
     use chenapan_core::{Behavior, Unit, Verdict};
 

@@ -3,8 +3,10 @@
 //! Nothing is mended on the way: a header that must not be sent is an error.
 
 use super::{FIXED, Header, SIGNATURE};
-use crate::proxy::tlv::{self, check};
-use crate::proxy::{Addresses, Checksum, Command, Family, Pack, Ssl, Tlvs, Transport, checksum};
+use crate::proxy_protocol::tlv::{self, check};
+use crate::proxy_protocol::{
+    Addresses, Checksum, Command, Family, Pack, Ssl, Tlvs, Transport, checksum,
+};
 use bytes::{BufMut, BytesMut};
 use std::ops::Range;
 
@@ -60,7 +62,7 @@ pub(super) fn start(command: Command, byte: u8, length: u16, out: &mut BytesMut)
 }
 
 /// Appends addresses and ports.
-pub(in crate::proxy) fn block(addresses: &Addresses, out: &mut BytesMut) {
+pub(in crate::proxy_protocol) fn block(addresses: &Addresses, out: &mut BytesMut) {
     match addresses {
         Addresses::Inet(pair) => {
             out.extend_from_slice(&pair.source.octets());

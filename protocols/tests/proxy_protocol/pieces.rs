@@ -3,7 +3,7 @@
 
 use crate::case::Expected;
 use crate::catalogue;
-use chenapan_protocols::proxy::{self, Header, Profile, Tolerance, Unpack, Want, v1, v2};
+use chenapan_protocols::proxy_protocol::{self, Header, Profile, Tolerance, Unpack, Want, v1, v2};
 
 /// Returns the answer that a decoder must give to the start of a header of `size` bytes.
 fn want(start: &[u8], size: usize) -> Unpack {
@@ -17,7 +17,7 @@ fn want(start: &[u8], size: usize) -> Unpack {
 
 /// Checks every start of `input`: incomplete up to where the whole is decided, then the same.
 pub(crate) fn check_every_start(input: &[u8], profile: &Profile) {
-    let whole = proxy::unpack(input, profile);
+    let whole = proxy_protocol::unpack(input, profile);
     let (decided, size) = match &whole {
         Ok((_, consumed)) => (*consumed, Some(*consumed)),
         Err(Unpack::Checksum(mismatch)) => (mismatch.consumed, Some(mismatch.consumed)),
@@ -27,7 +27,7 @@ pub(crate) fn check_every_start(input: &[u8], profile: &Profile) {
     // Longer inputs cannot change what was decided.
     for end in 0..=input.len().min(decided.saturating_add(2)) {
         let start = &input[..end];
-        let found = proxy::unpack(start, profile);
+        let found = proxy_protocol::unpack(start, profile);
         if end >= decided {
             assert_eq!(found, whole, "{start:x?}");
             continue;
@@ -54,7 +54,7 @@ fn a_decoder_of_one_version_says_the_same_of_its_own() {
         let input = case.delivered();
         for end in 1..=input.len().min(600) {
             let start = &input[..end];
-            let either = proxy::unpack(start, &profile);
+            let either = proxy_protocol::unpack(start, &profile);
             match start[0] {
                 b'P' => {
                     let line = v1::unpack(start, &profile);
@@ -86,7 +86,7 @@ fn reading_exactly_what_is_wanted_never_reads_payload() {
         let input = case.delivered();
         let mut end = 0;
         let consumed = loop {
-            match proxy::unpack(&input[..end], &profile) {
+            match proxy_protocol::unpack(&input[..end], &profile) {
                 Ok((_, consumed)) => break consumed,
                 Err(Unpack::Incomplete(Want::Bytes(count))) => end += count,
                 // Up to a line feed, as far as one may still come.
@@ -107,10 +107,10 @@ fn where_pieces_are_not_tolerated_only_the_whole_will_do() {
     let whole_only = Profile { fragments: Tolerance::Refuse, ..Profile::default() };
     for case in catalogue() {
         let input = case.bytes();
-        let Ok(expected) = proxy::unpack(&input, &Profile::default()) else { continue };
-        assert_eq!(proxy::unpack(&input, &whole_only), Ok(expected));
+        let Ok(expected) = proxy_protocol::unpack(&input, &Profile::default()) else { continue };
+        assert_eq!(proxy_protocol::unpack(&input, &whole_only), Ok(expected));
         for end in 1..input.len() {
-            let refused = proxy::unpack(&input[..end], &whole_only);
+            let refused = proxy_protocol::unpack(&input[..end], &whole_only);
             assert!(matches!(refused, Err(Unpack::Syntax { offset, .. }) if offset == end));
         }
     }

@@ -3,7 +3,7 @@
 //! It never reads a TLV off the wire.
 
 use super::{ALPN, AUTHORITY, CRC32C, NETNS, NOOP, SSL, Tlv, UNIQUE_ID};
-use crate::proxy::{Ssl, ssl};
+use crate::proxy_protocol::{Ssl, ssl};
 use bytes::{BufMut, Bytes, BytesMut};
 use chenapan_core::{Form, Value, Written, nearest};
 
@@ -165,7 +165,7 @@ fn bytes(text: &str) -> Result<Bytes, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proxy::{Vendor, tlv};
+    use crate::proxy_protocol::{Vendor, tlv};
 
     fn read(text: &str) -> (u8, Vec<u8>) {
         let tlv = TlvText::read(text).unwrap();

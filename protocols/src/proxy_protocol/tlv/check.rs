@@ -3,22 +3,25 @@
 //! It goes over the bytes once, from left to right, and stops at the first that cannot be.
 
 use super::{AUTHORITY, CRC32C, NETNS, SSL, UNIQUE_ID};
-use crate::proxy::ssl;
+use crate::proxy_protocol::ssl;
 use std::ops::Range;
 use std::str;
 
 /// A byte that cannot be where it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::proxy) struct Fault {
+pub(in crate::proxy_protocol) struct Fault {
     /// The type of the TLV it belongs to.
-    pub(in crate::proxy) kind: u8,
-    pub(in crate::proxy) message: &'static str,
-    pub(in crate::proxy) offset: usize,
+    pub(in crate::proxy_protocol) kind: u8,
+    pub(in crate::proxy_protocol) message: &'static str,
+    pub(in crate::proxy_protocol) offset: usize,
 }
 
 /// Checks the TLVs in `range` of `input`, of which the end may be missing; returns where the
 /// checksum's value starts.
-pub(in crate::proxy) fn check(input: &[u8], range: Range<usize>) -> Result<Option<usize>, Fault> {
+pub(in crate::proxy_protocol) fn check(
+    input: &[u8],
+    range: Range<usize>,
+) -> Result<Option<usize>, Fault> {
     let mut checksum = None;
     let mut at = range.start;
     while let Some(Frame { kind, value }) =

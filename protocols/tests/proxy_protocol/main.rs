@@ -14,14 +14,16 @@ mod v2;
 use bytes::BytesMut;
 use case::{Expected, shown};
 use catalogue::catalogue;
-use chenapan_protocols::proxy::{self, Checksum, Profile, Tolerance, Unpack, Verification, Want};
+use chenapan_protocols::proxy_protocol::{
+    self, Checksum, Profile, Tolerance, Unpack, Verification, Want,
+};
 
 #[test]
 fn every_case_ends_as_the_catalogue_says() {
     let profile = Profile::default();
     for case in catalogue() {
         let size = case.bytes().len();
-        let found = match proxy::unpack(&case.delivered(), &profile) {
+        let found = match proxy_protocol::unpack(&case.delivered(), &profile) {
             Ok((header, consumed)) => {
                 assert_eq!(consumed, size, "{}: {}", case.id, case.about);
                 match (shown(&header), case.expected) {
@@ -60,9 +62,9 @@ fn what_was_accepted_is_packed_to_the_same_bytes() {
     let received_only = ["V2H-07", "V2H-08", "TLV-27", "TLV-30", "TLV-33"];
     for case in catalogue() {
         let bytes = case.bytes();
-        let Ok((header, _)) = proxy::unpack(&bytes, &Profile::default()) else { continue };
+        let Ok((header, _)) = proxy_protocol::unpack(&bytes, &Profile::default()) else { continue };
         let mut packed = BytesMut::new();
-        let result = proxy::pack(&header, &mut packed);
+        let result = proxy_protocol::pack(&header, &mut packed);
         assert_eq!(result.is_err(), received_only.contains(&case.id), "{}: {result:?}", case.id);
         if result.is_ok() {
             assert_eq!(packed, bytes, "{}", case.id);
@@ -80,8 +82,8 @@ fn a_second_header_is_payload() {
     for first in &heads {
         for second in &heads {
             let both = [first.bytes(), second.bytes()].concat();
-            let (header, consumed) = proxy::unpack(&both, &profile).unwrap();
-            let (alone, _) = proxy::unpack(&first.bytes(), &profile).unwrap();
+            let (header, consumed) = proxy_protocol::unpack(&both, &profile).unwrap();
+            let (alone, _) = proxy_protocol::unpack(&first.bytes(), &profile).unwrap();
             assert_eq!((header, consumed), (alone, first.bytes().len()));
         }
     }
@@ -111,7 +113,7 @@ fn a_strict_profile_refuses_what_the_standard_leaves_open() {
     ];
     for (id, right) in refused {
         let case = catalogue().find(|case| case.id == id).unwrap();
-        match proxy::unpack(&case.bytes(), &strict) {
+        match proxy_protocol::unpack(&case.bytes(), &strict) {
             Err(Unpack::Syntax { offset, .. }) => assert_eq!(offset, right, "{id}"),
             other => panic!("{id}: {other:?}"),
         }
@@ -139,7 +141,9 @@ fn a_lenient_profile_keeps_what_it_cannot_read() {
     ];
     for (id, tlvs, stray) in kept {
         let case = catalogue().find(|case| case.id == id).unwrap();
-        let proxy::Header::V2(header) = proxy::unpack(&case.bytes(), &lenient).unwrap().0 else {
+        let proxy_protocol::Header::V2(header) =
+            proxy_protocol::unpack(&case.bytes(), &lenient).unwrap().0
+        else {
             panic!("{id} is of version 2");
         };
         assert_eq!((header.tlvs().count(), header.stray().len()), (tlvs, stray), "{id}");
@@ -150,9 +154,9 @@ fn a_lenient_profile_keeps_what_it_cannot_read() {
 fn a_family_counts_for_the_block_under_local_whatever_the_transport() {
     // IPv4 with an undefined transport, its twelve bytes, a NOOP.
     let bytes = [case::SIG, b"\x20\x16\0\x0f", case::A4, b"\x04\0\0"].concat();
-    let (header, _) = proxy::unpack(&bytes, &Profile::default()).unwrap();
-    assert_eq!((header.family(), header.tlvs().count()), (proxy::Family::Inet, 1));
-    let names = proxy::fields(&header).into_iter().map(|field| field.name);
+    let (header, _) = proxy_protocol::unpack(&bytes, &Profile::default()).unwrap();
+    assert_eq!((header.family(), header.tlvs().count()), (proxy_protocol::Family::Inet, 1));
+    let names = proxy_protocol::fields(&header).into_iter().map(|field| field.name);
     assert!(names.collect::<Vec<_>>().contains(&"source-address"));
 }
 
@@ -161,7 +165,7 @@ fn the_profile_decides_what_becomes_of_a_checksum() {
     let with = |checksum| Profile { checksum, ..Profile::default() };
     let state = |id: &str, verification| {
         let case = catalogue().find(|case| case.id == id).unwrap();
-        let unpacked = proxy::unpack(&case.bytes(), &with(verification));
+        let unpacked = proxy_protocol::unpack(&case.bytes(), &with(verification));
         unpacked.map(|(header, _)| header.checksum()).ok()
     };
     for (id, skip, verify, require) in [
