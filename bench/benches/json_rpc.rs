@@ -4,7 +4,8 @@
 //! a tree of its `Value`. Both know nothing of JSON-RPC; "read" has made all checks of the dialect
 //! and has compared nothing with them. "framed" has found the end of the message before.
 
-use chenapan_protocols::json_rpc::{Cut, Dialect, Framing, Reader, Scanner};
+use chenapan_protocols::json::Scanner;
+use chenapan_protocols::json_rpc::{Cut, Dialect, Framing, Reader};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::Value;
 use serde_json::value::RawValue;

@@ -2,9 +2,8 @@
 //!
 //! It never looks for a certain answer, only for answers that cannot both be right.
 
-use chenapan_protocols::json_rpc::{
-    Cursor, Cut, Dialect, Event, Forgery, Framer, Framing, Kind, Reader, Scan, Scanner,
-};
+use chenapan_protocols::json::{Cursor, Scan, Scanner};
+use chenapan_protocols::json_rpc::{Cut, Dialect, Event, Forgery, Framer, Framing, Kind, Reader};
 
 /// Checks everything with an input whose first four bytes choose a framing, a dialect, a limit
 /// and a place to cut the stream that follows them.

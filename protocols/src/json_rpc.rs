@@ -26,7 +26,6 @@
 //! ```
 
 mod counts;
-mod cursor;
 mod dialect;
 pub mod fault;
 mod forge;
@@ -37,15 +36,11 @@ mod ledger;
 mod message;
 mod parts;
 mod read;
-mod scan;
 mod state;
-mod text;
 
-pub use cursor::{Cursor, Item, Member, NotJson};
 pub use dialect::{Dialect, Reader};
 pub use forge::Forgery;
 pub use frame::{Cut, Event, Frame, Framer, Framing, Payload};
 pub use handler::{Capture, JsonRpc};
-pub use id::{Id, IdKey, Sort};
+pub use id::{Id, IdKey};
 pub use message::{Flow, Items, Kind, Message, Object, Params, Reason, Trouble};
-pub use scan::{Scan, Scanner};

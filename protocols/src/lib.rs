@@ -2,6 +2,7 @@
 //!
 //! Nothing here does IO, reads a clock or knows that behaviors exist.
 
+pub mod json;
 pub mod json_rpc;
 pub mod proxy_protocol;
 mod tcp;

@@ -15,7 +15,6 @@ mod length;
 mod neither;
 mod noise;
 mod null_error;
-mod patch;
 mod restyle;
 mod result;
 mod sse;
@@ -27,12 +26,12 @@ mod value;
 mod version;
 mod wrap;
 
-use super::{Dialect, Id, Kind as Said, Member, Message, Reader, Sort, text};
+use super::{Dialect, Id, Kind as Said, Message, Reader};
+use crate::json::{Member, Patch, Scan, Scanner, Sort, text};
 use bytes::BytesMut;
 use chenapan_core::{
     Context, Dice, Direction, Kind, Pattern, Protocol, Refusal, Turn, Unit, Written,
 };
-use patch::Patch;
 use std::borrow::Cow;
 
 pub use batch::RpcBatch;
@@ -334,10 +333,10 @@ impl Written for Json {
     const NAME: &'static str = "json";
 
     fn read(text: &str) -> Result<Self, String> {
-        let mut scanner = super::Scanner::new();
+        let mut scanner = Scanner::new();
         let rest = match scanner.scan(text.as_bytes()) {
-            super::Scan::End(end) => text.get(end..).unwrap_or_default(),
-            super::Scan::More if scanner.finish() => "",
+            Scan::End(end) => text.get(end..).unwrap_or_default(),
+            Scan::More if scanner.finish() => "",
             _ => return Err("expected a JSON text such as {\"retry\":true}".to_owned()),
         };
         if !rest.trim_matches([' ', '\t', '\r', '\n']).is_empty() {

@@ -4,7 +4,7 @@
 
 use super::dialect::Dialect;
 use super::message::{Kind, Message, Object};
-use super::text;
+use crate::json::text;
 
 /// Content of a forged error reply.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 //!
 //! It never turns one into a number of the machine: that is how ids get lost.
 
-use super::text;
+use crate::json::{Sort, text};
 use std::fmt;
 
 /// An id as it stands in its message.
@@ -24,37 +24,6 @@ enum Value {
     Number(Box<str>),
     /// In one spelling out of the many that it may have.
     Other(Box<[u8]>),
-}
-
-/// Type of a value in a JSON text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sort {
-    /// `null`.
-    Null,
-    /// `true` or `false`.
-    Bool,
-    /// A number.
-    Number,
-    /// A string.
-    Text,
-    /// An array.
-    Array,
-    /// An object.
-    Object,
-}
-
-impl Sort {
-    /// By the first byte of a value's text.
-    pub(super) fn of(raw: &str) -> Self {
-        match raw.as_bytes().first() {
-            Some(b'"') => Sort::Text,
-            Some(b'{') => Sort::Object,
-            Some(b'[') => Sort::Array,
-            Some(b't' | b'f') => Sort::Bool,
-            Some(b'-' | b'0'..=b'9') => Sort::Number,
-            _ => Sort::Null,
-        }
-    }
 }
 
 impl<'a> Id<'a> {

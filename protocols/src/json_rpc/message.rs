@@ -2,10 +2,10 @@
 //!
 //! It never owns a byte: whoever changes a message splices the frame at these spans.
 
-use super::cursor::{Cursor, Member};
 use super::dialect::Dialect;
-use super::id::{Id, Sort};
-use super::{read, text};
+use super::id::Id;
+use super::read;
+use crate::json::{Cursor, Item, Member, Sort, text};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -348,7 +348,7 @@ impl<'a> Message<'a> {
 
     /// Returns the spans of the items of a batch, with their commas, to be left out, moved or
     /// multiplied.
-    pub fn spans(&self) -> impl Iterator<Item = super::Item> + use<'a> {
+    pub fn spans(&self) -> impl Iterator<Item = Item> + use<'a> {
         let mut cursor = self.items().cursor;
         std::iter::from_fn(move || cursor.as_mut()?.item().ok()?)
     }

@@ -2,12 +2,10 @@
 //!
 //! It never stops at what means nothing to it, and never decides what becomes of a frame.
 
-use super::cursor::{Cursor, Member, NotJson, blanks};
 use super::dialect::Dialect;
-use super::id::{Id, Sort};
+use super::id::Id;
 use super::message::{Flow, Kind, Message, Object, Reason, Trouble};
-use super::scan::{Scan, Scanner};
-use super::text;
+use crate::json::{Cursor, Member, NotJson, Scan, Scanner, Sort, blanks, text};
 use std::ops::Range;
 
 /// Reads a frame; what it returns bears the dialect that the frame settles.

@@ -7,13 +7,13 @@ mod delivery;
 mod framed;
 
 use super::counts::Counts;
-use super::cursor::{Cursor, blanks};
 use super::frame::asked;
 use super::frame::coding::refused;
 use super::ledger::{Digest, Ledger};
 use super::message::Kind;
 use super::parts::{self, Sums};
 use super::{Cut, Dialect, Event, Frame, Framer, Framing, Payload, Reader};
+use crate::json::{Cursor, blanks};
 use books::Books;
 use bytes::BytesMut;
 use chenapan_core::{Direction, Handled, Turn, Unit, Want};

@@ -1,9 +1,8 @@
 //! Any bytes: nothing panics, cuts never matter, and what is JSON is what others take for it.
 
 use crate::stream::told;
-use chenapan_protocols::json_rpc::{
-    Dialect, Forgery, Framing, Kind, Reader, Reason, Scan, Scanner,
-};
+use chenapan_protocols::json::{Scan, Scanner};
+use chenapan_protocols::json_rpc::{Dialect, Forgery, Framing, Kind, Reader, Reason};
 use proptest::prelude::*;
 use serde_json::value::RawValue;
 

@@ -1,8 +1,9 @@
 //! Answers batches in ways that are allowed, and in ways that are not.
 
 use super::{
-    MESSAGE, Patch, change_whole, extra_behind, fail, put, read, replies, take, trouble, unknown,
+    MESSAGE, change_whole, extra_behind, fail, put, read, replies, take, trouble, unknown,
 };
+use crate::json::Patch;
 use crate::json_rpc::{Flow, Forgery, Id, Kind as Said, Message};
 use chenapan_core::{
     Behavior, Context, Dice, Interest, Kind, OptionError, Step, Unit, Verdict, plugin,
@@ -154,7 +155,7 @@ fn index(number: u64) -> usize {
 }
 
 /// Returns the span to take out so that the item is not there.
-fn without(item: &crate::json_rpc::Item) -> Range<usize> {
+fn without(item: &crate::json::Item) -> Range<usize> {
     match (item.comma_before, item.comma_after) {
         (_, Some(comma)) => item.value.start..comma + 1,
         (Some(comma), None) => comma..item.value.end,

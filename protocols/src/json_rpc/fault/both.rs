@@ -1,7 +1,7 @@
 //! Says of a call that it went well and that it failed.
 
 use super::{MESSAGE, REPLIES, change, trouble};
-use crate::json_rpc::Sort;
+use crate::json::Sort;
 use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, plugin};
 
 plugin! {

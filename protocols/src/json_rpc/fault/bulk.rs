@@ -1,7 +1,8 @@
 //! Makes results too much for their reader.
 
-use super::{MESSAGE, Patch, REPLIES, change_whole, picks};
-use crate::json_rpc::{Kind as Said, Message, Sort};
+use super::{MESSAGE, REPLIES, change_whole, picks};
+use crate::json::{Patch, Sort};
+use crate::json_rpc::{Kind as Said, Message};
 use chenapan_core::{Behavior, Context, Interest, Kind, OptionError, Size, Unit, Verdict, plugin};
 
 plugin! {
@@ -87,7 +88,7 @@ impl Behavior for RpcBulk {
 }
 
 /// The result of a reply that went well.
-fn result<'a>(message: &'a Message<'_>) -> Option<&'a crate::json_rpc::Member> {
+fn result<'a>(message: &'a Message<'_>) -> Option<&'a crate::json::Member> {
     let object = message.object.as_ref().filter(|object| object.replies())?;
     let null = |span: std::ops::Range<usize>| Sort::of(message.raw(span)) == Sort::Null;
     let failed = object.error.as_ref().is_some_and(|error| !null(error.value.clone()));

@@ -1,7 +1,7 @@
 //! Makes of a message what is no JSON, or not quite.
 
-use super::patch::Tokens;
-use super::{MESSAGE, Patch, REPLIES, change, change_whole, content};
+use super::{MESSAGE, REPLIES, change, change_whole, content};
+use crate::json::{Patch, Tokens};
 use crate::json_rpc::Message;
 use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, plugin};
 use std::ops::Range;

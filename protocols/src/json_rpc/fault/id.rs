@@ -1,7 +1,8 @@
 //! Gives replies wrong ids.
 
-use super::{MESSAGE, Patch, REPLIES, change, integer, unknown};
-use crate::json_rpc::{Id, Message, Sort, text};
+use super::{MESSAGE, REPLIES, change, integer, unknown};
+use crate::json::{Patch, Sort, text};
+use crate::json_rpc::{Id, Message};
 use chenapan_core::{Behavior, Context, Dice, Interest, Kind, Unit, Verdict, plugin};
 
 plugin! {

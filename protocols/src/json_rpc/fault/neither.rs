@@ -1,7 +1,7 @@
 //! Takes out what a reply says.
 
 use super::{MESSAGE, REPLIES, change};
-use crate::json_rpc::Member;
+use crate::json::Member;
 use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, plugin};
 
 plugin! {

@@ -1,8 +1,8 @@
 //! Says the same in other bytes.
 
-use super::patch::Tokens;
-use super::{MESSAGE, Patch, REPLIES, picks, put, read};
-use crate::json_rpc::{Cursor, Kind as Said, Message};
+use super::{MESSAGE, REPLIES, picks, put, read};
+use crate::json::{Cursor, Patch, Tokens};
+use crate::json_rpc::{Kind as Said, Message};
 use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, plugin};
 
 plugin! {
@@ -130,7 +130,7 @@ fn repeats(message: &Message<'_>) -> bool {
     let mut cursor = Cursor::new(whole.as_bytes(), message.span.start);
     let mut known = std::collections::HashSet::new();
     while let Ok(Some(member)) = cursor.member() {
-        let name = crate::json_rpc::text::bytes(message.raw(member.key)).into_owned();
+        let name = crate::json::text::bytes(message.raw(member.key)).into_owned();
         if !known.insert(name) {
             return true;
         }

@@ -1,6 +1,7 @@
 //! Sends replies that nobody waits for.
 
-use super::{MESSAGE, Patch, SINGLE_REPLIES, extra, read, replies, take, unknown};
+use super::{MESSAGE, SINGLE_REPLIES, extra, read, replies, take, unknown};
+use crate::json::Patch;
 use crate::json_rpc::Id;
 use chenapan_core::{Behavior, Context, Dice, Interest, Kind, Step, Unit, Verdict, plugin};
 use std::collections::VecDeque;

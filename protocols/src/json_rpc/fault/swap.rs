@@ -1,6 +1,7 @@
 //! Lets two replies trade their ids.
 
-use super::{MESSAGE, Patch, SINGLE_REPLIES, put, read, replies, take};
+use super::{MESSAGE, SINGLE_REPLIES, put, read, replies, take};
+use crate::json::Patch;
 use crate::json_rpc::Id;
 use chenapan_core::{Behavior, Context, Interest, Kind, OptionError, Step, Unit, Verdict, plugin};
 use std::ops::Range;

@@ -1,7 +1,8 @@
 //! Asks a peer for what it cannot know.
 
 use super::{MESSAGE, SINGLE_REPLIES, call, dialect, extra, read, replies, take};
-use crate::json_rpc::{Id, Sort};
+use crate::json::Sort;
+use crate::json_rpc::Id;
 use chenapan_core::{Behavior, Context, Interest, Kind, Step, Unit, Verdict, plugin};
 
 plugin! {

@@ -1,7 +1,8 @@
 //! Changes values deep inside of messages.
 
-use super::{Json, MESSAGE, Patch, change_whole};
-use crate::json_rpc::{Cursor, Kind as Said, Message, Sort, text};
+use super::{Json, MESSAGE, change_whole};
+use crate::json::{Cursor, Patch, Sort, text};
+use crate::json_rpc::{Kind as Said, Message};
 use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, Written, plugin};
 use std::ops::Range;
 

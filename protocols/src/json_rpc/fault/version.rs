@@ -1,7 +1,7 @@
 //! Lies about the version.
 
 use super::{MESSAGE, REPLIES, change};
-use crate::json_rpc::{Sort, text};
+use crate::json::{Sort, text};
 use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, plugin};
 
 plugin! {

@@ -6,7 +6,7 @@ use memchr::memchr;
 use std::borrow::Cow;
 
 /// The text of a string with its quotes; U+FFFD stands for half a surrogate pair.
-pub(super) fn text(raw: &str) -> Cow<'_, str> {
+pub(crate) fn text(raw: &str) -> Cow<'_, str> {
     match bytes(raw) {
         Cow::Borrowed(_) => Cow::Borrowed(inside(raw)),
         Cow::Owned(bytes) => match String::from_utf8(bytes) {
@@ -18,7 +18,7 @@ pub(super) fn text(raw: &str) -> Cow<'_, str> {
 
 /// The bytes of a string with its quotes. Half a surrogate pair is written as UTF-8 would, if it
 /// could: so two strings are equal where their bytes are.
-pub(super) fn bytes(raw: &str) -> Cow<'_, [u8]> {
+pub(crate) fn bytes(raw: &str) -> Cow<'_, [u8]> {
     let mut rest = inside(raw);
     let Some(mut escape) = memchr(b'\\', rest.as_bytes()) else {
         return Cow::Borrowed(rest.as_bytes());
@@ -40,14 +40,14 @@ pub(super) fn bytes(raw: &str) -> Cow<'_, [u8]> {
 }
 
 /// Returns `true` if a string with its quotes stands for this text.
-pub(super) fn equals(raw: &str, text: &str) -> bool {
+pub(crate) fn equals(raw: &str, text: &str) -> bool {
     // An escape takes at most six times the room of what it stands for.
     let size = inside(raw).len();
     text.len() <= size && size <= 6 * text.len() && *bytes(raw) == *text.as_bytes()
 }
 
 /// Appends a text as a string with its quotes, in as few bytes as will do.
-pub(super) fn quote(text: &str, out: &mut Vec<u8>) {
+pub(crate) fn quote(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     for &byte in text.as_bytes() {
         match byte {

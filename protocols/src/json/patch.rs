@@ -7,33 +7,33 @@ use std::ops::Range;
 
 /// Places of a text and what stands there instead.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Patch {
+pub(crate) struct Patch {
     edits: Vec<(Range<usize>, Vec<u8>)>,
 }
 
 impl Patch {
     /// Puts something in the place of a range; of two that overlap the first one counts.
-    pub(super) fn put(&mut self, range: Range<usize>, with: impl Into<Vec<u8>>) {
+    pub(crate) fn put(&mut self, range: Range<usize>, with: impl Into<Vec<u8>>) {
         self.edits.push((range, with.into()));
     }
 
     /// Puts something in before a byte.
-    pub(super) fn insert(&mut self, at: usize, with: impl Into<Vec<u8>>) {
+    pub(crate) fn insert(&mut self, at: usize, with: impl Into<Vec<u8>>) {
         self.put(at..at, with);
     }
 
     /// Takes a range out.
-    pub(super) fn remove(&mut self, range: Range<usize>) {
+    pub(crate) fn remove(&mut self, range: Range<usize>) {
         self.put(range, []);
     }
 
     /// Returns the place of the first change; none where there is no change.
-    pub(super) fn first(&self) -> Option<usize> {
+    pub(crate) fn first(&self) -> Option<usize> {
         self.edits.iter().map(|(range, _)| range.start).min()
     }
 
     /// The text with all changes in it.
-    pub(super) fn apply(mut self, text: &[u8]) -> Vec<u8> {
+    pub(crate) fn apply(mut self, text: &[u8]) -> Vec<u8> {
         // What is put in at the same place stays in its order.
         self.edits.sort_by_key(|(range, _)| range.start);
         let more: usize = self.edits.iter().map(|(_, with)| with.len()).sum();
@@ -53,7 +53,7 @@ impl Patch {
 /// Tokens of a JSON text, one after the other, without the blanks: brackets, colons and commas;
 /// strings with their quotes; numbers and words.
 #[derive(Clone, Debug)]
-pub(super) struct Tokens<'a> {
+pub(crate) struct Tokens<'a> {
     text: &'a [u8],
     at: usize,
     end: usize,
@@ -61,7 +61,7 @@ pub(super) struct Tokens<'a> {
 
 impl<'a> Tokens<'a> {
     /// Of a part of a text that is JSON.
-    pub(super) fn new(text: &'a [u8], span: Range<usize>) -> Self {
+    pub(crate) fn new(text: &'a [u8], span: Range<usize>) -> Self {
         Self { text, at: span.start, end: span.end.min(text.len()) }
     }
 }

@@ -13,7 +13,7 @@ use plain::plain;
 /// A place in a JSON value that may not have arrived whole.
 ///
 /// ```
-/// use chenapan_protocols::json_rpc::{Scan, Scanner};
+/// use chenapan_protocols::json::{Scan, Scanner};
 ///
 /// let mut scanner = Scanner::new();
 /// assert_eq!(scanner.scan(br#"{"a": "}"#), Scan::More);

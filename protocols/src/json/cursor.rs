@@ -59,7 +59,7 @@ pub struct NotJson {
 /// stand there.
 ///
 /// ```
-/// use chenapan_protocols::json_rpc::Cursor;
+/// use chenapan_protocols::json::Cursor;
 ///
 /// let text = br#"{"id": [1, 2], "ok": true}"#;
 /// let mut cursor = Cursor::new(text, 0);
@@ -217,7 +217,7 @@ impl<'a> Cursor<'a> {
 
 /// Returns the number of blanks that a text starts with: space, tab, CR and LF are all that JSON
 /// has.
-pub(super) fn blanks(text: &[u8]) -> usize {
+pub(crate) fn blanks(text: &[u8]) -> usize {
     text.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count()
 }
 
