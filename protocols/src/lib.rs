@@ -2,6 +2,8 @@
 //!
 //! Nothing here does IO, reads a clock or knows that behaviors exist.
 
+pub mod framer;
+pub mod http;
 pub mod json;
 pub mod json_rpc;
 pub mod proxy_protocol;

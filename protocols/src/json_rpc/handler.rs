@@ -4,10 +4,10 @@
 //! whether it passes.
 
 use super::counts::NAMES;
-use super::frame::MAX_HEAD;
 use super::parts::fields;
 use super::state::{Settings, State};
 use super::{Dialect, Forgery, Framer, Framing};
+use crate::framer::MAX_HEAD;
 use bytes::BytesMut;
 use chenapan_core::{
     Counted, Direction, Handled, Malformed, Member, OptionError, Protocol, Refusal, Replies, Size,

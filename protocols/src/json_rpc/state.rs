@@ -7,12 +7,12 @@ mod delivery;
 mod framed;
 
 use super::counts::Counts;
-use super::frame::asked;
-use super::frame::coding::refused;
 use super::ledger::{Digest, Ledger};
 use super::message::Kind;
 use super::parts::{self, Sums};
 use super::{Cut, Dialect, Event, Frame, Framer, Framing, Payload, Reader};
+use crate::http::coding::refused;
+use crate::http::{asked, head};
 use crate::json::{Cursor, blanks};
 use books::Books;
 use bytes::BytesMut;
@@ -304,7 +304,7 @@ fn plainly(frame: &Frame, bytes: BytesMut) -> (Cow<'_, Frame>, BytesMut) {
     let span = |range: &Range<usize>| moved(range.start)..moved(range.end);
     let length = frame.length.as_ref().and_then(|digits| {
         // It may stand before or behind what has changed.
-        let (_, place) = super::frame::head::length(&head)?;
+        let (_, place) = head::length(&head)?;
         (bytes.get(digits.clone()) == head.get(place.clone())).then_some(place)
     });
     let payload = match &frame.payload {

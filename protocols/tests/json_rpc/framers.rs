@@ -1,7 +1,7 @@
 //! Framers on literal bytes, at every cut.
 
 use crate::stream::{Told, everywhere, reframed, short};
-use chenapan_protocols::json_rpc::frame::Bitcoin;
+use chenapan_protocols::json_rpc::framing::Bitcoin;
 use chenapan_protocols::json_rpc::{Event, Framing};
 
 #[track_caller]

@@ -1,7 +1,8 @@
 //! Bodies of HTTP, at every cut.
 
 use crate::stream::{reframed, short};
-use chenapan_protocols::json_rpc::frame::{Asked, asked};
+use chenapan_protocols::framer::Asked;
+use chenapan_protocols::http::asked;
 use chenapan_protocols::json_rpc::{Framer, Framing};
 
 #[track_caller]

@@ -3,7 +3,7 @@
 //! It never changes a unit.
 
 use super::State;
-use crate::json_rpc::frame::Asked;
+use crate::framer::Asked;
 use crate::json_rpc::ledger::Digest;
 use crate::json_rpc::message::{Kind, Message};
 use crate::json_rpc::{Cut, Id, parts};

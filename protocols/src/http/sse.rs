@@ -1,6 +1,6 @@
 //! Server-sent events [HTML, 9.2].
 
-use super::{Cut, Event, Frame, Framer, Framing, Payload, limit};
+use crate::framer::{Cut, Event, Frame, Framer, Framing, Payload, limit};
 use memchr::{memchr, memchr2};
 use std::ops::Range;
 

@@ -1,7 +1,7 @@
 //! JSON text sequences [RFC 7464]: a record separator, a text, a line feed.
 
 use super::newline::{line, skip_line};
-use super::{Cut, Event, Frame, Framer, Framing, Payload, limit};
+use crate::framer::{Cut, Event, Frame, Framer, Framing, Payload, limit};
 
 /// A frame begins with RS (0x1e) and ends with LF; what stands between two is junk.
 ///

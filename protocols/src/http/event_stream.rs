@@ -4,7 +4,7 @@
 
 use super::chunks::{self, Chunks, Found};
 use super::sse::{Sse, rewrite};
-use super::{Cut, Event, Frame, Framer, MAX_HEAD, Payload, limit};
+use crate::framer::{Cut, Event, Frame, Framer, MAX_HEAD, Payload, limit};
 
 /// A body that is a stream of events.
 #[derive(Clone, Debug)]

@@ -1,9 +1,5 @@
 //! The framings by name.
 
-use super::{
-    Auto, Be32, Bitcoin, ContentLength, Framer, Http, Json, Netstring, Newline, Nul, Sequence, Sse,
-    Websocket, Whole,
-};
 use std::fmt;
 use std::str::FromStr;
 
@@ -80,28 +76,6 @@ impl Framing {
             Framing::Nul => "nul",
             Framing::Sequence => "rs",
             Framing::Whole => "whole",
-        }
-    }
-
-    /// A framer for one direction, with the most bytes of a payload: by default what suits the
-    /// framing, and 0 is no limit.
-    pub fn framer(self, max_size: Option<usize>) -> Box<dyn Framer> {
-        match self {
-            Framing::Newline => Box::new(Newline::new(max_size)),
-            Framing::Auto => Box::new(Auto::new(max_size)),
-            Framing::Json => Box::new(Json::new(max_size)),
-            Framing::ContentLength => Box::new(ContentLength::new(max_size)),
-            Framing::Http => Box::new(Auto::http(max_size)),
-            Framing::HttpRequest => Box::new(Http::requests(max_size)),
-            Framing::HttpResponse => Box::new(Http::replies(max_size)),
-            Framing::Sse => Box::new(Sse::new(max_size)),
-            Framing::Websocket => Box::new(Websocket::new(max_size)),
-            Framing::Bitcoin => Box::new(Bitcoin::new(max_size)),
-            Framing::Be32 => Box::new(Be32::new(max_size)),
-            Framing::Netstring => Box::new(Netstring::new(max_size)),
-            Framing::Nul => Box::new(Nul::new(max_size)),
-            Framing::Sequence => Box::new(Sequence::new(max_size)),
-            Framing::Whole => Box::new(Whole::new(max_size)),
         }
     }
 }

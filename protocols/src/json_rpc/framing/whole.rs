@@ -1,6 +1,6 @@
 //! A stream that is one frame.
 
-use super::{Cut, Event, Frame, Framer, limit};
+use crate::framer::{Cut, Event, Frame, Framer, limit};
 
 /// Everything up to the end of the stream is one frame, even if it is nothing.
 #[derive(Clone, Debug)]

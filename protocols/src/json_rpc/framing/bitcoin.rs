@@ -1,6 +1,6 @@
 //! Messages of the Bitcoin network: not JSON, but framed beside it in the same programs.
 
-use super::{Cut, Event, Frame, Framer, Framing, Payload};
+use crate::framer::{Cut, Event, Frame, Framer, Framing, Payload};
 use sha2::{Digest, Sha256};
 
 /// Magic (4), command (12), length (4, little endian), checksum (4), payload.

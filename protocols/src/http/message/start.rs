@@ -1,10 +1,11 @@
 //! Start of an HTTP/1.1 message: from its head to the place of its body [RFC 9112, 6.3].
 
-use super::super::chunks::Chunks;
-use super::super::stream::{Body, Stream};
-use super::super::{Asked, Cut, Event, Frame, MAX_HEAD, Websocket, coding, head, websocket};
 use super::meaning::{asked, in_chunks, is_chunked, is_websocket, status};
 use super::{Http, Place, Side};
+use crate::framer::{Asked, Cut, Event, Frame, MAX_HEAD};
+use crate::http::chunks::Chunks;
+use crate::http::event_stream::{Body, Stream};
+use crate::http::{Websocket, coding, head, websocket};
 use chenapan_core::Turn;
 
 impl Http {

@@ -1,10 +1,9 @@
 //! The framing that the first bytes of a direction tell.
 
 use super::sequence::RS;
-use super::{
-    Asked, Be32, ContentLength, Cut, Event, Frame, Framer, Framing, Http, Json, Netstring,
-    Sequence, netstring,
-};
+use super::{Be32, ContentLength, Json, MEDIA_TYPE, Netstring, Sequence, netstring};
+use crate::framer::{Asked, Cut, Event, Frame, Framer, Framing};
+use crate::http::Http;
 use chenapan_core::Turn;
 
 /// Looks at the first bytes, then frames as they tell: `Content-Length` or `Content-Type` in any
@@ -63,8 +62,10 @@ impl Auto {
         // No method begins like this; a line end before a request is legal.
         match VERSION.starts_with(input) {
             true if input.len() < VERSION.len() => None,
-            _ if input.starts_with(VERSION) => Some(Box::new(Http::replies(self.max_size))),
-            _ => Some(Box::new(Http::requests(self.max_size))),
+            _ if input.starts_with(VERSION) => {
+                Some(Box::new(Http::replies(self.max_size, MEDIA_TYPE)))
+            }
+            _ => Some(Box::new(Http::requests(self.max_size, MEDIA_TYPE))),
         }
     }
 
@@ -124,12 +125,12 @@ impl Auto {
         }
         for found in METHODS.map(exactly).into_iter().flatten() {
             if found {
-                return Some(Box::new(Http::requests(self.max_size)));
+                return Some(Box::new(Http::requests(self.max_size, MEDIA_TYPE)));
             }
             open = true;
         }
         match exactly(b"HTTP/") {
-            Some(true) => Some(Box::new(Http::replies(self.max_size))),
+            Some(true) => Some(Box::new(Http::replies(self.max_size, MEDIA_TYPE))),
             Some(false) => None,
             None if open => None,
             None => Some(Box::new(Json::new(self.max_size))),
@@ -139,7 +140,7 @@ impl Auto {
     /// A framer for a stream that has told nothing.
     fn unsettled(&self) -> Box<dyn Framer> {
         match self.http {
-            true => Box::new(Http::requests(self.max_size)),
+            true => Box::new(Http::requests(self.max_size, MEDIA_TYPE)),
             false => Box::new(Json::new(self.max_size)),
         }
     }

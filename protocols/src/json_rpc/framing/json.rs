@@ -5,7 +5,7 @@
 
 use super::newline::skip_line;
 use super::sequence::RS;
-use super::{Cut, Event, Frame, Framer, Framing, limit};
+use crate::framer::{Cut, Event, Frame, Framer, Framing, limit};
 use memchr::{memchr, memchr2};
 
 /// Each object or array at the top is a frame.

@@ -1,6 +1,6 @@
 //! Netstrings: a decimal length, a colon, the payload, a comma.
 
-use super::{Cut, Event, Frame, Framer, Framing, Payload, limit};
+use crate::framer::{Cut, Event, Frame, Framer, Framing, Payload, limit};
 
 /// `2:{},` is a frame of two bytes. What is none is told as [`Event::BadHeader`], and the rest of
 /// the direction is raw.

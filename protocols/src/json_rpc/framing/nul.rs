@@ -1,7 +1,7 @@
 //! Frames that end with a zero byte, which is in no JSON text.
 
 use super::newline::{line, skip_line};
-use super::{Cut, Event, Framer, Framing, limit};
+use crate::framer::{Cut, Event, Framer, Framing, limit};
 
 /// Everything up to a NUL is a frame, without that; line ends mean nothing.
 #[derive(Clone, Debug)]

@@ -2,7 +2,8 @@
 //!
 //! It never inflates more than a message may have.
 
-use super::{Frame, Payload, head};
+use super::head;
+use crate::framer::{Frame, Payload};
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use std::io::Read;
 
@@ -93,7 +94,7 @@ pub(super) fn plain(head: &[u8]) -> Vec<u8> {
 /// extension of WebSocket compresses. None where it asks for none, or is no head of a request.
 ///
 /// Without the header any coding would do (RFC 9110, 12.5.3), so that it is not just taken out.
-pub(in crate::json_rpc) fn refused(head: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn refused(head: &[u8]) -> Option<Vec<u8>> {
     let first = head.split(|&byte| byte == b'\n').next()?.trim_ascii_end();
     if !first.ends_with(b" HTTP/1.1") && !first.ends_with(b" HTTP/1.0") {
         return None;

@@ -1,6 +1,6 @@
 //! Frames behind their length in four bytes, big endian.
 
-use super::{Cut, Event, Frame, Framer, Framing, Payload, limit};
+use crate::framer::{Cut, Event, Frame, Framer, Framing, Payload, limit};
 
 /// Four bytes say how long the payload behind them is, as StreamJsonRpc's
 /// `LengthHeaderMessageHandler` writes it.

@@ -1,6 +1,6 @@
 //! Frames that end with a line feed.
 
-use super::{Cut, Event, Frame, Framer, Framing, limit};
+use crate::framer::{Cut, Event, Frame, Framer, Framing, limit};
 use memchr::memchr;
 
 /// Each line is a frame: without its LF, with its CR; an empty line is an empty frame.

@@ -1,6 +1,6 @@
 //! Messages of WebSocket [RFC 6455], once both sides speak it.
 
-use super::{Cut, Event, Frame, Framer, Framing, Payload, limit};
+use crate::framer::{Cut, Event, Frame, Framer, Framing, Payload, limit};
 use std::ops::Range;
 
 /// Each data message is a frame, its fragments joined and unmasked; control frames pass, or stay

@@ -3,11 +3,9 @@
 //! It never normalises a head, and never looks further into one than the frame depends on.
 
 use super::chunks::{self, Chunks, Found};
-use super::content_length::measured;
-use super::stream::Stream;
-use super::{
-    Asked, Cut, Event, Frame, Framer, Framing, MAX_HEAD, Payload, Websocket, coding, head, limit,
-};
+use super::event_stream::Stream;
+use super::{Websocket, coding, head};
+use crate::framer::{Asked, Cut, Event, Frame, Framer, Framing, MAX_HEAD, Payload, limit};
 use chenapan_core::Turn;
 use std::collections::VecDeque;
 
@@ -36,6 +34,8 @@ use meaning::{closes, is_chunked};
 pub struct Http {
     side: Side,
     max_size: Option<usize>,
+    /// Type of the bodies that it frames.
+    media_type: &'static str,
     most: usize,
     place: Place,
     /// Number of bytes of a head that have no end.
@@ -77,22 +77,24 @@ const MOST_ASKED: usize = 64 << 10;
 
 impl Http {
     /// The direction of requests, with the most bytes of a body; 16 MiB by default, 0 is no limit.
-    pub fn requests(max_size: Option<usize>) -> Self {
-        Self::new(Side::Request, max_size)
+    /// `media_type` is the type of the bodies that it frames.
+    pub fn requests(max_size: Option<usize>, media_type: &'static str) -> Self {
+        Self::new(Side::Request, max_size, media_type)
     }
 
     /// The direction of replies.
-    pub fn replies(max_size: Option<usize>) -> Self {
-        Self::new(Side::Reply, max_size)
+    pub fn replies(max_size: Option<usize>, media_type: &'static str) -> Self {
+        Self::new(Side::Reply, max_size, media_type)
     }
 
-    fn new(side: Side, max_size: Option<usize>) -> Self {
+    fn new(side: Side, max_size: Option<usize>, media_type: &'static str) -> Self {
         let (place, asked, head) = (Place::Head, VecDeque::new(), None);
         let (most, seen, turn) = (limit(max_size), 0, Turn::None);
         let (asks_upgrade, watched, expects) = (false, false, false);
         Self {
             side,
             max_size,
+            media_type,
             most,
             place,
             seen,
@@ -308,10 +310,9 @@ impl Framer for Http {
             Side::Request => "POST / HTTP/1.1\r\nHost: localhost",
             Side::Reply => "HTTP/1.1 200 OK",
         };
-        let length = payload.len();
-        let head = format!(
-            "{start}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
-        );
+        let (length, media_type) = (payload.len(), self.media_type);
+        let head =
+            format!("{start}\r\nContent-Type: {media_type}\r\nContent-Length: {length}\r\n\r\n");
         out.extend_from_slice(head.as_bytes());
         out.extend_from_slice(payload);
     }
@@ -348,7 +349,7 @@ impl Framer for Http {
             return Some(out);
         }
         if frame.length.is_some() {
-            return measured(frame, original, payload);
+            return head::measured(frame, original, payload);
         }
         if frame.head < frame.size || payload.is_empty() {
             return Some([head, payload].concat());
@@ -410,9 +411,9 @@ impl Framer for Http {
         let mut seen = 0;
         let head = head::end(request, &mut seen).unwrap_or(0);
         let close = if closes(&request[..head]) { "Connection: close\r\n" } else { "" };
-        let length = payload.len();
+        let (length, media_type) = (payload.len(), self.media_type);
         let head = format!(
-            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\
+            "HTTP/1.1 200 OK\r\nContent-Type: {media_type}\r\n\
              Content-Length: {length}\r\n{close}\r\n"
         );
         out.extend_from_slice(head.as_bytes());
@@ -429,7 +430,7 @@ impl Framer for Http {
     }
 
     fn again(&self, frame: &[u8]) -> Box<dyn Framer> {
-        let mut new = Self::new(self.side, self.max_size);
+        let mut new = Self::new(self.side, self.max_size, self.media_type);
         // Events and messages of WebSocket come after the head, and have none.
         new.place = match &self.place {
             Place::Websocket(framer) => return framer.again(frame),

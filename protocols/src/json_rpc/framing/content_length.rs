@@ -1,7 +1,7 @@
 //! Frames with headers, as LSP and DAP have them.
 
-use super::head::{is_name, length, lengths};
-use super::{Cut, Event, Frame, Framer, Framing, MAX_HEAD, Payload, limit};
+use crate::framer::{Cut, Event, Frame, Framer, Framing, MAX_HEAD, limit};
+use crate::http::head::{self, is_name, length};
 use std::ops::Range;
 
 /// A body of as many bytes as `Content-Length` says, after headers that end with CRLF CRLF [LSP
@@ -127,7 +127,7 @@ impl Framer for ContentLength {
 
     /// Keeps all headers; only the number changes.
     fn reframe(&self, frame: &Frame, original: &[u8], payload: &[u8]) -> Option<Vec<u8>> {
-        measured(frame, original, payload)
+        head::measured(frame, original, payload)
     }
 
     fn framing(&self) -> Option<Framing> {
@@ -141,22 +141,4 @@ impl Framer for ContentLength {
     fn boxed_clone(&self) -> Box<dyn Framer> {
         Box::new(self.clone())
     }
-}
-
-/// A frame with another payload and another length; several lengths all change.
-pub(super) fn measured(frame: &Frame, original: &[u8], payload: &[u8]) -> Option<Vec<u8>> {
-    let Payload::Within(range) = &frame.payload else { return None };
-    let (head, back) = (original.get(..range.start)?, original.get(range.end..frame.size)?);
-    let number = payload.len().to_string();
-    let mut out = Vec::with_capacity(original.len() + payload.len());
-    let mut from = 0;
-    for (_, digits) in lengths(head) {
-        out.extend_from_slice(head.get(from..digits.start)?);
-        out.extend_from_slice(number.as_bytes());
-        from = digits.end;
-    }
-    out.extend_from_slice(head.get(from..)?);
-    out.extend_from_slice(payload);
-    out.extend_from_slice(back);
-    Some(out)
 }

@@ -1,6 +1,7 @@
 //! Meaning of a head of HTTP/1.1: its status, its codings, and the end of its connection.
 
-use super::super::{Asked, head};
+use crate::framer::Asked;
+use crate::http::head;
 
 /// Returns the sort of request that a head makes; to be told to the framer of the other direction.
 pub fn asked(head: &[u8]) -> Asked {

@@ -3,43 +3,13 @@
 //! A framer never reads what is in a frame, never changes a byte, and never says anything that
 //! depends on how the bytes happened to arrive.
 
-mod auto;
-mod be32;
-mod bitcoin;
-mod chunks;
-pub(super) mod coding;
-mod content_length;
 mod framing;
-pub(super) mod head;
-mod http;
-mod json;
-mod netstring;
-mod newline;
-mod nul;
-mod sequence;
-mod sse;
-mod stream;
-mod websocket;
-mod whole;
 
 use chenapan_core::Turn;
 use std::fmt;
 use std::ops::Range;
 
-pub use auto::Auto;
-pub use be32::Be32;
-pub use bitcoin::Bitcoin;
-pub use content_length::ContentLength;
 pub use framing::Framing;
-pub use http::{Http, asked};
-pub use json::Json;
-pub use netstring::Netstring;
-pub use newline::Newline;
-pub use nul::Nul;
-pub use sequence::Sequence;
-pub use sse::Sse;
-pub use websocket::Websocket;
-pub use whole::Whole;
 
 /// The most bytes in a frame, unless somebody says otherwise.
 pub const MAX_SIZE: usize = 16 << 20;
@@ -317,7 +287,7 @@ impl Asked {
 }
 
 /// The most bytes of a frame; 0 is no limit.
-fn limit(max_size: Option<usize>) -> usize {
+pub(crate) fn limit(max_size: Option<usize>) -> usize {
     match max_size {
         None => MAX_SIZE,
         Some(0) => usize::MAX,

@@ -2,11 +2,12 @@
 //!
 //! It never decides what a header means for the frame.
 
+use crate::framer::{Frame, Payload};
 use std::ops::Range;
 
 /// Returns the length that the headers say, and the place of its digits in the first header that
 /// says it; none where none does, or two differ.
-pub(in crate::json_rpc) fn length(head: &[u8]) -> Option<(u64, Range<usize>)> {
+pub(crate) fn length(head: &[u8]) -> Option<(u64, Range<usize>)> {
     let mut found: Option<(u64, Range<usize>)> = None;
     for (length, digits) in lengths(head) {
         match &found {
@@ -19,7 +20,7 @@ pub(in crate::json_rpc) fn length(head: &[u8]) -> Option<(u64, Range<usize>)> {
 }
 
 /// All lengths in the headers, each with its place; none for one that is no number.
-pub(super) fn lengths(head: &[u8]) -> impl Iterator<Item = (Option<u64>, Range<usize>)> {
+pub(crate) fn lengths(head: &[u8]) -> impl Iterator<Item = (Option<u64>, Range<usize>)> {
     headers(head).filter_map(move |(name, value)| {
         let is_length = head[name].trim_ascii_end().eq_ignore_ascii_case(b"content-length");
         is_length.then(|| (number(&head[value.clone()]), value))
@@ -56,7 +57,7 @@ fn number(digits: &[u8]) -> Option<u64> {
 }
 
 /// Returns `true` if a byte may stand in a name [RFC 9110, 5.6.2].
-pub(super) fn is_name(byte: u8) -> bool {
+pub(crate) fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
@@ -82,4 +83,22 @@ pub(super) fn end(input: &[u8], seen: &mut usize) -> Option<usize> {
     }
     *seen = input.len();
     None
+}
+
+/// A frame with another payload and another length; several lengths all change.
+pub(crate) fn measured(frame: &Frame, original: &[u8], payload: &[u8]) -> Option<Vec<u8>> {
+    let Payload::Within(range) = &frame.payload else { return None };
+    let (head, back) = (original.get(..range.start)?, original.get(range.end..frame.size)?);
+    let number = payload.len().to_string();
+    let mut out = Vec::with_capacity(original.len() + payload.len());
+    let mut from = 0;
+    for (_, digits) in lengths(head) {
+        out.extend_from_slice(head.get(from..digits.start)?);
+        out.extend_from_slice(number.as_bytes());
+        from = digits.end;
+    }
+    out.extend_from_slice(head.get(from..)?);
+    out.extend_from_slice(payload);
+    out.extend_from_slice(back);
+    Some(out)
 }

@@ -2,7 +2,7 @@
 //!
 //! It never holds a byte: it says which of them are data.
 
-use super::MAX_HEAD;
+use crate::framer::MAX_HEAD;
 
 /// Progress through the chunks of a body.
 #[derive(Clone, Debug)]
