@@ -25,14 +25,13 @@
 //! assert_eq!(framer.cut(&input[frame.size..]), Cut::Incomplete);
 //! ```
 
-mod counts;
+mod counters;
 mod dialect;
 pub mod fault;
 mod forge;
 pub mod framing;
 mod handler;
 mod id;
-mod ledger;
 mod message;
 mod parts;
 mod read;

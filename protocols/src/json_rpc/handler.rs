@@ -3,7 +3,7 @@
 //! It never changes a byte that no rule has touched, and never decides by what a message says
 //! whether it passes.
 
-use super::counts::NAMES;
+use super::counters::NAMES;
 use super::parts::fields;
 use super::state::{Settings, State};
 use super::{Dialect, Forgery, Framer, Framing};

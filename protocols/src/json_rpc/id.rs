@@ -3,6 +3,7 @@
 //! It never turns one into a number of the machine: that is how ids get lost.
 
 use crate::json::{Sort, text};
+use crate::pending::Digest;
 use std::fmt;
 
 /// An id as it stands in its message.
@@ -54,7 +55,7 @@ impl<'a> Id<'a> {
 
     /// Looks at bytes that are the same for all ids of its value, and for no other of its kind, which
     /// the number tells; none for null.
-    pub(super) fn spelled<T>(self, look: impl FnOnce(u8, &[u8]) -> T) -> Option<T> {
+    fn spelled<T>(self, look: impl FnOnce(u8, &[u8]) -> T) -> Option<T> {
         match self.sort() {
             Sort::Null => return None,
             Sort::Text => return Some(look(0, &text::bytes(self.0))),
@@ -70,6 +71,11 @@ impl<'a> Id<'a> {
             Value::Number(number) => look(1, number.as_bytes()),
             Value::Other(plain) => look(2, &plain),
         })
+    }
+
+    /// Returns the digest of its value; none for null, which matches nothing.
+    pub(super) fn digest(self) -> Option<Digest> {
+        self.spelled(Digest::new)
     }
 
     /// Returns `true` if it is the same as another by value.

@@ -6,14 +6,14 @@ mod books;
 mod delivery;
 mod framed;
 
-use super::counts::Counts;
-use super::ledger::{Digest, Ledger};
 use super::message::Kind;
 use super::parts::{self, Sums};
 use super::{Cut, Dialect, Event, Frame, Framer, Framing, Payload, Reader};
+use crate::counts::Counts;
 use crate::http::coding::refused;
 use crate::http::{asked, head};
 use crate::json::{Cursor, blanks};
+use crate::pending::{Digest, Ledger};
 use books::Books;
 use bytes::BytesMut;
 use chenapan_core::{Direction, Handled, Turn, Unit, Want};

@@ -1,10 +1,11 @@
 //! The messages that come: what is counted of them, and what they ask and answer.
 
 use super::Side;
-use crate::json_rpc::counts::Counts;
-use crate::json_rpc::ledger::{Answer, Digest};
+use crate::counts::Counts;
+use crate::json_rpc::Id;
 use crate::json_rpc::message::{Kind, Message};
 use crate::json_rpc::parts;
+use crate::pending::{Answer, Digest};
 use chenapan_core::Direction;
 use std::time::Duration;
 
@@ -64,7 +65,7 @@ impl Books<'_> {
     }
 
     fn asks(&mut self, direction: Direction, message: &Message<'_>) {
-        let Some(id) = message.id().and_then(Digest::of) else { return };
+        let Some(id) = message.id().and_then(Id::digest) else { return };
         let method = message.calls().unwrap_or_default();
         let ledger = &mut self.sides[direction as usize].ledger;
         let noted = ledger.asks(id, parts::label(&method), self.now, self.pending);
@@ -78,7 +79,7 @@ impl Books<'_> {
 
     fn answers(&mut self, direction: Direction, message: &Message<'_>) -> Option<Box<str>> {
         let ledger = &mut self.sides[direction.opposite() as usize].ledger;
-        self.answered = message.id().and_then(Digest::of);
+        self.answered = message.id().and_then(Id::digest);
         let answer = match self.answered {
             Some(id) => ledger.answers(id),
             None => Answer::Orphan,

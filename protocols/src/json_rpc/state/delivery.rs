@@ -4,9 +4,9 @@
 
 use super::State;
 use crate::framer::Asked;
-use crate::json_rpc::ledger::Digest;
 use crate::json_rpc::message::{Kind, Message};
 use crate::json_rpc::{Cut, Id, parts};
+use crate::pending::Digest;
 use bytes::Buf;
 use chenapan_core::{Direction, Unit};
 use std::time::Duration;
@@ -40,12 +40,12 @@ impl State {
                 self.arrives(direction, &payload, at);
             } else if let Some(id) = unit.mark("id") {
                 // An event in the middle of a chunk says nothing by itself.
-                let id = Digest::of(Id::new(id));
+                let id = Id::new(id).digest();
                 self.settles(direction, id, at);
             }
         } else if let Some(id) = unit.mark("id") {
             // The last piece.
-            let id = Digest::of(Id::new(id));
+            let id = Id::new(id).digest();
             self.settles(direction, id, at);
         } else {
             // A reply that a rule made, or several in one.
@@ -89,7 +89,7 @@ impl State {
         let message = reader.read(payload);
         let id = |message: &Message<'_>| {
             message.object.as_ref().filter(|object| object.replies())?;
-            Digest::of(message.id()?)
+            message.id()?.digest()
         };
         if let Kind::Batch(_) = message.meant() {
             for item in message.items() {

@@ -3,7 +3,6 @@
 //! It never counts anything.
 
 use super::State;
-use crate::json_rpc::ledger::Digest;
 use crate::json_rpc::message::Kind;
 use crate::json_rpc::parts::{self, Sums};
 use crate::json_rpc::{Cut, Forgery, Frame, Framer, Framing, Id, Message, Payload};
@@ -172,7 +171,7 @@ impl State {
     /// The method of what a reply answers.
     fn answered(&self, direction: Direction, message: &Message<'_>) -> Option<Box<str>> {
         message.object.as_ref().filter(|object| object.replies())?;
-        let id = Digest::of(message.id()?)?;
+        let id = message.id()?.digest()?;
         self.sides[direction.opposite() as usize].ledger.method(id).map(Into::into)
     }
 

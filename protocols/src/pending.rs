@@ -2,7 +2,6 @@
 //!
 //! It never holds more than its limit, and never an id: a digest of it has one size.
 
-use super::id::Id;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 use std::sync::{Arc, LazyLock};
@@ -10,7 +9,7 @@ use std::time::Duration;
 
 /// The value of an id, in 16 bytes that nobody outside can foresee.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Digest(u64, u64);
+pub(crate) struct Digest(u64, u64);
 
 /// Keys that make digests differ from those of other processes.
 static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
@@ -44,22 +43,21 @@ impl Hasher for Same {
 type Table<T> = HashMap<Digest, T, BuildHasherDefault<Same>>;
 
 impl Digest {
-    /// None for null, which matches nothing.
-    pub(super) fn of(id: Id<'_>) -> Option<Self> {
-        id.spelled(|kind, bytes| {
-            let mut hasher = KEYS.build_hasher();
-            hasher.write_u8(kind);
-            hasher.write(bytes);
-            let first = hasher.finish();
-            hasher.write_u8(0xff);
-            Self(first, hasher.finish())
-        })
+    /// Makes the digest of an id from its spelling: bytes that all ids of its value share, and the
+    /// kind of that spelling.
+    pub(crate) fn new(kind: u8, spelling: &[u8]) -> Self {
+        let mut hasher = KEYS.build_hasher();
+        hasher.write_u8(kind);
+        hasher.write(spelling);
+        let first = hasher.finish();
+        hasher.write_u8(0xff);
+        Self(first, hasher.finish())
     }
 }
 
 /// The requests that went one way.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
     open: Table<Call>,
     /// Those that are open, oldest first; some may be closed already.
     order: VecDeque<(Digest, u64)>,
@@ -95,16 +93,16 @@ struct Call {
 
 /// Remarks on a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Noted {
+pub(crate) struct Noted {
     /// Its id is that of another one, which waits for its reply.
-    pub(super) reused: bool,
+    pub(crate) reused: bool,
     /// The oldest one was forgotten for it.
-    pub(super) forgotten: bool,
+    pub(crate) forgotten: bool,
 }
 
 /// Request that a reply answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// A request with this method.
     First(Arc<str>),
     /// One that was answered before.
@@ -115,7 +113,7 @@ pub(super) enum Answer {
 
 impl Ledger {
     /// A request has come.
-    pub(super) fn asks(&mut self, id: Digest, method: &str, at: Duration, limit: usize) -> Noted {
+    pub(crate) fn asks(&mut self, id: Digest, method: &str, at: Duration, limit: usize) -> Noted {
         let mut noted = Noted { reused: false, forgotten: false };
         if let Some(call) = self.open.get_mut(&id) {
             if call.unanswered > 0 {
@@ -153,7 +151,7 @@ impl Ledger {
     }
 
     /// A reply has come from whoever was asked.
-    pub(super) fn answers(&mut self, id: Digest) -> Answer {
+    pub(crate) fn answers(&mut self, id: Digest) -> Answer {
         match (self.open.get_mut(&id), self.closed.get(&id)) {
             (Some(call), _) if call.unanswered > 0 => {
                 call.unanswered -= 1;
@@ -166,7 +164,7 @@ impl Ledger {
     }
 
     /// A reply leaves to whoever asked: the method, and when that was asked, of one that waited.
-    pub(super) fn delivers(&mut self, id: Digest, limit: usize) -> Option<(Arc<str>, Duration)> {
+    pub(crate) fn delivers(&mut self, id: Digest, limit: usize) -> Option<(Arc<str>, Duration)> {
         let call = self.open.get_mut(&id)?;
         call.waiting = call.waiting.saturating_sub(1);
         let told = (Arc::clone(&call.method), call.at);
@@ -187,7 +185,7 @@ impl Ledger {
     }
 
     /// The method that an id asks for, as far as that is known.
-    pub(super) fn method(&self, id: Digest) -> Option<&str> {
+    pub(crate) fn method(&self, id: Digest) -> Option<&str> {
         match (self.open.get(&id), self.closed.get(&id)) {
             (Some(call), _) => Some(&call.method),
             (None, Some(method)) => Some(method),
@@ -196,23 +194,23 @@ impl Ledger {
     }
 
     /// Returns `true` if anybody waits for a reply.
-    pub(super) fn waits(&self) -> bool {
+    pub(crate) fn waits(&self) -> bool {
         !self.open.is_empty()
     }
 
     /// Another message begins.
-    pub(super) fn next(&mut self) {
+    pub(crate) fn next(&mut self) {
         self.batch += 1;
     }
 
     /// A message that could not be read has come from whoever asks.
-    pub(super) fn unseen(&mut self) {
+    pub(crate) fn unseen(&mut self) {
         self.unseen += 1;
     }
 
     /// Returns `true` if a reply that answers nothing known may answer a call that could not be
     /// read; that call is answered then.
-    pub(super) fn excuses(&mut self) -> bool {
+    pub(crate) fn excuses(&mut self) -> bool {
         let excuses = self.unseen > 0;
         self.unseen = self.unseen.saturating_sub(1);
         excuses
@@ -220,7 +218,7 @@ impl Ledger {
 
     /// A message that could not be read leaves to whoever asked: it answers a call, or the calls of a
     /// batch, and nobody knows which, so that it is only their number that counts.
-    pub(super) fn excused(&mut self) {
+    pub(crate) fn excused(&mut self) {
         let known = self.order.partition_point(|(_, serial)| *serial <= self.last_excused);
         let mut batch = None;
         for (id, serial) in self.order.range(known..) {
@@ -236,7 +234,7 @@ impl Ledger {
     }
 
     /// Returns the number of requests that got no reply; nothing is open after that.
-    pub(super) fn close(&mut self) -> u64 {
+    pub(crate) fn close(&mut self) -> u64 {
         self.order.clear();
         let open = self.open.drain().map(|(_, call)| call.waiting).sum::<u64>();
         let all = open + std::mem::take(&mut self.lost);

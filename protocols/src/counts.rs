@@ -5,34 +5,6 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The names of what is counted.
-pub(super) const NAMES: &[&str] = &[
-    "requests",
-    "notifications",
-    "responses",
-    "errors",
-    "errors.*",
-    "batches",
-    "invalid",
-    "invalid.*",
-    "unanswered",
-    "orphan",
-    "duplicate",
-    "reused",
-    "forgotten",
-    "junk",
-    "encoded",
-    "tls",
-    "http2",
-    "oversize",
-    "partial",
-    "bad-header",
-    "bad-magic",
-    "bad-checksum",
-    "slowest",
-    "slowest.*",
-];
-
 /// The most names behind one dot; the rest are `other`.
 const MOST_NAMES: usize = 1_000;
 
@@ -41,32 +13,32 @@ const LONGEST_NAME: usize = 200;
 
 /// Counters by name, and by the part of it behind a dot.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Counts {
+pub(crate) struct Counts {
     known: BTreeMap<&'static str, Amount>,
     parts: BTreeMap<&'static str, BTreeMap<Box<str>, Amount>>,
 }
 
 impl Counts {
     /// One more.
-    pub(super) fn one(&mut self, name: &'static str) {
+    pub(crate) fn one(&mut self, name: &'static str) {
         self.more(name, 1);
     }
 
     /// So many more.
-    pub(super) fn more(&mut self, name: &'static str, more: u64) {
+    pub(crate) fn more(&mut self, name: &'static str, more: u64) {
         if more > 0 {
             add(self.known.entry(name).or_insert(Amount::More(0)), Amount::More(more));
         }
     }
 
     /// One more, of this sort, too.
-    pub(super) fn one_of(&mut self, name: &'static str, part: &str) {
+    pub(crate) fn one_of(&mut self, name: &'static str, part: &str) {
         self.one(name);
         self.part(name, part, Amount::More(1));
     }
 
     /// A time, of this sort, too.
-    pub(super) fn time_of(&mut self, name: &'static str, part: &str, time: Duration) {
+    pub(crate) fn time_of(&mut self, name: &'static str, part: &str, time: Duration) {
         let amount = Amount::Longest(time);
         add(self.known.entry(name).or_insert(amount), amount);
         self.part(name, part, amount);
@@ -88,7 +60,7 @@ impl Counts {
     }
 
     /// Takes all of it.
-    pub(super) fn take(&mut self) -> Vec<Counted> {
+    pub(crate) fn take(&mut self) -> Vec<Counted> {
         let known = std::mem::take(&mut self.known).into_iter();
         let mut all: Vec<_> =
             known.map(|(name, amount)| Counted { name: Cow::Borrowed(name), amount }).collect();
