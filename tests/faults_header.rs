@@ -2,7 +2,9 @@
 
 mod support;
 
-use chenapan_protocols::proxy_protocol::{Checksum, Header, Profile, Unpack, Verification, unpack};
+use chenapan_protocols::proxy_protocol::{
+    Checksum, Profile, ProxyHeader, Unpack, Verification, unpack,
+};
 use std::io::Write;
 use std::time::{Duration, Instant};
 use support::wire::{Told, Wire, is_silent};
@@ -37,7 +39,7 @@ fn header_after(protocol: &str, rule: &str, header: &[u8]) -> (Vec<u8>, Vec<Stri
     (header.to_vec(), told.journal)
 }
 
-fn right(header: &[u8]) -> Header {
+fn right(header: &[u8]) -> ProxyHeader {
     let (found, size) = unpack(header, &Profile::default()).unwrap();
     assert_eq!(size, header.len());
     found

@@ -4,10 +4,10 @@
 
 use bytes::BytesMut;
 use chenapan_protocols::proxy_protocol::{
-    self, Checksum, Header, Profile, Tolerance, Unpack, Verification, Want, v2,
+    self, Checksum, ProxyHeader, Profile, Tolerance, Unpack, Verification, Want, v2,
 };
 
-type Unpacked = Result<(Header, usize), Unpack>;
+type Unpacked = Result<(ProxyHeader, usize), Unpack>;
 
 /// Checks a decoder with an input whose first four bytes choose a profile and a place to cut the
 /// stream that follows them.
@@ -31,7 +31,7 @@ pub fn check(input: &[u8], unpack: impl Fn(&[u8], &Profile) -> Unpacked) {
         Err(Unpack::Checksum(mismatch)) => {
             assert_ne!(mismatch.found, mismatch.expected);
             assert_eq!(mismatch.header.checksum(), Checksum::Wrong);
-            let header = Header::V2(mismatch.header.clone());
+            let header = ProxyHeader::V2(mismatch.header.clone());
             assert!(proxy_protocol::pack(&header, &mut BytesMut::new()).is_err());
             check_views(&header, mismatch.consumed);
             check_sealed(&stream[..mismatch.consumed], &profile);
@@ -144,13 +144,13 @@ fn check_sealed(header: &[u8], profile: &Profile) {
 }
 
 /// A header says what its bytes say, and becomes these bytes again where it may be sent.
-fn check_header(header: &Header, bytes: &[u8]) {
+fn check_header(header: &ProxyHeader, bytes: &[u8]) {
     check_views(header, bytes.len());
     let mut packed = BytesMut::from("before");
     match proxy_protocol::pack(header, &mut packed) {
         Ok(()) => {
             assert_eq!(&packed[6..], bytes);
-            if let Header::V2(header) = header {
+            if let ProxyHeader::V2(header) = header {
                 check_built(header, bytes);
             }
         }
@@ -162,7 +162,7 @@ fn check_header(header: &Header, bytes: &[u8]) {
 }
 
 /// Whatever can be asked of a header.
-fn check_views(header: &Header, size: usize) {
+fn check_views(header: &ProxyHeader, size: usize) {
     for field in proxy_protocol::fields(header) {
         assert!(field.range.start <= field.range.end && field.range.end <= size, "{field:?}");
     }
@@ -174,7 +174,7 @@ fn check_views(header: &Header, size: usize) {
     }
     let addresses = header.addresses();
     assert!(addresses.is_none_or(|addresses| addresses.family() == header.family()));
-    if let Header::V2(header) = header {
+    if let ProxyHeader::V2(header) = header {
         assert_eq!(v2::FIXED + header.length(), size);
     }
     // What is written of it for people.

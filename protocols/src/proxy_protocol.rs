@@ -21,19 +21,19 @@
 //! the bytes of a right one and the ranges in [`fields`].
 
 mod address;
+mod address_template;
 mod checksum;
 mod detail;
-mod end;
 mod error;
 mod extension;
 pub mod fault;
 pub mod field;
 mod handler;
-mod hop;
 mod profile;
-mod recipe;
 mod scan;
 pub mod ssl;
+mod stage;
+mod template;
 pub mod tlv;
 pub mod v1;
 pub mod v2;
@@ -42,23 +42,23 @@ mod vendor;
 use bytes::BytesMut;
 
 pub use address::{Addresses, Family, Mixed, Pair, Transport, UnixPair, UnixPath};
+pub use address_template::AddressTemplate;
 pub use checksum::seal;
 pub use chenapan_core::Want;
 pub use detail::details;
-pub use end::End;
 pub use error::{Mismatch, Pack, Unpack};
 pub use extension::Extension;
 pub use field::fields;
 pub use handler::{Proxy, ProxyV1, ProxyV2};
-pub use hop::Mode;
 pub use profile::{Profile, Tolerance, Verification};
 pub use ssl::Ssl;
+pub use stage::Mode;
 pub use tlv::{Tlv, TlvText, Tlvs};
 pub use vendor::Vendor;
 
 /// A header of either version.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Header {
+pub enum ProxyHeader {
     /// A line of text [2.1].
     V1(v1::Header),
     /// Binary [2.2].
@@ -67,7 +67,7 @@ pub enum Header {
 
 /// Who speaks: the proxy for itself, or for a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Command {
+pub enum ProxyCommand {
     /// The connection is the proxy's own; its real endpoints count [2.2].
     Local = 0x0,
     /// The connection was made for a client. Every header of version 1 says so.
@@ -104,7 +104,7 @@ pub fn matches(start: &[u8]) -> Option<bool> {
 ///
 /// [`Unpack::Incomplete`] as long as `input` is the start of some header. Whoever reads must stop
 /// at the end of the stream: an incomplete header is then final.
-pub fn unpack(input: &[u8], profile: &Profile) -> Result<(Header, usize), Unpack> {
+pub fn unpack(input: &[u8], profile: &Profile) -> Result<(ProxyHeader, usize), Unpack> {
     match input.first() {
         Some(b'P') => v1::unpack(input, profile).map(|(header, size)| (header.into(), size)),
         Some(b'\r') => v2::unpack_into(input, profile),
@@ -120,47 +120,47 @@ pub fn unpack(input: &[u8], profile: &Profile) -> Result<(Header, usize), Unpack
 /// The reason for which the standard forbids to send the header; `out` is then as before. A header
 /// that the default [`Profile`] accepted may have an undefined family under `LOCAL`, or lack the
 /// version of TLS.
-pub fn pack(header: &Header, out: &mut BytesMut) -> Result<(), Pack> {
+pub fn pack(header: &ProxyHeader, out: &mut BytesMut) -> Result<(), Pack> {
     match header {
-        Header::V1(header) => {
+        ProxyHeader::V1(header) => {
             v1::pack(header, out);
             Ok(())
         }
-        Header::V2(header) => v2::pack(header, out),
+        ProxyHeader::V2(header) => v2::pack(header, out),
     }
 }
 
-impl Header {
+impl ProxyHeader {
     /// 1 or 2.
     pub fn version(&self) -> u8 {
         match self {
-            Header::V1(_) => 1,
-            Header::V2(_) => 2,
+            ProxyHeader::V1(_) => 1,
+            ProxyHeader::V2(_) => 2,
         }
     }
 
     /// Who speaks.
-    pub fn command(&self) -> Command {
+    pub fn command(&self) -> ProxyCommand {
         match self {
-            Header::V1(_) => Command::Proxy,
-            Header::V2(header) => header.command(),
+            ProxyHeader::V1(_) => ProxyCommand::Proxy,
+            ProxyHeader::V2(header) => header.command(),
         }
     }
 
     /// The family of the addresses, as the header states it.
     pub fn family(&self) -> Family {
         match self {
-            Header::V1(header) => header.addresses().map_or(Family::Unspec, Addresses::family),
-            Header::V2(header) => header.family(),
+            ProxyHeader::V1(header) => header.addresses().map_or(Family::Unspec, Addresses::family),
+            ProxyHeader::V2(header) => header.family(),
         }
     }
 
     /// The transport, as the header states it: [`Transport::Stream`] for a line with addresses.
     pub fn transport(&self) -> Transport {
         match self {
-            Header::V1(header) if header.addresses().is_some() => Transport::Stream,
-            Header::V1(_) => Transport::Unspec,
-            Header::V2(header) => header.transport(),
+            ProxyHeader::V1(header) if header.addresses().is_some() => Transport::Stream,
+            ProxyHeader::V1(_) => Transport::Unspec,
+            ProxyHeader::V2(header) => header.transport(),
         }
     }
 
@@ -168,46 +168,46 @@ impl Header {
     /// `LOCAL` and `UNSPEC` [2.1, 2.2].
     pub fn addresses(&self) -> Option<&Addresses> {
         match self {
-            Header::V1(header) => header.addresses(),
-            Header::V2(header) => header.addresses(),
+            ProxyHeader::V1(header) => header.addresses(),
+            ProxyHeader::V2(header) => header.addresses(),
         }
     }
 
     /// The TLVs in wire order, duplicates included.
     pub fn tlvs(&self) -> Tlvs<'_> {
         match self {
-            Header::V1(_) => Tlvs::new(&[]),
-            Header::V2(header) => header.tlvs(),
+            ProxyHeader::V1(_) => Tlvs::new(&[]),
+            ProxyHeader::V2(header) => header.tlvs(),
         }
     }
 
     /// Returns the state of the checksum.
     pub fn checksum(&self) -> Checksum {
         match self {
-            Header::V1(_) => Checksum::Absent,
-            Header::V2(header) => header.checksum(),
+            ProxyHeader::V1(_) => Checksum::Absent,
+            ProxyHeader::V2(header) => header.checksum(),
         }
     }
 }
 
-impl From<v1::Header> for Header {
+impl From<v1::Header> for ProxyHeader {
     fn from(header: v1::Header) -> Self {
-        Header::V1(header)
+        ProxyHeader::V1(header)
     }
 }
 
-impl From<v2::Header> for Header {
+impl From<v2::Header> for ProxyHeader {
     fn from(header: v2::Header) -> Self {
-        Header::V2(header)
+        ProxyHeader::V2(header)
     }
 }
 
-impl Command {
+impl ProxyCommand {
     /// The word for it in the standard.
     pub fn name(self) -> &'static str {
         match self {
-            Command::Local => "LOCAL",
-            Command::Proxy => "PROXY",
+            ProxyCommand::Local => "LOCAL",
+            ProxyCommand::Proxy => "PROXY",
         }
     }
 }

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use chenapan_core::{Connection, Paths};
 use chenapan_protocols::proxy_protocol::tlv::CRC32C;
 use chenapan_protocols::proxy_protocol::{
-    self, Addresses, Command, Mixed, Profile, Tlvs, Transport, Unpack, Want, v1, v2,
+    self, Addresses, Mixed, Profile, ProxyCommand, Tlvs, Transport, Unpack, Want, v1, v2,
 };
 use std::io;
 use std::net::SocketAddr;
@@ -26,7 +26,7 @@ pub(super) struct Taken {
 }
 
 impl Taken {
-    fn new(header: &proxy_protocol::Header) -> Self {
+    fn new(header: &proxy_protocol::ProxyHeader) -> Self {
         let addresses = header.addresses();
         let paths = match addresses {
             Some(Addresses::Unix(pair)) => Some(Paths {
@@ -37,9 +37,9 @@ impl Taken {
         };
         let source = addresses.and_then(Addresses::source);
         let tlvs = match header.command() {
-            Command::Proxy => Bytes::copy_from_slice(header.tlvs().rest()),
+            ProxyCommand::Proxy => Bytes::copy_from_slice(header.tlvs().rest()),
             // Section 2.2: the block is to be discarded.
-            Command::Local => Bytes::new(),
+            ProxyCommand::Local => Bytes::new(),
         };
         Self { ends: source.zip(addresses.and_then(Addresses::destination)), paths, tlvs }
     }
@@ -96,7 +96,7 @@ pub(super) async fn announce(
 
 /// A source without an address of its own has version 1 say UNKNOWN, and version 2 UNSPEC. LOCAL is
 /// for connections that are nobody's.
-fn header(version: Header, connection: &Connection) -> proxy_protocol::Header {
+fn header(version: Header, connection: &Connection) -> proxy_protocol::ProxyHeader {
     let ends = connection.source.zip(connection.local);
     let between =
         |(source, local)| Addresses::between(unmapped(source), unmapped(local), Mixed::Map).ok();

@@ -3,7 +3,7 @@
 //! It decides nothing; values that are not what their type says are shown as bytes.
 
 use super::tlv::{self, Value};
-use super::{Extension, Header, Ssl, Tlv, Vendor, ssl};
+use super::{Extension, ProxyHeader, Ssl, Tlv, Vendor, ssl};
 use std::fmt::Write;
 use std::str;
 
@@ -11,7 +11,7 @@ use std::str;
 ///
 /// Bytes that are not plain text are in hex behind `0x`. A type that nobody registered is `tlv`, its
 /// text the type and the value.
-pub fn details(header: &Header) -> Vec<(&'static str, String)> {
+pub fn details(header: &ProxyHeader) -> Vec<(&'static str, String)> {
     let mut details = Vec::new();
     for tlv in header.tlvs() {
         match tlv.read() {

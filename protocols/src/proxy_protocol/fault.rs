@@ -9,8 +9,8 @@ mod spoof;
 mod swap_version;
 
 use super::{
-    Addresses, Command, Header, Profile, Tolerance, Transport, Verification, checksum, fields, hop,
-    unpack, v2,
+    Addresses, Profile, ProxyCommand, ProxyHeader, Tolerance, Transport, Verification, checksum,
+    fields, stage, unpack, v2,
 };
 use bytes::BytesMut;
 use chenapan_core::{Field, Kind, Unit};
@@ -22,7 +22,7 @@ pub use spoof::Spoof;
 pub use swap_version::SwapVersion;
 
 /// The header that a unit is, as it would be without the lies in its length and checksum.
-fn header(unit: &Unit, tlvs: Tolerance) -> Option<Header> {
+fn header(unit: &Unit, tlvs: Tolerance) -> Option<ProxyHeader> {
     if unit.kind != Kind::Header {
         return None;
     }
@@ -40,8 +40,8 @@ fn header(unit: &Unit, tlvs: Tolerance) -> Option<Header> {
 
 /// Puts another header into a unit; whether that changed anything. A length or checksum that was
 /// wrong on purpose stays wrong.
-fn put(header: &Header, unit: &mut Unit) -> bool {
-    let Some(mut made) = hop::unit(header) else { return false };
+fn put(header: &ProxyHeader, unit: &mut Unit) -> bool {
+    let Some(mut made) = stage::unit(header) else { return false };
     let sealed = |field: &&Field| matches!(field.name, "length" | "checksum");
     for field in unit.fields.iter().filter(sealed).filter(|field| field.wrong) {
         let before = unit.bytes.get(field.range.clone());
@@ -75,7 +75,7 @@ fn restate(unit: &mut Unit, received: &v2::Header, addresses: &Addresses) {
     let mut block = BytesMut::new();
     v2::block(addresses, &mut block);
     let range = received.address_block();
-    unit.bytes[12] = unit.bytes[12] & 0xf0 | Command::Proxy as u8;
+    unit.bytes[12] = unit.bytes[12] & 0xf0 | ProxyCommand::Proxy as u8;
     unit.bytes[13] = (addresses.family() as u8) << 4 | transport as u8;
     let same = range.len() == block.len();
     let range = v2::FIXED + range.start..v2::FIXED + range.end;
@@ -110,7 +110,7 @@ fn end(unit: &Unit) -> usize {
     let lies = unit.fields.iter().any(|field| field.wrong && field.name == "tlv-length");
     let stray = match header(unit, Tolerance::Accept) {
         // A TLV that lies about its length is none that could be told from stray bytes.
-        Some(Header::V2(header)) if !lies => header.stray().len(),
+        Some(ProxyHeader::V2(header)) if !lies => header.stray().len(),
         _ => 0,
     };
     unit.bytes.len() - stray

@@ -3,7 +3,7 @@
 //! It names what stands on the wire, whether receivers go by it or not.
 
 use super::v2::FIXED;
-use super::{Family, Header, tlv, v1, v2};
+use super::{Family, ProxyHeader, tlv, v1, v2};
 use chenapan_core::Field;
 
 /// The fields of the bytes that this header was read from, or would be packed into.
@@ -16,10 +16,10 @@ use chenapan_core::Field;
 /// The value of a TLV of a registered type is also called by its type: alpn, authority, checksum,
 /// noop, unique-id, ssl, netns. UNIX paths have no ports. Behind `UNKNOWN` there are no addresses
 /// to name.
-pub fn fields(header: &Header) -> Vec<Field> {
+pub fn fields(header: &ProxyHeader) -> Vec<Field> {
     match header {
-        Header::V1(header) => line(header),
-        Header::V2(header) => binary(header),
+        ProxyHeader::V1(header) => line(header),
+        ProxyHeader::V2(header) => binary(header),
     }
 }
 

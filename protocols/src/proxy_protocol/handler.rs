@@ -3,12 +3,12 @@
 //!
 //! They never look at what comes behind the header.
 
-use super::end::End;
+use super::address_template::AddressTemplate;
 use super::field::{BINARY, EITHER, LINE};
-use super::hop::{Accepts, Hop, Mode, Settings};
-use super::recipe::{Recipe, Version};
+use super::stage::{Accepts, Mode, Settings, Stage};
+use super::template::{Template, Version};
 use super::tlv::TlvText;
-use super::{Command, Family, Mixed, Profile, Tolerance, Transport, Verification, checksum};
+use super::{Family, Mixed, Profile, ProxyCommand, Tolerance, Transport, Verification, checksum};
 use bytes::BytesMut;
 use chenapan_core::{
     Connection, Direction, Handled, Kind, Malformed, Networks, OptionError, Protocol, Remedy, Size,
@@ -43,9 +43,9 @@ macro_rules! handler {
                 /// The source address to state with `add` and `replace`, such as 203.0.113.{n},
                 /// [203.0.113.7:51234], unix:/run/app.sock or unix:@abstract; `{n}` is the number of the
                 /// connection. Unless given, it is the real one, or the one received.
-                source: Option<End> = "none",
+                source: Option<AddressTemplate> = "none",
                 /// The destination address to state, in the same way.
-                destination: Option<End> = "none",
+                destination: Option<AddressTemplate> = "none",
                 /// Command: the proxy speaks for a client, or for itself as in a health check (LOCAL,
                 /// in version 2 only).
                 command: String = "auto" in &["auto", "proxy", "local"],
@@ -84,7 +84,7 @@ macro_rules! handler {
                 /// `close`. Unless given, that is `pass` with header=pass, and else `close`.
                 invalid: Option<String> = "none" in &["pass", "close"],
                 ;
-                hop: Hop,
+                stage: Stage,
             }
         }
 
@@ -106,11 +106,11 @@ macro_rules! handler {
                     accepts,
                     mode: self.header,
                     sends: version,
-                    recipe: Recipe {
+                    template: Template {
                         version: Version::Two,
                         command: match &*self.command {
-                            "proxy" => Some(Command::Proxy),
-                            "local" => Some(Command::Local),
+                            "proxy" => Some(ProxyCommand::Proxy),
+                            "local" => Some(ProxyCommand::Local),
                             _ => None,
                         },
                         family: match &*self.family {
@@ -162,9 +162,9 @@ macro_rules! handler {
 
         impl Protocol for $handler {
             fn open(&mut self, connection: &Connection) -> Option<Unit> {
-                let mut hop = std::mem::take(&mut self.hop);
-                let unit = hop.open(&self.settings(), connection);
-                self.hop = hop;
+                let mut stage = std::mem::take(&mut self.stage);
+                let unit = stage.open(&self.settings(), connection);
+                self.stage = stage;
                 unit
             }
 
@@ -173,14 +173,14 @@ macro_rules! handler {
                 direction: Direction,
                 input: &mut BytesMut,
             ) -> Result<Handled, Malformed> {
-                let mut hop = std::mem::take(&mut self.hop);
-                let handled = hop.handle(&self.settings(), direction, input);
-                self.hop = hop;
+                let mut stage = std::mem::take(&mut self.stage);
+                let handled = stage.handle(&self.settings(), direction, input);
+                self.stage = stage;
                 handled
             }
 
             fn longest(&self) -> usize {
-                match self.header != Mode::Add && self.hop.waits() {
+                match self.header != Mode::Add && self.stage.waits() {
                     true => self.settings().profile.limit.min(LONGEST),
                     false => 0,
                 }
@@ -205,7 +205,7 @@ macro_rules! handler {
             fn owes(&self, direction: Direction) -> bool {
                 direction == Direction::Upstream
                     && self.header != Mode::Add
-                    && self.hop.waits()
+                    && self.stage.waits()
             }
 
             fn fields(&self) -> &'static [&'static str] {
@@ -222,7 +222,7 @@ macro_rules! handler {
             }
 
             fn give_up(&mut self, _: Direction) -> Remedy {
-                self.hop.end();
+                self.stage.end();
                 self.settings().remedy
             }
 

@@ -10,8 +10,8 @@ mod start;
 use super::tlv::check::{Fault, check};
 use super::tlv::{CRC32C, Tlvs};
 use super::{
-    Addresses, Checksum, Command, Family, Mismatch, Pair, Profile, Tolerance, Transport, UnixPair,
-    Unpack, Verification, Want, checksum,
+    Addresses, Checksum, Family, Mismatch, Pair, Profile, ProxyCommand, Tolerance, Transport,
+    UnixPair, Unpack, Verification, Want, checksum,
 };
 use start::{Start, Stop};
 use std::ops::Range;
@@ -29,7 +29,7 @@ pub const FIXED: usize = 16;
 /// A header as received, or as it may be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
-    command: Command,
+    command: ProxyCommand,
     /// Byte 14.
     byte: u8,
     checksum: Checksum,
@@ -44,18 +44,18 @@ pub struct Header {
 impl Header {
     /// A header for a connection of the proxy's own, such as a health check.
     pub fn local() -> Builder {
-        Builder::new(Command::Local, None)
+        Builder::new(ProxyCommand::Local, None)
     }
 
     /// A header for a client's connection; it states `UNSPEC` where an end or the transport cannot
     /// be stated.
     pub fn proxy(addresses: Option<Addresses>, transport: Transport) -> Builder {
         let stated = addresses.filter(|_| transport != Transport::Unspec);
-        Builder::new(Command::Proxy, stated.map(|addresses| (addresses, transport)))
+        Builder::new(ProxyCommand::Proxy, stated.map(|addresses| (addresses, transport)))
     }
 
     /// Who speaks.
-    pub fn command(&self) -> Command {
+    pub fn command(&self) -> ProxyCommand {
         self.command
     }
 
@@ -168,13 +168,15 @@ pub(super) fn unpack_into<H: From<Header>>(
     };
     let (vectors, sum) = vectors(whole, start, profile)?;
     let checksum = match sum {
-        None if start.command == Command::Proxy && profile.checksum == Verification::Require => {
+        None if start.command == ProxyCommand::Proxy
+            && profile.checksum == Verification::Require =>
+        {
             let offset = start.size - 1;
             return Err(Unpack::Syntax { message: "the header ends without a checksum", offset });
         }
         None => Checksum::Absent,
         // Section 2.2, of LOCAL: "discard the protocol block".
-        Some(_) if start.command == Command::Local => Checksum::Unchecked,
+        Some(_) if start.command == ProxyCommand::Local => Checksum::Unchecked,
         Some(_) if profile.checksum == Verification::Skip => Checksum::Unchecked,
         Some(at) if checksum::found(whole, at) == checksum::compute(whole, at) => Checksum::Right,
         Some(at) => return Err(mismatch(whole, start, vectors, at)),

@@ -40,7 +40,7 @@ mod v2;
 
 use catalogue::catalogue;
 use chenapan_protocols::proxy_protocol::{
-    self, Addresses, Command, Header, Profile, Transport, Unpack, Want,
+    self, Addresses, Profile, ProxyCommand, ProxyHeader, Transport, Unpack, Want,
 };
 use classes::CLASSES;
 use library::Library;
@@ -186,7 +186,7 @@ fn answer(input: &[u8]) -> Answer {
     }
 }
 
-fn accepted(header: &Header, consumed: usize) -> Accepted {
+fn accepted(header: &ProxyHeader, consumed: usize) -> Accepted {
     let tlvs: Vec<_> = header.tlvs().map(|tlv| (tlv.kind, tlv.value.to_vec())).collect();
     let sum =
         header.tlvs().find(|tlv| tlv.kind == proxy_protocol::tlv::CRC32C).map(|tlv| tlv.value);
@@ -200,11 +200,11 @@ fn accepted(header: &Header, consumed: usize) -> Accepted {
     }
 }
 
-fn ends(header: &Header) -> Ends {
+fn ends(header: &ProxyHeader) -> Ends {
     let Some(addresses) = header.addresses() else {
         let family = match header.command() {
-            Command::Local => "local",
-            Command::Proxy => "unknown",
+            ProxyCommand::Local => "local",
+            ProxyCommand::Proxy => "unknown",
         };
         return Ends { family: family.to_owned(), ..Ends::default() };
     };
@@ -224,7 +224,7 @@ fn ends(header: &Header) -> Ends {
         }
     };
     let transport = match (header, header.transport()) {
-        (Header::V1(_), _) | (_, Transport::Unspec) => None,
+        (ProxyHeader::V1(_), _) | (_, Transport::Unspec) => None,
         (_, Transport::Stream) => Some("SOCK_STREAM".to_owned()),
         (_, Transport::Dgram) => Some("SOCK_DGRAM".to_owned()),
     };

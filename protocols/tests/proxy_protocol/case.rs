@@ -1,6 +1,6 @@
 //! A case of the catalogue: bytes, and what a receiver with the default profile makes of them.
 
-use chenapan_protocols::proxy_protocol::{Addresses, Header};
+use chenapan_protocols::proxy_protocol::{Addresses, ProxyHeader};
 
 pub(crate) struct Case {
     pub(crate) id: &'static str,
@@ -48,7 +48,7 @@ impl Case {
 }
 
 /// Both ends in one line; none where the real endpoints count.
-pub(crate) fn shown(header: &Header) -> Option<String> {
+pub(crate) fn shown(header: &ProxyHeader) -> Option<String> {
     Some(match header.addresses()? {
         Addresses::Inet(pair) => format!(
             "{}:{} {}:{}",

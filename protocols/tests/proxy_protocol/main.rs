@@ -141,7 +141,7 @@ fn a_lenient_profile_keeps_what_it_cannot_read() {
     ];
     for (id, tlvs, stray) in kept {
         let case = catalogue().find(|case| case.id == id).unwrap();
-        let proxy_protocol::Header::V2(header) =
+        let proxy_protocol::ProxyHeader::V2(header) =
             proxy_protocol::unpack(&case.bytes(), &lenient).unwrap().0
         else {
             panic!("{id} is of version 2");

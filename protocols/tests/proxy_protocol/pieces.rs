@@ -3,7 +3,9 @@
 
 use crate::case::Expected;
 use crate::catalogue;
-use chenapan_protocols::proxy_protocol::{self, Header, Profile, Tolerance, Unpack, Want, v1, v2};
+use chenapan_protocols::proxy_protocol::{
+    self, Profile, ProxyHeader, Tolerance, Unpack, Want, v1, v2,
+};
 
 /// Returns the answer that a decoder must give to the start of a header of `size` bytes.
 fn want(start: &[u8], size: usize) -> Unpack {
@@ -58,11 +60,14 @@ fn a_decoder_of_one_version_says_the_same_of_its_own() {
             match start[0] {
                 b'P' => {
                     let line = v1::unpack(start, &profile);
-                    assert_eq!(line.map(|(header, size)| (Header::V1(header), size)), either);
+                    assert_eq!(line.map(|(header, size)| (ProxyHeader::V1(header), size)), either);
                 }
                 b'\r' => {
                     let binary = v2::unpack(start, &profile);
-                    assert_eq!(binary.map(|(header, size)| (Header::V2(header), size)), either);
+                    assert_eq!(
+                        binary.map(|(header, size)| (ProxyHeader::V2(header), size)),
+                        either
+                    );
                 }
                 _ => assert!(v1::unpack(start, &profile).is_err()),
             }

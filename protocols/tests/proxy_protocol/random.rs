@@ -5,8 +5,8 @@ use crate::pieces::check_every_start;
 use bytes::BytesMut;
 use chenapan_core::Field;
 use chenapan_protocols::proxy_protocol::{
-    self, Addresses, Header, Pack, Pair, Profile, Tolerance, Transport, Unpack, Verification, ssl,
-    tlv, v1, v2,
+    self, Addresses, Pack, Pair, Profile, ProxyHeader, Tolerance, Transport, Unpack, Verification,
+    ssl, tlv, v1, v2,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -96,8 +96,8 @@ fn binary() -> BoxedStrategy<v2::Header> {
         .boxed()
 }
 
-pub(crate) fn header() -> BoxedStrategy<Header> {
-    prop_oneof![line().prop_map(Header::V1), binary().prop_map(Header::V2)].boxed()
+pub(crate) fn header() -> BoxedStrategy<ProxyHeader> {
+    prop_oneof![line().prop_map(ProxyHeader::V1), binary().prop_map(ProxyHeader::V2)].boxed()
 }
 
 fn profile() -> BoxedStrategy<Profile> {
@@ -121,7 +121,7 @@ fn profile() -> BoxedStrategy<Profile> {
         .boxed()
 }
 
-pub(crate) fn packed(header: &Header) -> BytesMut {
+pub(crate) fn packed(header: &ProxyHeader) -> BytesMut {
     let mut bytes = BytesMut::new();
     proxy_protocol::pack(header, &mut bytes).unwrap();
     bytes
@@ -174,7 +174,8 @@ fn check_any(input: &[u8], profile: &Profile) {
         Err(Unpack::Checksum(mismatch)) => {
             assert!(mismatch.consumed <= input.len());
             assert_ne!(mismatch.found, mismatch.expected);
-            let refused = proxy_protocol::pack(&Header::V2(mismatch.header), &mut BytesMut::new());
+            let refused =
+                proxy_protocol::pack(&ProxyHeader::V2(mismatch.header), &mut BytesMut::new());
             assert!(refused.is_err());
         }
         Err(Unpack::Incomplete(_)) => {}
@@ -225,9 +226,9 @@ proptest! {
 
     #[test]
     fn sealing_makes_a_damaged_block_right_again(header in binary(), place in any::<prop::sample::Index>()) {
-        let mut bytes = packed(&Header::V2(header.clone()));
+        let mut bytes = packed(&ProxyHeader::V2(header.clone()));
         // A byte of an address: lengths and types must stay.
-        let addresses = proxy_protocol::fields(&Header::V2(header)).into_iter();
+        let addresses = proxy_protocol::fields(&ProxyHeader::V2(header)).into_iter();
         let addresses: Vec<_> = addresses.filter(|field| field.name == "source-address").collect();
         if let Some(Field { range, .. }) = addresses.first() {
             bytes[range.start + place.index(range.len())] ^= 0xff;

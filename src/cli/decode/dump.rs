@@ -12,7 +12,9 @@ mod vectors;
 use super::MOST;
 use super::receiver::{Receiver, Unpacked, Version};
 use anstyle::{AnsiColor, Style};
-use chenapan_protocols::proxy_protocol::{Addresses, Header, Profile, Unpack, Verification, Want};
+use chenapan_protocols::proxy_protocol::{
+    Addresses, Profile, ProxyHeader, Unpack, Verification, Want,
+};
 use row::{Row, count, text};
 use std::net::SocketAddr;
 use table::{Mark, WIDTH, table};
@@ -58,8 +60,8 @@ pub(super) fn dump(receiver: &Receiver, input: &[u8], unpacked: &Unpacked) -> St
 /// The rows of a header, as far as it can be made out.
 fn layout(version: Version, input: &[u8], unpacked: &Unpacked) -> Vec<Row> {
     let known = match unpacked {
-        Ok((Header::V1(header), _)) => return line::rows(header.line()),
-        Ok((Header::V2(header), _)) => Some(header),
+        Ok((ProxyHeader::V1(header), _)) => return line::rows(header.line()),
+        Ok((ProxyHeader::V2(header), _)) => Some(header),
         Err(Unpack::Checksum(wrong)) => Some(&wrong.header),
         Err(_) => None,
     };
@@ -132,7 +134,7 @@ fn bytes(number: usize, read: usize) -> String {
 }
 
 /// Source and destination, in words.
-fn ends(header: &Header) -> String {
+fn ends(header: &ProxyHeader) -> String {
     let shown = |end: Option<SocketAddr>| end.map(|end| end.to_string()).unwrap_or_default();
     match header.addresses() {
         None => "the connection's own ends count".to_owned(),

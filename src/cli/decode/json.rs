@@ -3,7 +3,7 @@
 //! The names and their order are a promise to other programs.
 
 use super::Unpacked;
-use chenapan_protocols::proxy_protocol::{self, Addresses, Header, Unpack, Want};
+use chenapan_protocols::proxy_protocol::{self, Addresses, ProxyHeader, Unpack, Want};
 use serde::Serialize;
 use std::io::{self, Write};
 
@@ -67,7 +67,7 @@ impl Verdict {
             },
             Err(Unpack::Checksum(mismatch)) => {
                 let (found, expected) = (mismatch.found, mismatch.expected);
-                let header = Header::V2(mismatch.header.clone());
+                let header = ProxyHeader::V2(mismatch.header.clone());
                 Verdict::Reject {
                     error: "checksum",
                     message: format!("checksum 0x{found:08x} should be 0x{expected:08x}"),
@@ -86,7 +86,7 @@ impl Verdict {
 }
 
 impl Understood {
-    fn new(header: &Header, consumed: usize) -> Self {
+    fn new(header: &ProxyHeader, consumed: usize) -> Self {
         let addresses = header.addresses();
         let [source, destination] = match &addresses {
             None => [None, None],

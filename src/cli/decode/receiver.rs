@@ -7,13 +7,14 @@ use chenapan_core::{Plugin, Protocol, Values, nearest};
 use chenapan_engine::notation::Part;
 use chenapan_protocols::Tcp;
 use chenapan_protocols::proxy_protocol::{
-    self, Header, Profile, Proxy, ProxyV1, ProxyV2, Tolerance, Unpack, Verification, Want, v1, v2,
+    self, Profile, Proxy, ProxyHeader, ProxyV1, ProxyV2, Tolerance, Unpack, Verification, Want, v1,
+    v2,
 };
 use clap::{Args, ValueEnum};
 use std::str::FromStr;
 
 /// Result of the codec for some bytes.
-pub(in crate::cli) type Unpacked = Result<(Header, usize), Unpack>;
+pub(in crate::cli) type Unpacked = Result<(ProxyHeader, usize), Unpack>;
 
 /// Version of the header that is expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

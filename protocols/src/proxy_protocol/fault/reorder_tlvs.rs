@@ -1,7 +1,7 @@
 //! Puts TLVs into another order.
 
 use super::{header, rename};
-use crate::proxy_protocol::{Header, Tolerance};
+use crate::proxy_protocol::{ProxyHeader, Tolerance};
 use bytes::BytesMut;
 use chenapan_core::{Behavior, Context, Dice, Interest, Kind, Unit, Verdict, plugin};
 
@@ -17,7 +17,7 @@ plugin! {
 
 impl Behavior for ReorderTlvs {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
-        let Some(Header::V2(received)) = header(unit, Tolerance::Accept) else {
+        let Some(ProxyHeader::V2(received)) = header(unit, Tolerance::Accept) else {
             return Verdict::Forward;
         };
         let tlvs = received.tlvs();

@@ -1,8 +1,8 @@
 //! States another source.
 
 use super::{header, put, restate};
-use crate::proxy_protocol::recipe::{Origin, Recipe, Version};
-use crate::proxy_protocol::{Addresses, Command, End, Header, Tolerance, v1};
+use crate::proxy_protocol::template::{Source, Template, Version};
+use crate::proxy_protocol::{AddressTemplate, Addresses, ProxyCommand, ProxyHeader, Tolerance, v1};
 use chenapan_core::{Behavior, Context, Interest, Kind, OptionError, Unit, Verdict, plugin};
 
 plugin! {
@@ -14,9 +14,9 @@ plugin! {
     /// UNKNOWN) is made to state some.
     pub struct Spoof = "spoof", Upstream {
         /// The source to state; `{n}` is the number of the connection.
-        source: End = "203.0.113.{n}",
+        source: AddressTemplate = "203.0.113.{n}",
         /// The destination to state, in the same way; unless given, it stays.
-        destination: Option<End> = "none",
+        destination: Option<AddressTemplate> = "none",
     }
 }
 
@@ -25,21 +25,21 @@ impl Behavior for Spoof {
         let Some(received) = header(unit, Tolerance::Accept) else {
             return Verdict::Forward;
         };
-        let recipe = Recipe {
-            command: Some(Command::Proxy),
+        let template = Template {
+            command: Some(ProxyCommand::Proxy),
             source: Some(&self.source),
             destination: self.destination.as_ref(),
-            ..Recipe::plain(Version::Two)
+            ..Template::plain(Version::Two)
         };
-        let origin = Origin::header(&received, cx.connection.number);
-        let Ok(Some(addresses)) = recipe.addresses(&origin) else {
+        let basis = Source::header(&received, cx.connection.number);
+        let Ok(Some(addresses)) = template.addresses(&basis) else {
             return Verdict::Forward;
         };
         if received.addresses() == Some(&addresses) {
             return Verdict::Forward;
         }
         match &received {
-            Header::V1(line) => {
+            ProxyHeader::V1(line) => {
                 let family = line.addresses().map(Addresses::family);
                 let same = family == Some(addresses.family());
                 if !(same && respell(unit, line, &addresses)) {
@@ -48,7 +48,7 @@ impl Behavior for Spoof {
                     put(&line.unwrap_or_else(|_| v1::Header::unknown()).into(), unit);
                 }
             }
-            Header::V2(header) => restate(unit, header, &addresses),
+            ProxyHeader::V2(header) => restate(unit, header, &addresses),
         }
         let what = addresses.source().map_or_else(String::new, |source| format!(": {source}"));
         cx.record(unit.offset, format!("source{what}"));
@@ -68,12 +68,12 @@ impl Behavior for Spoof {
     }
 
     fn check(&self) -> Result<(), OptionError> {
-        let recipe = Recipe {
+        let template = Template {
             source: Some(&self.source),
             destination: self.destination.as_ref(),
-            ..Recipe::plain(Version::Two)
+            ..Template::plain(Version::Two)
         };
-        let tried = recipe.make(&Origin::connection(&chenapan_core::Connection::new(1)));
+        let tried = template.make(&Source::connection(&chenapan_core::Connection::new(1)));
         tried.map(drop).map_err(|error| OptionError::value("destination", error.to_string()))
     }
 }

@@ -1,8 +1,8 @@
 //! Says the same in the other version.
 
 use super::{header, put};
-use crate::proxy_protocol::recipe::{Origin, Recipe, Version};
-use crate::proxy_protocol::{Header, Tolerance};
+use crate::proxy_protocol::template::{Source, Template, Version};
+use crate::proxy_protocol::{ProxyHeader, Tolerance};
 use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, plugin};
 
 plugin! {
@@ -19,10 +19,10 @@ impl Behavior for SwapVersion {
             return Verdict::Forward;
         };
         let (version, what) = match received {
-            Header::V1(_) => (Version::Two, "version 1 becomes 2"),
-            Header::V2(_) => (Version::One, "version 2 becomes 1"),
+            ProxyHeader::V1(_) => (Version::Two, "version 1 becomes 2"),
+            ProxyHeader::V2(_) => (Version::One, "version 2 becomes 1"),
         };
-        let made = Recipe::plain(version).make(&Origin::header(&received, cx.connection.number));
+        let made = Template::plain(version).make(&Source::header(&received, cx.connection.number));
         if made.is_ok_and(|made| put(&made, unit)) {
             cx.record(unit.offset, what);
         }

@@ -4,7 +4,7 @@
 
 use super::{FIXED, Header, pack};
 use crate::proxy_protocol::tlv::{CRC32C, SSL};
-use crate::proxy_protocol::{Addresses, Checksum, Command, Pack, Tlv, Transport};
+use crate::proxy_protocol::{Addresses, Checksum, Pack, ProxyCommand, Tlv, Transport};
 use bytes::{BufMut, BytesMut};
 
 /// A header to which TLVs are added, in the order in which they shall be sent.
@@ -26,7 +26,7 @@ use bytes::{BufMut, BytesMut};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Builder {
-    command: Command,
+    command: ProxyCommand,
     /// Byte 14.
     byte: u8,
     addresses: Option<Addresses>,
@@ -40,7 +40,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    pub(super) fn new(command: Command, ends: Option<(Addresses, Transport)>) -> Self {
+    pub(super) fn new(command: ProxyCommand, ends: Option<(Addresses, Transport)>) -> Self {
         let byte = ends.as_ref().map_or(0x00, |(addresses, transport)| {
             (addresses.family() as u8) << 4 | *transport as u8
         });
@@ -93,8 +93,8 @@ impl Builder {
     pub fn build(mut self) -> Result<Header, Pack> {
         let checksum = match (self.finish()?, self.command) {
             (None, _) => Checksum::Absent,
-            (Some(_), Command::Local) => Checksum::Unchecked,
-            (Some(_), Command::Proxy) => Checksum::Right,
+            (Some(_), ProxyCommand::Local) => Checksum::Unchecked,
+            (Some(_), ProxyCommand::Proxy) => Checksum::Right,
         };
         let Self { command, byte, addresses, bytes, tlvs, .. } = self;
         let rest = &bytes[tlvs..];

@@ -5,7 +5,7 @@
 use super::{FIXED, Header, SIGNATURE};
 use crate::proxy_protocol::tlv::{self, check};
 use crate::proxy_protocol::{
-    Addresses, Checksum, Command, Family, Pack, Ssl, Tlvs, Transport, checksum,
+    Addresses, Checksum, Family, Pack, ProxyCommand, Ssl, Tlvs, Transport, checksum,
 };
 use bytes::{BufMut, BytesMut};
 use std::ops::Range;
@@ -52,7 +52,7 @@ fn write(header: &Header, out: &mut BytesMut) {
 }
 
 /// Appends the first sixteen bytes.
-pub(super) fn start(command: Command, byte: u8, length: u16, out: &mut BytesMut) {
+pub(super) fn start(command: ProxyCommand, byte: u8, length: u16, out: &mut BytesMut) {
     let mut start = [0; FIXED];
     start[..12].copy_from_slice(&SIGNATURE);
     start[12] = 0x20 | command as u8;

@@ -3,13 +3,13 @@
 //! Each byte is judged as it arrives; none behind them is looked at.
 
 use super::{FIXED, SIGNATURE};
-use crate::proxy_protocol::{Command, Family, Profile, Tolerance, Transport};
+use crate::proxy_protocol::{Family, Profile, ProxyCommand, Tolerance, Transport};
 use std::ops::Range;
 
 /// Content of the first sixteen bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Start {
-    pub(super) command: Command,
+    pub(super) command: ProxyCommand,
     /// Byte 14.
     pub(super) byte: u8,
     /// The family whose addresses stand in the block, used or not.
@@ -47,8 +47,8 @@ impl Start {
         }
         let byte = |at: usize| input.get(at).copied().ok_or(Stop::End);
         let command = match byte(12)? {
-            0x20 => Command::Local,
-            0x21 => Command::Proxy,
+            0x20 => ProxyCommand::Local,
+            0x21 => ProxyCommand::Proxy,
             // Section 2.2: "receivers must drop connections presenting unexpected values here".
             0x22..=0x2f => return Err(Stop::Wrong("the command is unassigned", 12)),
             // Section 2.2: "the receiver must only accept this value".
@@ -79,12 +79,12 @@ impl Start {
     }
 
     #[inline(always)]
-    fn family(byte: u8, command: Command, profile: &Profile) -> Result<Self, Stop> {
+    fn family(byte: u8, command: ProxyCommand, profile: &Profile) -> Result<Self, Stop> {
         let (family, transport) = match (Family::of(byte), Transport::of(byte)) {
             (Some(family), Some(transport)) => (family, transport),
             // Section 2.2: "discard the protocol block including the family which is ignored".
             (family, transport)
-                if command == Command::Local && profile.local_family == Tolerance::Accept =>
+                if command == ProxyCommand::Local && profile.local_family == Tolerance::Accept =>
             {
                 (family.unwrap_or(Family::Unspec), transport.unwrap_or(Transport::Unspec))
             }
@@ -93,10 +93,10 @@ impl Start {
             (_, None) => return Err(Stop::Wrong("the transport is undefined", 13)),
         };
         let stated = family != Family::Unspec && transport != Transport::Unspec;
-        if command == Command::Proxy && !stated && profile.unspec == Tolerance::Refuse {
+        if command == ProxyCommand::Proxy && !stated && profile.unspec == Tolerance::Refuse {
             return Err(Stop::Wrong("an unspecified family or transport is not accepted here", 13));
         }
-        let used = command == Command::Proxy && stated;
+        let used = command == ProxyCommand::Proxy && stated;
         let addresses = FIXED + family.size();
         Ok(Self { command, byte, family, addresses, used, size: FIXED })
     }

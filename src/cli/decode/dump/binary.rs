@@ -5,7 +5,7 @@
 use super::row::{Row, Walk, count, path};
 use super::vectors::{Level, vectors};
 use chenapan_protocols::proxy_protocol::v2::{FIXED, Header};
-use chenapan_protocols::proxy_protocol::{Command, Family};
+use chenapan_protocols::proxy_protocol::{Family, ProxyCommand};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The fields of a header that was complete, or of the start of one.
@@ -60,8 +60,9 @@ impl Layout {
             0x3 => Family::Unix,
             _ => Family::Unspec,
         };
-        let used =
-            command & 0x0f == Command::Proxy as u8 && family != Family::Unspec && byte & 0x0f != 0;
+        let used = command & 0x0f == ProxyCommand::Proxy as u8
+            && family != Family::Unspec
+            && byte & 0x0f != 0;
         let vectors = if used { end.min(FIXED + family.size()) } else { FIXED };
         Some(Self { family, used, vectors, stray: end, end })
     }
@@ -71,7 +72,7 @@ fn fixed(walk: &mut Walk<'_>) {
     walk.field(12, "signature", |_| "version 2".to_owned());
     walk.field(1, "version, command", |bytes| match bytes {
         [byte @ 0x20] | [byte @ 0x21] => {
-            let command = if byte & 0x0f == 0 { Command::Local } else { Command::Proxy };
+            let command = if byte & 0x0f == 0 { ProxyCommand::Local } else { ProxyCommand::Proxy };
             format!("2, {}", command.name())
         }
         _ => nibbles(bytes).map(|nibble| nibble.to_string()).join(", "),

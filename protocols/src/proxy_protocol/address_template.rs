@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 
 /// An address to state, such as `203.0.113.{n}:51234`, `unix:/run/{n}.sock` or `unix:@abstract`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct End(Text);
+pub struct AddressTemplate(Text);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Text {
@@ -19,7 +19,7 @@ enum Text {
 
 /// An address to state of one connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Stated {
+pub(super) enum StatedAddress {
     /// An address, and a port where one was written.
     Inet(IpAddr, Option<u16>),
     /// A path.
@@ -31,12 +31,12 @@ const NUMBER: &str = "{n}";
 const EXPECTED: &str = "expected an address such as 203.0.113.{n}, 203.0.113.7:51234, \
     [2001:db8::7]:51234 or unix:/run/app.sock";
 
-impl End {
+impl AddressTemplate {
     /// Returns the address that is stated of the connection of this number, from 1.
     ///
     /// In an octet `{n}` goes from 1 to 254 and starts again, in a group of IPv6 from 1 to ffff, in
     /// a port from 1 to 65535; in a path it is the number itself.
-    pub(super) fn of(&self, number: u64) -> Option<Stated> {
+    pub(super) fn of(&self, number: u64) -> Option<StatedAddress> {
         Some(match &self.0 {
             Text::Unix(path) => {
                 let mut path = path.replace(NUMBER, &number.to_string()).into_bytes();
@@ -44,7 +44,7 @@ impl End {
                 if let Some(first @ b'@') = path.first_mut() {
                     *first = 0;
                 }
-                Stated::Unix(path)
+                StatedAddress::Unix(path)
             }
             Text::Inet { host, port } => {
                 let wrapped = |most: u64| number.saturating_sub(1) % most + 1;
@@ -60,19 +60,19 @@ impl End {
                     Some(port) => Some(port?),
                     None => None,
                 };
-                Stated::Inet(host.replace(NUMBER, &written).parse().ok()?, port)
+                StatedAddress::Inet(host.replace(NUMBER, &written).parse().ok()?, port)
             }
         })
     }
 }
 
-impl From<SocketAddr> for Stated {
+impl From<SocketAddr> for StatedAddress {
     fn from(address: SocketAddr) -> Self {
-        Stated::Inet(address.ip(), Some(address.port()))
+        StatedAddress::Inet(address.ip(), Some(address.port()))
     }
 }
 
-impl Written for End {
+impl Written for AddressTemplate {
     const NAME: &'static str = "address";
 
     fn read(text: &str) -> Result<Self, String> {
@@ -82,7 +82,7 @@ impl Written for End {
     }
 }
 
-fn plain(text: &str) -> Result<End, String> {
+fn plain(text: &str) -> Result<AddressTemplate, String> {
     let end = if let Some(path) = text.strip_prefix("unix:") {
         // The longest number that can come in has twenty digits.
         UnixPath::new(path.replace(NUMBER, &u64::MAX.to_string()).as_bytes())
@@ -98,7 +98,7 @@ fn plain(text: &str) -> Result<End, String> {
         };
         Text::Inet { host: host.to_owned(), port: port.map(str::to_owned) }
     };
-    let end = End(end);
+    let end = AddressTemplate(end);
     // The extremes of what may come in for the number.
     match [1, 254, 0xffff].iter().all(|&number| end.of(number).is_some()) {
         true => Ok(end),
@@ -117,12 +117,12 @@ fn digits(text: &str) -> Option<u16> {
 mod tests {
     use super::*;
 
-    fn of(text: &str, number: u64) -> Stated {
-        End::read(text).unwrap().of(number).unwrap()
+    fn of(text: &str, number: u64) -> StatedAddress {
+        AddressTemplate::read(text).unwrap().of(number).unwrap()
     }
 
-    fn inet(address: &str, port: Option<u16>) -> Stated {
-        Stated::Inet(address.parse().unwrap(), port)
+    fn inet(address: &str, port: Option<u16>) -> StatedAddress {
+        StatedAddress::Inet(address.parse().unwrap(), port)
     }
 
     #[test]
@@ -138,9 +138,9 @@ mod tests {
         assert_eq!(of("[203.0.113.7:1]", 1), inet("203.0.113.7", Some(1)));
         assert_eq!(of("[[2001:db8::7]:1]", 1), inet("2001:db8::7", Some(1)));
         assert_eq!(of("[2001:db8::7]", 1), inet("2001:db8::7", None));
-        assert_eq!(of("[unix:/x]", 1), Stated::Unix(b"/x".to_vec()));
-        assert_eq!(of("unix:@app-{n}", 3), Stated::Unix(b"\0app-3".to_vec()));
-        assert_eq!(of("unix:/run/{n}.sock", 12), Stated::Unix(b"/run/12.sock".to_vec()));
+        assert_eq!(of("[unix:/x]", 1), StatedAddress::Unix(b"/x".to_vec()));
+        assert_eq!(of("unix:@app-{n}", 3), StatedAddress::Unix(b"\0app-3".to_vec()));
+        assert_eq!(of("unix:/run/{n}.sock", 12), StatedAddress::Unix(b"/run/12.sock".to_vec()));
     }
 
     #[test]
@@ -161,7 +161,7 @@ mod tests {
             "203.0.113.{m}",
             &long,
         ] {
-            assert!(End::read(text).is_err(), "{text:?}");
+            assert!(AddressTemplate::read(text).is_err(), "{text:?}");
         }
     }
 }

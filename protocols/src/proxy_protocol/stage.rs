@@ -2,8 +2,8 @@
 //!
 //! It never touches what comes behind the header.
 
-use super::recipe::{Origin, Recipe, Version};
-use super::{Header, Profile, Unpack, Want, fields, pack, unpack, v1, v2};
+use super::template::{Source, Template, Version};
+use super::{Profile, ProxyHeader, Unpack, Want, fields, pack, unpack, v1, v2};
 use bytes::{Buf, BytesMut};
 use chenapan_core::{
     Connection, Direction, Handled, Kind, Malformed, Networks, OptionError, Remedy, Unit,
@@ -36,8 +36,8 @@ pub(super) struct Settings<'a> {
     pub(super) mode: Mode,
     /// The version to send, where the options say so.
     pub(super) sends: Option<Version>,
-    /// The recipe for a header; its version does not count.
-    pub(super) recipe: Recipe<'a>,
+    /// The template for a header; its version does not count.
+    pub(super) template: Template<'a>,
     pub(super) profile: Profile,
     pub(super) trusted: Option<&'a Networks>,
     pub(super) remedy: Remedy,
@@ -59,20 +59,20 @@ impl Settings<'_> {
 
     /// Checks that the options make sense together.
     pub(super) fn check(&self) -> Result<(), OptionError> {
-        let recipe = &self.recipe;
+        let template = &self.template;
         let binary = [
-            ("tlv", !recipe.tlvs.is_empty()),
-            ("unique-id", recipe.unique_id.is_some()),
-            ("checksum", recipe.checksum),
-            ("command", recipe.command == Some(super::Command::Local)),
-            ("transport", recipe.transport == Some(super::Transport::Dgram)),
+            ("tlv", !template.tlvs.is_empty()),
+            ("unique-id", template.unique_id.is_some()),
+            ("checksum", template.checksum),
+            ("command", template.command == Some(super::ProxyCommand::Local)),
+            ("transport", template.transport == Some(super::Transport::Dgram)),
         ];
         let any = [
-            ("source", recipe.source.is_some()),
-            ("destination", recipe.destination.is_some()),
-            ("family", recipe.family.is_some()),
-            ("command", recipe.command.is_some()),
-            ("transport", recipe.transport.is_some()),
+            ("source", template.source.is_some()),
+            ("destination", template.destination.is_some()),
+            ("family", template.family.is_some()),
+            ("command", template.command.is_some()),
+            ("transport", template.transport.is_some()),
             ("version", self.sends.is_some()),
         ];
         let given = |options: &[(&'static str, bool)]| {
@@ -93,21 +93,21 @@ impl Settings<'_> {
         if !making {
             return Ok(());
         }
-        let twice = recipe.tlvs.iter().any(|tlv| tlv.kind == super::tlv::UNIQUE_ID);
-        if twice && recipe.unique_id.is_some() {
+        let twice = template.tlvs.iter().any(|tlv| tlv.kind == super::tlv::UNIQUE_ID);
+        if twice && template.unique_id.is_some() {
             return Err(OptionError::value("unique-id", "given twice: as a TLV, too"));
         }
         let version = self.forwards().unwrap_or(Version::Two);
         // What holds for the shortest and the longest number holds for all.
         let tried = [1, u64::MAX].into_iter().try_for_each(|number| {
-            let origin = Origin::connection(&Connection::new(number));
-            Recipe { version, ..*recipe }.make(&origin).map(drop)
+            let basis = Source::connection(&Connection::new(number));
+            Template { version, ..*template }.make(&basis).map(drop)
         });
         tried.map_err(|error| {
             let option = match error {
                 super::Pack::Mixed | super::Pack::Unix | super::Pack::Path(_) => "source",
                 super::Pack::Tlv { kind: super::tlv::UNIQUE_ID, .. }
-                    if recipe.unique_id.is_some() =>
+                    if template.unique_id.is_some() =>
                 {
                     "unique-id"
                 }
@@ -123,15 +123,15 @@ const OFTEN: usize = 4_096;
 
 /// Progress of one connection.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Hop {
-    stage: Stage,
+pub(super) struct Stage {
+    progress: Progress,
     number: u64,
     /// The number of bytes that must be there before it is worth looking again.
     worth: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Stage {
+enum Progress {
     /// The header is to come.
     #[default]
     Waiting,
@@ -141,7 +141,7 @@ enum Stage {
     Over,
 }
 
-impl Hop {
+impl Stage {
     /// The header to send first, if one is to be made.
     pub(super) fn open(
         &mut self,
@@ -152,18 +152,18 @@ impl Hop {
         // Who has no address is on this machine.
         let known = connection.source.zip(settings.trusted);
         if known.is_some_and(|(source, trusted)| !trusted.include(source.ip())) {
-            self.stage = Stage::Distrusting;
+            self.progress = Progress::Distrusting;
         }
         if settings.mode != Mode::Add {
             return None;
         }
-        self.stage = Stage::Over;
+        self.progress = Progress::Over;
         let version = settings.forwards().unwrap_or(Version::Two);
-        let recipe = Recipe { version, ..settings.recipe };
+        let template = Template { version, ..settings.template };
         // The options were tried, so this can be made; a header that says nothing always can.
-        let origin = Origin::connection(connection);
-        let nothing = Recipe { family: Some(super::Family::Unspec), ..Recipe::plain(version) };
-        unit(&recipe.make(&origin).or_else(|_| nothing.make(&origin)).ok()?)
+        let basis = Source::connection(connection);
+        let nothing = Template { family: Some(super::Family::Unspec), ..Template::plain(version) };
+        unit(&template.make(&basis).or_else(|_| nothing.make(&basis)).ok()?)
     }
 
     pub(super) fn handle(
@@ -172,14 +172,14 @@ impl Hop {
         direction: Direction,
         input: &mut BytesMut,
     ) -> Result<Handled, Malformed> {
-        if self.stage == Stage::Over || settings.mode == Mode::Add {
+        if self.progress == Progress::Over || settings.mode == Mode::Add {
             return Ok(Handled::Opaque);
         }
         if direction == Direction::Downstream {
             // With `pass` it is the backend's to wait for the header.
             return Ok(if settings.mode == Mode::Pass { Handled::Opaque } else { Handled::Hold });
         }
-        if self.stage == Stage::Distrusting {
+        if self.progress == Progress::Distrusting {
             return Err(self.malformed("the source is not trusted", 0, settings));
         }
         if input.len() < self.worth.max(1) {
@@ -225,22 +225,22 @@ impl Hop {
 
     /// Returns `true` while a header may still come.
     pub(super) fn waits(&self) -> bool {
-        self.stage != Stage::Over
+        self.progress != Progress::Over
     }
 
     /// No header comes any more.
     pub(super) fn end(&mut self) {
-        self.stage = Stage::Over;
+        self.progress = Progress::Over;
     }
 
     fn received(
         &mut self,
-        header: &Header,
+        header: &ProxyHeader,
         size: usize,
         settings: &Settings<'_>,
         input: &mut BytesMut,
     ) -> Result<Handled, Malformed> {
-        self.stage = Stage::Over;
+        self.progress = Progress::Over;
         match settings.mode {
             Mode::Strip => {
                 input.advance(size);
@@ -248,12 +248,12 @@ impl Hop {
             }
             Mode::Replace => {
                 let received = match header {
-                    Header::V1(_) => Version::One,
-                    Header::V2(_) => Version::Two,
+                    ProxyHeader::V1(_) => Version::One,
+                    ProxyHeader::V2(_) => Version::Two,
                 };
                 let version = settings.forwards().unwrap_or_else(|| received.other());
-                let recipe = Recipe { version, ..settings.recipe };
-                let made = recipe.make(&Origin::header(header, self.number));
+                let template = Template { version, ..settings.template };
+                let made = template.make(&Source::header(header, self.number));
                 let made = made.map_err(|error| self.malformed(&error.to_string(), 0, settings))?;
                 input.advance(size);
                 Ok(unit(&made).map_or(Handled::Opaque, Handled::Unit))
@@ -267,13 +267,13 @@ impl Hop {
     }
 
     fn malformed(&mut self, message: &str, offset: usize, settings: &Settings<'_>) -> Malformed {
-        self.stage = Stage::Over;
+        self.progress = Progress::Over;
         Malformed { remedy: settings.remedy, ..Malformed::new(message, offset) }
     }
 }
 
 /// A header's bytes, with its fields; none where it may not be sent.
-pub(super) fn unit(header: &Header) -> Option<Unit> {
+pub(super) fn unit(header: &ProxyHeader) -> Option<Unit> {
     let mut bytes = BytesMut::new();
     pack(header, &mut bytes).ok()?;
     let mut unit = Unit::new(Kind::Header, bytes);

@@ -1,10 +1,10 @@
-//! Recipe of a header for a connection: from its real ends, or from those of another header.
+//! Template of a header for a connection: from its real ends, or from those of another header.
 //!
 //! It makes nothing that may not be sent.
 
-use super::end::{End, Stated};
+use super::address_template::{AddressTemplate, StatedAddress};
 use super::tlv::{self, TlvText};
-use super::{Addresses, Command, Family, Header, Mixed, Pack, Tlvs, Transport, v1, v2};
+use super::{Addresses, Family, Mixed, Pack, ProxyCommand, ProxyHeader, Tlvs, Transport, v1, v2};
 use chenapan_core::{Connection, Paths};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -24,61 +24,62 @@ impl Version {
     }
 }
 
-/// Content of a header; whatever is not stated here comes from the [`Origin`].
+/// Content of a header; whatever is not stated here comes from the [`Source`].
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Recipe<'a> {
+pub(super) struct Template<'a> {
     pub(super) version: Version,
-    pub(super) command: Option<Command>,
+    pub(super) command: Option<ProxyCommand>,
     pub(super) family: Option<Family>,
     pub(super) transport: Option<Transport>,
     pub(super) mixed: Mixed,
-    pub(super) source: Option<&'a End>,
-    pub(super) destination: Option<&'a End>,
+    pub(super) source: Option<&'a AddressTemplate>,
+    pub(super) destination: Option<&'a AddressTemplate>,
     pub(super) tlvs: &'a [TlvText],
     pub(super) unique_id: Option<&'a str>,
     pub(super) checksum: bool,
 }
 
-/// Origin that a header is made from.
+/// Source that a header is made from.
 #[derive(Clone, Debug)]
-pub(super) struct Origin<'a> {
+pub(super) struct Source<'a> {
     number: u64,
-    source: Option<Stated>,
-    destination: Option<Stated>,
-    command: Command,
+    source: Option<StatedAddress>,
+    destination: Option<StatedAddress>,
+    command: ProxyCommand,
     transport: Transport,
     tlvs: Tlvs<'a>,
 }
 
-impl<'a> Origin<'a> {
+impl<'a> Source<'a> {
     /// A connection of which nobody has said anything yet.
     pub(super) fn connection(connection: &Connection) -> Self {
         // A socket for both families maps the addresses of IPv4; its connections are of IPv4 all the
         // same.
-        let end = |end: SocketAddr| Stated::Inet(end.ip().to_canonical(), Some(end.port()));
+        let end = |end: SocketAddr| StatedAddress::Inet(end.ip().to_canonical(), Some(end.port()));
         let path = |which: fn(&Paths) -> &Box<[u8]>| {
-            connection.paths.as_ref().map(|paths| Stated::Unix(which(paths).to_vec()))
+            connection.paths.as_ref().map(|paths| StatedAddress::Unix(which(paths).to_vec()))
         };
         Self {
             number: connection.number,
             source: connection.source.map(end).or_else(|| path(|paths| &paths.source)),
             destination: connection.local.map(end).or_else(|| path(|paths| &paths.local)),
-            command: Command::Proxy,
+            command: ProxyCommand::Proxy,
             transport: Transport::Stream,
             tlvs: Tlvs::new(&[]),
         }
     }
 
     /// A header that was received on the connection of this number.
-    pub(super) fn header(header: &'a Header, number: u64) -> Self {
+    pub(super) fn header(header: &'a ProxyHeader, number: u64) -> Self {
         let (source, destination) = match header.addresses() {
             Some(Addresses::Unix(pair)) => (
-                Some(Stated::Unix(pair.source.trimmed().to_vec())),
-                Some(Stated::Unix(pair.destination.trimmed().to_vec())),
+                Some(StatedAddress::Unix(pair.source.trimmed().to_vec())),
+                Some(StatedAddress::Unix(pair.destination.trimmed().to_vec())),
             ),
-            Some(addresses) => {
-                (addresses.source().map(Stated::from), addresses.destination().map(Stated::from))
-            }
+            Some(addresses) => (
+                addresses.source().map(StatedAddress::from),
+                addresses.destination().map(StatedAddress::from),
+            ),
             None => (None, None),
         };
         Self {
@@ -96,8 +97,8 @@ impl<'a> Origin<'a> {
     }
 }
 
-impl<'a> Recipe<'a> {
-    /// Says all that the origin says, in this version.
+impl<'a> Template<'a> {
+    /// Says all that the source says, in this version.
     pub(super) fn plain(version: Version) -> Self {
         Self {
             version,
@@ -118,16 +119,16 @@ impl<'a> Recipe<'a> {
     /// # Errors
     ///
     /// The reason for which the standard forbids to send the header.
-    pub(super) fn make(&self, origin: &Origin<'_>) -> Result<Header, Pack> {
-        let local = self.command.unwrap_or(origin.command) == Command::Local;
-        let addresses = if local { None } else { self.addresses(origin)? };
-        let transport = self.transport.unwrap_or(origin.transport);
+    pub(super) fn make(&self, basis: &Source<'_>) -> Result<ProxyHeader, Pack> {
+        let local = self.command.unwrap_or(basis.command) == ProxyCommand::Local;
+        let addresses = if local { None } else { self.addresses(basis)? };
+        let transport = self.transport.unwrap_or(basis.transport);
         if self.version == Version::One {
             // What a line cannot say it says by UNKNOWN: it knows neither paths nor datagrams.
             let sayable = addresses
                 .filter(|ends| ends.family() != Family::Unix && transport == Transport::Stream);
             let line = sayable.map_or_else(|| Ok(v1::Header::unknown()), v1::Header::new);
-            return line.map(Header::from);
+            return line.map(ProxyHeader::from);
         }
         let mut builder = match local {
             true => v2::Header::local(),
@@ -138,7 +139,7 @@ impl<'a> Recipe<'a> {
                 || self.tlvs.iter().any(|given| given.kind == kind)
         };
         let mut summed = false;
-        for tlv in origin.tlvs.filter(|tlv| !given(tlv.kind)) {
+        for tlv in basis.tlvs.filter(|tlv| !given(tlv.kind)) {
             // It stays where it was, and is made anew.
             builder = match tlv.kind {
                 tlv::CRC32C => builder.checksum(),
@@ -147,7 +148,7 @@ impl<'a> Recipe<'a> {
             summed |= tlv.kind == tlv::CRC32C;
         }
         if let Some(id) = self.unique_id {
-            let id = id.replace("{n}", &origin.number.to_string());
+            let id = id.replace("{n}", &basis.number.to_string());
             builder = builder.tlv(tlv::UNIQUE_ID, id.as_bytes());
         }
         for text in self.tlvs {
@@ -159,7 +160,7 @@ impl<'a> Recipe<'a> {
         if self.checksum && !summed && !given(tlv::CRC32C) {
             builder = builder.checksum();
         }
-        builder.build().map(Header::from)
+        builder.build().map(ProxyHeader::from)
     }
 
     /// The addresses to state, where any are.
@@ -167,35 +168,38 @@ impl<'a> Recipe<'a> {
     /// # Errors
     ///
     /// The reason for which the standard forbids to send the addresses.
-    pub(super) fn addresses(&self, origin: &Origin<'_>) -> Result<Option<Addresses>, Pack> {
+    pub(super) fn addresses(&self, basis: &Source<'_>) -> Result<Option<Addresses>, Pack> {
         let (source, destination) = (
-            stated(self.source, origin.source.as_ref(), origin.number),
-            stated(self.destination, origin.destination.as_ref(), origin.number),
+            stated(self.source, basis.source.as_ref(), basis.number),
+            stated(self.destination, basis.destination.as_ref(), basis.number),
         );
         let addresses = match (source, destination) {
-            (Some(Stated::Inet(source, from)), Some(Stated::Inet(destination, to))) => {
+            (
+                Some(StatedAddress::Inet(source, from)),
+                Some(StatedAddress::Inet(destination, to)),
+            ) => {
                 let source = SocketAddr::new(source, from.unwrap_or(0));
                 let destination = SocketAddr::new(destination, to.unwrap_or(0));
                 self.between(source, destination)?
             }
-            (Some(Stated::Unix(source)), Some(Stated::Unix(destination))) => {
+            (Some(StatedAddress::Unix(source)), Some(StatedAddress::Unix(destination))) => {
                 Some(Addresses::unix(&source, &destination)?)
             }
             // The other end has no name that fits, unless one was asked for.
-            (Some(Stated::Unix(source)), _) if self.destination.is_none() => {
+            (Some(StatedAddress::Unix(source)), _) if self.destination.is_none() => {
                 Some(Addresses::unix(&source, b"")?)
             }
-            (_, Some(Stated::Unix(destination))) if self.source.is_none() => {
+            (_, Some(StatedAddress::Unix(destination))) if self.source.is_none() => {
                 Some(Addresses::unix(b"", &destination)?)
             }
             // One end was asked for, and the other is not known, or is a path that nobody asked for.
-            (Some(Stated::Inet(source, from)), _)
+            (Some(StatedAddress::Inet(source, from)), _)
                 if self.source.is_some() && self.destination.is_none() =>
             {
                 let source = SocketAddr::new(source, from.unwrap_or(0));
                 self.between(source, nowhere(source))?
             }
-            (_, Some(Stated::Inet(destination, to)))
+            (_, Some(StatedAddress::Inet(destination, to)))
                 if self.destination.is_some() && self.source.is_none() =>
             {
                 let destination = SocketAddr::new(destination, to.unwrap_or(0));
@@ -238,10 +242,16 @@ fn nowhere(other: SocketAddr) -> SocketAddr {
 
 /// The end that was asked for, or else the one that is known; a port that was not asked for is the
 /// known one's.
-fn stated(asked: Option<&End>, known: Option<&Stated>, number: u64) -> Option<Stated> {
+fn stated(
+    asked: Option<&AddressTemplate>,
+    known: Option<&StatedAddress>,
+    number: u64,
+) -> Option<StatedAddress> {
     let Some(asked) = asked else { return known.cloned() };
     Some(match (asked.of(number)?, known) {
-        (Stated::Inet(address, None), Some(&Stated::Inet(_, port))) => Stated::Inet(address, port),
+        (StatedAddress::Inet(address, None), Some(&StatedAddress::Inet(_, port))) => {
+            StatedAddress::Inet(address, port)
+        }
         (stated, _) => stated,
     })
 }
