@@ -74,10 +74,10 @@ pub trait Framer: fmt::Debug + Send + Sync {
         Some([front, payload, back].concat())
     }
 
-    /// Says of the next reply that has none said of it yet what it answers. A reply of HTTP
-    /// cannot be framed without, where it answers HEAD or CONNECT.
-    fn answers(&mut self, asked: Asked) {
-        let _ = asked;
+    /// Expects one reply more, to a request of this form. A reply of HTTP cannot be framed without,
+    /// where it answers HEAD or CONNECT.
+    fn expect(&mut self, form: RequestForm) {
+        let _ = form;
     }
 
     /// Returns `true` if each request gets one reply, in the same order, as in HTTP; none where
@@ -253,7 +253,7 @@ impl Event {
 
 /// Request that a reply answers, as far as the reply's framing depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum RequestForm {
     /// A request like any other.
     Plain,
     /// HEAD: the reply has headers only.
@@ -264,24 +264,24 @@ pub enum Asked {
     Old,
 }
 
-impl Asked {
+impl RequestForm {
     /// The word for it.
     pub fn name(self) -> &'static str {
         match self {
-            Asked::Plain => "plain",
-            Asked::Head => "head",
-            Asked::Connect => "connect",
-            Asked::Old => "old",
+            RequestForm::Plain => "plain",
+            RequestForm::Head => "head",
+            RequestForm::Connect => "connect",
+            RequestForm::Old => "old",
         }
     }
 
-    /// Returns the value that a word stands for; [`Asked::Plain`] where it is none.
+    /// Returns the value that a word stands for; [`RequestForm::Plain`] where it is none.
     pub fn named(name: &str) -> Self {
         match name {
-            "head" => Asked::Head,
-            "connect" => Asked::Connect,
-            "old" => Asked::Old,
-            _ => Asked::Plain,
+            "head" => RequestForm::Head,
+            "connect" => RequestForm::Connect,
+            "old" => RequestForm::Old,
+            _ => RequestForm::Plain,
         }
     }
 }

@@ -10,6 +10,6 @@ mod message;
 mod sse;
 mod websocket;
 
-pub use message::{Http, asked};
+pub use message::{Http, request_form};
 pub use sse::Sse;
 pub use websocket::Websocket;

@@ -5,11 +5,11 @@
 mod cursor;
 mod patch;
 mod scan;
-mod sort;
 pub(crate) mod text;
+mod value_type;
 
 pub(crate) use cursor::blanks;
 pub use cursor::{Cursor, Item, Member, NotJson};
 pub(crate) use patch::{Patch, Tokens};
 pub use scan::{Scan, Scanner};
-pub use sort::Sort;
+pub use value_type::ValueType;

@@ -1,4 +1,4 @@
-//! Ledger of the requests that wait for a reply, and of the replies that answer them.
+//! Requests that wait for a reply, and the correlation of replies with them.
 //!
 //! It never holds more than its limit, and never an id: a digest of it has one size.
 
@@ -22,9 +22,9 @@ impl Hash for Digest {
 
 /// A digest is a hash already.
 #[derive(Clone, Copy, Debug, Default)]
-struct Same(u64);
+struct DigestHasher(u64);
 
-impl Hasher for Same {
+impl Hasher for DigestHasher {
     fn write(&mut self, bytes: &[u8]) {
         for &byte in bytes {
             self.0 = self.0.rotate_left(8) ^ u64::from(byte);
@@ -40,7 +40,7 @@ impl Hasher for Same {
     }
 }
 
-type Table<T> = HashMap<Digest, T, BuildHasherDefault<Same>>;
+type Table<T> = HashMap<Digest, T, BuildHasherDefault<DigestHasher>>;
 
 impl Digest {
     /// Makes the digest of an id from its spelling: bytes that all ids of its value share, and the
@@ -57,8 +57,8 @@ impl Digest {
 
 /// The requests that went one way.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Ledger {
-    open: Table<Call>,
+pub(crate) struct Pending {
+    open: Table<Waiting>,
     /// Those that are open, oldest first; some may be closed already.
     order: VecDeque<(Digest, u64)>,
     serial: u64,
@@ -79,7 +79,7 @@ pub(crate) struct Ledger {
 }
 
 #[derive(Clone, Debug)]
-struct Call {
+struct Waiting {
     method: Arc<str>,
     at: Duration,
     serial: u64,
@@ -93,7 +93,7 @@ struct Call {
 
 /// Remarks on a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Noted {
+pub(crate) struct Added {
     /// Its id is that of another one, which waits for its reply.
     pub(crate) reused: bool,
     /// The oldest one was forgotten for it.
@@ -102,7 +102,7 @@ pub(crate) struct Noted {
 
 /// Request that a reply answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) enum Correlation {
     /// A request with this method.
     First(Arc<str>),
     /// One that was answered before.
@@ -111,16 +111,16 @@ pub(crate) enum Answer {
     Orphan,
 }
 
-impl Ledger {
+impl Pending {
     /// A request has come.
-    pub(crate) fn asks(&mut self, id: Digest, method: &str, at: Duration, limit: usize) -> Noted {
-        let mut noted = Noted { reused: false, forgotten: false };
+    pub(crate) fn add(&mut self, id: Digest, method: &str, at: Duration, limit: usize) -> Added {
+        let mut added = Added { reused: false, forgotten: false };
         if let Some(call) = self.open.get_mut(&id) {
             if call.unanswered > 0 {
-                noted.reused = true;
+                added.reused = true;
                 call.waiting += 1;
                 call.unanswered += 1;
-                return noted;
+                return added;
             }
             // The reply has come, and was lost on its way.
             self.lost += call.waiting;
@@ -130,7 +130,7 @@ impl Ledger {
             let Some((oldest, serial)) = self.order.pop_front() else { break };
             if self.open.get(&oldest).is_some_and(|call| call.serial == serial) {
                 self.open.remove(&oldest);
-                noted.forgotten = true;
+                added.forgotten = true;
             }
         }
         self.serial += 1;
@@ -139,7 +139,7 @@ impl Ledger {
         let method = self.method.insert(known.unwrap_or_else(|| method.into()));
         let method = Arc::clone(method);
         let batch = self.batch;
-        let call = Call { method, at, serial, batch, waiting: 1, unanswered: 1 };
+        let call = Waiting { method, at, serial, batch, waiting: 1, unanswered: 1 };
         self.open.insert(id, call);
         self.order.push_back((id, serial));
         if self.order.len() > 64 + 2 * self.open.len() {
@@ -147,24 +147,24 @@ impl Ledger {
             self.order
                 .retain(|(id, serial)| open.get(id).is_some_and(|call| call.serial == *serial));
         }
-        noted
+        added
     }
 
     /// A reply has come from whoever was asked.
-    pub(crate) fn answers(&mut self, id: Digest) -> Answer {
+    pub(crate) fn correlate(&mut self, id: Digest) -> Correlation {
         match (self.open.get_mut(&id), self.closed.get(&id)) {
             (Some(call), _) if call.unanswered > 0 => {
                 call.unanswered -= 1;
-                Answer::First(Arc::clone(&call.method))
+                Correlation::First(Arc::clone(&call.method))
             }
-            (Some(call), _) => Answer::Again(Arc::clone(&call.method)),
-            (None, Some(method)) => Answer::Again(Arc::clone(method)),
-            (None, None) => Answer::Orphan,
+            (Some(call), _) => Correlation::Again(Arc::clone(&call.method)),
+            (None, Some(method)) => Correlation::Again(Arc::clone(method)),
+            (None, None) => Correlation::Orphan,
         }
     }
 
     /// A reply leaves to whoever asked: the method, and when that was asked, of one that waited.
-    pub(crate) fn delivers(&mut self, id: Digest, limit: usize) -> Option<(Arc<str>, Duration)> {
+    pub(crate) fn resolve(&mut self, id: Digest, limit: usize) -> Option<(Arc<str>, Duration)> {
         let call = self.open.get_mut(&id)?;
         call.waiting = call.waiting.saturating_sub(1);
         let told = (Arc::clone(&call.method), call.at);

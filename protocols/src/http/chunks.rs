@@ -7,13 +7,13 @@ use crate::framer::MAX_HEAD;
 /// Progress through the chunks of a body.
 #[derive(Clone, Debug)]
 pub(super) struct Chunks {
-    place: Place,
+    state: ChunkState,
     /// Number of bytes between data that were passed; it is bounded.
     passed: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum ChunkState {
     /// A size, and the number of digits it has so far.
     Size(u64, usize),
     Extension(u64),
@@ -40,27 +40,27 @@ pub(super) enum Found {
 
 impl Chunks {
     pub(super) fn new() -> Self {
-        Self { place: Place::Size(0, 0), passed: 0 }
+        Self { state: ChunkState::Size(0, 0), passed: 0 }
     }
 
     /// Passes over what is no data; how many bytes that took, and what comes then.
     pub(super) fn step(&mut self, input: &[u8]) -> (usize, Found) {
         for (at, &byte) in input.iter().enumerate() {
-            match self.place {
-                Place::Data(size) => return (at, Found::Data(size)),
-                Place::Done => return (at, Found::Done),
-                Place::Wrong => return (at, Found::Wrong),
-                place => self.place = next(place, byte),
+            match self.state {
+                ChunkState::Data(size) => return (at, Found::Data(size)),
+                ChunkState::Done => return (at, Found::Done),
+                ChunkState::Wrong => return (at, Found::Wrong),
+                state => self.state = next(state, byte),
             }
             self.passed += 1;
             if self.passed > MAX_HEAD {
-                self.place = Place::Wrong;
+                self.state = ChunkState::Wrong;
             }
         }
-        let found = match self.place {
-            Place::Data(size) => Found::Data(size),
-            Place::Done => Found::Done,
-            Place::Wrong => Found::Wrong,
+        let found = match self.state {
+            ChunkState::Data(size) => Found::Data(size),
+            ChunkState::Done => Found::Done,
+            ChunkState::Wrong => Found::Wrong,
             _ => Found::More,
         };
         (input.len(), found)
@@ -68,47 +68,52 @@ impl Chunks {
 
     /// Takes so many bytes of data.
     pub(super) fn take(&mut self, size: usize) {
-        if let Place::Data(left) = self.place {
+        if let ChunkState::Data(left) = self.state {
             self.passed = 0;
-            self.place = match left.saturating_sub(size as u64) {
-                0 => Place::After,
-                left => Place::Data(left),
+            self.state = match left.saturating_sub(size as u64) {
+                0 => ChunkState::After,
+                left => ChunkState::Data(left),
             };
         }
     }
 
     /// Returns `true` if a chunk starts here, or the last one has ended.
     pub(super) fn between(&self) -> bool {
-        matches!(self.place, Place::Size(_, 0) | Place::Done)
+        matches!(self.state, ChunkState::Size(_, 0) | ChunkState::Done)
     }
 
     /// Returns `true` if the data of a chunk has ended, but not its line.
     pub(super) fn behind_data(&self) -> bool {
-        matches!(self.place, Place::After | Place::AfterReturn)
+        matches!(self.state, ChunkState::After | ChunkState::AfterReturn)
     }
 }
 
 /// Bare LFs are read as line ends, too.
-fn next(place: Place, byte: u8) -> Place {
-    let begin = |size| if size == 0 { Place::Trailer(true) } else { Place::Data(size) };
-    match (place, byte) {
-        (Place::Size(size, digits), byte) if byte.is_ascii_hexdigit() => {
+fn next(state: ChunkState, byte: u8) -> ChunkState {
+    let begin = |size| if size == 0 { ChunkState::Trailer(true) } else { ChunkState::Data(size) };
+    match (state, byte) {
+        (ChunkState::Size(size, digits), byte) if byte.is_ascii_hexdigit() => {
             let digit = u64::from((byte as char).to_digit(16).unwrap_or(0));
-            if size >> 60 != 0 { Place::Wrong } else { Place::Size(size << 4 | digit, digits + 1) }
+            if size >> 60 != 0 {
+                ChunkState::Wrong
+            } else {
+                ChunkState::Size(size << 4 | digit, digits + 1)
+            }
         }
-        (Place::Size(size, 1..), b';' | b' ' | b'\t') => Place::Extension(size),
-        (Place::Size(size, 1..), b'\r') => Place::Return(size),
-        (Place::Size(size, 1..) | Place::Extension(size) | Place::Return(size), b'\n') => {
-            begin(size)
-        }
-        (Place::Extension(size), _) => Place::Extension(size),
-        (Place::After, b'\r') => Place::AfterReturn,
-        (Place::After | Place::AfterReturn, b'\n') => Place::Size(0, 0),
-        (Place::Trailer(true), b'\n') => Place::Done,
-        (Place::Trailer(false), b'\n') => Place::Trailer(true),
-        (Place::Trailer(empty), b'\r') => Place::Trailer(empty),
-        (Place::Trailer(_), _) => Place::Trailer(false),
-        _ => Place::Wrong,
+        (ChunkState::Size(size, 1..), b';' | b' ' | b'\t') => ChunkState::Extension(size),
+        (ChunkState::Size(size, 1..), b'\r') => ChunkState::Return(size),
+        (
+            ChunkState::Size(size, 1..) | ChunkState::Extension(size) | ChunkState::Return(size),
+            b'\n',
+        ) => begin(size),
+        (ChunkState::Extension(size), _) => ChunkState::Extension(size),
+        (ChunkState::After, b'\r') => ChunkState::AfterReturn,
+        (ChunkState::After | ChunkState::AfterReturn, b'\n') => ChunkState::Size(0, 0),
+        (ChunkState::Trailer(true), b'\n') => ChunkState::Done,
+        (ChunkState::Trailer(false), b'\n') => ChunkState::Trailer(true),
+        (ChunkState::Trailer(empty), b'\r') => ChunkState::Trailer(empty),
+        (ChunkState::Trailer(_), _) => ChunkState::Trailer(false),
+        _ => ChunkState::Wrong,
     }
 }
 

@@ -5,14 +5,14 @@
 use super::chunks::{self, Chunks, Found};
 use super::event_stream::Stream;
 use super::{Websocket, coding, head};
-use crate::framer::{Asked, Cut, Event, Frame, Framer, Framing, MAX_HEAD, Payload, limit};
+use crate::framer::{Cut, Event, Frame, Framer, Framing, MAX_HEAD, Payload, RequestForm, limit};
 use chenapan_core::Turn;
 use std::collections::VecDeque;
 
 mod meaning;
 mod start;
 
-pub use meaning::asked;
+pub use meaning::request_form;
 use meaning::{closes, is_chunked};
 
 /// The bodies of one direction of HTTP: each message is a frame with its head, and an empty body
@@ -26,23 +26,23 @@ use meaning::{closes, is_chunked};
 ///   pass.
 /// - After `101` with `Upgrade: websocket`, or a request for that, [`Websocket`] takes over. What
 ///   comes after another `101`, or after CONNECT, is raw.
-/// - Whether a reply answers HEAD or CONNECT cannot be seen: see [`Framer::answers`].
+/// - Whether a reply answers HEAD or CONNECT cannot be seen: see [`Framer::expect`].
 ///
 /// A head of more than 64 KiB, one that is no HTTP/1, or lengths that cannot be, are
 /// [`Event::BadHeader`].
 #[derive(Clone, Debug)]
 pub struct Http {
-    side: Side,
+    role: Role,
     max_size: Option<usize>,
     /// Type of the bodies that it frames.
     media_type: &'static str,
     most: usize,
-    place: Place,
+    state: BodyState,
     /// Number of bytes of a head that have no end.
     seen: usize,
     /// Set when the last request asked for WebSocket.
     asks_upgrade: bool,
-    asked: VecDeque<Asked>,
+    expected: VecDeque<RequestForm>,
     /// Turn of the last cut among replies in order.
     turn: Turn,
     watched: bool,
@@ -53,13 +53,13 @@ pub struct Http {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Side {
+enum Role {
     Request,
     Reply,
 }
 
 #[derive(Clone, Debug)]
-enum Place {
+enum BodyState {
     Head,
     Length { head: usize, length: u64 },
     Chunked { head: usize, chunks: Chunks, at: usize, body: Vec<u8> },
@@ -73,33 +73,33 @@ enum Place {
 }
 
 /// The most replies that may be expected; further ones are taken for plain.
-const MOST_ASKED: usize = 64 << 10;
+const MOST_EXPECTED: usize = 64 << 10;
 
 impl Http {
     /// The direction of requests, with the most bytes of a body; 16 MiB by default, 0 is no limit.
     /// `media_type` is the type of the bodies that it frames.
     pub fn requests(max_size: Option<usize>, media_type: &'static str) -> Self {
-        Self::new(Side::Request, max_size, media_type)
+        Self::new(Role::Request, max_size, media_type)
     }
 
     /// The direction of replies.
     pub fn replies(max_size: Option<usize>, media_type: &'static str) -> Self {
-        Self::new(Side::Reply, max_size, media_type)
+        Self::new(Role::Reply, max_size, media_type)
     }
 
-    fn new(side: Side, max_size: Option<usize>, media_type: &'static str) -> Self {
-        let (place, asked, head) = (Place::Head, VecDeque::new(), None);
+    fn new(role: Role, max_size: Option<usize>, media_type: &'static str) -> Self {
+        let (state, expected, head) = (BodyState::Head, VecDeque::new(), None);
         let (most, seen, turn) = (limit(max_size), 0, Turn::None);
         let (asks_upgrade, watched, expects) = (false, false, false);
         Self {
-            side,
+            role,
             max_size,
             media_type,
             most,
-            place,
+            state,
             seen,
             asks_upgrade,
-            asked,
+            expected,
             turn,
             watched,
             head,
@@ -108,7 +108,7 @@ impl Http {
     }
 
     fn chunked(&mut self, input: &[u8]) -> Cut {
-        let Place::Chunked { head, chunks, at, body } = &mut self.place else {
+        let BodyState::Chunked { head, chunks, at, body } = &mut self.state else {
             return Cut::Incomplete;
         };
         // A byte of data may come with any number of others.
@@ -120,7 +120,7 @@ impl Http {
             match found {
                 Found::Done => {
                     let (size, head, body) = (*at, *head, std::mem::take(body));
-                    self.place = Place::Head;
+                    self.state = BodyState::Head;
                     let payload = Payload::Apart(body);
                     let frame = Frame { head, payload, ..Frame::new(size, 0..0) };
                     return Cut::Frame(coding::opened(frame, input, self.most));
@@ -141,16 +141,16 @@ impl Http {
             }
         }
         let (chunks, at) = (chunks.clone(), *at);
-        self.place = Place::SkipChunks(chunks);
+        self.state = BodyState::SkipChunks(chunks);
         Cut::Event(Event::Oversize, at)
     }
 
     fn skip_chunks(&mut self, input: &[u8]) -> Cut {
-        let Place::SkipChunks(chunks) = &mut self.place else { return Cut::Incomplete };
+        let BodyState::SkipChunks(chunks) = &mut self.state else { return Cut::Incomplete };
         let (passed, found) = chunks.step(input);
         match found {
             Found::Done => {
-                self.place = Place::Head;
+                self.state = BodyState::Head;
                 self.turn = if passed == 0 { Turn::None } else { Turn::Closes };
                 return if passed == 0 { self.next(input) } else { Cut::Pass(passed) };
             }
@@ -171,47 +171,47 @@ impl Http {
     }
 
     fn websocket(&mut self, input: &[u8]) -> Cut {
-        self.place = Place::Websocket(Box::new(Websocket::new(self.max_size)));
+        self.state = BodyState::Websocket(Box::new(Websocket::new(self.max_size)));
         self.next(input)
     }
 
     fn bad(&mut self) -> Cut {
-        self.place = Place::Raw;
+        self.state = BodyState::Raw;
         Cut::Event(Event::BadHeader, 0)
     }
 }
 
 impl Http {
     fn next(&mut self, input: &[u8]) -> Cut {
-        match &mut self.place {
-            Place::Head => self.head(input),
-            Place::Length { head, length } => {
+        match &mut self.state {
+            BodyState::Head => self.head(input),
+            BodyState::Length { head, length } => {
                 let (head, size) = (*head, (*head as u64).saturating_add(*length));
                 if (input.len() as u64) < size {
                     return Cut::Incomplete;
                 }
                 let size = size as usize;
-                self.place = Place::Head;
+                self.state = BodyState::Head;
                 let length = head::length(&input[..head]).map(|(_, digits)| digits);
                 let frame = Frame { head, length, ..Frame::new(size, head..size) };
                 Cut::Frame(coding::opened(frame, input, self.most))
             }
-            Place::Chunked { .. } => self.chunked(input),
-            Place::ToEnd { head } => {
+            BodyState::Chunked { .. } => self.chunked(input),
+            BodyState::ToEnd { head } => {
                 let most = head.saturating_add(self.most);
                 if input.len() <= most {
                     return Cut::Incomplete;
                 }
-                self.place = Place::SkipToEnd;
+                self.state = BodyState::SkipToEnd;
                 Cut::Event(Event::Oversize, most)
             }
-            Place::Skip(0) => {
-                (self.place, self.turn) = (Place::Head, Turn::None);
+            BodyState::Skip(0) => {
+                (self.state, self.turn) = (BodyState::Head, Turn::None);
                 self.next(input)
             }
-            Place::SkipChunks(_) => self.skip_chunks(input),
-            Place::Skip(_) | Place::SkipToEnd if input.is_empty() => Cut::Incomplete,
-            Place::Skip(left) => {
+            BodyState::SkipChunks(_) => self.skip_chunks(input),
+            BodyState::Skip(_) | BodyState::SkipToEnd if input.is_empty() => Cut::Incomplete,
+            BodyState::Skip(left) => {
                 let size = (*left).min(input.len() as u64);
                 *left -= size;
                 if *left == 0 && self.turn == Turn::Part {
@@ -219,20 +219,20 @@ impl Http {
                 }
                 Cut::Pass(size as usize)
             }
-            Place::SkipToEnd => Cut::Pass(input.len()),
-            Place::Events(stream) => {
+            BodyState::SkipToEnd => Cut::Pass(input.len()),
+            BodyState::Events(stream) => {
                 stream.watched = self.watched;
                 match stream.cut(input) {
                     Some(Cut::Raw) => self.bad(),
                     Some(cut) => cut,
                     None => {
-                        (self.place, self.turn) = (Place::Head, Turn::None);
+                        (self.state, self.turn) = (BodyState::Head, Turn::None);
                         self.next(input)
                     }
                 }
             }
-            Place::Websocket(framer) => framer.cut(input),
-            Place::Raw => Cut::Raw,
+            BodyState::Websocket(framer) => framer.cut(input),
+            BodyState::Raw => Cut::Raw,
         }
     }
 
@@ -244,36 +244,37 @@ impl Http {
 
 impl Framer for Http {
     fn cut(&mut self, input: &[u8]) -> Cut {
-        let before = match self.place {
-            Place::Head | Place::Length { .. } | Place::Chunked { .. } | Place::ToEnd { .. } => {
-                Turn::None
-            }
+        let before = match self.state {
+            BodyState::Head
+            | BodyState::Length { .. }
+            | BodyState::Chunked { .. }
+            | BodyState::ToEnd { .. } => Turn::None,
             _ => Turn::Part,
         };
         (self.turn, self.head) = (before, None);
         let cut = self.next(input);
-        match (&cut, self.side) {
-            (Cut::Frame(frame), Side::Request) if frame.head > 0 => {
+        match (&cut, self.role) {
+            (Cut::Frame(frame), Role::Request) if frame.head > 0 => {
                 self.turn = self.asks(&input[..frame.head]);
                 self.expects = false;
             }
-            (Cut::Event(Event::Oversize | Event::Encoded, size), Side::Request)
+            (Cut::Event(Event::Oversize | Event::Encoded, size), Role::Request)
                 if before == Turn::None =>
             {
                 self.turn = self.asks(&input[..*size]);
                 self.expects = false;
             }
-            (_, Side::Request) => self.turn = Turn::None,
-            (Cut::Frame(frame), Side::Reply) if frame.head > 0 => self.turn = Turn::Whole,
-            (Cut::Event(Event::Oversize | Event::Encoded, _), Side::Reply)
+            (_, Role::Request) => self.turn = Turn::None,
+            (Cut::Frame(frame), Role::Reply) if frame.head > 0 => self.turn = Turn::Whole,
+            (Cut::Event(Event::Oversize | Event::Encoded, _), Role::Reply)
                 if before == Turn::None =>
             {
-                let empty = matches!(self.place, Place::Skip(0));
+                let empty = matches!(self.state, BodyState::Skip(0));
                 self.turn = if empty { Turn::Whole } else { Turn::Opens };
             }
-            (_, Side::Reply) => {}
+            (_, Role::Reply) => {}
         }
-        if let (Place::Events(stream), Turn::Part) = (&self.place, self.turn)
+        if let (BodyState::Events(stream), Turn::Part) = (&self.state, self.turn)
             && stream.closes
         {
             self.turn = Turn::Closes;
@@ -283,16 +284,16 @@ impl Framer for Http {
 
     fn end(&mut self, input: &[u8]) -> Cut {
         (self.turn, self.head) = (Turn::Part, None);
-        match &mut self.place {
-            Place::ToEnd { head } => {
+        match &mut self.state {
+            BodyState::ToEnd { head } => {
                 self.turn = Turn::Whole;
                 let head = *head;
-                self.place = Place::Head;
+                self.state = BodyState::Head;
                 let frame = Frame { head, ..Frame::new(input.len(), head..input.len()) };
                 Cut::Frame(coding::opened(frame, input, self.most))
             }
-            Place::Events(stream) => stream.end(input),
-            Place::Raw => Cut::Incomplete,
+            BodyState::Events(stream) => stream.end(input),
+            BodyState::Raw => Cut::Incomplete,
             _ if input.is_empty() => Cut::Incomplete,
             _ => Cut::Event(Event::Partial(input.len()), input.len()),
         }
@@ -301,14 +302,14 @@ impl Framer for Http {
     /// Appends a message with a head of its own: `POST /` of HTTP/1.1, or `200 OK`. Where the
     /// direction carries events or WebSocket, one of those.
     fn encode(&self, payload: &[u8], out: &mut Vec<u8>) {
-        match &self.place {
-            Place::Events(stream) => return stream.encode(payload, out),
-            Place::Websocket(framer) => return framer.encode(payload, out),
+        match &self.state {
+            BodyState::Events(stream) => return stream.encode(payload, out),
+            BodyState::Websocket(framer) => return framer.encode(payload, out),
             _ => {}
         }
-        let start = match self.side {
-            Side::Request => "POST / HTTP/1.1\r\nHost: localhost",
-            Side::Reply => "HTTP/1.1 200 OK",
+        let start = match self.role {
+            Role::Request => "POST / HTTP/1.1\r\nHost: localhost",
+            Role::Reply => "HTTP/1.1 200 OK",
         };
         let (length, media_type) = (payload.len(), self.media_type);
         let head =
@@ -322,9 +323,9 @@ impl Framer for Http {
     /// body, or for an event that does not fill its chunks.
     fn reframe(&self, frame: &Frame, original: &[u8], payload: &[u8]) -> Option<Vec<u8>> {
         // Events and messages of WebSocket come after the head, which was theirs alone.
-        match &self.place {
-            Place::Events(stream) => return stream.reframe(frame, original, payload),
-            Place::Websocket(framer) => return framer.reframe(frame, original, payload),
+        match &self.state {
+            BodyState::Events(stream) => return stream.reframe(frame, original, payload),
+            BodyState::Websocket(framer) => return framer.reframe(frame, original, payload),
             _ => {}
         }
         let head = original.get(..frame.head)?;
@@ -354,7 +355,7 @@ impl Framer for Http {
         if frame.head < frame.size || payload.is_empty() {
             return Some([head, payload].concat());
         }
-        if self.side == Side::Reply {
+        if self.role == Role::Reply {
             return None;
         }
         let end = if head.ends_with(b"\r\n") { 2 } else { 1 };
@@ -363,14 +364,14 @@ impl Framer for Http {
         Some([front, length.as_bytes(), back, payload].concat())
     }
 
-    fn answers(&mut self, asked: Asked) {
-        if self.asked.len() < MOST_ASKED {
-            self.asked.push_back(asked);
+    fn expect(&mut self, form: RequestForm) {
+        if self.expected.len() < MOST_EXPECTED {
+            self.expected.push_back(form);
         }
     }
 
     fn in_order(&self) -> Option<bool> {
-        Some(!matches!(self.place, Place::Websocket(_) | Place::Raw))
+        Some(!matches!(self.state, BodyState::Websocket(_) | BodyState::Raw))
     }
 
     fn turn(&self) -> Turn {
@@ -385,27 +386,27 @@ impl Framer for Http {
         if let Some(head) = self.head.take() {
             return Some(head);
         }
-        match &mut self.place {
-            Place::Events(stream) => stream.alone(),
+        match &mut self.state {
+            BodyState::Events(stream) => stream.alone(),
             _ => None,
         }
     }
 
     fn streams(&self) -> bool {
-        match &self.place {
-            Place::Events(stream) => stream.streams(),
+        match &self.state {
+            BodyState::Events(stream) => stream.streams(),
             _ => true,
         }
     }
 
     fn prompts(&mut self) -> bool {
-        let body = matches!(self.place, Place::Length { .. } | Place::Chunked { .. });
+        let body = matches!(self.state, BodyState::Length { .. } | BodyState::Chunked { .. });
         body && std::mem::take(&mut self.expects)
     }
 
     /// A reply with a head of its own; also where the last reply had events, which was another one.
     fn encode_reply(&self, request: &[u8], payload: &[u8], out: &mut Vec<u8>) {
-        if let Place::Websocket(framer) = &self.place {
+        if let BodyState::Websocket(framer) = &self.state {
             return framer.encode(payload, out);
         }
         let mut seen = 0;
@@ -421,25 +422,27 @@ impl Framer for Http {
     }
 
     fn framing(&self) -> Option<Framing> {
-        Some(match (&self.place, self.side) {
-            (Place::Websocket(_), _) => Framing::Websocket,
-            (Place::Events(_), _) => Framing::Sse,
-            (_, Side::Request) => Framing::HttpRequest,
-            (_, Side::Reply) => Framing::HttpResponse,
+        Some(match (&self.state, self.role) {
+            (BodyState::Websocket(_), _) => Framing::Websocket,
+            (BodyState::Events(_), _) => Framing::Sse,
+            (_, Role::Request) => Framing::HttpRequest,
+            (_, Role::Reply) => Framing::HttpResponse,
         })
     }
 
     fn again(&self, frame: &[u8]) -> Box<dyn Framer> {
-        let mut new = Self::new(self.side, self.max_size, self.media_type);
+        let mut new = Self::new(self.role, self.max_size, self.media_type);
         // Events and messages of WebSocket come after the head, and have none.
-        new.place = match &self.place {
-            Place::Websocket(framer) => return framer.again(frame),
-            Place::Events(stream) if frame.is_empty() => Place::Events(Box::new(stream.again())),
-            // Also once its reply has ended: a rule may have held it.
-            _ if self.side == Side::Reply && !frame.is_empty() && !frame.starts_with(b"HTTP/") => {
-                Place::Events(Box::new(Stream::of(frame, self.max_size)))
+        new.state = match &self.state {
+            BodyState::Websocket(framer) => return framer.again(frame),
+            BodyState::Events(stream) if frame.is_empty() => {
+                BodyState::Events(Box::new(stream.again()))
             }
-            _ => Place::Head,
+            // Also once its reply has ended: a rule may have held it.
+            _ if self.role == Role::Reply && !frame.is_empty() && !frame.starts_with(b"HTTP/") => {
+                BodyState::Events(Box::new(Stream::of(frame, self.max_size)))
+            }
+            _ => BodyState::Head,
         };
         Box::new(new)
     }

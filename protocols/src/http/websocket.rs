@@ -11,7 +11,7 @@ use std::ops::Range;
 #[derive(Clone, Debug)]
 pub struct Websocket {
     most: usize,
-    place: Place,
+    state: MessageState,
     /// Number of bytes of the input that were gone through.
     at: usize,
     parts: Vec<Part>,
@@ -26,7 +26,7 @@ pub struct Websocket {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum MessageState {
     Message,
     /// Rest of the frame at hand; `last` tells whether the message ends with it.
     Skip {
@@ -49,7 +49,7 @@ struct Part {
 }
 
 /// The front of a frame [5.2].
-struct Header {
+struct FrameHeader {
     size: usize,
     last: Last,
     opcode: u8,
@@ -63,10 +63,10 @@ const MOST_PARTS: usize = 64 << 10;
 impl Websocket {
     /// With the most bytes of a message; 16 MiB by default, 0 is no limit.
     pub fn new(max_size: Option<usize>) -> Self {
-        let (place, parts) = (Place::Message, Vec::new());
+        let (state, parts) = (MessageState::Message, Vec::new());
         Self {
             most: limit(max_size),
-            place,
+            state,
             at: 0,
             parts,
             length: 0,
@@ -95,7 +95,7 @@ impl Websocket {
                 if whole > self.most as u64 || self.total >= MOST_PARTS {
                     self.restart();
                     let last = if header.opcode < 8 { header.last } else { Last::No };
-                    self.place = Place::Skip { left: header.length, last };
+                    self.state = MessageState::Skip { left: header.length, last };
                     return Cut::Event(Event::Oversize, start);
                 }
             }
@@ -153,26 +153,26 @@ impl Websocket {
     }
 
     fn bad(&mut self) -> Cut {
-        self.place = Place::Raw;
+        self.state = MessageState::Raw;
         Cut::Event(Event::BadHeader, 0)
     }
 
     /// The rest of a message that is too large.
     fn skip(&mut self, input: &[u8]) -> Cut {
-        let Place::Skip { left, last } = self.place else { return Cut::Incomplete };
+        let MessageState::Skip { left, last } = self.state else { return Cut::Incomplete };
         if left > 0 {
             let size = left.min(input.len() as u64);
-            self.place = Place::Skip { left: left - size, last };
+            self.state = MessageState::Skip { left: left - size, last };
             return if size == 0 { Cut::Incomplete } else { Cut::Pass(size as usize) };
         }
         if last == Last::Yes {
-            self.place = Place::Message;
+            self.state = MessageState::Message;
             return self.message(input);
         }
         match header(input) {
             Ok(Some(header)) if matches!(header.opcode, 0 | 8..) => {
                 let last = if header.opcode == 0 { header.last } else { Last::No };
-                self.place = Place::Skip { left: header.length, last };
+                self.state = MessageState::Skip { left: header.length, last };
                 Cut::Pass(header.size)
             }
             Ok(None) => Cut::Incomplete,
@@ -183,10 +183,10 @@ impl Websocket {
 
 impl Framer for Websocket {
     fn cut(&mut self, input: &[u8]) -> Cut {
-        match self.place {
-            Place::Message => self.message(input),
-            Place::Skip { .. } => self.skip(input),
-            Place::Raw => Cut::Raw,
+        match self.state {
+            MessageState::Message => self.message(input),
+            MessageState::Skip { .. } => self.skip(input),
+            MessageState::Raw => Cut::Raw,
         }
     }
 
@@ -223,9 +223,9 @@ impl Framer for Websocket {
     }
 
     fn again(&self, _: &[u8]) -> Box<dyn Framer> {
-        let (place, parts) = (Place::Message, Vec::new());
+        let (state, parts) = (MessageState::Message, Vec::new());
         let (most, key) = (self.most, self.key);
-        Box::new(Self { most, place, at: 0, parts, length: 0, total: 0, key, encoded: false })
+        Box::new(Self { most, state, at: 0, parts, length: 0, total: 0, key, encoded: false })
     }
 
     fn boxed_clone(&self) -> Box<dyn Framer> {
@@ -233,7 +233,7 @@ impl Framer for Websocket {
     }
 }
 
-fn header(input: &[u8]) -> Result<Option<Header>, ()> {
+fn header(input: &[u8]) -> Result<Option<FrameHeader>, ()> {
     let Some(&[first, second]) = input.first_chunk::<2>() else {
         let wrong = input.first().is_some_and(|&first| !may_start(first));
         return if wrong { Err(()) } else { Ok(None) };
@@ -263,7 +263,7 @@ fn header(input: &[u8]) -> Result<Option<Header>, ()> {
         _ => return Ok(None),
     };
     let last = if first & 0x80 == 0 { Last::No } else { Last::Yes };
-    Ok(Some(Header { size, last, opcode, key, length }))
+    Ok(Some(FrameHeader { size, last, opcode, key, length }))
 }
 
 /// Returns `true` if a frame can start so: two of the reserved bits mean nothing yet, nor do most

@@ -73,13 +73,13 @@ pub struct NotJson {
 pub struct Cursor<'a> {
     text: &'a [u8],
     at: usize,
-    place: Place,
+    state: CursorState,
     /// One scanner for all values, so that its memory is used again.
     scanner: Scanner,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum CursorState {
     /// At the opening bracket.
     Before,
     /// Behind a comma.
@@ -93,7 +93,7 @@ enum Place {
 impl<'a> Cursor<'a> {
     /// Starts at the opening bracket, which stands at `at`.
     pub fn new(text: &'a [u8], at: usize) -> Self {
-        Self { text, at, place: Place::Before, scanner: Scanner::new() }
+        Self { text, at, state: CursorState::Before, scanner: Scanner::new() }
     }
 
     /// Returns the place that has been reached: behind the closing bracket, once there was nothing
@@ -137,15 +137,15 @@ impl<'a> Cursor<'a> {
 
     /// Goes to the next thing inside; the comma before it, or none at the end.
     fn open(&mut self, open: u8, close: u8) -> Result<Option<Option<usize>>, NotJson> {
-        let comma = match self.place {
-            Place::Behind => return Ok(None),
-            Place::Last => {
+        let comma = match self.state {
+            CursorState::Behind => return Ok(None),
+            CursorState::Last => {
                 self.expect(close)?;
-                self.place = Place::Behind;
+                self.state = CursorState::Behind;
                 return Ok(None);
             }
-            Place::Comma(comma) => Some(comma),
-            Place::Before => {
+            CursorState::Comma(comma) => Some(comma),
+            CursorState::Before => {
                 self.expect(open)?;
                 None
             }
@@ -153,7 +153,7 @@ impl<'a> Cursor<'a> {
         self.blank();
         if comma.is_none() && self.peek() == Some(close) {
             self.at += 1;
-            self.place = Place::Behind;
+            self.state = CursorState::Behind;
             return Ok(None);
         }
         Ok(Some(comma))
@@ -166,11 +166,11 @@ impl<'a> Cursor<'a> {
             Some(b',') => {
                 let comma = self.at;
                 self.at += 1;
-                self.place = Place::Comma(comma);
+                self.state = CursorState::Comma(comma);
                 Ok(Some(comma))
             }
             Some(byte) if byte == close => {
-                self.place = Place::Last;
+                self.state = CursorState::Last;
                 Ok(None)
             }
             _ => Err(self.wrong()),

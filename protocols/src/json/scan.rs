@@ -21,7 +21,7 @@ use plain::plain;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Scanner {
-    state: State,
+    state: ScanState,
     open: Brackets,
     /// Tells whether the text at hand is a member's name.
     key: Key,
@@ -39,7 +39,7 @@ pub enum Scan {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum ScanState {
     /// A value must come.
     Value,
     /// Behind `[`: a value, or `]`.
@@ -90,7 +90,7 @@ impl Default for Scanner {
 impl Scanner {
     /// One that has seen nothing; blanks may come before the value.
     pub fn new() -> Self {
-        Self { state: State::Value, open: Brackets::default(), key: Key::No }
+        Self { state: ScanState::Value, open: Brackets::default(), key: Key::No }
     }
 
     /// Takes the next bytes in. After [`Scan::End`] and [`Scan::Wrong`] it says the same of byte 0.
@@ -98,62 +98,62 @@ impl Scanner {
         let mut at = self.tokens(input, 0);
         while let Some(&byte) = input.get(at) {
             let next = match self.state {
-                State::Text => {
+                ScanState::Text => {
                     let rest = &input[at..];
                     let plain = plain(rest);
                     at += plain;
                     match rest.get(plain) {
                         None => break,
                         Some(b'"') => self.behind_text(),
-                        Some(b'\\') => State::Escape,
-                        Some(_) => State::Wrong,
+                        Some(b'\\') => ScanState::Escape,
+                        Some(_) => ScanState::Wrong,
                     }
                 }
-                State::Number(number) => match digit(number, byte) {
-                    Ok(number) => State::Number(number),
+                ScanState::Number(number) => match digit(number, byte) {
+                    Ok(number) => ScanState::Number(number),
                     Err(Whole::Yes) => {
                         self.state = self.behind();
-                        if self.state == State::Done {
+                        if self.state == ScanState::Done {
                             return Scan::End(at);
                         }
                         continue;
                     }
-                    Err(Whole::No) => State::Wrong,
+                    Err(Whole::No) => ScanState::Wrong,
                 },
-                State::Done => return Scan::End(at),
-                State::Wrong => return Scan::Wrong(at),
-                State::Escape => match byte {
-                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => State::Text,
-                    b'u' => State::Digits(4),
-                    _ => State::Wrong,
+                ScanState::Done => return Scan::End(at),
+                ScanState::Wrong => return Scan::Wrong(at),
+                ScanState::Escape => match byte {
+                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => ScanState::Text,
+                    b'u' => ScanState::Digits(4),
+                    _ => ScanState::Wrong,
                 },
-                State::Digits(left) => match (byte.is_ascii_hexdigit(), left) {
-                    (false, _) => State::Wrong,
-                    (true, 1) => State::Text,
-                    (true, _) => State::Digits(left - 1),
+                ScanState::Digits(left) => match (byte.is_ascii_hexdigit(), left) {
+                    (false, _) => ScanState::Wrong,
+                    (true, 1) => ScanState::Text,
+                    (true, _) => ScanState::Digits(left - 1),
                 },
-                State::Word(word) => match word.split_first() {
+                ScanState::Word(word) => match word.split_first() {
                     Some((&first, [])) if first == byte => self.behind(),
-                    Some((&first, rest)) if first == byte => State::Word(rest),
-                    _ => State::Wrong,
+                    Some((&first, rest)) if first == byte => ScanState::Word(rest),
+                    _ => ScanState::Wrong,
                 },
                 state if matches!(byte, b' ' | b'\t' | b'\n' | b'\r') => state,
                 state => self.token(state, byte),
             };
             self.state = next;
             match next {
-                State::Wrong => return Scan::Wrong(at),
-                State::Done => return Scan::End(at + 1),
-                State::Value
-                | State::Item
-                | State::Member
-                | State::Name
-                | State::Colon
-                | State::After => at = self.tokens(input, at + 1),
+                ScanState::Wrong => return Scan::Wrong(at),
+                ScanState::Done => return Scan::End(at + 1),
+                ScanState::Value
+                | ScanState::Item
+                | ScanState::Member
+                | ScanState::Name
+                | ScanState::Colon
+                | ScanState::After => at = self.tokens(input, at + 1),
                 _ => at += 1,
             }
         }
-        if self.state == State::Done { Scan::End(0) } else { Scan::More }
+        if self.state == ScanState::Done { Scan::End(0) } else { Scan::More }
     }
 
     /// Goes through the tokens that are there whole, from one that begins at `at`; where the first one
@@ -165,61 +165,67 @@ impl Scanner {
         while let Some(&byte) = input.get(at) {
             let rest = &input[at + 1..];
             let (next, size) = match (state, byte) {
-                (State::Value | State::Item, b'"') => match string(rest) {
-                    Some(size) if self.open.depth > 0 => (State::After, size),
+                (ScanState::Value | ScanState::Item, b'"') => match string(rest) {
+                    Some(size) if self.open.depth > 0 => (ScanState::After, size),
                     _ => break,
                 },
-                (State::Member | State::Name, b'"') => match string(rest) {
+                (ScanState::Member | ScanState::Name, b'"') => match string(rest) {
                     // Mostly the colon follows at once.
-                    Some(size) if rest.get(size) == Some(&b':') => (State::Value, size + 1),
-                    Some(size) => (State::Colon, size),
+                    Some(size) if rest.get(size) == Some(&b':') => (ScanState::Value, size + 1),
+                    Some(size) => (ScanState::Colon, size),
                     None => break,
                 },
-                (State::Value | State::Item, b'1'..=b'9') => {
+                (ScanState::Value | ScanState::Item, b'1'..=b'9') => {
                     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
                     match rest.get(digits) {
-                        Some(b',' | b'}' | b']') if self.open.depth > 0 => (State::After, digits),
+                        Some(b',' | b'}' | b']') if self.open.depth > 0 => {
+                            (ScanState::After, digits)
+                        }
                         _ => break,
                     }
                 }
-                (State::Value | State::Item, b't') if word(rest, *b"rue") => (State::After, 3),
-                (State::Value | State::Item, b'n') if word(rest, *b"ull") => (State::After, 3),
-                (State::Value | State::Item, b'f') if rest.starts_with(b"alse") => {
-                    (State::After, 4)
+                (ScanState::Value | ScanState::Item, b't') if word(rest, *b"rue") => {
+                    (ScanState::After, 3)
                 }
-                (State::Value | State::Item, b'{') => {
+                (ScanState::Value | ScanState::Item, b'n') if word(rest, *b"ull") => {
+                    (ScanState::After, 3)
+                }
+                (ScanState::Value | ScanState::Item, b'f') if rest.starts_with(b"alse") => {
+                    (ScanState::After, 4)
+                }
+                (ScanState::Value | ScanState::Item, b'{') => {
                     self.open.push(Bracket::Brace);
-                    (State::Member, 0)
+                    (ScanState::Member, 0)
                 }
-                (State::Value | State::Item, b'[') => {
+                (ScanState::Value | ScanState::Item, b'[') => {
                     self.open.push(Bracket::Square);
-                    (State::Item, 0)
+                    (ScanState::Item, 0)
                 }
-                (State::After, b',') => match self.open.top {
-                    Bracket::Brace => (State::Name, 0),
-                    Bracket::Square => (State::Value, 0),
+                (ScanState::After, b',') => match self.open.top {
+                    Bracket::Brace => (ScanState::Name, 0),
+                    Bracket::Square => (ScanState::Value, 0),
                 },
-                (State::After | State::Member, b'}') if self.closes(Bracket::Brace) => {
+                (ScanState::After | ScanState::Member, b'}') if self.closes(Bracket::Brace) => {
                     self.open.pop();
-                    (State::After, 0)
+                    (ScanState::After, 0)
                 }
-                (State::After | State::Item, b']') if self.closes(Bracket::Square) => {
+                (ScanState::After | ScanState::Item, b']') if self.closes(Bracket::Square) => {
                     self.open.pop();
-                    (State::After, 0)
+                    (ScanState::After, 0)
                 }
-                (State::Colon, b':') => (State::Value, 0),
+                (ScanState::Colon, b':') => (ScanState::Value, 0),
                 (
-                    State::Value
-                    | State::Item
-                    | State::Member
-                    | State::Name
-                    | State::Colon
-                    | State::After,
+                    ScanState::Value
+                    | ScanState::Item
+                    | ScanState::Member
+                    | ScanState::Name
+                    | ScanState::Colon
+                    | ScanState::After,
                     b' ' | b'\t' | b'\n' | b'\r',
                 ) => (state, 0),
                 _ => break,
             };
-            if next == State::After && self.open.depth == 0 {
+            if next == ScanState::After && self.open.depth == 0 {
                 break;
             }
             state = next;
@@ -236,7 +242,7 @@ impl Scanner {
 
     /// Forgets what it has seen, and keeps its memory.
     pub(super) fn restart(&mut self) {
-        self.state = State::Value;
+        self.state = ScanState::Value;
         self.open.clear();
     }
 
@@ -244,73 +250,73 @@ impl Scanner {
     /// end of its own.
     pub fn finish(&self) -> bool {
         match self.state {
-            State::Done => true,
-            State::Number(number) => self.open.depth == 0 && number.whole() == Whole::Yes,
+            ScanState::Done => true,
+            ScanState::Number(number) => self.open.depth == 0 && number.whole() == Whole::Yes,
             _ => false,
         }
     }
 
     /// A byte that is no blank, between strings, numbers and words.
-    fn token(&mut self, state: State, byte: u8) -> State {
+    fn token(&mut self, state: ScanState, byte: u8) -> ScanState {
         match (state, byte) {
-            (State::Colon, b':') => State::Value,
-            (State::Member | State::Name, b'"') => {
+            (ScanState::Colon, b':') => ScanState::Value,
+            (ScanState::Member | ScanState::Name, b'"') => {
                 self.key = Key::Yes;
-                State::Text
+                ScanState::Text
             }
-            (State::Member, b'}') | (State::Item, b']') => {
+            (ScanState::Member, b'}') | (ScanState::Item, b']') => {
                 self.open.pop();
                 self.behind()
             }
-            (State::After, b',') if self.open.top == Bracket::Brace => State::Name,
-            (State::After, b',') => State::Value,
-            (State::After, b'}') if self.open.top == Bracket::Brace => {
+            (ScanState::After, b',') if self.open.top == Bracket::Brace => ScanState::Name,
+            (ScanState::After, b',') => ScanState::Value,
+            (ScanState::After, b'}') if self.open.top == Bracket::Brace => {
                 self.open.pop();
                 self.behind()
             }
-            (State::After, b']') if self.open.top == Bracket::Square => {
+            (ScanState::After, b']') if self.open.top == Bracket::Square => {
                 self.open.pop();
                 self.behind()
             }
-            (State::Value | State::Item, byte) => self.value(byte),
-            _ => State::Wrong,
+            (ScanState::Value | ScanState::Item, byte) => self.value(byte),
+            _ => ScanState::Wrong,
         }
     }
 
     /// The first byte of a value.
-    fn value(&mut self, byte: u8) -> State {
+    fn value(&mut self, byte: u8) -> ScanState {
         match byte {
             b'"' => {
                 self.key = Key::No;
-                State::Text
+                ScanState::Text
             }
             b'{' => {
                 self.open.push(Bracket::Brace);
-                State::Member
+                ScanState::Member
             }
             b'[' => {
                 self.open.push(Bracket::Square);
-                State::Item
+                ScanState::Item
             }
-            b'-' => State::Number(Number::Minus),
-            b'0' => State::Number(Number::Zero),
-            b'1'..=b'9' => State::Number(Number::Whole),
-            b't' => State::Word(b"rue"),
-            b'f' => State::Word(b"alse"),
-            b'n' => State::Word(b"ull"),
-            _ => State::Wrong,
+            b'-' => ScanState::Number(Number::Minus),
+            b'0' => ScanState::Number(Number::Zero),
+            b'1'..=b'9' => ScanState::Number(Number::Whole),
+            b't' => ScanState::Word(b"rue"),
+            b'f' => ScanState::Word(b"alse"),
+            b'n' => ScanState::Word(b"ull"),
+            _ => ScanState::Wrong,
         }
     }
 
-    fn behind_text(&self) -> State {
+    fn behind_text(&self) -> ScanState {
         match self.key {
-            Key::Yes => State::Colon,
+            Key::Yes => ScanState::Colon,
             Key::No => self.behind(),
         }
     }
 
-    fn behind(&self) -> State {
-        if self.open.depth == 0 { State::Done } else { State::After }
+    fn behind(&self) -> ScanState {
+        if self.open.depth == 0 { ScanState::Done } else { ScanState::After }
     }
 }
 

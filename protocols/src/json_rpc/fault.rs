@@ -27,7 +27,7 @@ mod version;
 mod wrap;
 
 use super::{Dialect, Id, Kind as Said, Message, Reader};
-use crate::json::{Member, Patch, Scan, Scanner, Sort, text};
+use crate::json::{Member, Patch, Scan, Scanner, ValueType, text};
 use bytes::BytesMut;
 use chenapan_core::{
     Context, Dice, Direction, Kind, Pattern, Protocol, Refusal, Turn, Unit, Written,
@@ -254,7 +254,8 @@ fn fail(message: &Message<'_>, trouble: &[u8], patch: &mut Patch) {
 /// The member that says what a message has to say: its result, error or params.
 fn content<'a>(message: &'a Message<'_>) -> Option<&'a Member> {
     let object = message.object.as_ref()?;
-    let null = |member: &Member| Sort::of(message.raw(member.value.clone())) == Sort::Null;
+    let null =
+        |member: &Member| ValueType::of(message.raw(member.value.clone())) == ValueType::Null;
     let result = object.result.as_ref();
     let error = object.error.as_ref().filter(|error| result.is_none() || !null(error));
     error.or(result).or(object.params.as_ref())
@@ -295,10 +296,10 @@ fn integer(text: &str) -> bool {
 /// An id of the same type that nobody has asked for; none for null and what no id can be.
 fn unknown(id: Id<'_>, dice: &mut Dice) -> Option<String> {
     loop {
-        let made = match id.sort() {
+        let made = match id.value_type() {
             // In the upper half of what 32 bits can hold, which is all that some peers read.
-            Sort::Number => (0x4000_0000 + dice.below(0x4000_0000)).to_string(),
-            Sort::Text => format!("\"{:016x}\"", dice.bits()),
+            ValueType::Number => (0x4000_0000 + dice.below(0x4000_0000)).to_string(),
+            ValueType::Text => format!("\"{:016x}\"", dice.bits()),
             _ => return None,
         };
         if !Id::new(&made).matches(id) {

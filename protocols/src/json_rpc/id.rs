@@ -2,7 +2,7 @@
 //!
 //! It never turns one into a number of the machine: that is how ids get lost.
 
-use crate::json::{Sort, text};
+use crate::json::{ValueType, text};
 use crate::pending::Digest;
 use std::fmt;
 
@@ -17,10 +17,10 @@ pub struct Id<'a>(&'a str);
 /// 9007199254740992). Arrays and objects, which only 1.0 allows, are compared item by item in the
 /// order in which they stand.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct IdKey(Value);
+pub struct IdKey(IdValue);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Value {
+enum IdValue {
     Text(Box<[u8]>),
     Number(Box<str>),
     /// In one spelling out of the many that it may have.
@@ -39,37 +39,39 @@ impl<'a> Id<'a> {
     }
 
     /// Returns the type of its value.
-    pub fn sort(self) -> Sort {
-        Sort::of(self.0)
+    pub fn value_type(self) -> ValueType {
+        ValueType::of(self.0)
     }
 
     /// Its value; none for null, which matches nothing.
     pub fn key(self) -> Option<IdKey> {
-        Some(IdKey(match self.sort() {
-            Sort::Null => return None,
-            Sort::Text => Value::Text(text::bytes(self.0).into()),
-            Sort::Number => Value::Number(number(self.0).into()),
-            Sort::Bool | Sort::Array | Sort::Object => Value::Other(plain(self.0).into()),
+        Some(IdKey(match self.value_type() {
+            ValueType::Null => return None,
+            ValueType::Text => IdValue::Text(text::bytes(self.0).into()),
+            ValueType::Number => IdValue::Number(number(self.0).into()),
+            ValueType::Bool | ValueType::Array | ValueType::Object => {
+                IdValue::Other(plain(self.0).into())
+            }
         }))
     }
 
     /// Looks at bytes that are the same for all ids of its value, and for no other of its kind, which
     /// the number tells; none for null.
     fn spelled<T>(self, look: impl FnOnce(u8, &[u8]) -> T) -> Option<T> {
-        match self.sort() {
-            Sort::Null => return None,
-            Sort::Text => return Some(look(0, &text::bytes(self.0))),
-            Sort::Number => {
+        match self.value_type() {
+            ValueType::Null => return None,
+            ValueType::Text => return Some(look(0, &text::bytes(self.0))),
+            ValueType::Number => {
                 if let Some((spelling, size)) = short(self.0) {
                     return Some(look(1, &spelling[..size]));
                 }
             }
-            Sort::Bool | Sort::Array | Sort::Object => {}
+            ValueType::Bool | ValueType::Array | ValueType::Object => {}
         }
         Some(match self.key()?.0 {
-            Value::Text(text) => look(0, &text),
-            Value::Number(number) => look(1, number.as_bytes()),
-            Value::Other(plain) => look(2, &plain),
+            IdValue::Text(text) => look(0, &text),
+            IdValue::Number(number) => look(1, number.as_bytes()),
+            IdValue::Other(plain) => look(2, &plain),
         })
     }
 
@@ -312,7 +314,7 @@ mod tests {
         assert!(!same(&power, &format!("{power}9")));
         assert_eq!(
             Id::new("1e999999999").key().unwrap(),
-            IdKey(Value::Number("1e999999999".into()))
+            IdKey(IdValue::Number("1e999999999".into()))
         );
     }
 }

@@ -5,7 +5,7 @@
 use super::dialect::Dialect;
 use super::id::Id;
 use super::read;
-use crate::json::{Cursor, Item, Member, Sort, text};
+use crate::json::{Cursor, Item, Member, ValueType, text};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -255,15 +255,15 @@ impl<'a> Message<'a> {
             };
             return if array { batch() } else { self.kind };
         };
-        let sort = |member: &Member| Sort::of(self.raw(member.value.clone()));
+        let sort = |member: &Member| ValueType::of(self.raw(member.value.clone()));
         match object {
-            Object { method: Some(method), .. } if sort(method) != Sort::Text => self.kind,
+            Object { method: Some(method), .. } if sort(method) != ValueType::Text => self.kind,
             Object { method: Some(_), id, .. } => match id.as_ref().map(sort) {
                 None => Kind::Notification,
-                Some(Sort::Null) if self.dialect != Dialect::V2 => Kind::Notification,
+                Some(ValueType::Null) if self.dialect != Dialect::V2 => Kind::Notification,
                 Some(_) => Kind::Request,
             },
-            Object { error: Some(error), .. } if sort(error) != Sort::Null => Kind::Error,
+            Object { error: Some(error), .. } if sort(error) != ValueType::Null => Kind::Error,
             Object { result: None, error: None, .. } => self.kind,
             _ => Kind::Response,
         }
@@ -296,8 +296,8 @@ impl<'a> Message<'a> {
             return None;
         }
         let Some(params) = &self.object.as_ref()?.params else { return Some(Params::Absent) };
-        Some(match Sort::of(self.raw(params.value.clone())) {
-            Sort::Array => Params::Array,
+        Some(match ValueType::of(self.raw(params.value.clone())) {
+            ValueType::Array => Params::Array,
             _ => Params::Object,
         })
     }

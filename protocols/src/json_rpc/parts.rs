@@ -37,7 +37,7 @@ pub(super) fn fields(framing: Framing) -> &'static [&'static str] {
 const STATUS: Range<usize> = 9..12;
 
 /// The mark of a request whose reply is framed by what it asks: HEAD or CONNECT.
-pub(super) const ASKED: &str = "asked";
+pub(super) const REQUEST_FORM: &str = "asked";
 
 /// The mark of what could not be read, and may answer something.
 pub(super) const UNREAD: &str = "unread";
@@ -96,7 +96,7 @@ pub(super) fn unit(
 pub(super) fn name(unit: &mut Unit, frame: &Frame, message: &Message<'_>, sums: Sums) {
     unit.fields.clear();
     // What it asks of its reply's framing is in its head.
-    unit.marks.retain(|(name, _)| *name == ASKED);
+    unit.marks.retain(|(name, _)| *name == REQUEST_FORM);
     // More than most messages have: one allocation.
     unit.fields.reserve_exact(6);
     let mut field = |name, range: Range<usize>| unit.fields.push(Field::new(name, range));

@@ -5,7 +5,7 @@
 use super::dialect::Dialect;
 use super::id::Id;
 use super::message::{Flow, Kind, Message, Object, Reason, Trouble};
-use crate::json::{Cursor, Member, NotJson, Scan, Scanner, Sort, blanks, text};
+use crate::json::{Cursor, Member, NotJson, Scan, Scanner, ValueType, blanks, text};
 use std::ops::Range;
 
 /// Reads a frame; what it returns bears the dialect that the frame settles.
@@ -70,20 +70,23 @@ fn call(message: &Message<'_>, object: &Object, method: &Member) -> Result<Kind,
         (None, _) => Kind::Notification,
         (Some(id), _) if !allowed(dialect, id) => return Err(Reason::BadId),
         // 2.0 [4]: only an id that is absent makes a notification; 1.0 [1.3]: one that is null.
-        (Some(id), Dialect::V1 | Dialect::Loose | Dialect::Auto) if id.sort() == Sort::Null => {
+        (Some(id), Dialect::V1 | Dialect::Loose | Dialect::Auto)
+            if id.value_type() == ValueType::Null =>
+        {
             Kind::Notification
         }
         (Some(_), _) => Kind::Request,
     };
     version(message, object)?;
-    let sort = object.params.as_ref().map(|params| Sort::of(message.raw(params.value.clone())));
+    let sort =
+        object.params.as_ref().map(|params| ValueType::of(message.raw(params.value.clone())));
     match (sort, dialect) {
-        (Some(Sort::Array), _) => {}
-        (None | Some(Sort::Object), dialect) if dialect != Dialect::V1 => {}
+        (Some(ValueType::Array), _) => {}
+        (None | Some(ValueType::Object), dialect) if dialect != Dialect::V1 => {}
         _ => return Err(Reason::BadParams),
     }
-    match Sort::of(message.raw(method.value.clone())) {
-        Sort::Text => Ok(kind),
+    match ValueType::of(message.raw(method.value.clone())) {
+        ValueType::Text => Ok(kind),
         _ => Err(Reason::BadMethod),
     }
 }
@@ -96,7 +99,8 @@ fn reply(message: &Message<'_>, object: &Object) -> Result<Kind, Reason> {
         return Err(Reason::BadId);
     }
     version(message, object)?;
-    let null = |member: &Member| Sort::of(message.raw(member.value.clone())) == Sort::Null;
+    let null =
+        |member: &Member| ValueType::of(message.raw(member.value.clone())) == ValueType::Null;
     match (dialect, &object.result, &object.error) {
         (Dialect::V2, Some(_), Some(_)) => Err(Reason::Both),
         (Dialect::V2, None, Some(_)) => match strict(message) {
@@ -118,7 +122,7 @@ fn reply(message: &Message<'_>, object: &Object) -> Result<Kind, Reason> {
 fn version(message: &Message<'_>, object: &Object) -> Result<(), Reason> {
     let right = object.jsonrpc.as_ref().is_some_and(|version| {
         let raw = message.raw(version.value.clone());
-        Sort::of(raw) == Sort::Text && text::equals(raw, "2.0")
+        ValueType::of(raw) == ValueType::Text && text::equals(raw, "2.0")
     });
     if right || message.dialect != Dialect::V2 { Ok(()) } else { Err(Reason::BadVersion) }
 }
@@ -126,23 +130,24 @@ fn version(message: &Message<'_>, object: &Object) -> Result<(), Reason> {
 /// Returns `true` if an id is of a type that it may have: any in 1.0; a string, a number or null in
 /// 2.0 [4].
 pub(super) fn allowed(dialect: Dialect, id: Id<'_>) -> bool {
-    dialect == Dialect::V1 || matches!(id.sort(), Sort::Null | Sort::Number | Sort::Text)
+    dialect == Dialect::V1
+        || matches!(id.value_type(), ValueType::Null | ValueType::Number | ValueType::Text)
 }
 
 /// 2.0 [5.1]: the code "MUST be an integer", the message "SHOULD be [...] a single sentence".
 fn strict(message: &Message<'_>) -> bool {
     let Some(trouble) = message.trouble() else { return false };
     let code = trouble.code.map(|code| message.raw(code.value));
-    let words = trouble.message.map(|words| Sort::of(message.raw(words.value)));
-    code.is_some_and(integer) && words == Some(Sort::Text)
+    let words = trouble.message.map(|words| ValueType::of(message.raw(words.value)));
+    code.is_some_and(integer) && words == Some(ValueType::Text)
 }
 
 /// The code of an error: an integer in its place, or in its member of that name.
 pub(super) fn code<'a>(message: &Message<'a>) -> Option<&'a str> {
     let error = message.object.as_ref()?.error.as_ref()?;
     let raw = message.raw(error.value.clone());
-    let raw = match Sort::of(raw) {
-        Sort::Object => message.raw(message.trouble()?.code?.value),
+    let raw = match ValueType::of(raw) {
+        ValueType::Object => message.raw(message.trouble()?.code?.value),
         _ => raw,
     };
     integer(raw).then_some(raw)
@@ -150,7 +155,7 @@ pub(super) fn code<'a>(message: &Message<'a>) -> Option<&'a str> {
 
 /// `-?(0|[1-9][0-9]*)`: of JSON's numbers, those without a point and a power.
 fn integer(raw: &str) -> bool {
-    Sort::of(raw) == Sort::Number && !raw.contains(['.', 'e', 'E'])
+    ValueType::of(raw) == ValueType::Number && !raw.contains(['.', 'e', 'E'])
 }
 
 /// A batch, by what its items are.
@@ -191,7 +196,9 @@ fn settle(message: &Message<'_>) -> Dialect {
 
 fn speaks(text: &str, object: &Object) -> Dialect {
     let version = object.jsonrpc.as_ref().and_then(|version| text.get(version.value.clone()));
-    let says = |version: &str, name| Sort::of(version) == Sort::Text && text::equals(version, name);
+    let says = |version: &str, name| {
+        ValueType::of(version) == ValueType::Text && text::equals(version, name)
+    };
     match version {
         Some(version) if says(version, "2.0") => Dialect::V2,
         Some(version) if says(version, "1.0") => Dialect::V1,

@@ -11,9 +11,9 @@ use super::parts::{self, Sums};
 use super::{Cut, Dialect, Event, Frame, Framer, Framing, Payload, Reader};
 use crate::counts::Counts;
 use crate::http::coding::refused;
-use crate::http::{asked, head};
+use crate::http::{head, request_form};
 use crate::json::{Cursor, blanks};
-use crate::pending::{Digest, Ledger};
+use crate::pending::{Digest, Pending};
 use books::Books;
 use bytes::BytesMut;
 use chenapan_core::{Direction, Handled, Turn, Unit, Want};
@@ -58,7 +58,7 @@ struct Side {
     /// Client and server may differ in the dialect that they speak.
     reader: Reader,
     /// The requests that went this way.
-    ledger: Ledger,
+    pending: Pending,
     /// Set when nothing is framed any more.
     raw: bool,
     /// Id that the unit cut last answers, if it is a reply; none at all where it is not a message
@@ -77,7 +77,7 @@ impl State {
         let sides = framers.map(|framer| Side {
             framer,
             reader: Reader::new(settings.dialect),
-            ledger: Ledger::default(),
+            pending: Pending::default(),
             raw: false,
             latest: None,
         });
@@ -166,7 +166,7 @@ impl State {
     fn tell(&mut self, direction: Direction, event: Event, bytes: &[u8]) {
         self.counts.one(event.name());
         if event == Event::Oversize && direction == Direction::Upstream {
-            self.sides[Direction::Downstream as usize].framer.answers(asked(bytes));
+            self.sides[Direction::Downstream as usize].framer.expect(request_form(bytes));
         }
         match event {
             Event::Tls => self.foreign(TLS),
@@ -210,7 +210,7 @@ impl State {
         let Some(direction) = unit.direction else { return };
         let opens = Opening::of(&unit.bytes);
         if opens != Opening::Reply {
-            self.sides[direction as usize].ledger.unseen();
+            self.sides[direction as usize].pending.unseen();
         }
         if opens != Opening::Call {
             // Told once it is delivered: one that a rule keeps answers nothing.
@@ -220,7 +220,7 @@ impl State {
 
     fn cut(&mut self, direction: Direction, frame: &Frame, bytes: BytesMut) -> Unit {
         let head = bytes.get(..frame.head).filter(|head| !head.is_empty());
-        let asks = head.filter(|_| direction == Direction::Upstream).map(asked);
+        let form = head.filter(|_| direction == Direction::Upstream).map(request_form);
         let (frame, bytes) = match self.settings.refuses && direction == Direction::Upstream {
             true => plainly(frame, bytes),
             false => (Cow::Borrowed(frame), bytes),
@@ -239,20 +239,20 @@ impl State {
             false => reader.read(frame.payload(&bytes)),
         };
         sides[direction as usize].reader = reader;
-        sides[direction as usize].ledger.next();
+        sides[direction as usize].pending.next();
         let (now, pending) = (*now, settings.pending);
-        let mut books = Books { counts, sides, now, pending, answered: None, excused: false };
+        let mut books = Books { counts, sides, now, pending, correlated: None, excused: false };
         let label = books.enter(direction, &message);
         let alone = !frame.encoded && !matches!(message.meant(), Kind::Batch(_));
         let latest =
-            (alone && matches!(frame.payload, Payload::Within(_))).then_some(books.answered);
+            (alone && matches!(frame.payload, Payload::Within(_))).then_some(books.correlated);
         sides[direction as usize].latest = latest;
         let mut named = parts::unit(BytesMut::new(), frame, &message, (direction, sums));
         named.label = named.label.or(label);
         named.bytes = bytes;
         parts::status(&mut named, frame.head);
         // Told once the backend gets it: what a rule keeps from it is never answered.
-        named.marks.extend(asks.map(|asked| (parts::ASKED, asked.name().into())));
+        named.marks.extend(form.map(|form| (parts::REQUEST_FORM, form.name().into())));
         if frame.encoded {
             named.kind = chenapan_core::Kind::Data;
             self.unread(&mut named);
@@ -317,7 +317,7 @@ fn plainly(frame: &Frame, bytes: BytesMut) -> (Cow<'_, Frame>, BytesMut) {
     (Cow::Owned(frame), BytesMut::from(&bytes[..]))
 }
 
-/// Sort of a message that was not read whole, as its front tells.
+/// Kind of a message that was not read whole, as its front tells.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Opening {
     Call,

@@ -2,7 +2,7 @@
 //!
 //! It decides nothing; values that are not what their type says are shown as bytes.
 
-use super::tlv::{self, Value};
+use super::tlv::{self, TlvValue};
 use super::{Extension, ProxyHeader, Ssl, Tlv, Vendor, ssl};
 use std::fmt::Write;
 use std::str;
@@ -15,16 +15,16 @@ pub fn details(header: &ProxyHeader) -> Vec<(&'static str, String)> {
     let mut details = Vec::new();
     for tlv in header.tlvs() {
         match tlv.read() {
-            Some(Value::Alpn(value)) => details.push(("alpn", readable(value))),
-            Some(Value::Authority(name)) => details.push(("authority", name.to_owned())),
-            Some(Value::Crc32c(sum)) => details.push(("crc32c", format!("0x{sum:08x}"))),
-            Some(Value::Noop(value)) => match tlv.extension() {
+            Some(TlvValue::Alpn(value)) => details.push(("alpn", readable(value))),
+            Some(TlvValue::Authority(name)) => details.push(("authority", name.to_owned())),
+            Some(TlvValue::Crc32c(sum)) => details.push(("crc32c", format!("0x{sum:08x}"))),
+            Some(TlvValue::Noop(value)) => match tlv.extension() {
                 Some(extension) => extended(extension, &mut details),
                 None => details.push(("noop", format!("{} bytes", value.len()))),
             },
-            Some(Value::UniqueId(id)) => details.push(("unique-id", readable(id))),
-            Some(Value::Ssl(ssl)) => encrypted(ssl, &mut details),
-            Some(Value::Netns(name)) => details.push(("netns", name.to_owned())),
+            Some(TlvValue::UniqueId(id)) => details.push(("unique-id", readable(id))),
+            Some(TlvValue::Ssl(ssl)) => encrypted(ssl, &mut details),
+            Some(TlvValue::Netns(name)) => details.push(("netns", name.to_owned())),
             None => details.push(other(tlv)),
         }
     }

@@ -37,7 +37,7 @@ pub struct Tlv<'a> {
 
 /// Meaning that a registered type gives to its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Value<'a> {
+pub enum TlvValue<'a> {
     /// The protocol spoken above [2.2.1].
     Alpn(&'a [u8]),
     /// The host name that the client gave [2.2.2].
@@ -57,17 +57,17 @@ pub enum Value<'a> {
 impl<'a> Tlv<'a> {
     /// The value as its type defines it; none where the type is not registered, or the value is
     /// not what the type says.
-    pub fn read(self) -> Option<Value<'a>> {
+    pub fn read(self) -> Option<TlvValue<'a>> {
         let Self { kind, value } = self;
         Some(match kind {
-            ALPN => Value::Alpn(value),
-            AUTHORITY => Value::Authority(str::from_utf8(value).ok()?),
+            ALPN => TlvValue::Alpn(value),
+            AUTHORITY => TlvValue::Authority(str::from_utf8(value).ok()?),
             // Network order, as all senders do; section 2.2.3 leaves it open.
-            CRC32C => Value::Crc32c(u32::from_be_bytes(value.try_into().ok()?)),
-            NOOP => Value::Noop(value),
-            UNIQUE_ID if value.len() <= 128 => Value::UniqueId(value),
-            SSL => Value::Ssl(Ssl::read(value)?),
-            NETNS => Value::Netns(ascii(value)?),
+            CRC32C => TlvValue::Crc32c(u32::from_be_bytes(value.try_into().ok()?)),
+            NOOP => TlvValue::Noop(value),
+            UNIQUE_ID if value.len() <= 128 => TlvValue::UniqueId(value),
+            SSL => TlvValue::Ssl(Ssl::read(value)?),
+            NETNS => TlvValue::Netns(ascii(value)?),
             _ => return None,
         })
     }
@@ -134,19 +134,19 @@ mod tests {
     #[test]
     fn registered_types_are_read() {
         let read = |kind, value| Tlv { kind, value }.read();
-        assert_eq!(read(0x01, b"h2"), Some(Value::Alpn(b"h2")));
+        assert_eq!(read(0x01, b"h2"), Some(TlvValue::Alpn(b"h2")));
         assert_eq!(
             read(0x02, "b\u{fc}ro.example".as_bytes()),
-            Some(Value::Authority("büro.example"))
+            Some(TlvValue::Authority("büro.example"))
         );
         assert_eq!(read(0x02, b"\xff\xfe"), None);
-        assert_eq!(read(0x03, b"\x01\x42\x9e\xbd"), Some(Value::Crc32c(0x0142_9ebd)));
+        assert_eq!(read(0x03, b"\x01\x42\x9e\xbd"), Some(TlvValue::Crc32c(0x0142_9ebd)));
         assert_eq!(read(0x03, b"\x01\x42\x9e"), None);
-        assert_eq!(read(0x04, b""), Some(Value::Noop(b"")));
-        assert_eq!(read(0x05, &[0; 128]), Some(Value::UniqueId(&[0; 128])));
+        assert_eq!(read(0x04, b""), Some(TlvValue::Noop(b"")));
+        assert_eq!(read(0x05, &[0; 128]), Some(TlvValue::UniqueId(&[0; 128])));
         assert_eq!(read(0x05, &[0; 129]), None);
         assert_eq!(read(0x20, b"\x01\0\0\0"), None);
-        assert_eq!(read(0x30, b"blue"), Some(Value::Netns("blue")));
+        assert_eq!(read(0x30, b"blue"), Some(TlvValue::Netns("blue")));
         assert_eq!(read(0x30, b"bl\xfce"), None);
         assert_eq!(read(0x22, b"admin"), None);
     }

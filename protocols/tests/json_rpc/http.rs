@@ -1,8 +1,8 @@
 //! Bodies of HTTP, at every cut.
 
 use crate::stream::{reframed, short};
-use chenapan_protocols::framer::Asked;
-use chenapan_protocols::http::asked;
+use chenapan_protocols::framer::RequestForm;
+use chenapan_protocols::http::request_form;
 use chenapan_protocols::json_rpc::{Framer, Framing};
 
 #[track_caller]
@@ -12,10 +12,10 @@ fn requests(max_size: Option<usize>, input: &[u8], expected: &[&str]) {
 }
 
 #[track_caller]
-fn replies(asked: &[Asked], max_size: Option<usize>, input: &[u8], expected: &[&str]) {
+fn replies(asked: &[RequestForm], max_size: Option<usize>, input: &[u8], expected: &[&str]) {
     let make = || -> Box<dyn Framer> {
         let mut framer = Framing::HttpResponse.framer(max_size);
-        asked.iter().for_each(|asked| framer.answers(*asked));
+        asked.iter().for_each(|asked| framer.expect(*asked));
         framer
     };
     assert_eq!(short(make, input), expected, "{}", input.escape_ascii());
@@ -75,11 +75,16 @@ fn a_reply_is_a_frame_unless_it_says_go_on() {
     replies(&[], None, b"HTTP/1.1 20\r\n\r\n", &["!bad-header", "raw"]);
     let head = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
     let plain = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
-    replies(&[Asked::Head, Asked::Plain], None, &[&head[..], plain].concat(), &["", "{}"]);
-    replies(&[Asked::Connect], None, &[&head[..], plain].concat(), &["", "raw"]);
-    assert_eq!(asked(b"HEAD / HTTP/1.1\r\n\r\n"), Asked::Head);
-    assert_eq!(asked(b"CONNECT a:1 HTTP/1.1\r\n\r\n"), Asked::Connect);
-    assert_eq!(asked(b"HEADER / HTTP/1.1\r\n\r\n"), Asked::Plain);
+    replies(
+        &[RequestForm::Head, RequestForm::Plain],
+        None,
+        &[&head[..], plain].concat(),
+        &["", "{}"],
+    );
+    replies(&[RequestForm::Connect], None, &[&head[..], plain].concat(), &["", "raw"]);
+    assert_eq!(request_form(b"HEAD / HTTP/1.1\r\n\r\n"), RequestForm::Head);
+    assert_eq!(request_form(b"CONNECT a:1 HTTP/1.1\r\n\r\n"), RequestForm::Connect);
+    assert_eq!(request_form(b"HEADER / HTTP/1.1\r\n\r\n"), RequestForm::Plain);
 }
 
 #[test]

@@ -1,15 +1,15 @@
 //! Meaning of a head of HTTP/1.1: its status, its codings, and the end of its connection.
 
-use crate::framer::Asked;
+use crate::framer::RequestForm;
 use crate::http::head;
 
 /// Returns the sort of request that a head makes; to be told to the framer of the other direction.
-pub fn asked(head: &[u8]) -> Asked {
+pub fn request_form(head: &[u8]) -> RequestForm {
     match head.split(|&byte| byte == b' ').next() {
-        Some(b"HEAD") => Asked::Head,
-        Some(b"CONNECT") => Asked::Connect,
-        _ if first(head).ends_with(b" HTTP/1.0") => Asked::Old,
-        _ => Asked::Plain,
+        Some(b"HEAD") => RequestForm::Head,
+        Some(b"CONNECT") => RequestForm::Connect,
+        _ if first(head).ends_with(b" HTTP/1.0") => RequestForm::Old,
+        _ => RequestForm::Plain,
     }
 }
 

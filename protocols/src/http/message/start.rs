@@ -1,8 +1,8 @@
 //! Start of an HTTP/1.1 message: from its head to the place of its body [RFC 9112, 6.3].
 
-use super::meaning::{asked, in_chunks, is_chunked, is_websocket, status};
-use super::{Http, Place, Side};
-use crate::framer::{Asked, Cut, Event, Frame, MAX_HEAD};
+use super::meaning::{in_chunks, is_chunked, is_websocket, request_form, status};
+use super::{BodyState, Http, Role};
+use crate::framer::{Cut, Event, Frame, MAX_HEAD, RequestForm};
 use crate::http::chunks::Chunks;
 use crate::http::event_stream::{Body, Stream};
 use crate::http::{Websocket, coding, head, websocket};
@@ -40,9 +40,9 @@ impl Http {
 
     /// Returns `true` if a head can start so; a method is short.
     fn may_start(&self, input: &[u8]) -> bool {
-        match self.side {
-            Side::Reply => input.iter().zip(b"HTTP/1.").all(|(byte, wanted)| byte == wanted),
-            Side::Request => {
+        match self.role {
+            Role::Reply => input.iter().zip(b"HTTP/1.").all(|(byte, wanted)| byte == wanted),
+            Role::Request => {
                 let method = input.iter().take_while(|byte| head::is_name(**byte)).count();
                 match input.get(method) {
                     None => method <= 32,
@@ -56,8 +56,8 @@ impl Http {
     fn begin(&mut self, input: &[u8], head: usize) -> Cut {
         let text = &input[..head];
         let line = text.split(|&byte| byte == b'\n').next().unwrap_or_default().trim_ascii_end();
-        match self.side {
-            Side::Request => {
+        match self.role {
+            Role::Request => {
                 if !line.ends_with(b" HTTP/1.1") && !line.ends_with(b" HTTP/1.0") {
                     return self.bad();
                 }
@@ -65,13 +65,13 @@ impl Http {
                 self.expects = line.ends_with(b"1.1")
                     && head::value(text, "expect")
                         .is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue"));
-                if asked(text) == Asked::Connect {
-                    self.place = Place::Raw;
+                if request_form(text) == RequestForm::Connect {
+                    self.state = BodyState::Raw;
                     return Cut::Frame(Frame { head, ..Frame::new(head, head..head) });
                 }
                 self.body(input, head)
             }
-            Side::Reply => self.reply(input, head, line),
+            Role::Reply => self.reply(input, head, line),
         }
     }
 
@@ -80,23 +80,23 @@ impl Http {
         if (100..200).contains(&status) && status != 101 {
             return Cut::Pass(head);
         }
-        let asked = self.asked.pop_front().unwrap_or(Asked::Plain);
+        let form = self.expected.pop_front().unwrap_or(RequestForm::Plain);
         let text = &input[..head];
         let empty = Frame { head, ..Frame::new(head, head..head) };
-        match (status, asked) {
+        match (status, form) {
             (101, _) => {
-                self.place = match is_websocket(text) {
-                    true => Place::Websocket(Box::new(Websocket::new(self.max_size))),
-                    false => Place::Raw,
+                self.state = match is_websocket(text) {
+                    true => BodyState::Websocket(Box::new(Websocket::new(self.max_size))),
+                    false => BodyState::Raw,
                 };
                 return Cut::Pass(head);
             }
-            (200..300, Asked::Connect) => {
-                self.place = Place::Raw;
+            (200..300, RequestForm::Connect) => {
+                self.state = BodyState::Raw;
                 return Cut::Frame(empty);
             }
             // RFC 9112, 6.3: no body, whatever the headers say.
-            (204 | 304, _) | (_, Asked::Head) => return Cut::Frame(empty),
+            (204 | 304, _) | (_, RequestForm::Head) => return Cut::Frame(empty),
             _ => {}
         }
         let sort = head::value(text, "content-type").unwrap_or_default();
@@ -105,10 +105,10 @@ impl Http {
             self.turn = Turn::Opens;
             if coding::is_coded(text) {
                 // It goes on for long: nothing may wait for its end.
-                self.place = match (is_chunked(text), head::length(text)) {
-                    (Some(true), _) => Place::SkipChunks(Chunks::new()),
-                    (None, Some((length, _))) => Place::Skip(length),
-                    _ => Place::SkipToEnd,
+                self.state = match (is_chunked(text), head::length(text)) {
+                    (Some(true), _) => BodyState::SkipChunks(Chunks::new()),
+                    (None, Some((length, _))) => BodyState::Skip(length),
+                    _ => BodyState::SkipToEnd,
                 };
                 return Cut::Event(Event::Encoded, head);
             }
@@ -120,7 +120,9 @@ impl Http {
                 }
                 // An event of another length would break the body; in chunks it may have one.
                 (None, Some((length, _)))
-                    if self.watched && asked != Asked::Old && line.starts_with(b"HTTP/1.1") =>
+                    if self.watched
+                        && form != RequestForm::Old
+                        && line.starts_with(b"HTTP/1.1") =>
                 {
                     self.head = Some(in_chunks(text));
                     Stream::rechunked(length, self.max_size)
@@ -128,7 +130,7 @@ impl Http {
                 (None, Some((length, _))) => Stream::new(Body::Length(length), self.max_size),
                 _ => Stream::new(Body::ToEnd, self.max_size),
             };
-            self.place = Place::Events(Box::new(stream));
+            self.state = BodyState::Events(Box::new(stream));
             return Cut::Pass(head);
         }
         self.body(input, head)
@@ -138,19 +140,19 @@ impl Http {
     fn body(&mut self, input: &[u8], head: usize) -> Cut {
         let text = &input[..head];
         let lengths = head::lengths(text).count();
-        self.place = match (is_chunked(text), head::length(text)) {
+        self.state = match (is_chunked(text), head::length(text)) {
             (Some(true), _) => {
-                Place::Chunked { head, chunks: Chunks::new(), at: head, body: Vec::new() }
+                BodyState::Chunked { head, chunks: Chunks::new(), at: head, body: Vec::new() }
             }
-            (Some(false), _) if self.side == Side::Request => return self.bad(),
-            (Some(false), _) => Place::ToEnd { head },
+            (Some(false), _) if self.role == Role::Request => return self.bad(),
+            (Some(false), _) => BodyState::ToEnd { head },
             (None, Some((length, _))) if length > self.most as u64 => {
-                self.place = Place::Skip(length);
+                self.state = BodyState::Skip(length);
                 return Cut::Event(Event::Oversize, head);
             }
-            (None, Some((length, _))) => Place::Length { head, length },
+            (None, Some((length, _))) => BodyState::Length { head, length },
             (None, None) if lengths > 0 => return self.bad(),
-            (None, None) if self.side == Side::Reply => Place::ToEnd { head },
+            (None, None) if self.role == Role::Reply => BodyState::ToEnd { head },
             (None, None) => return Cut::Frame(Frame { head, ..Frame::new(head, head..head) }),
         };
         self.next(input)

@@ -1,7 +1,7 @@
 //! Says of a call that it went well and that it failed.
 
 use super::{MESSAGE, REPLIES, change, trouble};
-use crate::json::Sort;
+use crate::json::ValueType;
 use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, plugin};
 
 plugin! {
@@ -29,8 +29,9 @@ impl Behavior for RpcBoth {
                 return;
             };
             let Some(result) = &object.result else { return };
-            let null =
-                |at: &std::ops::Range<usize>| Sort::of(message.raw(at.clone())) == Sort::Null;
+            let null = |at: &std::ops::Range<usize>| {
+                ValueType::of(message.raw(at.clone())) == ValueType::Null
+            };
             match &object.error {
                 None => patch.insert(object.insertion(), [b",\"error\":", &error[..]].concat()),
                 // With a result that is null it would be an error as it should be.

@@ -1,7 +1,7 @@
 //! Makes results too much for their reader.
 
 use super::{MESSAGE, REPLIES, change_whole, picks};
-use crate::json::{Patch, Sort};
+use crate::json::{Patch, ValueType};
 use crate::json_rpc::{Kind as Said, Message};
 use chenapan_core::{Behavior, Context, Interest, Kind, OptionError, Size, Unit, Verdict, plugin};
 
@@ -90,7 +90,7 @@ impl Behavior for RpcBulk {
 /// The result of a reply that went well.
 fn result<'a>(message: &'a Message<'_>) -> Option<&'a crate::json::Member> {
     let object = message.object.as_ref().filter(|object| object.replies())?;
-    let null = |span: std::ops::Range<usize>| Sort::of(message.raw(span)) == Sort::Null;
+    let null = |span: std::ops::Range<usize>| ValueType::of(message.raw(span)) == ValueType::Null;
     let failed = object.error.as_ref().is_some_and(|error| !null(error.value.clone()));
     object.result.as_ref().filter(|_| !failed)
 }
@@ -113,12 +113,12 @@ impl RpcBulk {
         let last = value.end.saturating_sub(1);
         let empty = raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default().trim().is_empty();
         let comma = if empty { "" } else { "," };
-        match Sort::of(raw) {
-            Sort::Text => patch.insert(last, filler(0)),
-            Sort::Array => {
+        match ValueType::of(raw) {
+            ValueType::Text => patch.insert(last, filler(0)),
+            ValueType::Array => {
                 patch.insert(last, format!("{comma}\"{}\"", filler(2 + comma.len())));
             }
-            Sort::Object => {
+            ValueType::Object => {
                 patch.insert(last, format!("{comma}\"pad\":\"{}\"", filler(8 + comma.len())));
             }
             _ => patch.put(value, format!("\"{}\"", filler(0))),

@@ -1,7 +1,7 @@
 //! Gives replies wrong ids.
 
 use super::{MESSAGE, REPLIES, change, integer, unknown};
-use crate::json::{Patch, Sort, text};
+use crate::json::{Patch, ValueType, text};
 use crate::json_rpc::{Id, Message};
 use chenapan_core::{Behavior, Context, Dice, Interest, Kind, Unit, Verdict, plugin};
 
@@ -59,24 +59,24 @@ impl RpcId {
 
     fn other(&self, id: Id<'_>, dice: &mut Dice) -> Option<String> {
         let raw = id.raw();
-        match (self.to.as_str(), id.sort()) {
-            ("retype", Sort::Number) => integer(raw).then(|| format!("\"{raw}\"")),
-            ("retype", Sort::Text) => {
+        match (self.to.as_str(), id.value_type()) {
+            ("retype", ValueType::Number) => integer(raw).then(|| format!("\"{raw}\"")),
+            ("retype", ValueType::Text) => {
                 let text = text::text(raw);
                 integer(&text).then(|| text.into_owned())
             }
-            ("number", Sort::Text) => {
+            ("number", ValueType::Text) => {
                 let text = text::text(raw);
                 Some(if integer(&text) { text.into_owned() } else { "0".to_owned() })
             }
-            ("case", Sort::Text) => {
+            ("case", ValueType::Text) => {
                 let swapped: String = text::text(raw).chars().map(other_case).collect();
                 let mut out = Vec::new();
                 text::quote(&swapped, &mut out);
                 String::from_utf8(out).ok().filter(|_| swapped != text::text(raw))
             }
-            ("float", Sort::Number) => integer(raw).then(|| format!("{raw}.0")),
-            ("null", sort) => (sort != Sort::Null).then(|| "null".to_owned()),
+            ("float", ValueType::Number) => integer(raw).then(|| format!("{raw}.0")),
+            ("null", sort) => (sort != ValueType::Null).then(|| "null".to_owned()),
             ("unknown", _) => unknown(id, dice),
             _ => None,
         }

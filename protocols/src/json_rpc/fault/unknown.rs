@@ -1,7 +1,7 @@
 //! Asks a peer for what it cannot know.
 
 use super::{MESSAGE, SINGLE_REPLIES, call, dialect, extra, read, replies, take};
-use crate::json::Sort;
+use crate::json::ValueType;
 use crate::json_rpc::Id;
 use chenapan_core::{Behavior, Context, Interest, Kind, Step, Unit, Verdict, plugin};
 
@@ -30,7 +30,7 @@ impl Behavior for RpcUnknown {
         if !replies(&message) {
             return Verdict::Forward;
         }
-        let id = message.id().map(Id::raw).filter(|raw| Sort::of(raw) != Sort::Null);
+        let id = message.id().map(Id::raw).filter(|raw| ValueType::of(raw) != ValueType::Null);
         let Some(id) = id else { return Verdict::Forward };
         let id = (self.sort == "request").then_some(id);
         let made = call(dialect(unit, &message, cx.protocol), &self.method, id);

@@ -1,7 +1,7 @@
 //! Changes values deep inside of messages.
 
 use super::{Json, MESSAGE, change_whole};
-use crate::json::{Cursor, Patch, Sort, text};
+use crate::json::{Cursor, Patch, ValueType, text};
 use crate::json_rpc::{Kind as Said, Message};
 use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, Written, plugin};
 use std::ops::Range;
@@ -175,12 +175,12 @@ impl RpcValue {
 
 /// A number and another one, as the first one is written.
 fn sum(raw: &str, add: i64) -> Option<String> {
-    match Sort::of(raw) {
-        Sort::Number => {
+    match ValueType::of(raw) {
+        ValueType::Number => {
             let number: i128 = raw.parse().ok()?;
             Some(number.checked_add(i128::from(add))?.to_string())
         }
-        Sort::Text => {
+        ValueType::Text => {
             let digits = raw.strip_prefix("\"0x")?.strip_suffix('"')?;
             let number = i128::from_str_radix(digits, 16).ok().filter(|number| *number >= 0)?;
             let sum = number.checked_add(i128::from(add)).filter(|sum| *sum >= 0)?;

@@ -1,7 +1,7 @@
 //! Lies about the version.
 
 use super::{MESSAGE, REPLIES, change};
-use crate::json::{Sort, text};
+use crate::json::{ValueType, text};
 use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, plugin};
 
 plugin! {
@@ -23,7 +23,8 @@ impl Behavior for RpcVersion {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
         change(unit, cx, format!("version: {}", self.to), |message, patch, _| {
             let version = message.object.as_ref().and_then(|object| object.jsonrpc.as_ref());
-            let right = |raw: &str| Sort::of(raw) == Sort::Text && text::equals(raw, "2.0");
+            let right =
+                |raw: &str| ValueType::of(raw) == ValueType::Text && text::equals(raw, "2.0");
             let Some(member) = version.filter(|it| right(message.raw(it.value.clone()))) else {
                 return;
             };

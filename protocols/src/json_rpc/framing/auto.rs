@@ -2,7 +2,7 @@
 
 use super::sequence::RS;
 use super::{Be32, ContentLength, Json, MEDIA_TYPE, Netstring, Sequence, netstring};
-use crate::framer::{Asked, Cut, Event, Frame, Framer, Framing};
+use crate::framer::{Cut, Event, Frame, Framer, Framing, RequestForm};
 use crate::http::Http;
 use chenapan_core::Turn;
 
@@ -20,12 +20,12 @@ pub struct Auto {
     /// Set when the stream is nothing that can be framed.
     raw: bool,
     /// Requests that were told of before a framing was found.
-    asked: Vec<Asked>,
+    expected: Vec<RequestForm>,
     watched: bool,
 }
 
 /// The most replies that may be expected before the first one comes.
-const MOST_ASKED: usize = 64 << 10;
+const MOST_EXPECTED: usize = 64 << 10;
 
 const HEADERS: [&[u8]; 2] = [b"content-length", b"content-type"];
 
@@ -47,8 +47,8 @@ const METHODS: [&[u8]; 9] = [
 impl Auto {
     /// With the most bytes of a payload; 16 MiB by default, 0 is no limit.
     pub fn new(max_size: Option<usize>) -> Self {
-        let (found, asked) = (None, Vec::new());
-        Self { max_size, http: false, found, raw: false, asked, watched: false }
+        let (found, expected) = (None, Vec::new());
+        Self { max_size, http: false, found, raw: false, expected, watched: false }
     }
 
     /// A framer for one side of HTTP: the first bytes tell whether that is the replies or the requests.
@@ -148,8 +148,8 @@ impl Auto {
     fn settle(&mut self, framer: Box<dyn Framer>) -> &mut Box<dyn Framer> {
         let framer = self.found.insert(framer);
         framer.watched(self.watched);
-        for asked in self.asked.drain(..) {
-            framer.answers(asked);
+        for form in self.expected.drain(..) {
+            framer.expect(form);
         }
         framer
     }
@@ -198,10 +198,10 @@ impl Framer for Auto {
         self.found.as_ref()?.reframe(frame, original, payload)
     }
 
-    fn answers(&mut self, asked: Asked) {
+    fn expect(&mut self, form: RequestForm) {
         match &mut self.found {
-            Some(framer) => framer.answers(asked),
-            None if self.asked.len() < MOST_ASKED => self.asked.push(asked),
+            Some(framer) => framer.expect(form),
+            None if self.expected.len() < MOST_EXPECTED => self.expected.push(form),
             None => {}
         }
     }

@@ -12,11 +12,11 @@ pub struct Bitcoin {
     /// The most bytes of a payload; none for those of the network itself.
     most: Option<usize>,
     magic: Option<[u8; 4]>,
-    place: Place,
+    state: BitcoinState,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum BitcoinState {
     Message,
     Skip(usize),
     Raw,
@@ -28,7 +28,7 @@ impl Bitcoin {
     /// With the most bytes of a payload; by default 2,000,000, and 128,000,000 for a `block`; 0 is
     /// no limit.
     pub fn new(max_size: Option<usize>) -> Self {
-        Self { most: max_size, magic: None, place: Place::Message }
+        Self { most: max_size, magic: None, state: BitcoinState::Message }
     }
 
     /// Restricts the framer to one network.
@@ -60,7 +60,7 @@ impl Bitcoin {
             None => 2_000_000,
         };
         if length > most {
-            self.place = Place::Skip(length);
+            self.state = BitcoinState::Skip(length);
             return Cut::Event(Event::Oversize, HEADER);
         }
         let size = HEADER + length;
@@ -73,26 +73,26 @@ impl Bitcoin {
     }
 
     fn bad(&mut self) -> Cut {
-        self.place = Place::Raw;
+        self.state = BitcoinState::Raw;
         Cut::Event(Event::BadMagic, 0)
     }
 }
 
 impl Framer for Bitcoin {
     fn cut(&mut self, input: &[u8]) -> Cut {
-        match self.place {
-            Place::Message => self.message(input),
-            Place::Skip(0) => {
-                self.place = Place::Message;
+        match self.state {
+            BitcoinState::Message => self.message(input),
+            BitcoinState::Skip(0) => {
+                self.state = BitcoinState::Message;
                 self.message(input)
             }
-            Place::Skip(_) if input.is_empty() => Cut::Incomplete,
-            Place::Skip(left) => {
+            BitcoinState::Skip(_) if input.is_empty() => Cut::Incomplete,
+            BitcoinState::Skip(left) => {
                 let size = left.min(input.len());
-                self.place = Place::Skip(left - size);
+                self.state = BitcoinState::Skip(left - size);
                 Cut::Pass(size)
             }
-            Place::Raw => Cut::Raw,
+            BitcoinState::Raw => Cut::Raw,
         }
     }
 
@@ -117,7 +117,7 @@ impl Framer for Bitcoin {
     }
 
     fn again(&self, _: &[u8]) -> Box<dyn Framer> {
-        Box::new(Self { place: Place::Message, ..self.clone() })
+        Box::new(Self { state: BitcoinState::Message, ..self.clone() })
     }
 
     fn boxed_clone(&self) -> Box<dyn Framer> {

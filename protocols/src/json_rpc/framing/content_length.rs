@@ -13,13 +13,13 @@ use std::ops::Range;
 #[derive(Clone, Debug)]
 pub struct ContentLength {
     most: usize,
-    place: Place,
+    state: HeadState,
     /// Number of bytes of the headers that were looked at.
     seen: usize,
 }
 
 #[derive(Clone, Debug)]
-enum Place {
+enum HeadState {
     Line,
     Name,
     /// Blanks behind a name.
@@ -40,22 +40,22 @@ enum Place {
 impl ContentLength {
     /// With the most bytes of a body; 16 MiB by default, 0 is no limit.
     pub fn new(max_size: Option<usize>) -> Self {
-        Self { most: limit(max_size), place: Place::Line, seen: 0 }
+        Self { most: limit(max_size), state: HeadState::Line, seen: 0 }
     }
 
     fn head(&mut self, input: &[u8]) -> Cut {
         while let Some(&byte) = input.get(self.seen) {
-            self.place = match (&self.place, byte) {
+            self.state = match (&self.state, byte) {
                 _ if self.seen == MAX_HEAD => return self.bad(),
-                (Place::Line, b'\r') => Place::LastReturn,
-                (Place::Line | Place::Name, byte) if is_name(byte) => Place::Name,
-                (Place::Name | Place::Named, b':') => Place::Value,
-                (Place::Name | Place::Named, b' ' | b'\t') => Place::Named,
-                (Place::Value, b'\r') => Place::Return,
-                (Place::Value, b'\n') => return self.bad(),
-                (Place::Value, _) => Place::Value,
-                (Place::Return, b'\n') => Place::Line,
-                (Place::LastReturn, b'\n') => {
+                (HeadState::Line, b'\r') => HeadState::LastReturn,
+                (HeadState::Line | HeadState::Name, byte) if is_name(byte) => HeadState::Name,
+                (HeadState::Name | HeadState::Named, b':') => HeadState::Value,
+                (HeadState::Name | HeadState::Named, b' ' | b'\t') => HeadState::Named,
+                (HeadState::Value, b'\r') => HeadState::Return,
+                (HeadState::Value, b'\n') => return self.bad(),
+                (HeadState::Value, _) => HeadState::Value,
+                (HeadState::Return, b'\n') => HeadState::Line,
+                (HeadState::LastReturn, b'\n') => {
                     let head = self.seen + 1;
                     return match length(&input[..head]) {
                         Some((length, digits)) => self.measured(input, head, length, digits),
@@ -72,50 +72,50 @@ impl ContentLength {
     fn measured(&mut self, input: &[u8], head: usize, length: u64, digits: Range<usize>) -> Cut {
         self.seen = 0;
         if length > self.most as u64 {
-            self.place = Place::Skip(length);
+            self.state = HeadState::Skip(length);
             return Cut::Event(Event::Oversize, head);
         }
-        self.place = Place::Body { head, length, digits };
+        self.state = HeadState::Body { head, length, digits };
         self.cut(input)
     }
 
     fn bad(&mut self) -> Cut {
-        self.place = Place::Raw;
+        self.state = HeadState::Raw;
         Cut::Event(Event::BadHeader, 0)
     }
 }
 
 impl Framer for ContentLength {
     fn cut(&mut self, input: &[u8]) -> Cut {
-        match &self.place {
-            Place::Body { head, length, digits } => {
+        match &self.state {
+            HeadState::Body { head, length, digits } => {
                 let size = (*head as u64).saturating_add(*length);
                 if (input.len() as u64) < size {
                     return Cut::Incomplete;
                 }
                 let (head, size) = (*head, size as usize);
                 let length = Some(digits.clone());
-                self.place = Place::Line;
+                self.state = HeadState::Line;
                 Cut::Frame(Frame { head, length, ..Frame::new(size, head..size) })
             }
-            Place::Skip(0) => {
-                self.place = Place::Line;
+            HeadState::Skip(0) => {
+                self.state = HeadState::Line;
                 self.cut(input)
             }
-            Place::Skip(_) if input.is_empty() => Cut::Incomplete,
-            Place::Skip(left) => {
+            HeadState::Skip(_) if input.is_empty() => Cut::Incomplete,
+            HeadState::Skip(left) => {
                 let size = (input.len() as u64).min(*left);
-                self.place = Place::Skip(left - size);
+                self.state = HeadState::Skip(left - size);
                 Cut::Pass(size as usize)
             }
-            Place::Raw => Cut::Raw,
+            HeadState::Raw => Cut::Raw,
             _ => self.head(input),
         }
     }
 
     fn end(&mut self, input: &[u8]) -> Cut {
-        match (&self.place, input.len()) {
-            (Place::Raw, _) | (_, 0) => Cut::Incomplete,
+        match (&self.state, input.len()) {
+            (HeadState::Raw, _) | (_, 0) => Cut::Incomplete,
             (_, held) => Cut::Event(Event::Partial(held), held),
         }
     }
@@ -135,7 +135,7 @@ impl Framer for ContentLength {
     }
 
     fn again(&self, _: &[u8]) -> Box<dyn Framer> {
-        Box::new(Self { place: Place::Line, seen: 0, ..self.clone() })
+        Box::new(Self { state: HeadState::Line, seen: 0, ..self.clone() })
     }
 
     fn boxed_clone(&self) -> Box<dyn Framer> {

@@ -16,7 +16,7 @@ use memchr::{memchr, memchr2};
 #[derive(Clone, Debug)]
 pub struct Json {
     most: usize,
-    place: Place,
+    state: NestingState,
     /// Number of bytes of the input that were looked at.
     seen: usize,
     /// Set when nothing but blanks stands in the line at hand.
@@ -24,7 +24,7 @@ pub struct Json {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum NestingState {
     Between,
     /// Number of brackets that are open.
     Value(usize),
@@ -57,7 +57,7 @@ const MARKS: [bool; 256] = {
 impl Json {
     /// With the most bytes of a frame; 16 MiB by default, 0 is no limit.
     pub fn new(max_size: Option<usize>) -> Self {
-        Self { most: limit(max_size), place: Place::Between, seen: 0, fresh: true }
+        Self { most: limit(max_size), state: NestingState::Between, seen: 0, fresh: true }
     }
 
     fn between(&mut self, input: &[u8]) -> Cut {
@@ -69,9 +69,9 @@ impl Json {
         }
         match input.first() {
             None => return Cut::Incomplete,
-            Some(b'{' | b'[') => self.place = Place::Value(0),
+            Some(b'{' | b'[') => self.state = NestingState::Value(0),
             Some(_) => {
-                (self.place, self.fresh) = (Place::Junk, false);
+                (self.state, self.fresh) = (NestingState::Junk, false);
                 return Cut::Event(Event::Junk, 0);
             }
         }
@@ -82,25 +82,25 @@ impl Json {
     fn value(&mut self, input: &[u8]) -> Cut {
         let reach = input.len().min(self.most);
         let text = &input[..reach];
-        let (mut at, mut place) = (self.seen, self.place);
+        let (mut at, mut place) = (self.seen, self.state);
         while at < reach {
             match place {
-                Place::Escape(depth) => {
-                    place = Place::Text(depth);
+                NestingState::Escape(depth) => {
+                    place = NestingState::Text(depth);
                     at += 1;
                 }
-                Place::Text(depth) => match text_end(&text[at..]) {
+                NestingState::Text(depth) => match text_end(&text[at..]) {
                     None => at = reach,
                     Some(found) => {
                         at += found;
                         place = match text[at] {
-                            b'"' => Place::Value(depth),
-                            _ => Place::Escape(depth),
+                            b'"' => NestingState::Value(depth),
+                            _ => NestingState::Escape(depth),
                         };
                         at += 1;
                     }
                 },
-                Place::Value(mut depth) => {
+                NestingState::Value(mut depth) => {
                     let rest = &text[at..];
                     let Some(found) = rest.iter().position(|&byte| MARKS[byte as usize]) else {
                         at = reach;
@@ -109,24 +109,24 @@ impl Json {
                     at += found + 1;
                     match rest[found] {
                         b'"' => {
-                            place = Place::Text(depth);
+                            place = NestingState::Text(depth);
                             continue;
                         }
                         b'{' | b'[' => depth += 1,
                         _ => depth -= usize::from(depth > 0),
                     }
                     if depth == 0 {
-                        (self.place, self.seen) = (Place::Between, 0);
+                        (self.state, self.seen) = (NestingState::Between, 0);
                         return Cut::Frame(Frame::new(at, 0..at));
                     }
-                    place = Place::Value(depth);
+                    place = NestingState::Value(depth);
                 }
-                Place::Between | Place::Junk | Place::Skip => break,
+                NestingState::Between | NestingState::Junk | NestingState::Skip => break,
             }
         }
-        (self.seen, self.place) = (at, place);
+        (self.seen, self.state) = (at, place);
         if input.len() > self.most {
-            self.place = Place::Skip;
+            self.state = NestingState::Skip;
             self.seen = 0;
             return Cut::Event(Event::Oversize, self.most);
         }
@@ -136,7 +136,7 @@ impl Json {
     fn junk(&mut self, input: &[u8]) -> Cut {
         match memchr(b'\n', input) {
             Some(at) => {
-                (self.place, self.fresh) = (Place::Between, true);
+                (self.state, self.fresh) = (NestingState::Between, true);
                 Cut::Junk(at + 1)
             }
             None if input.is_empty() => Cut::Incomplete,
@@ -147,15 +147,17 @@ impl Json {
 
 impl Framer for Json {
     fn cut(&mut self, input: &[u8]) -> Cut {
-        match self.place {
-            Place::Between => self.between(input),
-            Place::Value(_) | Place::Text(_) | Place::Escape(_) => self.value(input),
-            Place::Junk => self.junk(input),
-            Place::Skip => {
+        match self.state {
+            NestingState::Between => self.between(input),
+            NestingState::Value(_) | NestingState::Text(_) | NestingState::Escape(_) => {
+                self.value(input)
+            }
+            NestingState::Junk => self.junk(input),
+            NestingState::Skip => {
                 let mut skips = true;
                 let cut = skip_line(b'\n', input, &mut skips);
                 if !skips {
-                    self.place = Place::Between;
+                    self.state = NestingState::Between;
                     self.fresh = true;
                 }
                 cut
@@ -178,7 +180,7 @@ impl Framer for Json {
     }
 
     fn again(&self, _: &[u8]) -> Box<dyn Framer> {
-        Box::new(Self { place: Place::Between, seen: 0, ..self.clone() })
+        Box::new(Self { state: NestingState::Between, seen: 0, ..self.clone() })
     }
 
     fn boxed_clone(&self) -> Box<dyn Framer> {

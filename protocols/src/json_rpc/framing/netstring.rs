@@ -7,11 +7,11 @@ use crate::framer::{Cut, Event, Frame, Framer, Framing, Payload, limit};
 #[derive(Clone, Debug)]
 pub struct Netstring {
     most: usize,
-    place: Place,
+    state: NetstringState,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum NetstringState {
     Frame,
     /// Number of bytes that are left of a frame that is too large, the comma included.
     Skip(usize),
@@ -39,7 +39,7 @@ pub(super) fn length(input: &[u8]) -> Result<Option<(usize, usize)>, ()> {
 impl Netstring {
     /// With the most bytes of a payload; 16 MiB by default, 0 is no limit.
     pub fn new(max_size: Option<usize>) -> Self {
-        Self { most: limit(max_size), place: Place::Frame }
+        Self { most: limit(max_size), state: NetstringState::Frame }
     }
 
     fn frame(&mut self, input: &[u8]) -> Cut {
@@ -50,7 +50,7 @@ impl Netstring {
             return self.bad();
         };
         if length > self.most {
-            self.place = Place::Skip(length + 1);
+            self.state = NetstringState::Skip(length + 1);
             return Cut::Event(Event::Oversize, head);
         }
         match input.get(end) {
@@ -65,27 +65,27 @@ impl Netstring {
     }
 
     fn bad(&mut self) -> Cut {
-        self.place = Place::Raw;
+        self.state = NetstringState::Raw;
         Cut::Event(Event::BadHeader, 0)
     }
 }
 
 impl Framer for Netstring {
     fn cut(&mut self, input: &[u8]) -> Cut {
-        match self.place {
-            Place::Frame if input.is_empty() => Cut::Incomplete,
-            Place::Frame => self.frame(input),
-            Place::Skip(0) => {
-                self.place = Place::Frame;
+        match self.state {
+            NetstringState::Frame if input.is_empty() => Cut::Incomplete,
+            NetstringState::Frame => self.frame(input),
+            NetstringState::Skip(0) => {
+                self.state = NetstringState::Frame;
                 self.cut(input)
             }
-            Place::Skip(_) if input.is_empty() => Cut::Incomplete,
-            Place::Skip(left) => {
+            NetstringState::Skip(_) if input.is_empty() => Cut::Incomplete,
+            NetstringState::Skip(left) => {
                 let size = left.min(input.len());
-                self.place = Place::Skip(left - size);
+                self.state = NetstringState::Skip(left - size);
                 Cut::Pass(size)
             }
-            Place::Raw => Cut::Raw,
+            NetstringState::Raw => Cut::Raw,
         }
     }
 
@@ -107,7 +107,7 @@ impl Framer for Netstring {
     }
 
     fn again(&self, _: &[u8]) -> Box<dyn Framer> {
-        Box::new(Self { place: Place::Frame, ..self.clone() })
+        Box::new(Self { state: NetstringState::Frame, ..self.clone() })
     }
 
     fn boxed_clone(&self) -> Box<dyn Framer> {

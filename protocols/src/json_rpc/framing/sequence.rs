@@ -11,13 +11,13 @@ use crate::framer::{Cut, Event, Frame, Framer, Framing, Payload, limit};
 #[derive(Clone, Debug)]
 pub struct Sequence {
     most: usize,
-    place: Place,
+    state: SequenceState,
     /// Number of bytes that have no LF in them.
     seen: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum SequenceState {
     Between,
     Junk,
     Skip,
@@ -29,7 +29,7 @@ pub(super) const RS: u8 = 0x1e;
 impl Sequence {
     /// With the most bytes of a text; 16 MiB by default, 0 is no limit.
     pub fn new(max_size: Option<usize>) -> Self {
-        Self { most: limit(max_size), place: Place::Between, seen: 0 }
+        Self { most: limit(max_size), state: SequenceState::Between, seen: 0 }
     }
 
     fn between(&mut self, input: &[u8]) -> Cut {
@@ -38,7 +38,7 @@ impl Sequence {
             Some(&RS) => {}
             Some(b'\n') => return Cut::Pass(1),
             Some(_) => {
-                self.place = Place::Junk;
+                self.state = SequenceState::Junk;
                 return Cut::Event(Event::Junk, 0);
             }
         }
@@ -49,7 +49,7 @@ impl Sequence {
             }
             cut => {
                 if matches!(cut, Cut::Event(Event::Oversize, _)) {
-                    self.place = Place::Skip;
+                    self.state = SequenceState::Skip;
                 }
                 cut
             }
@@ -59,22 +59,22 @@ impl Sequence {
 
 impl Framer for Sequence {
     fn cut(&mut self, input: &[u8]) -> Cut {
-        match self.place {
-            Place::Between => self.between(input),
-            Place::Junk => match memchr::memchr(RS, input) {
+        match self.state {
+            SequenceState::Between => self.between(input),
+            SequenceState::Junk => match memchr::memchr(RS, input) {
                 Some(0) => {
-                    self.place = Place::Between;
+                    self.state = SequenceState::Between;
                     self.between(input)
                 }
                 Some(at) => Cut::Junk(at),
                 None if input.is_empty() => Cut::Incomplete,
                 None => Cut::Junk(input.len()),
             },
-            Place::Skip => {
+            SequenceState::Skip => {
                 let mut skips = true;
                 let cut = skip_line(b'\n', input, &mut skips);
                 if !skips {
-                    self.place = Place::Between;
+                    self.state = SequenceState::Between;
                 }
                 cut
             }
@@ -92,7 +92,7 @@ impl Framer for Sequence {
     }
 
     fn again(&self, _: &[u8]) -> Box<dyn Framer> {
-        Box::new(Self { place: Place::Between, seen: 0, ..self.clone() })
+        Box::new(Self { state: SequenceState::Between, seen: 0, ..self.clone() })
     }
 
     fn boxed_clone(&self) -> Box<dyn Framer> {

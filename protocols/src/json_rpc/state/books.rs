@@ -5,7 +5,7 @@ use crate::counts::Counts;
 use crate::json_rpc::Id;
 use crate::json_rpc::message::{Kind, Message};
 use crate::json_rpc::parts;
-use crate::pending::{Answer, Digest};
+use crate::pending::{Correlation, Digest};
 use chenapan_core::Direction;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(super) struct Books<'a> {
     pub(super) now: Duration,
     pub(super) pending: usize,
     /// The id of the reply that was entered last.
-    pub(super) answered: Option<Digest>,
+    pub(super) correlated: Option<Digest>,
     /// Set when that reply answers calls that could not be read.
     pub(super) excused: bool,
 }
@@ -46,29 +46,29 @@ impl Books<'_> {
             }
             Kind::Request => {
                 self.counts.one("requests");
-                self.asks(direction, message);
+                self.add(direction, message);
                 None
             }
             Kind::Response => {
                 self.counts.one("responses");
-                self.answers(direction, message)
+                self.correlate(direction, message)
             }
             Kind::Error => {
                 match message.fails() {
                     Some(code) => self.counts.one_of("errors", code),
                     None => self.counts.one("errors"),
                 }
-                self.answers(direction, message)
+                self.correlate(direction, message)
             }
             Kind::Invalid(_) => None,
         }
     }
 
-    fn asks(&mut self, direction: Direction, message: &Message<'_>) {
+    fn add(&mut self, direction: Direction, message: &Message<'_>) {
         let Some(id) = message.id().and_then(Id::digest) else { return };
         let method = message.calls().unwrap_or_default();
-        let ledger = &mut self.sides[direction as usize].ledger;
-        let noted = ledger.asks(id, parts::label(&method), self.now, self.pending);
+        let pending = &mut self.sides[direction as usize].pending;
+        let noted = pending.add(id, parts::label(&method), self.now, self.pending);
         if noted.reused {
             self.counts.one("reused");
         }
@@ -77,21 +77,21 @@ impl Books<'_> {
         }
     }
 
-    fn answers(&mut self, direction: Direction, message: &Message<'_>) -> Option<Box<str>> {
-        let ledger = &mut self.sides[direction.opposite() as usize].ledger;
-        self.answered = message.id().and_then(Id::digest);
-        let answer = match self.answered {
-            Some(id) => ledger.answers(id),
-            None => Answer::Orphan,
+    fn correlate(&mut self, direction: Direction, message: &Message<'_>) -> Option<Box<str>> {
+        let pending = &mut self.sides[direction.opposite() as usize].pending;
+        self.correlated = message.id().and_then(Id::digest);
+        let correlation = match self.correlated {
+            Some(id) => pending.correlate(id),
+            None => Correlation::Orphan,
         };
-        match answer {
-            Answer::First(method) => Some((*method).into()),
-            Answer::Again(method) => {
+        match correlation {
+            Correlation::First(method) => Some((*method).into()),
+            Correlation::Again(method) => {
                 self.counts.one("duplicate");
                 Some((*method).into())
             }
-            Answer::Orphan => {
-                self.excused |= ledger.excuses();
+            Correlation::Orphan => {
+                self.excused |= pending.excuses();
                 if !self.excused {
                     self.counts.one("orphan");
                 }

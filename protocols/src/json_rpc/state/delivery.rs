@@ -3,7 +3,7 @@
 //! It never changes a unit.
 
 use super::State;
-use crate::framer::Asked;
+use crate::framer::RequestForm;
 use crate::json_rpc::message::{Kind, Message};
 use crate::json_rpc::{Cut, Id, parts};
 use crate::pending::Digest;
@@ -19,17 +19,17 @@ impl State {
         at: Duration,
     ) {
         use chenapan_core::Kind;
-        self.asks(direction, unit);
+        self.expect(direction, unit);
         if unit.bytes.is_empty() {
             // One that was joined to others is read with those.
             return;
         }
         if unit.mark(parts::UNREAD).is_some() {
-            self.sides[direction.opposite() as usize].ledger.excused();
+            self.sides[direction.opposite() as usize].pending.excused();
             return;
         }
         if matches!(unit.kind, Kind::Request | Kind::Notification | Kind::Blank)
-            || !self.sides[direction.opposite() as usize].ledger.waits()
+            || !self.sides[direction.opposite() as usize].pending.waits()
             || self.sides[direction as usize].raw
         {
             return;
@@ -41,12 +41,12 @@ impl State {
             } else if let Some(id) = unit.mark("id") {
                 // An event in the middle of a chunk says nothing by itself.
                 let id = Id::new(id).digest();
-                self.settles(direction, id, at);
+                self.resolve(direction, id, at);
             }
         } else if let Some(id) = unit.mark("id") {
             // The last piece.
             let id = Id::new(id).digest();
-            self.settles(direction, id, at);
+            self.resolve(direction, id, at);
         } else {
             // A reply that a rule made, or several in one.
             let mut framer = self.again(direction, &unit.bytes);
@@ -69,18 +69,18 @@ impl State {
         let side = &mut self.sides[direction as usize];
         match side.latest.take() {
             Some(id) if !side.raw => {
-                self.asks(direction, unit);
-                self.settles(direction, id, at);
+                self.expect(direction, unit);
+                self.resolve(direction, id, at);
             }
             _ => self.delivered(direction, unit, at),
         }
     }
 
     /// Tells the other side's framer what a request that leaves for the backend asks.
-    fn asks(&mut self, direction: Direction, unit: &Unit) {
-        if let (Direction::Upstream, Some(name)) = (direction, unit.mark(parts::ASKED)) {
+    fn expect(&mut self, direction: Direction, unit: &Unit) {
+        if let (Direction::Upstream, Some(name)) = (direction, unit.mark(parts::REQUEST_FORM)) {
             let framer = &mut self.sides[Direction::Downstream as usize].framer;
-            framer.answers(Asked::named(name));
+            framer.expect(RequestForm::named(name));
         }
     }
 
@@ -93,15 +93,15 @@ impl State {
         };
         if let Kind::Batch(_) = message.meant() {
             for item in message.items() {
-                self.settles(direction, id(&item), at);
+                self.resolve(direction, id(&item), at);
             }
         }
-        self.settles(direction, id(&message), at);
+        self.resolve(direction, id(&message), at);
     }
 
-    fn settles(&mut self, direction: Direction, id: Option<Digest>, at: Duration) {
-        let ledger = &mut self.sides[direction.opposite() as usize].ledger;
-        let told = id.and_then(|id| ledger.delivers(id, self.settings.pending));
+    fn resolve(&mut self, direction: Direction, id: Option<Digest>, at: Duration) {
+        let pending = &mut self.sides[direction.opposite() as usize].pending;
+        let told = id.and_then(|id| pending.resolve(id, self.settings.pending));
         if let Some((method, asked)) = told {
             self.counts.time_of("slowest", &method, at.saturating_sub(asked));
         }
@@ -110,7 +110,7 @@ impl State {
     /// The connection has ended.
     pub(in crate::json_rpc) fn close(&mut self) {
         for side in &mut self.sides {
-            self.counts.more("unanswered", side.ledger.close());
+            self.counts.more("unanswered", side.pending.close());
         }
     }
 }

@@ -143,7 +143,7 @@ impl State {
         let label = message.calls().map(|method| parts::label(&method).into());
         unit.label = match message.meant() {
             Kind::Request | Kind::Notification => label,
-            _ => unit.label.take().or_else(|| self.answered(direction, &message)),
+            _ => unit.label.take().or_else(|| self.correlated(direction, &message)),
         };
         parts::name(unit, frame, &message, self.sums(direction));
         parts::status(unit, frame.head);
@@ -158,8 +158,8 @@ impl State {
         let (direction, text) = (unit.direction?, self.message(unit)?);
         let mut reader = self.sides[direction as usize].reader;
         for item in reader.read(&text).items() {
-            let (method, answered) = (item.calls(), self.answered(direction, &item));
-            let label = method.as_deref().map(parts::label).or(answered.as_deref());
+            let (method, correlated) = (item.calls(), self.correlated(direction, &item));
+            let label = method.as_deref().map(parts::label).or(correlated.as_deref());
             let (id, code) = (item.id().map(Id::raw), item.fails());
             if !show(Member { label, id, code }) {
                 break;
@@ -169,10 +169,10 @@ impl State {
     }
 
     /// The method of what a reply answers.
-    fn answered(&self, direction: Direction, message: &Message<'_>) -> Option<Box<str>> {
+    fn correlated(&self, direction: Direction, message: &Message<'_>) -> Option<Box<str>> {
         message.object.as_ref().filter(|object| object.replies())?;
         let id = message.id()?.digest()?;
-        self.sides[direction.opposite() as usize].ledger.method(id).map(Into::into)
+        self.sides[direction.opposite() as usize].pending.method(id).map(Into::into)
     }
 
     pub(in crate::json_rpc) fn frame(&self, direction: Direction, message: &[u8]) -> Option<Unit> {

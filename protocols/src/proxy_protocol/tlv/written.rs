@@ -218,7 +218,10 @@ mod tests {
         assert_eq!(value[..5], [0x01, 0, 0, 0, 1]);
         let (_, value) = read("ssl=client=0x07,verify=3,version=x,certificate=3000");
         assert_eq!(value, b"\x07\0\0\0\x03\x21\0\x01x\x28\0\x02\x30\0");
-        assert!(matches!(Tlv { kind: tlv::SSL, value: &value }.read(), Some(tlv::Value::Ssl(_))));
+        assert!(matches!(
+            Tlv { kind: tlv::SSL, value: &value }.read(),
+            Some(tlv::TlvValue::Ssl(_))
+        ));
     }
 
     #[test]

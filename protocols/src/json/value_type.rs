@@ -4,7 +4,7 @@
 
 /// Type of a value in a JSON text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sort {
+pub enum ValueType {
     /// `null`.
     Null,
     /// `true` or `false`.
@@ -19,16 +19,16 @@ pub enum Sort {
     Object,
 }
 
-impl Sort {
+impl ValueType {
     /// By the first byte of a value's text.
     pub(crate) fn of(raw: &str) -> Self {
         match raw.as_bytes().first() {
-            Some(b'"') => Sort::Text,
-            Some(b'{') => Sort::Object,
-            Some(b'[') => Sort::Array,
-            Some(b't' | b'f') => Sort::Bool,
-            Some(b'-' | b'0'..=b'9') => Sort::Number,
-            _ => Sort::Null,
+            Some(b'"') => ValueType::Text,
+            Some(b'{') => ValueType::Object,
+            Some(b'[') => ValueType::Array,
+            Some(b't' | b'f') => ValueType::Bool,
+            Some(b'-' | b'0'..=b'9') => ValueType::Number,
+            _ => ValueType::Null,
         }
     }
 }
