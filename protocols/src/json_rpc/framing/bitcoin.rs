@@ -1,7 +1,7 @@
 //! Messages of the Bitcoin network: not JSON, but framed beside it in the same programs.
 
 use crate::framer::{Cut, Event, Frame, Framer, Framing, Payload};
-use sha2::{Digest, Sha256};
+use ring::digest::{SHA256, digest};
 
 /// Magic (4), command (12), length (4, little endian), checksum (4), payload.
 ///
@@ -126,6 +126,7 @@ impl Framer for Bitcoin {
 }
 
 fn checksum(payload: &[u8]) -> [u8; 4] {
-    let twice = Sha256::digest(Sha256::digest(payload));
+    let twice = digest(&SHA256, digest(&SHA256, payload).as_ref());
+    let twice = twice.as_ref();
     [twice[0], twice[1], twice[2], twice[3]]
 }
