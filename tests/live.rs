@@ -3,6 +3,7 @@
 use chenapan::control::Control;
 use chenapan::proxy::{Config, Limits, Proxy};
 use chenapan::rule::Rules;
+use chenapan_core::Each;
 use std::hash::{DefaultHasher, Hasher};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -174,7 +175,7 @@ async fn single_connections_are_listed_closed_and_reset() {
 
     let live = proxy.connections();
     assert_eq!(live.iter().map(|live| live.number).collect::<Vec<_>>(), [1, 2]);
-    assert_eq!(live[0].sent, [5, 0]);
+    assert_eq!(live[0].sent, Each { upstream: 5, downstream: 0 });
     assert_eq!(live[0].source, client.local_addr().ok());
 
     assert!(proxy.close(1));

@@ -29,14 +29,14 @@
 //!
 //! ```
 //! use chenapan_core::bytes::BytesMut;
-//! use chenapan_core::{Direction, Handled, Kind, Malformed, Protocol, Unit, Want, plugin};
+//! use chenapan_core::{Direction, Each, Handled, Kind, Malformed, Protocol, Unit, Want, plugin};
 //!
 //! plugin! {
 //!     /// Lines that end in a line feed.
 //!     pub struct Lines = "lines" {
 //!         ;
 //!         // How far each direction was searched already: linear on slow senders.
-//!         searched: [usize; 2],
+//!         searched: Each<usize>,
 //!     }
 //! }
 //!
@@ -46,7 +46,7 @@
 //!         direction: Direction,
 //!         input: &mut BytesMut,
 //!     ) -> Result<Handled, Malformed> {
-//!         let searched = &mut self.searched[direction as usize];
+//!         let searched = &mut self.searched[direction];
 //!         let Some(end) = input[*searched..].iter().position(|&byte| byte == b'\n') else {
 //!             *searched = input.len();
 //!             return Ok(Handled::Incomplete(Want::Bytes(1)));
@@ -60,6 +60,7 @@
 
 mod behavior;
 mod dice;
+mod each;
 mod network;
 mod options;
 mod plugin;
@@ -77,6 +78,7 @@ pub use bytes;
 
 pub use behavior::{Behavior, Context, Damage, Interest, Pace};
 pub use dice::{Dice, Key};
+pub use each::Each;
 pub use network::{Network, Networks};
 pub use options::{Fault, OptionError, OptionSpec, Values, nearest};
 pub use plugin::{Directions, FromValue, Plugin, Written};

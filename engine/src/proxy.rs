@@ -13,7 +13,7 @@ use crate::rule::{RuleError, Rules};
 use crate::session::{Session, Settings};
 use crate::stats::{Live, Stats};
 use crate::timer::Clock;
-use chenapan_core::{Connection, Direction};
+use chenapan_core::{Connection, Direction, Each};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
@@ -477,7 +477,7 @@ fn begin(
     if greeting.is_none() && written.is_none() {
         match caught(|| shared.pump(connection, peer.stream, (outside, since))) {
             Ok(pump) => drop(shared.tasks.spawn(converse(pump, guard, Duration::ZERO))),
-            Err(message) => guard.leave(&Ending::Panicked(message), [0, 0]),
+            Err(message) => guard.leave(&Ending::Panicked(message), Each::default()),
         }
         return;
     }
@@ -503,11 +503,11 @@ fn begin(
                 }
                 match caught(|| shared.pump(connection, peer.stream, (outside, since))) {
                     Ok(pump) => converse(pump, guard, since.elapsed()).await,
-                    Err(message) => guard.leave(&Ending::Panicked(message), [0, 0]),
+                    Err(message) => guard.leave(&Ending::Panicked(message), Each::default()),
                 }
             }
             Err(ending) => {
-                guard.leave(&ending, [0, 0]);
+                guard.leave(&ending, Each::default());
                 if let Some(bottom) = bottom {
                     turn_away(bottom, &ending, &shared.now).await;
                 }

@@ -14,7 +14,7 @@ use crate::rule::Rules;
 use crate::session::{Output, Session};
 use crate::timer::Timer;
 use bytes::{BufMut, BytesMut};
-use chenapan_core::Direction;
+use chenapan_core::{Direction, Each};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ pub(crate) struct Pump {
     source: Stream,
     backend: Option<Stream>,
     dial: Option<Task<io::Result<Peer>>>,
-    ways: [Way; 2],
+    ways: Each<Way>,
     shared: Arc<Shared>,
     outside: Arc<Outside>,
     rules: watch::Receiver<Arc<Rules>>,
@@ -81,7 +81,7 @@ impl Pump {
             source,
             backend: None,
             dial: None,
-            ways: Default::default(),
+            ways: Each::default(),
             rules,
             timer: shared.clock().timer(),
             shared,
@@ -137,8 +137,8 @@ impl Pump {
         Poll::Pending
     }
 
-    /// Bytes handed to the receiver, upstream and downstream.
-    pub(crate) fn sent(&self) -> [u64; 2] {
+    /// Bytes handed to the receiver of each direction.
+    pub(crate) fn sent(&self) -> Each<u64> {
         self.outside.sent()
     }
 
@@ -184,7 +184,7 @@ impl Pump {
         loop {
             // While bytes wait to be written no time is of use but a rule's, and `rest` asks for
             // those itself.
-            self.ways[direction as usize].next = None;
+            self.ways[direction].next = None;
             match self.flush(direction, cx) {
                 Poll::Pending => return progress,
                 Poll::Ready(some) => progress |= some,
@@ -193,9 +193,9 @@ impl Pump {
                 return progress;
             }
             match self.session.poll(direction, self.now) {
-                Output::Write(bytes) => self.ways[direction as usize].give(bytes),
+                Output::Write(bytes) => self.ways[direction].give(bytes),
                 Output::Finish if self.ends_all(direction) => {}
-                Output::Finish => self.ways[direction as usize].end(),
+                Output::Finish => self.ways[direction].end(),
                 Output::Dial => {
                     let (to, within) = (self.shared.dialer(), self.shared.connect_timeout());
                     let connection = self.session.connection().clone();
@@ -207,7 +207,7 @@ impl Pump {
                 }
                 Output::Reset => self.end(Ending::Reset),
                 Output::Wait(at) => {
-                    self.ways[direction as usize].next = Some(at);
+                    self.ways[direction].next = Some(at);
                     return progress;
                 }
                 Output::Idle => return progress,
@@ -223,7 +223,7 @@ impl Pump {
             Direction::Upstream => self.backend.as_ref(),
             Direction::Downstream => Some(&self.source),
         };
-        let other = &self.ways[direction.opposite() as usize];
+        let other = &self.ways[direction.opposite()];
         let read = self.lost.is_none() && other.ended && other.is_idle();
         read && receiver.is_some_and(Stream::is_socket) && self.session.done()
     }
@@ -234,7 +234,7 @@ impl Pump {
             Direction::Upstream => self.backend.as_mut(),
             Direction::Downstream => Some(&mut self.source),
         };
-        let way = &mut self.ways[direction as usize];
+        let way = &mut self.ways[direction];
         let some = !way.is_idle();
         let Some(receiver) = receiver else {
             return if some { Poll::Pending } else { Poll::Ready(false) };
@@ -259,7 +259,7 @@ impl Pump {
         if self.ending.is_some() {
             return false;
         }
-        if self.ways[direction as usize].ended {
+        if self.ways[direction].ended {
             // It may still be reset.
             return self.lost.is_none() && self.watch(direction, cx);
         }
@@ -268,7 +268,7 @@ impl Pump {
             return self.lost.is_none() && self.watch(direction, cx);
         }
         let read = if self.session.transparent(direction, self.now) {
-            if !self.ways[direction as usize].is_idle() {
+            if !self.ways[direction].is_idle() {
                 return self.watch(direction, cx);
             }
             self.read_past(direction, cx)
@@ -281,7 +281,7 @@ impl Pump {
         match read {
             Poll::Pending => false,
             Poll::Ready(Ok(0)) => {
-                self.ways[direction as usize].ended = true;
+                self.ways[direction].ended = true;
                 self.first_end.get_or_insert(direction);
                 self.note_end(direction);
                 if self.lost == Some(direction) {
@@ -294,7 +294,7 @@ impl Pump {
             }
             Poll::Ready(Ok(_)) => {
                 self.bounds.heard = self.now;
-                self.ways[direction as usize].failure.take();
+                self.ways[direction].failure.take();
                 true
             }
             Poll::Ready(Err(error)) => {
@@ -312,7 +312,7 @@ impl Pump {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         let input = self.session.input(direction);
-        let filled = &mut self.ways[direction as usize].filled;
+        let filled = &mut self.ways[direction].filled;
         if input.capacity() - input.len() < READ_LOW.min(room) {
             match *filled && input.is_empty() && room > READ_SIZE {
                 true => *input = way::block(),
@@ -344,7 +344,7 @@ impl Pump {
             (Direction::Downstream, Some(backend)) => (backend, &mut self.source),
             (_, None) => return Poll::Pending,
         };
-        let way = &mut self.ways[direction as usize];
+        let way = &mut self.ways[direction];
         let mut total = 0;
         for _ in 0..MOVES {
             let moved = match way.poll_move(sender, receiver, cx) {
@@ -381,14 +381,14 @@ impl Pump {
                 None => return false,
             },
         };
-        let failure = self.ways[direction as usize].failure.get_or_insert_with(|| sender.failed());
+        let failure = self.ways[direction].failure.get_or_insert_with(|| sender.failed());
         if failure.as_mut().poll(cx).is_pending() {
             return false;
         }
         if sender.is_child() {
             // What it has said before it ended is still to be read.
             *failure = Box::pin(std::future::pending());
-            let read = self.ways[direction as usize].ended;
+            let read = self.ways[direction].ended;
             if read {
                 self.depart();
             }

@@ -18,7 +18,7 @@ use crate::journal::Entry;
 use crate::rule::Rules;
 use bytes::BytesMut;
 use chenapan_core::{
-    Connection, Counted, Damage, Direction, Key, Kind, Protocol, Replies, Step, Unit, Verdict,
+    Connection, Counted, Damage, Direction, Each, Key, Kind, Protocol, Replies, Step, Unit, Verdict,
 };
 use lane::Lane;
 use ledger::{Forged, Ledger};
@@ -78,7 +78,7 @@ pub enum Output {
 pub struct Session {
     facts: Facts,
     rules: Arc<Rules>,
-    lanes: [Lane; 2],
+    lanes: Each<Lane>,
     phase: Phase,
     record: Record,
 }
@@ -163,7 +163,7 @@ enum Phase {
     Open,
     /// A rule keeps the backend from being dialled for as long as it is there.
     Held {
-        lane: usize,
+        lane: Direction,
         link: u64,
     },
     /// A rule has ended the connection before the dial.
@@ -194,7 +194,7 @@ impl Session {
         let (idle, now, hook) = (Duration::ZERO, Duration::ZERO, "");
         let mut facts = Facts { connection, protocol, settings, budget, follows, idle, now, hook };
         let mut record = Record::default();
-        let lanes = Direction::BOTH.map(|direction| {
+        let lanes = Each::from_fn(|direction| {
             let mut lane = Lane::new(direction);
             lane.rebuild(&rules, &mut facts, &mut record, Duration::ZERO);
             lane
@@ -208,13 +208,14 @@ impl Session {
         let mut early = Vec::new();
         let mut at = now;
         // A lane has the links of some rules, in the order of all.
-        let mut places = [0, 0];
+        let mut places = Each::<usize>::default();
         for rule in rules.iter() {
             let index = places;
-            for (lane, place) in self.lanes.iter().zip(&mut places) {
+            for (lane, place) in self.lanes.iter().zip(places.iter_mut()) {
                 *place += usize::from(lane.is_at(*place, rule));
             }
-            let Some(lane) = (0..2).find(|&lane| places[lane] > index[lane]) else {
+            let Some(lane) = Direction::BOTH.into_iter().find(|&lane| places[lane] > index[lane])
+            else {
                 continue;
             };
             let index = index[lane];
@@ -231,9 +232,9 @@ impl Session {
             for step in steps {
                 match step {
                     Step::Wait(time) => at = at.saturating_add(time),
-                    Step::Reply(bytes) => self.lanes[1].push_reply(bytes, at),
+                    Step::Reply(bytes) => self.lanes.downstream.push_reply(bytes, at),
                     Step::Send(unit) => {
-                        early.push((if lane == 0 { index + 1 } else { 0 }, unit));
+                        early.push((if lane == Direction::Upstream { index + 1 } else { 0 }, unit));
                     }
                     Step::Hang => {
                         let link = self.lanes[lane].link(index);
@@ -242,7 +243,9 @@ impl Session {
                     }
                     Step::Close | Step::Reset => {
                         let reset = step == Step::Reset;
-                        self.lanes[1].push_end(if reset { Item::Reset } else { Item::Close }, at);
+                        self.lanes
+                            .downstream
+                            .push_end(if reset { Item::Reset } else { Item::Close }, at);
                         self.phase = Phase::Refused;
                         return;
                     }
@@ -261,11 +264,11 @@ impl Session {
         let Facts { connection, .. } = &self.facts;
         let connection = connection.clone();
         let first = self.facts.asks("open", |protocol| protocol.open(&connection));
-        let lane = &mut self.lanes[0];
+        let lane = &mut self.lanes.upstream;
         for (from, unit) in first.map(|unit| (0, unit)).into_iter().chain(early) {
             lane.judge(unit, from, now, &mut self.facts, &mut self.record);
         }
-        for lane in &mut self.lanes {
+        for lane in self.lanes.iter_mut() {
             lane.begin(&mut self.facts, &mut self.record, now);
         }
         self.answer(now);
@@ -273,30 +276,30 @@ impl Session {
 
     /// Returns the buffer for bytes that were read in a direction.
     pub fn input(&mut self, direction: Direction) -> &mut BytesMut {
-        &mut self.lanes[direction as usize].input
+        &mut self.lanes[direction].input
     }
 
     /// Bytes were added to [`Session::input`].
     pub fn received(&mut self, direction: Direction, now: Duration) {
-        self.lanes[direction as usize].arrived(now);
+        self.lanes[direction].arrived(now);
         self.go_on(direction, now);
     }
 
     /// Judges what there is in a direction.
     fn go_on(&mut self, direction: Direction, now: Duration) {
-        self.lanes[direction as usize].advance(&mut self.facts, &mut self.record, now);
+        self.lanes[direction].advance(&mut self.facts, &mut self.record, now);
         self.ask_again(direction.opposite(), now);
         self.answer(now);
     }
 
     /// Bytes went by unseen, as [`Session::transparent`] allowed.
     pub fn passed(&mut self, direction: Direction, bytes: u64) {
-        self.lanes[direction as usize].offset += bytes;
+        self.lanes[direction].offset += bytes;
     }
 
     /// The sender of a direction has ended its stream.
     pub fn ended(&mut self, direction: Direction, now: Duration) {
-        let lane = &mut self.lanes[direction as usize];
+        let lane = &mut self.lanes[direction];
         if !lane.ended {
             lane.ended = true;
             lane.advance(&mut self.facts, &mut self.record, now);
@@ -307,7 +310,7 @@ impl Session {
 
     /// The sender of a direction has reset the connection: so will we, behind the bytes before it.
     pub fn reset(&mut self, direction: Direction, now: Duration) {
-        let lane = &mut self.lanes[direction as usize];
+        let lane = &mut self.lanes[direction];
         lane.reset(&mut self.facts, &mut self.record, now);
         self.abandon(direction.opposite());
     }
@@ -316,7 +319,7 @@ impl Session {
     /// judged again.
     pub fn update(&mut self, rules: Arc<Rules>, now: Duration) {
         self.rules = rules;
-        for lane in &mut self.lanes {
+        for lane in self.lanes.iter_mut() {
             lane.rebuild(&self.rules, &mut self.facts, &mut self.record, now);
         }
         if let Phase::Held { lane, link } = self.phase
@@ -333,7 +336,7 @@ impl Session {
     /// Wakes the rules whose time has come.
     pub fn wake(&mut self, now: Duration) {
         for direction in Direction::BOTH {
-            self.lanes[direction as usize].wake(&mut self.facts, &mut self.record, now);
+            self.lanes[direction].wake(&mut self.facts, &mut self.record, now);
             self.ask_again(direction.opposite(), now);
         }
         self.answer(now);
@@ -347,16 +350,11 @@ impl Session {
     /// Returns the next step in a direction. To be asked until it says to wait.
     pub fn poll(&mut self, direction: Direction, now: Duration) -> Output {
         self.wake(now);
-        if self.lanes[direction as usize].has_work() {
+        if self.lanes[direction].has_work() {
             self.go_on(direction, now);
         }
-        let (queue, other) = {
-            let [upstream, downstream] = &self.lanes;
-            match direction {
-                Direction::Upstream => (upstream.queued(), downstream.queued()),
-                Direction::Downstream => (downstream.queued(), upstream.queued()),
-            }
-        };
+        let queue = self.lanes[direction].queued();
+        let other = self.lanes[direction.opposite()].queued();
         let (closing, next) = (queue.end_next(), queue.next_due());
         // An end waits for what is due before it the other way, such as an error reply, but not
         // for another end.
@@ -376,7 +374,7 @@ impl Session {
                 return self.dial(now);
             }
         }
-        let [lane, _] = self.lanes_from(direction);
+        let lane = &mut self.lanes[direction];
         match lane.queue().pop(now) {
             Some(Item::Bytes { bytes, .. }) => Output::Write(bytes),
             Some(Item::Finish) => {
@@ -399,11 +397,7 @@ impl Session {
             Direction::Upstream => self.record.ledger.held(),
             Direction::Downstream => 0,
         };
-        let [upstream, downstream] = &mut self.lanes;
-        let (lane, other) = match direction {
-            Direction::Upstream => (upstream, downstream),
-            Direction::Downstream => (downstream, upstream),
-        };
+        let (lane, other) = self.lanes.facing(direction);
         // One who asks on without taking the answers has to wait.
         let answers = other.ripe_replies() + waits > buffer
             || (other.replies() > buffer && !other.has_flight(&self.facts));
@@ -418,18 +412,19 @@ impl Session {
     /// Returns the number of times since the last call that a direction had to wait because of
     /// bytes that rules held back: for its own bound, and for that of all sessions together.
     pub fn stopped(&mut self) -> [u64; 2] {
-        let stopped = self.lanes.each_mut().map(Lane::take_stopped);
-        [0, 1].map(|bound| stopped[0][bound] + stopped[1][bound])
+        let Each { upstream, downstream } = &mut self.lanes;
+        let (up, down) = (upstream.take_stopped(), downstream.take_stopped());
+        [0, 1].map(|bound| up[bound] + down[bound])
     }
 
     /// Returns `true` if the next bytes of this direction may go by unseen.
     pub fn transparent(&self, direction: Direction, now: Duration) -> bool {
-        matches!(self.phase, Phase::Open) && self.lanes[direction as usize].transparent(now)
+        matches!(self.phase, Phase::Open) && self.lanes[direction].transparent(now)
     }
 
     /// Returns `true` if a direction holds no bytes, so that its input can be given back.
     pub fn is_empty(&self, direction: Direction) -> bool {
-        self.lanes[direction as usize].is_empty()
+        self.lanes[direction].is_empty()
     }
 
     /// Returns `true` if a rule holds something back, or keeps an end from being handed on.
@@ -526,7 +521,7 @@ impl Session {
     }
 
     fn wait(&self, direction: Direction) -> Output {
-        let lane = &self.lanes[direction as usize];
+        let lane = &self.lanes[direction];
         let dial = match self.phase {
             Phase::Waiting { dial, .. } if direction == Direction::Upstream => Some(dial),
             _ => None,
@@ -538,18 +533,10 @@ impl Session {
         next.map_or(Output::Idle, Output::Wait)
     }
 
-    fn lanes_from(&mut self, direction: Direction) -> [&mut Lane; 2] {
-        let [upstream, downstream] = &mut self.lanes;
-        match direction {
-            Direction::Upstream => [upstream, downstream],
-            Direction::Downstream => [downstream, upstream],
-        }
-    }
-
     /// Asks the protocol again about a direction: bytes of the other one may have told it how to
     /// read this one.
     fn ask_again(&mut self, direction: Direction, now: Duration) {
-        let lane = &mut self.lanes[direction as usize];
+        let lane = &mut self.lanes[direction];
         if lane.waits() {
             lane.advance(&mut self.facts, &mut self.record, now);
         }
@@ -560,15 +547,15 @@ impl Session {
         let Self { facts, record, lanes, .. } = self;
         for (at, direction, bytes) in std::mem::take(&mut record.replies) {
             facts.delivers(direction.opposite(), &bytes, at);
-            lanes[direction.opposite() as usize].push_reply(bytes, at);
+            lanes[direction.opposite()].push_reply(bytes, at);
         }
         if record.ledger.overflows() && facts.settings.journal {
-            record.entries.push(lanes[Direction::Downstream as usize].disordered(facts, now));
+            record.entries.push(lanes.downstream.disordered(facts, now));
         }
         if !record.ledger.waits() {
             return;
         }
-        let down = &mut lanes[Direction::Downstream as usize];
+        let down = &mut lanes.downstream;
         if down.opaque {
             record.ledger.give_up();
         }

@@ -1,6 +1,6 @@
 //! Counters: of a proxy as a whole, and of each live connection.
 
-use chenapan_core::{Amount, Counted, Direction};
+use chenapan_core::{Amount, Counted, Direction, Each};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -70,8 +70,8 @@ pub struct Stats {
     /// Number of times that reading had to wait because rules held back as much as they may on all
     /// connections.
     pub memory_full: Counter,
-    received: [Counter; 2],
-    sent: [Counter; 2],
+    received: Each<Counter>,
+    sent: Each<Counter>,
     counted: Mutex<BTreeMap<String, Total>>,
     causes: Mutex<BTreeMap<String, u64>>,
 }
@@ -99,12 +99,12 @@ const MOST_NAMES: usize = 1_000;
 impl Stats {
     /// Bytes that were read in a direction.
     pub fn received(&self, direction: Direction) -> u64 {
-        self.received[direction as usize].value()
+        self.received[direction].value()
     }
 
     /// Bytes that were handed to the receiver of a direction.
     pub fn sent(&self, direction: Direction) -> u64 {
-        self.sent[direction as usize].value()
+        self.sent[direction].value()
     }
 
     /// Returns the counts of the protocol, by name.
@@ -164,11 +164,11 @@ impl Stats {
     }
 
     pub(crate) fn add_received(&self, direction: Direction, bytes: u64) {
-        self.received[direction as usize].add(bytes);
+        self.received[direction].add(bytes);
     }
 
     pub(crate) fn add_sent(&self, direction: Direction, bytes: u64) {
-        self.sent[direction as usize].add(bytes);
+        self.sent[direction].add(bytes);
     }
 }
 
@@ -203,8 +203,8 @@ pub struct Live {
     pub source: Option<SocketAddr>,
     /// Time since it was opened.
     pub age: Duration,
-    /// Bytes handed to the receiver, upstream and downstream.
-    pub sent: [u64; 2],
+    /// Bytes handed to the receiver of each direction.
+    pub sent: Each<u64>,
     /// The age at which the next thing is due that a rule holds back.
     pub due: Option<Duration>,
 }

@@ -6,7 +6,7 @@ use crate::endpoint::{is_shortage, plain};
 use crate::places::Place;
 use crate::pump::Ending;
 use crate::session::{Refusal, Refused};
-use chenapan_core::Direction;
+use chenapan_core::{Direction, Each};
 use std::io;
 use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
@@ -22,7 +22,7 @@ pub(super) struct Guard {
 
 impl Guard {
     /// Counts how the connection has ended; it may still wait for its other ends.
-    pub(super) fn leave(&mut self, ending: &Ending, sent: [u64; 2]) {
+    pub(super) fn leave(&mut self, ending: &Ending, sent: Each<u64>) {
         self.shared.count(self.number, ending, sent);
         self.take_off();
     }
@@ -50,7 +50,8 @@ impl Shared {
         self.stats.blame(&error);
     }
 
-    fn count(&self, connection: u64, ending: &Ending, [upstream, downstream]: [u64; 2]) {
+    fn count(&self, connection: u64, ending: &Ending, sent: Each<u64>) {
+        let Each { upstream, downstream } = sent;
         let (stats, proxy) = (&self.stats, self.told_name());
         let (counter, how) = match ending {
             Ending::Done(Some(Direction::Downstream)) => {

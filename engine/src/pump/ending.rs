@@ -4,7 +4,7 @@ use super::{Pump, Task, way};
 use crate::endpoint::{Peer, Stream};
 use crate::proxy::Shared;
 use crate::session::Refusal;
-use chenapan_core::Direction;
+use chenapan_core::{Direction, Each};
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -58,7 +58,7 @@ pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
 pub(crate) struct Outside {
     waker: Mutex<Option<Waker>>,
     order: AtomicU8,
-    sent: [AtomicU64; 2],
+    sent: Each<AtomicU64>,
     /// The age at which a rule has something due, in nanoseconds; 0 for none.
     due: AtomicU64,
 }
@@ -96,13 +96,13 @@ impl Outside {
         self.wake();
     }
 
-    /// Bytes handed to the receiver, upstream and downstream.
-    pub(crate) fn sent(&self) -> [u64; 2] {
-        [0, 1].map(|way| self.sent[way].load(Ordering::Relaxed))
+    /// Bytes handed to the receiver of each direction.
+    pub(crate) fn sent(&self) -> Each<u64> {
+        Each::from_fn(|direction| self.sent[direction].load(Ordering::Relaxed))
     }
 
     pub(super) fn add_sent(&self, direction: Direction, bytes: u64) {
-        self.sent[direction as usize].fetch_add(bytes, Ordering::Relaxed);
+        self.sent[direction].fetch_add(bytes, Ordering::Relaxed);
     }
 
     pub(crate) fn ordered(&self) -> Option<Ending> {

@@ -50,7 +50,7 @@ impl Pump {
             return;
         }
         self.session.reset(direction, self.now());
-        self.ways[direction as usize].ended = true;
+        self.ways[direction].ended = true;
         // What was on its way to it has nowhere to go.
         self.stop_way(direction.opposite());
     }
@@ -74,7 +74,7 @@ impl Pump {
             return;
         }
         self.stop_way(direction);
-        if self.ways[gone as usize].ended {
+        if self.ways[gone].ended {
             self.session.reset(gone, self.now());
         } else {
             self.session.abandon(direction);
@@ -92,7 +92,7 @@ impl Pump {
     }
 
     pub(super) fn stop_way(&mut self, direction: Direction) {
-        let way = &mut self.ways[direction as usize];
+        let way = &mut self.ways[direction];
         *way = Way::default();
         way.ended = true;
     }
