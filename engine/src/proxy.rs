@@ -8,7 +8,7 @@ use crate::endpoint::{
 };
 use crate::journal;
 use crate::places::Places;
-use crate::pump::{Ending, Order, Outside, PATIENCE, Pump, caught, turn_away};
+use crate::pump::{Ending, Order, PATIENCE, Pump, Remote, caught, turn_away};
 use crate::rule::{RuleError, Rules};
 use crate::session::{Session, Settings};
 use crate::stats::{Live, Stats};
@@ -96,7 +96,7 @@ pub(crate) struct Shared {
 struct Entrant {
     connection: Connection,
     since: Instant,
-    outside: Arc<Outside>,
+    remote: Arc<Remote>,
 }
 
 impl Proxy {
@@ -202,7 +202,7 @@ impl Proxy {
     pub fn set_rules_unchecked(&self, rules: Rules) {
         self.shared.rules.send_modify(|current| *current = Arc::new(rules.after(current)));
         for entrant in self.shared.live().values() {
-            entrant.outside.wake();
+            entrant.remote.wake();
         }
     }
 
@@ -212,8 +212,8 @@ impl Proxy {
             number: *number,
             source: entrant.connection.source,
             age: entrant.since.elapsed(),
-            sent: entrant.outside.sent(),
-            due: entrant.outside.due(),
+            sent: entrant.remote.sent(),
+            due: entrant.remote.due(),
         };
         self.shared.live().iter().map(live).collect()
     }
@@ -270,7 +270,7 @@ impl Proxy {
 
     fn order(&self, number: u64, order: Order) -> bool {
         let live = self.shared.live();
-        live.get(&number).map(|entrant| entrant.outside.order(order)).is_some()
+        live.get(&number).map(|entrant| entrant.remote.order(order)).is_some()
     }
 }
 
@@ -280,7 +280,7 @@ impl Shared {
         self.tasks.close();
         self.now.cancel();
         for entrant in self.live().values() {
-            entrant.outside.order(Order::Stop);
+            entrant.remote.order(Order::Stop);
         }
     }
 
@@ -350,7 +350,7 @@ impl Shared {
             );
         }
         for entrant in self.live().values() {
-            entrant.outside.wake();
+            entrant.remote.wake();
         }
     }
 
@@ -454,7 +454,7 @@ fn begin(
     let since = Instant::now();
     // Where the listener has an address of its own, that is the one.
     let local = local.or_else(|| peer.stream.local());
-    let outside = Arc::new(Outside::default());
+    let remote = Arc::new(Remote::default());
     let mut connection = {
         // In one step: who sees the number sees the connection.
         let mut live = shared.live();
@@ -463,8 +463,8 @@ fn begin(
         connection.source = peer.address;
         connection.local = local;
         connection.paths.clone_from(&peer.paths);
-        let outside = Arc::clone(&outside);
-        let entrant = Entrant { connection: connection.clone(), since, outside };
+        let remote = Arc::clone(&remote);
+        let entrant = Entrant { connection: connection.clone(), since, remote };
         live.insert(connection.number, entrant);
         connection
     };
@@ -475,7 +475,7 @@ fn begin(
     let place = (shared.places.take(), permit);
     let mut guard = Guard { shared: Arc::clone(shared), number, left: false, _place: place };
     if greeting.is_none() && written.is_none() {
-        match caught(|| shared.pump(connection, peer.stream, (outside, since))) {
+        match caught(|| shared.pump(connection, peer.stream, (remote, since))) {
             Ok(pump) => drop(shared.tasks.spawn(converse(pump, guard, Duration::ZERO))),
             Err(message) => guard.leave(&Ending::Panicked(message), Each::default()),
         }
@@ -487,7 +487,7 @@ fn begin(
         let bottom = peer.stream.socket();
         let heard = match greeting {
             Some(greeting) => {
-                hear(&greeting, peer, &outside, shared.config.limits.greet_timeout).await
+                hear(&greeting, peer, &remote, shared.config.limits.greet_timeout).await
             }
             None => Ok(peer),
         };
@@ -501,7 +501,7 @@ fn begin(
                 if let Some(entrant) = shared.live().get_mut(&number) {
                     entrant.connection = connection.clone();
                 }
-                match caught(|| shared.pump(connection, peer.stream, (outside, since))) {
+                match caught(|| shared.pump(connection, peer.stream, (remote, since))) {
                     Ok(pump) => converse(pump, guard, since.elapsed()).await,
                     Err(message) => guard.leave(&Ending::Panicked(message), Each::default()),
                 }
@@ -553,12 +553,12 @@ fn converse(mut pump: Pump, mut guard: Guard, age: Duration) -> impl Future<Outp
 async fn hear(
     greeting: &Greeting,
     peer: Peer,
-    outside: &Outside,
+    remote: &Remote,
     within: Duration,
 ) -> Result<Peer, Ending> {
     let ordered = std::future::poll_fn(|cx| {
-        outside.register(cx);
-        outside.ordered().map_or(Poll::Pending, Poll::Ready)
+        remote.register(cx);
+        remote.ordered().map_or(Poll::Pending, Poll::Ready)
     });
     let spoken = async {
         match peer.stream.first().await {
@@ -586,7 +586,7 @@ impl Shared {
         self: &Arc<Self>,
         connection: Connection,
         source: Stream,
-        live: (Arc<Outside>, Instant),
+        live: (Arc<Remote>, Instant),
     ) -> Pump {
         let mut rules = self.rules();
         let snapshot = Arc::clone(&rules.borrow_and_update());

@@ -5,7 +5,7 @@
 mod bounds;
 mod ending;
 mod loss;
-mod way;
+mod outflow;
 
 use crate::budget::Ticket;
 use crate::endpoint::{Peer, Stream};
@@ -15,16 +15,16 @@ use crate::session::{Output, Session};
 use crate::timer::Timer;
 use bytes::{BufMut, BytesMut};
 use chenapan_core::{Direction, Each};
+use outflow::Outflow;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
-use way::Way;
 
 use bounds::Bounds;
-pub(crate) use ending::{Ending, Order, Outside, PATIENCE, caught, turn_away};
+pub(crate) use ending::{Ending, Order, PATIENCE, Remote, caught, turn_away};
 
 /// Room in a read buffer below which a new one is worth its while, and the size of that one.
 const READ_LOW: usize = 2 * 1024;
@@ -44,9 +44,9 @@ pub(crate) struct Pump {
     source: Stream,
     backend: Option<Stream>,
     dial: Option<Task<io::Result<Peer>>>,
-    ways: Each<Way>,
+    outflows: Each<Outflow>,
     shared: Arc<Shared>,
-    outside: Arc<Outside>,
+    remote: Arc<Remote>,
     rules: watch::Receiver<Arc<Rules>>,
     timer: Timer,
     started: Instant,
@@ -74,18 +74,18 @@ impl Pump {
         source: Stream,
         rules: watch::Receiver<Arc<Rules>>,
         shared: Arc<Shared>,
-        (outside, started): (Arc<Outside>, Instant),
+        (remote, started): (Arc<Remote>, Instant),
     ) -> Self {
         Self {
             session,
             source,
             backend: None,
             dial: None,
-            ways: Each::default(),
+            outflows: Each::default(),
             rules,
             timer: shared.clock().timer(),
             shared,
-            outside,
+            remote,
             started,
             now: Duration::ZERO,
             progressed: Duration::ZERO,
@@ -109,7 +109,7 @@ impl Pump {
         self.register(cx);
         for _ in 0..ROUNDS {
             self.now = self.started.elapsed();
-            if let Some(ending) = self.heed() {
+            if let Some(ending) = self.apply_orders() {
                 return Poll::Ready(ending);
             }
             // Also while both directions are blocked: a time that has come does not wait for bytes.
@@ -120,7 +120,7 @@ impl Pump {
                 progress |= self.read(direction, cx);
             }
             progress |= self.connect(cx);
-            self.note();
+            self.flush_journal();
             if let Some(waiting) = &mut self.journalling {
                 ready!(waiting.as_mut().poll(cx));
                 self.journalling = None;
@@ -130,7 +130,7 @@ impl Pump {
                 return Poll::Ready(ending);
             }
             if !progress {
-                return self.rest(cx);
+                return self.park(cx);
             }
         }
         cx.waker().wake_by_ref();
@@ -139,24 +139,24 @@ impl Pump {
 
     /// Bytes handed to the receiver of each direction.
     pub(crate) fn sent(&self) -> Each<u64> {
-        self.outside.sent()
+        self.remote.sent()
     }
 
     /// Lets others wake this task.
     fn register(&mut self, cx: &Context<'_>) {
         if self.waker.as_ref().is_none_or(|known| !known.will_wake(cx.waker())) {
-            self.outside.register(cx);
+            self.remote.register(cx);
             self.waker = Some(cx.waker().clone());
         }
     }
 
-    /// Looks at changed rules and at orders from outside.
-    fn heed(&mut self) -> Option<Ending> {
+    /// Applies changed rules and orders from outside.
+    fn apply_orders(&mut self) -> Option<Ending> {
         if self.rules.has_changed().unwrap_or(false) {
             let rules = Arc::clone(&self.rules.borrow_and_update());
             self.session.update(rules, self.now);
         }
-        self.outside.ordered()
+        self.remote.ordered()
     }
 
     /// Dials once the session says so.
@@ -182,9 +182,9 @@ impl Pump {
     fn write(&mut self, direction: Direction, cx: &mut Context<'_>) -> bool {
         let mut progress = false;
         loop {
-            // While bytes wait to be written no time is of use but a rule's, and `rest` asks for
+            // While bytes wait to be written no time is of use but a rule's, and `park` asks for
             // those itself.
-            self.ways[direction].next = None;
+            self.outflows[direction].next = None;
             match self.flush(direction, cx) {
                 Poll::Pending => return progress,
                 Poll::Ready(some) => progress |= some,
@@ -193,9 +193,9 @@ impl Pump {
                 return progress;
             }
             match self.session.poll(direction, self.now) {
-                Output::Write(bytes) => self.ways[direction].give(bytes),
+                Output::Write(bytes) => self.outflows[direction].give(bytes),
                 Output::Finish if self.ends_all(direction) => {}
-                Output::Finish => self.ways[direction].end(),
+                Output::Finish => self.outflows[direction].end(),
                 Output::Dial => {
                     let (to, within) = (self.shared.dialer(), self.shared.connect_timeout());
                     let connection = self.session.connection().clone();
@@ -207,7 +207,7 @@ impl Pump {
                 }
                 Output::Reset => self.end(Ending::Reset),
                 Output::Wait(at) => {
-                    self.ways[direction].next = Some(at);
+                    self.outflows[direction].next = Some(at);
                     return progress;
                 }
                 Output::Idle => return progress,
@@ -223,7 +223,7 @@ impl Pump {
             Direction::Upstream => self.backend.as_ref(),
             Direction::Downstream => Some(&self.source),
         };
-        let other = &self.ways[direction.opposite()];
+        let other = &self.outflows[direction.opposite()];
         let read = self.lost.is_none() && other.ended && other.is_idle();
         read && receiver.is_some_and(Stream::is_socket) && self.session.done()
     }
@@ -234,15 +234,15 @@ impl Pump {
             Direction::Upstream => self.backend.as_mut(),
             Direction::Downstream => Some(&mut self.source),
         };
-        let way = &mut self.ways[direction];
-        let some = !way.is_idle();
+        let outflow = &mut self.outflows[direction];
+        let some = !outflow.is_idle();
         let Some(receiver) = receiver else {
             return if some { Poll::Pending } else { Poll::Ready(false) };
         };
-        while !way.is_idle() {
-            match ready!(way.poll_write(receiver, cx)) {
+        while !outflow.is_idle() {
+            match ready!(outflow.poll_write(receiver, cx)) {
                 Ok(written) => {
-                    count_sent(&self.shared, &self.outside, direction, written);
+                    count_sent(&self.shared, &self.remote, direction, written);
                     self.progressed = self.now;
                 }
                 Err(error) => {
@@ -259,7 +259,7 @@ impl Pump {
         if self.ending.is_some() {
             return false;
         }
-        if self.ways[direction].ended {
+        if self.outflows[direction].ended {
             // It may still be reset.
             return self.lost.is_none() && self.watch(direction, cx);
         }
@@ -268,7 +268,7 @@ impl Pump {
             return self.lost.is_none() && self.watch(direction, cx);
         }
         let read = if self.session.transparent(direction, self.now) {
-            if !self.ways[direction].is_idle() {
+            if !self.outflows[direction].is_idle() {
                 return self.watch(direction, cx);
             }
             self.read_past(direction, cx)
@@ -281,7 +281,7 @@ impl Pump {
         match read {
             Poll::Pending => false,
             Poll::Ready(Ok(0)) => {
-                self.ways[direction].ended = true;
+                self.outflows[direction].ended = true;
                 self.first_end.get_or_insert(direction);
                 self.note_end(direction);
                 if self.lost == Some(direction) {
@@ -294,7 +294,7 @@ impl Pump {
             }
             Poll::Ready(Ok(_)) => {
                 self.bounds.heard = self.now;
-                self.ways[direction].failure.take();
+                self.outflows[direction].failure.take();
                 true
             }
             Poll::Ready(Err(error)) => {
@@ -312,10 +312,10 @@ impl Pump {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         let input = self.session.input(direction);
-        let filled = &mut self.ways[direction].filled;
+        let filled = &mut self.outflows[direction].filled;
         if input.capacity() - input.len() < READ_LOW.min(room) {
             match *filled && input.is_empty() && room > READ_SIZE {
-                true => *input = way::block(),
+                true => *input = outflow::block(),
                 false => input.reserve(READ_SIZE.min(room)),
             }
         }
@@ -344,10 +344,10 @@ impl Pump {
             (Direction::Downstream, Some(backend)) => (backend, &mut self.source),
             (_, None) => return Poll::Pending,
         };
-        let way = &mut self.ways[direction];
+        let outflow = &mut self.outflows[direction];
         let mut total = 0;
         for _ in 0..MOVES {
-            let moved = match way.poll_move(sender, receiver, cx) {
+            let moved = match outflow.poll_move(sender, receiver, cx) {
                 // What was moved is through; the next read is waited for already.
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(moved) => moved?,
@@ -357,7 +357,7 @@ impl Pump {
             total = moved.read;
             match moved.written {
                 Ok(written) => {
-                    count_sent(&self.shared, &self.outside, direction, written);
+                    count_sent(&self.shared, &self.remote, direction, written);
                     self.progressed = self.now;
                 }
                 Err(error) => {
@@ -365,7 +365,7 @@ impl Pump {
                     break;
                 }
             }
-            if total == 0 || !way.is_idle() {
+            if total == 0 || !outflow.is_idle() {
                 break;
             }
         }
@@ -381,14 +381,14 @@ impl Pump {
                 None => return false,
             },
         };
-        let failure = self.ways[direction].failure.get_or_insert_with(|| sender.failed());
+        let failure = self.outflows[direction].failure.get_or_insert_with(|| sender.failed());
         if failure.as_mut().poll(cx).is_pending() {
             return false;
         }
         if sender.is_child() {
             // What it has said before it ended is still to be read.
             *failure = Box::pin(std::future::pending());
-            let read = self.ways[direction].ended;
+            let read = self.outflows[direction].ended;
             if read {
                 self.depart();
             }
@@ -400,12 +400,12 @@ impl Pump {
 
     fn end(&mut self, ending: Ending) {
         if self.ending.is_none() {
-            self.ending = Some((self.told(ending), self.now()));
+            self.ending = Some((self.as_lost(ending), self.now()));
         }
     }
 
-    /// A reset that passes on another is not a rule's.
-    fn told(&self, ending: Ending) -> Ending {
+    /// Returns the ending as a lost connection where a reset only passes on another.
+    fn as_lost(&self, ending: Ending) -> Ending {
         match (ending, self.lost) {
             (Ending::Reset, Some(direction)) => Ending::Lost(direction),
             (ending, _) => ending,
@@ -414,12 +414,12 @@ impl Pump {
 
     /// Returns how the connection has ended, if it has.
     fn ended(&mut self) -> Option<Ending> {
-        let unwritten = self.ways.iter().any(|way| !way.is_idle());
+        let unwritten = self.outflows.iter().any(|outflow| !outflow.is_idle());
         let late = self.patience().is_some_and(|end| self.now() >= end);
         match &self.ending {
             Some(_) if unwritten && !late => None,
             Some(_) => self.ending.take().map(|(ending, _)| ending),
-            None if unwritten && late => Some(self.told(Ending::Reset)),
+            None if unwritten && late => Some(self.as_lost(Ending::Reset)),
             None if !unwritten && self.session.done() => Some(Ending::Done(self.first_end)),
             None => None,
         }
@@ -434,7 +434,7 @@ impl Pump {
     }
 
     /// Nothing more can be done now: gives memory back and sets the timer.
-    fn rest(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
+    fn park(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
         self.count();
         for direction in Direction::BOTH {
             // What waits in the queue shares the buffer: small messages would pin one each.
@@ -446,9 +446,9 @@ impl Pump {
             true => Some(self.shared.memory().wait(cx.waker())),
             false => None,
         };
-        let ways = self.ways.iter().filter_map(|way| way.next);
-        let due = ways.chain(self.session.next_wake()).min();
-        self.outside.set_due(due);
+        let outflows = self.outflows.iter().filter_map(|outflow| outflow.next);
+        let due = outflows.chain(self.session.next_wake()).min();
+        self.remote.set_due(due);
         let next = due.into_iter().chain(self.patience()).chain(self.bound()).min();
         match next.and_then(|at| self.started.checked_add(at)) {
             Some(deadline) => self.timer.set(deadline, cx),
@@ -466,7 +466,7 @@ impl Pump {
     }
 
     /// Hands what happened to the journal and the counters.
-    fn note(&mut self) {
+    fn flush_journal(&mut self) {
         if self.session.dropped() {
             self.shared.warn_dropped();
         }
@@ -496,7 +496,7 @@ impl Pump {
     }
 }
 
-fn count_sent(shared: &Shared, outside: &Outside, direction: Direction, bytes: usize) {
+fn count_sent(shared: &Shared, remote: &Remote, direction: Direction, bytes: usize) {
     shared.stats().add_sent(direction, bytes as u64);
-    outside.add_sent(direction, bytes as u64);
+    remote.add_sent(direction, bytes as u64);
 }

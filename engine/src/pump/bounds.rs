@@ -59,7 +59,7 @@ impl Pump {
 
     /// Notices the end of the source, also while nothing is read from it.
     fn notice(&mut self) {
-        let read = self.ways[Direction::Upstream].ended;
+        let read = self.outflows[Direction::Upstream].ended;
         if self.bounds.ended.is_none() && (read || (self.is_deaf() && self.source.has_ended())) {
             self.bounds.ended = Some(self.now);
         }
@@ -67,8 +67,8 @@ impl Pump {
 
     /// Returns `true` if the source is not read from now.
     fn is_deaf(&self) -> bool {
-        let way = &self.ways[Direction::Upstream];
-        !way.ended && way.failure.is_some()
+        let outflow = &self.outflows[Direction::Upstream];
+        !outflow.ended && outflow.failure.is_some()
     }
 
     fn half_closed(&self) -> Option<Duration> {

@@ -1,6 +1,6 @@
-//! The ends of connections, and ways for others to end them.
+//! The ends of connections, and outflows for others to end them.
 
-use super::{Pump, Task, way};
+use super::{Pump, Task, outflow};
 use crate::endpoint::{Peer, Stream};
 use crate::proxy::Shared;
 use crate::session::Refusal;
@@ -55,7 +55,7 @@ pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
 
 /// Handle of a running connection for the outside: it shows its state and takes orders.
 #[derive(Debug, Default)]
-pub(crate) struct Outside {
+pub(crate) struct Remote {
     waker: Mutex<Option<Waker>>,
     order: AtomicU8,
     sent: Each<AtomicU64>,
@@ -72,7 +72,7 @@ pub(crate) enum Order {
     Stop = 3,
 }
 
-impl Outside {
+impl Remote {
     /// The age at which the next thing is due that a rule holds back.
     pub(crate) fn due(&self) -> Option<Duration> {
         Some(self.due.load(Ordering::Relaxed)).filter(|due| *due > 0).map(Duration::from_nanos)
@@ -125,11 +125,11 @@ impl Pump {
     pub(crate) async fn settle(&mut self, ending: &Ending) {
         if let Ending::Panicked(message) = ending {
             self.session.panicked(message, self.started.elapsed());
-            self.note();
+            self.flush_journal();
         }
         while let Some(waiting) = self.journalling.take() {
             waiting.await;
-            self.note();
+            self.flush_journal();
         }
         let closed = caught(|| {
             self.session.closed();
@@ -159,7 +159,7 @@ impl Pump {
         let mut streams: Vec<_> = backend.into_iter().chain([source]).collect();
         let how = How::of(ending, self.shared.resets_refused());
         let mut late =
-            self.dial.take().zip(how).map(|(dial, how)| Late::new(dial, how, &self.outside));
+            self.dial.take().zip(how).map(|(dial, how)| Late::new(dial, how, &self.remote));
         if let Some(how) = how {
             // An end in order takes a while, and the backend need not wait for that of the source. A
             // reset comes when the source's socket is dropped.
@@ -177,7 +177,7 @@ impl Pump {
     }
 }
 
-/// Way to end a stream.
+/// Outflow to end a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum How {
     /// With FIN.
@@ -224,12 +224,12 @@ pub(crate) async fn turn_away(mut stream: Stream, ending: &Ending, now: &Cancell
 pub(crate) struct Late {
     dial: Task<io::Result<Peer>>,
     how: How,
-    outside: Arc<Outside>,
+    remote: Arc<Remote>,
 }
 
 impl Late {
-    pub(super) fn new(dial: Task<io::Result<Peer>>, how: How, outside: &Arc<Outside>) -> Self {
-        Self { dial, how, outside: Arc::clone(outside) }
+    pub(super) fn new(dial: Task<io::Result<Peer>>, how: How, remote: &Arc<Remote>) -> Self {
+        Self { dial, how, remote: Arc::clone(remote) }
     }
 
     /// Waits for the backend and ends its stream; says so where it is not reached.
@@ -237,10 +237,10 @@ impl Late {
     /// The dial bounds itself. An order to end the connection, the program's stop among them, leaves it
     /// a moment only.
     pub(crate) async fn end(self, shared: &Shared, connection: u64) {
-        let Self { mut dial, how, outside } = self;
+        let Self { mut dial, how, remote } = self;
         let ordered = std::future::poll_fn(|cx| {
-            outside.register(cx);
-            outside.ordered().map_or(Poll::Pending, |_| Poll::Ready(()))
+            remote.register(cx);
+            remote.ordered().map_or(Poll::Pending, |_| Poll::Ready(()))
         });
         let dialled = tokio::select! {
             dialled = &mut dial => dialled,
@@ -288,7 +288,7 @@ async fn linger(streams: &mut [(&mut Stream, Takes)], now: &CancellationToken) {
     let drained = std::future::poll_fn(|cx| {
         open.retain_mut(|(stream, told)| {
             *told = *told || stream.poll_end(cx).is_ready();
-            way::poll_drain(stream, cx).is_pending() || !*told
+            outflow::poll_drain(stream, cx).is_pending() || !*told
         });
         if open.is_empty() { Poll::Ready(()) } else { Poll::Pending }
     });

@@ -2,7 +2,7 @@
 
 use super::Pump;
 use super::ending::Ending;
-use super::way::Way;
+use super::outflow::Outflow;
 use crate::endpoint::Stream;
 use chenapan_core::Direction;
 use std::io;
@@ -33,7 +33,7 @@ impl Pump {
 
     /// The program that was the backend has ended: what is on its way to it has nowhere to go.
     pub(super) fn depart(&mut self) {
-        self.stop_way(Direction::Upstream);
+        self.stop_outflow(Direction::Upstream);
         self.session.abandon(Direction::Upstream);
     }
 
@@ -50,9 +50,9 @@ impl Pump {
             return;
         }
         self.session.reset(direction, self.now());
-        self.ways[direction].ended = true;
+        self.outflows[direction].ended = true;
         // What was on its way to it has nowhere to go.
-        self.stop_way(direction.opposite());
+        self.stop_outflow(direction.opposite());
     }
 
     /// The receiver of a direction takes nothing more. What it said before may still be read.
@@ -73,8 +73,8 @@ impl Pump {
         if self.both_lost(gone) {
             return;
         }
-        self.stop_way(direction);
-        if self.ways[gone].ended {
+        self.stop_outflow(direction);
+        if self.outflows[gone].ended {
             self.session.reset(gone, self.now());
         } else {
             self.session.abandon(direction);
@@ -85,15 +85,15 @@ impl Pump {
     fn both_lost(&mut self, direction: Direction) -> bool {
         let first = *self.lost.get_or_insert(direction);
         if first != direction {
-            Direction::BOTH.into_iter().for_each(|direction| self.stop_way(direction));
+            Direction::BOTH.into_iter().for_each(|direction| self.stop_outflow(direction));
             self.end(Ending::Lost(first));
         }
         first != direction
     }
 
-    pub(super) fn stop_way(&mut self, direction: Direction) {
-        let way = &mut self.ways[direction];
-        *way = Way::default();
-        way.ended = true;
+    pub(super) fn stop_outflow(&mut self, direction: Direction) {
+        let outflow = &mut self.outflows[direction];
+        *outflow = Outflow::default();
+        outflow.ended = true;
     }
 }

@@ -53,7 +53,7 @@ fn keep(mut block: BytesMut) {
 
 /// One direction of a pump.
 #[derive(Default)]
-pub(super) struct Way {
+pub(super) struct Outflow {
     /// The sender has ended, or is gone.
     pub(super) ended: bool,
     /// When the session wants to be asked again.
@@ -87,7 +87,7 @@ pub(super) struct Moved {
     pub(super) written: io::Result<usize>,
 }
 
-impl Way {
+impl Outflow {
     /// Takes bytes to write; everything before them must be written.
     pub(super) fn give(&mut self, bytes: BytesMut) {
         self.pending = bytes;
