@@ -475,7 +475,7 @@ fn begin(
     let place = (shared.places.take(), permit);
     let mut guard = Guard { shared: Arc::clone(shared), number, left: false, _place: place };
     if greeting.is_none() && written.is_none() {
-        match caught(|| shared.pump(connection, peer.stream, (remote, since))) {
+        match caught(|| shared.pump(connection, peer.stream, remote, since)) {
             Ok(pump) => drop(shared.tasks.spawn(converse(pump, guard, Duration::ZERO))),
             Err(message) => guard.leave(&Ending::Panicked(message), Each::default()),
         }
@@ -501,7 +501,7 @@ fn begin(
                 if let Some(entrant) = shared.live().get_mut(&number) {
                     entrant.connection = connection.clone();
                 }
-                match caught(|| shared.pump(connection, peer.stream, (remote, since))) {
+                match caught(|| shared.pump(connection, peer.stream, remote, since)) {
                     Ok(pump) => converse(pump, guard, since.elapsed()).await,
                     Err(message) => guard.leave(&Ending::Panicked(message), Each::default()),
                 }
@@ -586,12 +586,13 @@ impl Shared {
         self: &Arc<Self>,
         connection: Connection,
         source: Stream,
-        live: (Arc<Remote>, Instant),
+        remote: Arc<Remote>,
+        since: Instant,
     ) -> Pump {
         let mut rules = self.rules();
         let snapshot = Arc::clone(&rules.borrow_and_update());
         let protocol = self.config.protocol.instance();
         let session = Session::within(&self.memory, connection, protocol, snapshot, self.settings);
-        Pump::new(session, source, rules, Arc::clone(self), live)
+        Pump::new(session, source, rules, Arc::clone(self), remote, since)
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Only this file and `splice.rs` read and write proxied streams. It decides nothing about bytes.
 
+mod age;
+mod backend;
 mod bounds;
 mod ending;
 mod loss;
@@ -12,7 +14,6 @@ use crate::endpoint::{Peer, Stream};
 use crate::proxy::Shared;
 use crate::rule::Rules;
 use crate::session::{Output, Session};
-use crate::timer::Timer;
 use bytes::{BufMut, BytesMut};
 use chenapan_core::{Direction, Each};
 use outflow::Outflow;
@@ -23,6 +24,8 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
+use age::Age;
+use backend::Backend;
 use bounds::Bounds;
 pub(crate) use ending::{Ending, Order, PATIENCE, Remote, caught, turn_away};
 
@@ -42,60 +45,68 @@ type Task<T = ()> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub(crate) struct Pump {
     session: Session,
     source: Stream,
-    backend: Option<Stream>,
-    dial: Option<Task<io::Result<Peer>>>,
+    backend: Backend,
     outflows: Each<Outflow>,
     shared: Arc<Shared>,
     remote: Arc<Remote>,
     rules: watch::Receiver<Arc<Rules>>,
-    timer: Timer,
-    started: Instant,
-    /// The age of the connection at the start of this round.
-    now: Duration,
-    /// When the last bytes were written.
-    progressed: Duration,
-    bounds: Bounds,
-    /// An end that waits for the last bytes to be written, and since when.
-    ending: Option<(Ending, Duration)>,
-    first_end: Option<Direction>,
-    /// The side that went away without an end of its stream.
-    lost: Option<Direction>,
     waker: Option<Waker>,
-    /// Entries that the journal has no room for yet: the connection waits.
-    journalling: Option<Task>,
+    age: Age,
+    bounds: Bounds,
+    ends: Ends,
+    waits: Waits,
+}
+
+/// Ends of streams and of the connection that were noticed.
+#[derive(Default)]
+struct Ends {
+    /// End of the connection that waits for the last bytes to be written.
+    pending: Option<Pending>,
+    /// The direction whose sender has ended its stream first.
+    first: Option<Direction>,
+    /// The direction whose sender went away without an end of its stream.
+    lost: Option<Direction>,
+}
+
+/// End of the connection that waits for the last bytes, and the age at which it was decided.
+struct Pending {
+    ending: Ending,
+    since: Duration,
+}
+
+/// Things of the process that a connection waits for.
+#[derive(Default)]
+struct Waits {
+    /// Entries that the journal has no room for yet: the connection stands still.
+    journal: Option<Task>,
     /// Its place among those that wait for memory.
-    ticket: Option<Ticket>,
+    memory: Option<Ticket>,
 }
 
 impl Pump {
-    /// A pump for a session whose rules came from `rules`.
+    /// A pump for a session of a connection that was accepted at `started`, and whose rules came
+    /// from `rules`.
     pub(crate) fn new(
         session: Session,
         source: Stream,
         rules: watch::Receiver<Arc<Rules>>,
         shared: Arc<Shared>,
-        (remote, started): (Arc<Remote>, Instant),
+        remote: Arc<Remote>,
+        started: Instant,
     ) -> Self {
         Self {
             session,
             source,
-            backend: None,
-            dial: None,
+            backend: Backend::Absent,
             outflows: Each::default(),
             rules,
-            timer: shared.clock().timer(),
+            age: Age::since(started, shared.clock().timer()),
             shared,
             remote,
-            started,
-            now: Duration::ZERO,
-            progressed: Duration::ZERO,
-            bounds: Bounds::default(),
-            ending: None,
-            first_end: None,
-            lost: None,
             waker: None,
-            journalling: None,
-            ticket: None,
+            bounds: Bounds::default(),
+            ends: Ends::default(),
+            waits: Waits::default(),
         }
     }
 
@@ -108,12 +119,12 @@ impl Pump {
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
         self.register(cx);
         for _ in 0..ROUNDS {
-            self.now = self.started.elapsed();
+            self.age.start_round();
             if let Some(ending) = self.apply_orders() {
                 return Poll::Ready(ending);
             }
             // Also while both directions are blocked: a time that has come does not wait for bytes.
-            self.session.wake(self.now);
+            self.session.wake(self.age.round);
             let mut progress = false;
             for direction in Direction::BOTH {
                 progress |= self.write(direction, cx);
@@ -121,9 +132,9 @@ impl Pump {
             }
             progress |= self.connect(cx);
             self.flush_journal();
-            if let Some(waiting) = &mut self.journalling {
+            if let Some(waiting) = &mut self.waits.journal {
                 ready!(waiting.as_mut().poll(cx));
-                self.journalling = None;
+                self.waits.journal = None;
                 progress = true;
             }
             if let Some(ending) = self.ended().or_else(|| self.expired()) {
@@ -154,24 +165,24 @@ impl Pump {
     fn apply_orders(&mut self) -> Option<Ending> {
         if self.rules.has_changed().unwrap_or(false) {
             let rules = Arc::clone(&self.rules.borrow_and_update());
-            self.session.update(rules, self.now);
+            self.session.update(rules, self.age.round);
         }
         self.remote.ordered()
     }
 
     /// Dials once the session says so.
     fn connect(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(dial) = &mut self.dial else {
+        let Backend::Dialling(dial) = &mut self.backend else {
             return false;
         };
         let Poll::Ready(result) = dial.as_mut().poll(cx) else {
             return false;
         };
-        self.dial = None;
+        self.backend = Backend::Absent;
         match result {
             Ok(Peer { stream, address, .. }) => {
                 self.session.open(address, self.now());
-                self.backend = Some(stream);
+                self.backend = Backend::Connected(stream);
             }
             Err(error) => self.end(Ending::Unreachable(error)),
         }
@@ -189,17 +200,18 @@ impl Pump {
                 Poll::Pending => return progress,
                 Poll::Ready(some) => progress |= some,
             }
-            if self.ending.is_some() {
+            if self.ends.pending.is_some() {
                 return progress;
             }
-            match self.session.poll(direction, self.now) {
+            match self.session.poll(direction, self.age.round) {
                 Output::Write(bytes) => self.outflows[direction].give(bytes),
                 Output::Finish if self.ends_all(direction) => {}
                 Output::Finish => self.outflows[direction].end(),
                 Output::Dial => {
                     let (to, within) = (self.shared.dialer(), self.shared.connect_timeout());
                     let connection = self.session.connection().clone();
-                    self.dial = Some(Box::pin(async move { to.dial(&connection, within).await }));
+                    let dial = Box::pin(async move { to.dial(&connection, within).await });
+                    self.backend = Backend::Dialling(dial);
                 }
                 Output::Close => {
                     let refused = self.session.refusal().map(Ending::Refused);
@@ -220,18 +232,18 @@ impl Pump {
     /// socket is then closed as a whole.
     fn ends_all(&self, direction: Direction) -> bool {
         let receiver = match direction {
-            Direction::Upstream => self.backend.as_ref(),
+            Direction::Upstream => self.backend.stream(),
             Direction::Downstream => Some(&self.source),
         };
         let other = &self.outflows[direction.opposite()];
-        let read = self.lost.is_none() && other.ended && other.is_idle();
+        let read = self.ends.lost.is_none() && other.ended && other.is_idle();
         read && receiver.is_some_and(Stream::is_socket) && self.session.done()
     }
 
     /// Writes all that waits in a direction; whether there was anything.
     fn flush(&mut self, direction: Direction, cx: &mut Context<'_>) -> Poll<bool> {
         let receiver = match direction {
-            Direction::Upstream => self.backend.as_mut(),
+            Direction::Upstream => self.backend.stream_mut(),
             Direction::Downstream => Some(&mut self.source),
         };
         let outflow = &mut self.outflows[direction];
@@ -243,7 +255,7 @@ impl Pump {
             match ready!(outflow.poll_write(receiver, cx)) {
                 Ok(written) => {
                     count_sent(&self.shared, &self.remote, direction, written);
-                    self.progressed = self.now;
+                    self.bounds.progressed = self.age.round;
                 }
                 Err(error) => {
                     self.lose_receiver(direction, &error);
@@ -256,18 +268,18 @@ impl Pump {
 
     /// Reads in a direction as far as there is room; whether anything happened.
     fn read(&mut self, direction: Direction, cx: &mut Context<'_>) -> bool {
-        if self.ending.is_some() {
+        if self.ends.pending.is_some() {
             return false;
         }
         if self.outflows[direction].ended {
             // It may still be reset.
-            return self.lost.is_none() && self.watch(direction, cx);
+            return self.ends.lost.is_none() && self.watch(direction, cx);
         }
-        if self.backend.is_none() {
+        if self.backend.stream().is_none() {
             // One that is gone has no use for the backend any more.
-            return self.lost.is_none() && self.watch(direction, cx);
+            return self.ends.lost.is_none() && self.watch(direction, cx);
         }
-        let read = if self.session.transparent(direction, self.now) {
+        let read = if self.session.transparent(direction, self.age.round) {
             if !self.outflows[direction].is_idle() {
                 return self.watch(direction, cx);
             }
@@ -282,9 +294,9 @@ impl Pump {
             Poll::Pending => false,
             Poll::Ready(Ok(0)) => {
                 self.outflows[direction].ended = true;
-                self.first_end.get_or_insert(direction);
+                self.ends.first.get_or_insert(direction);
                 self.note_end(direction);
-                if self.lost == Some(direction) {
+                if self.ends.lost == Some(direction) {
                     // The error was told when writing to it; this is the end of what it had said.
                     self.session.reset(direction, self.now());
                 } else {
@@ -293,7 +305,7 @@ impl Pump {
                 true
             }
             Poll::Ready(Ok(_)) => {
-                self.bounds.heard = self.now;
+                self.bounds.heard = self.age.round;
                 self.outflows[direction].failure.take();
                 true
             }
@@ -322,7 +334,7 @@ impl Pump {
         let spare = (input.capacity() - input.len()).min(room);
         let sender = match direction {
             Direction::Upstream => Some(&mut self.source),
-            Direction::Downstream => self.backend.as_mut(),
+            Direction::Downstream => self.backend.stream_mut(),
         };
         let Some(sender) = sender else {
             return Poll::Pending;
@@ -339,10 +351,12 @@ impl Pump {
     /// Moves bytes that nobody has to see, until there are no more, they do not all fit, or it is
     /// time to look up again.
     fn read_past(&mut self, direction: Direction, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let (sender, receiver) = match (direction, &mut self.backend) {
-            (Direction::Upstream, Some(backend)) => (&mut self.source, backend),
-            (Direction::Downstream, Some(backend)) => (backend, &mut self.source),
-            (_, None) => return Poll::Pending,
+        let Some(backend) = self.backend.stream_mut() else {
+            return Poll::Pending;
+        };
+        let (sender, receiver) = match direction {
+            Direction::Upstream => (&mut self.source, backend),
+            Direction::Downstream => (backend, &mut self.source),
         };
         let outflow = &mut self.outflows[direction];
         let mut total = 0;
@@ -358,7 +372,7 @@ impl Pump {
             match moved.written {
                 Ok(written) => {
                     count_sent(&self.shared, &self.remote, direction, written);
-                    self.progressed = self.now;
+                    self.bounds.progressed = self.age.round;
                 }
                 Err(error) => {
                     self.lose_receiver(direction, &error);
@@ -375,11 +389,11 @@ impl Pump {
     /// Watches for the failure of a sender that is not read from now.
     fn watch(&mut self, direction: Direction, cx: &mut Context<'_>) -> bool {
         let sender = match direction {
-            Direction::Upstream => &self.source,
-            Direction::Downstream => match &self.backend {
-                Some(backend) => backend,
-                None => return false,
-            },
+            Direction::Upstream => Some(&self.source),
+            Direction::Downstream => self.backend.stream(),
+        };
+        let Some(sender) = sender else {
+            return false;
         };
         let failure = self.outflows[direction].failure.get_or_insert_with(|| sender.failed());
         if failure.as_mut().poll(cx).is_pending() {
@@ -399,14 +413,15 @@ impl Pump {
     }
 
     fn end(&mut self, ending: Ending) {
-        if self.ending.is_none() {
-            self.ending = Some((self.as_lost(ending), self.now()));
+        if self.ends.pending.is_none() {
+            let (ending, since) = (self.as_lost(ending), self.now());
+            self.ends.pending = Some(Pending { ending, since });
         }
     }
 
     /// Returns the ending as a lost connection where a reset only passes on another.
     fn as_lost(&self, ending: Ending) -> Ending {
-        match (ending, self.lost) {
+        match (ending, self.ends.lost) {
             (Ending::Reset, Some(direction)) => Ending::Lost(direction),
             (ending, _) => ending,
         }
@@ -416,11 +431,11 @@ impl Pump {
     fn ended(&mut self) -> Option<Ending> {
         let unwritten = self.outflows.iter().any(|outflow| !outflow.is_idle());
         let late = self.patience().is_some_and(|end| self.now() >= end);
-        match &self.ending {
+        match &self.ends.pending {
             Some(_) if unwritten && !late => None,
-            Some(_) => self.ending.take().map(|(ending, _)| ending),
+            Some(_) => self.ends.pending.take().map(|pending| pending.ending),
             None if unwritten && late => Some(self.as_lost(Ending::Reset)),
-            None if !unwritten && self.session.done() => Some(Ending::Done(self.first_end)),
+            None if !unwritten && self.session.done() => Some(Ending::Done(self.ends.first)),
             None => None,
         }
     }
@@ -428,9 +443,9 @@ impl Pump {
     /// Until when an end of the connection waits for bytes that are not taken: a receiver that
     /// takes some gets more time.
     fn patience(&self) -> Option<Duration> {
-        let ending = self.ending.as_ref().map(|(_, since)| *since);
-        let since = ending.or_else(|| self.session.overdue())?;
-        Some(since.max(self.progressed).saturating_add(PATIENCE))
+        let pending = self.ends.pending.as_ref().map(|pending| pending.since);
+        let since = pending.or_else(|| self.session.overdue())?;
+        Some(since.max(self.bounds.progressed).saturating_add(PATIENCE))
     }
 
     /// Nothing more can be done now: gives memory back and sets the timer.
@@ -442,7 +457,7 @@ impl Pump {
                 *self.session.input(direction) = BytesMut::new();
             }
         }
-        self.ticket = match self.session.starves() {
+        self.waits.memory = match self.session.starves() {
             true => Some(self.shared.memory().wait(cx.waker())),
             false => None,
         };
@@ -450,10 +465,7 @@ impl Pump {
         let due = outflows.chain(self.session.next_wake()).min();
         self.remote.set_due(due);
         let next = due.into_iter().chain(self.patience()).chain(self.bound()).min();
-        match next.and_then(|at| self.started.checked_add(at)) {
-            Some(deadline) => self.timer.set(deadline, cx),
-            None => self.timer.clear(),
-        }
+        self.age.wake_at(next, cx);
         Poll::Pending
     }
 
@@ -478,7 +490,7 @@ impl Pump {
             more => self.shared.stats().unparsed.add(more),
         }
         self.shared.count_full(self.session.stopped());
-        let Some(journal) = self.shared.journal().filter(|_| self.journalling.is_none()) else {
+        let Some(journal) = self.shared.journal().filter(|_| self.waits.journal.is_none()) else {
             return;
         };
         let entries = self.session.entries();
@@ -487,12 +499,12 @@ impl Pump {
         }
         if let Err(entries) = journal.try_send(entries) {
             let journal = journal.clone();
-            self.journalling = Some(Box::pin(async move { journal.send(entries).await }));
+            self.waits.journal = Some(Box::pin(async move { journal.send(entries).await }));
         }
     }
 
     fn now(&self) -> Duration {
-        self.started.elapsed()
+        self.age.now()
     }
 }
 

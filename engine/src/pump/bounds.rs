@@ -2,7 +2,7 @@
 
 use super::Pump;
 use super::ending::Ending;
-use crate::endpoint::{GRACE, Stream};
+use crate::endpoint::GRACE;
 use crate::places;
 use chenapan_core::Direction;
 use std::time::Duration;
@@ -25,24 +25,26 @@ pub(super) struct Bounds {
     ended: Option<Duration>,
     /// When the last bytes came.
     pub(super) heard: Duration,
+    /// When the last bytes were written.
+    pub(super) progressed: Duration,
 }
 
 impl Pump {
     /// The ending of a connection in which nothing has happened for too long.
     pub(super) fn expired(&mut self) -> Option<Ending> {
-        if self.ending.is_some() {
+        if self.ends.pending.is_some() {
             return None;
         }
         self.notice();
-        if self.half_closed().is_some_and(|end| self.now >= end) {
+        if self.half_closed().is_some_and(|end| self.age.round >= end) {
             return Some(Ending::HalfClosed(self.half_closed_bound()));
         }
-        self.idle().filter(|end| self.now >= *end).map(|_| Ending::Idle)
+        self.idle().filter(|end| self.age.round >= *end).map(|_| Ending::Idle)
     }
 
     /// When the next bound is reached, or is to be looked at again.
     pub(super) fn bound(&self) -> Option<Duration> {
-        if self.ending.is_some() {
+        if self.ends.pending.is_some() {
             return None;
         }
         let half = match self.bounds.ended {
@@ -50,7 +52,7 @@ impl Pump {
             // Nobody tells that a source has ended while it is not read from.
             None if self.is_deaf() => {
                 let often = (self.half_closed_bound() / 4).clamp(Duration::from_millis(10), LOOK);
-                Some(self.now.saturating_add(often))
+                Some(self.age.round.saturating_add(often))
             }
             None => None,
         };
@@ -61,7 +63,7 @@ impl Pump {
     fn notice(&mut self) {
         let read = self.outflows[Direction::Upstream].ended;
         if self.bounds.ended.is_none() && (read || (self.is_deaf() && self.source.has_ended())) {
-            self.bounds.ended = Some(self.now);
+            self.bounds.ended = Some(self.age.round);
         }
     }
 
@@ -72,14 +74,14 @@ impl Pump {
     }
 
     fn half_closed(&self) -> Option<Duration> {
-        let since = self.bounds.ended?.max(self.progressed);
+        let since = self.bounds.ended?.max(self.bounds.progressed);
         Some(since.saturating_add(self.half_closed_bound()))
     }
 
     fn half_closed_bound(&self) -> Duration {
         let asked = self.shared.limits().half_closed;
-        let held = self.session.holds(self.now);
-        let is_program = self.backend.as_ref().is_some_and(Stream::is_child);
+        let held = self.session.holds(self.age.round);
+        let is_program = self.backend.is_child();
         match asked {
             _ if held && places::are_sought() => asked.unwrap_or(SOUGHT).min(SOUGHT),
             Some(asked) => asked,
@@ -91,6 +93,6 @@ impl Pump {
 
     fn idle(&self) -> Option<Duration> {
         let idle = self.shared.limits().idle?;
-        Some(self.bounds.heard.max(self.progressed).saturating_add(idle))
+        Some(self.bounds.heard.max(self.bounds.progressed).saturating_add(idle))
     }
 }

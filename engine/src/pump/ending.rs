@@ -1,5 +1,6 @@
 //! The ends of connections, and outflows for others to end them.
 
+use super::backend::Backend;
 use super::{Pump, Task, outflow};
 use crate::endpoint::{Peer, Stream};
 use crate::proxy::Shared;
@@ -124,10 +125,10 @@ impl Pump {
     /// before the ends of the streams tell others that there is something to look at.
     pub(crate) async fn settle(&mut self, ending: &Ending) {
         if let Ending::Panicked(message) = ending {
-            self.session.panicked(message, self.started.elapsed());
+            self.session.panicked(message, self.now());
             self.flush_journal();
         }
-        while let Some(waiting) = self.journalling.take() {
+        while let Some(waiting) = self.waits.journal.take() {
             waiting.await;
             self.flush_journal();
         }
@@ -143,8 +144,13 @@ impl Pump {
     /// Ends both sockets accordingly; what is left where the backend is still being dialled.
     pub(crate) async fn finish(&mut self, ending: &Ending) -> Option<Late> {
         let number = self.session.connection().number;
+        let (dial, mut backend) = match std::mem::take(&mut self.backend) {
+            Backend::Absent => (None, None),
+            Backend::Dialling(dial) => (Some(dial), None),
+            Backend::Connected(stream) => (None, Some(stream)),
+        };
         if matches!(ending, Ending::HalfClosed(_))
-            && let Some(program) = self.backend.take_if(|backend| backend.is_child())
+            && let Some(program) = backend.take_if(|backend| backend.is_child())
         {
             // It had its time to say something.
             program.close().await;
@@ -154,12 +160,12 @@ impl Pump {
             Ending::Lost(gone) if *gone == sender => Takes::Nothing,
             _ => Takes::More,
         };
-        let backend = self.backend.as_mut().map(|backend| (backend, takes(Direction::Downstream)));
-        let source = (&mut self.source, takes(Direction::Upstream));
-        let mut streams: Vec<_> = backend.into_iter().chain([source]).collect();
+        let sender = |stream, direction| Sender { stream, takes: takes(direction) };
+        let source = sender(&mut self.source, Direction::Upstream);
+        let others = backend.as_mut().map(|stream| sender(stream, Direction::Downstream));
+        let mut senders: Vec<_> = others.into_iter().chain([source]).collect();
         let how = How::of(ending, self.shared.resets_refused());
-        let mut late =
-            self.dial.take().zip(how).map(|(dial, how)| Late::new(dial, how, &self.remote));
+        let mut late = dial.zip(how).map(|(dial, how)| Late::new(dial, how, &self.remote));
         if let Some(how) = how {
             // An end in order takes a while, and the backend need not wait for that of the source. A
             // reset comes when the source's socket is dropped.
@@ -168,9 +174,9 @@ impl Pump {
                     Box::pin(late.end(&self.shared, number)).await;
                 }
             };
-            tokio::join!(end(&mut streams, how, self.shared.now()), beside);
+            tokio::join!(end(&mut senders, how, self.shared.now()), beside);
         }
-        if let Some(backend) = self.backend.take() {
+        if let Some(backend) = backend {
             backend.close().await;
         }
         late
@@ -206,17 +212,17 @@ impl How {
 }
 
 /// Ends streams.
-pub(super) async fn end(streams: &mut [(&mut Stream, Takes)], how: How, now: &CancellationToken) {
+pub(super) async fn end(senders: &mut [Sender<'_>], how: How, now: &CancellationToken) {
     match how {
-        How::Broken => abort(streams).await,
-        How::InOrder => linger(streams, now).await,
+        How::Broken => abort(senders).await,
+        How::InOrder => linger(senders, now).await,
     }
 }
 
 /// Ends a stream for which there never was a connection.
 pub(crate) async fn turn_away(mut stream: Stream, ending: &Ending, now: &CancellationToken) {
     let how = How::of(ending, false).unwrap_or(How::InOrder);
-    end(&mut [(&mut stream, Takes::More)], how, now).await;
+    end(&mut [Sender { stream: &mut stream, takes: Takes::More }], how, now).await;
 }
 
 /// A backend that was still being dialled when its connection ended. It sees that end, too: a socket
@@ -252,7 +258,8 @@ impl Late {
         };
         match dialled {
             Ok(Peer { mut stream, .. }) => {
-                end(&mut [(&mut stream, Takes::More)], how, shared.now()).await;
+                end(&mut [Sender { stream: &mut stream, takes: Takes::More }], how, shared.now())
+                    .await;
                 stream.close().await;
             }
             Err(error) => shared.warn_unreachable(connection, &error),
@@ -261,30 +268,36 @@ impl Late {
 }
 
 /// Resets streams once what was written has reached those of them that take it.
-async fn abort(streams: &mut [(&mut Stream, Takes)]) {
-    let unsent = |streams: &[(&mut Stream, Takes)]| {
-        streams.iter().any(|(stream, takes)| *takes == Takes::More && stream.unsent() > 0)
+async fn abort(senders: &mut [Sender<'_>]) {
+    let unsent = |senders: &[Sender<'_>]| {
+        senders.iter().any(|sender| sender.takes == Takes::More && sender.stream.unsent() > 0)
     };
     let end = Instant::now() + PATIENCE;
     // The kernel throws away what it has not sent when a socket is reset, and tells nobody when
     // it has sent all: it must be asked.
-    while unsent(streams) && Instant::now() < end {
+    while unsent(senders) && Instant::now() < end {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    streams.iter_mut().for_each(|(stream, _)| stream.abort());
+    senders.iter_mut().for_each(|sender| sender.stream.abort());
+}
+
+/// Stream that is to be ended.
+pub(super) struct Sender<'a> {
+    stream: &'a mut Stream,
+    takes: Takes,
 }
 
 /// Readiness of the other end of a stream to take more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Takes {
+enum Takes {
     More,
     Nothing,
 }
 
 /// Ends both sides in order: a socket that is closed with unread bytes in it would be reset. Once
 /// `now` is cancelled it is left at what was there to read.
-async fn linger(streams: &mut [(&mut Stream, Takes)], now: &CancellationToken) {
-    let mut open: Vec<_> = streams.iter_mut().map(|(stream, _)| (stream, false)).collect();
+async fn linger(senders: &mut [Sender<'_>], now: &CancellationToken) {
+    let mut open: Vec<_> = senders.iter_mut().map(|sender| (&mut *sender.stream, false)).collect();
     let drained = std::future::poll_fn(|cx| {
         open.retain_mut(|(stream, told)| {
             *told = *told || stream.poll_end(cx).is_ready();

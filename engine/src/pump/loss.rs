@@ -3,7 +3,6 @@
 use super::Pump;
 use super::ending::Ending;
 use super::outflow::Outflow;
-use crate::endpoint::Stream;
 use chenapan_core::Direction;
 use std::io;
 
@@ -11,11 +10,11 @@ impl Pump {
     /// Looks at how the stream of a sender has ended.
     pub(super) fn note_end(&mut self, direction: Direction) {
         let sender = match direction {
-            Direction::Upstream => &self.source,
-            Direction::Downstream => match &self.backend {
-                Some(backend) => backend,
-                None => return,
-            },
+            Direction::Upstream => Some(&self.source),
+            Direction::Downstream => self.backend.stream(),
+        };
+        let Some(sender) = sender else {
+            return;
         };
         if sender.was_truncated() {
             self.shared.stats().truncated.add(1);
@@ -65,7 +64,7 @@ impl Pump {
             "the receiver is gone"
         );
         let gone = direction.opposite();
-        if direction == Direction::Upstream && self.backend.as_ref().is_some_and(Stream::is_child) {
+        if direction == Direction::Upstream && self.backend.is_child() {
             // A program that hears no more, or has ended, has not reset anything: it may still be
             // heard.
             return self.depart();
@@ -83,7 +82,7 @@ impl Pump {
 
     /// Notes that the sender of a direction is gone, and ends the connection if both are.
     fn both_lost(&mut self, direction: Direction) -> bool {
-        let first = *self.lost.get_or_insert(direction);
+        let first = *self.ends.lost.get_or_insert(direction);
         if first != direction {
             Direction::BOTH.into_iter().for_each(|direction| self.stop_outflow(direction));
             self.end(Ending::Lost(first));
