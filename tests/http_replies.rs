@@ -290,7 +290,8 @@ struct Seen {
 fn play(rule: &str, framing: Framing, way: Way) -> Seen {
     let (mut session, mut seen) = (session(rule), Seen::default());
     talk(&mut session, &mut seen, rule, framing, way);
-    seen.faults = session.entries().iter().filter(|entry| &*entry.rule != "protocol").count();
+    seen.faults =
+        session.events().entries.iter().filter(|entry| &*entry.rule != "protocol").count();
     seen
 }
 

@@ -10,7 +10,7 @@ use crate::journal;
 use crate::places::Places;
 use crate::pump::{Ending, Order, PATIENCE, Pump, Remote, caught, turn_away};
 use crate::rule::{RuleError, Rules};
-use crate::session::{Session, Settings};
+use crate::session::{Session, Settings, Stalls};
 use crate::stats::{Live, Stats};
 use crate::timer::Clock;
 use chenapan_core::{Connection, Direction, Each};
@@ -378,7 +378,7 @@ impl Shared {
     }
 
     /// Counts how often reading had to wait because of what rules hold back, and says so once.
-    pub(crate) fn count_full(&self, [direction, process]: [u64; 2]) {
+    pub(crate) fn count_stalls(&self, Stalls { direction, process }: Stalls) {
         if direction + process == 0 {
             return;
         }

@@ -11,9 +11,10 @@ mod outflow;
 
 use crate::budget::Ticket;
 use crate::endpoint::{Peer, Stream};
+use crate::journal::Entry;
 use crate::proxy::Shared;
 use crate::rule::Rules;
-use crate::session::{Output, Session};
+use crate::session::{Events, Output, Session};
 use bytes::{BufMut, BytesMut};
 use chenapan_core::{Direction, Each};
 use outflow::Outflow;
@@ -79,6 +80,8 @@ struct Pending {
 struct Waits {
     /// Entries that the journal has no room for yet: the connection stands still.
     journal: Option<Task>,
+    /// Entries behind those.
+    unsent: Vec<Entry>,
     /// Its place among those that wait for memory.
     memory: Option<Ticket>,
 }
@@ -479,24 +482,28 @@ impl Pump {
 
     /// Hands what happened to the journal and the counters.
     fn flush_journal(&mut self) {
-        if self.session.dropped() {
+        let Events { entries, notes, dropped, unparsed, stalls, .. } = self.session.events();
+        if dropped {
             self.shared.warn_dropped();
         }
-        for note in self.session.notes() {
+        for note in notes {
             self.shared.warn(note);
         }
-        match self.session.unparsed() {
-            0 => {}
-            more => self.shared.stats().unparsed.add(more),
+        if unparsed > 0 {
+            self.shared.stats().unparsed.add(unparsed);
         }
-        self.shared.count_full(self.session.stopped());
-        let Some(journal) = self.shared.journal().filter(|_| self.waits.journal.is_none()) else {
+        self.shared.count_stalls(stalls);
+        match self.waits.unsent.is_empty() {
+            true => self.waits.unsent = entries,
+            false => self.waits.unsent.extend(entries),
+        }
+        if self.waits.unsent.is_empty() || self.waits.journal.is_some() {
+            return;
+        }
+        let entries = std::mem::take(&mut self.waits.unsent);
+        let Some(journal) = self.shared.journal() else {
             return;
         };
-        let entries = self.session.entries();
-        if entries.is_empty() {
-            return;
-        }
         if let Err(entries) = journal.try_send(entries) {
             let journal = journal.clone();
             self.waits.journal = Some(Box::pin(async move { journal.send(entries).await }));

@@ -3,6 +3,7 @@
 //! It never awaits, spawns, sleeps or touches a socket; time is an argument, so that tests run it
 //! in virtual time.
 
+mod events;
 mod flight;
 mod lane;
 mod ledger;
@@ -20,6 +21,7 @@ use bytes::BytesMut;
 use chenapan_core::{
     Connection, Counted, Damage, Direction, Each, Key, Kind, Protocol, Replies, Step, Unit, Verdict,
 };
+pub use events::{Events, Stalls};
 use lane::Lane;
 use ledger::{Forged, Ledger};
 use queue::Item;
@@ -124,21 +126,23 @@ impl Facts {
 /// Results of judging that others pick up.
 #[derive(Default)]
 struct Record {
-    entries: Vec<Entry>,
-    /// Direction, offset, rule and hook of what has panicked.
-    culprit: Option<(Direction, u64, Arc<str>, &'static str)>,
+    events: Events,
+    /// The rule that has panicked.
+    culprit: Option<Box<Culprit>>,
     damage: Vec<Damage>,
     replies: Vec<(Duration, Direction, BytesMut)>,
-    /// Opaque data was dropped: correct, rarely wanted.
-    dropped: bool,
-    /// Number of times that the protocol had to give up on a direction.
-    unparsed: u64,
     /// Why the protocol has refused the connection, if it has; and whether that was told.
     refusal: Option<(Refusal, bool)>,
     /// Who waits for which reply, where they come in order.
     ledger: Ledger,
-    /// Notes that the protocol wants to be known.
-    notes: Vec<&'static str>,
+}
+
+/// Place at which a rule has panicked.
+struct Culprit {
+    direction: Direction,
+    offset: u64,
+    rule: Arc<str>,
+    hook: &'static str,
 }
 
 impl Record {
@@ -409,14 +413,6 @@ impl Session {
         self.lanes.iter().any(Lane::starves)
     }
 
-    /// Returns the number of times since the last call that a direction had to wait because of
-    /// bytes that rules held back: for its own bound, and for that of all sessions together.
-    pub fn stopped(&mut self) -> [u64; 2] {
-        let Each { upstream, downstream } = &mut self.lanes;
-        let (up, down) = (upstream.take_stopped(), downstream.take_stopped());
-        [0, 1].map(|bound| up[bound] + down[bound])
-    }
-
     /// Returns `true` if the next bytes of this direction may go by unseen.
     pub fn transparent(&self, direction: Direction, now: Duration) -> bool {
         matches!(self.phase, Phase::Open) && self.lanes[direction].transparent(now)
@@ -448,33 +444,14 @@ impl Session {
         lanes.filter_map(|lane| lane.queued().end_due()).min()
     }
 
-    /// Returns the journal's entries about the connection since the last call.
-    pub fn entries(&mut self) -> Vec<Entry> {
-        std::mem::take(&mut self.record.entries)
-    }
-
-    /// Returns `true` if opaque data was dropped since the last call.
-    pub fn dropped(&mut self) -> bool {
-        std::mem::take(&mut self.record.dropped)
-    }
-
-    /// Returns the notes of the protocol since the last call.
-    pub fn notes(&mut self) -> Vec<&'static str> {
-        std::mem::take(&mut self.record.notes)
-    }
-
-    /// Returns the number of times that the protocol gave up on a direction since the last call.
-    pub fn unparsed(&mut self) -> u64 {
-        std::mem::take(&mut self.record.unparsed)
-    }
-
     /// Why the protocol ends the connection, where it does: asked when told to close.
     pub fn refusal(&mut self) -> Option<Refusal> {
         let (refusal, told) = self.record.refusal.as_mut()?;
         (!std::mem::replace(told, true)).then(|| refusal.clone())
     }
 
-    /// Returns the counts of the protocol since the last call.
+    /// Takes the counts of the protocol since the last call. They are no part of the events, since
+    /// the protocol works for them: to be asked when nothing else is to be done.
     pub fn counted(&mut self) -> Vec<Counted> {
         self.facts.protocol.counted()
     }
@@ -482,14 +459,15 @@ impl Session {
     /// A plug-in has panicked: says in the journal which, as far as that is known. Nothing else may
     /// be asked of the session then.
     pub fn panicked(&mut self, message: &str, now: Duration) {
-        let unknown = || (Direction::Upstream, 0, "plug-in".into(), "");
-        let (direction, offset, rule, hook) = match (self.record.culprit.take(), self.facts.hook) {
-            (Some(culprit), _) => culprit,
-            (None, "") => unknown(),
-            (None, hook) => (Direction::Upstream, 0, "protocol".into(), hook),
+        let protocol = || {
+            let (direction, offset, hook) = (Direction::Upstream, 0, self.facts.hook);
+            let rule = if hook.is_empty() { "plug-in" } else { "protocol" };
+            Culprit { direction, offset, rule: rule.into(), hook }
         };
+        let Culprit { direction, offset, rule, hook } =
+            self.record.culprit.take().map_or_else(protocol, |culprit| *culprit);
         let place = if hook.is_empty() { String::new() } else { format!(" in {hook}") };
-        self.record.entries.push(Entry {
+        self.record.events.entries.push(Entry {
             at: now,
             connection: self.facts.connection.number,
             direction,
@@ -550,7 +528,7 @@ impl Session {
             lanes[direction.opposite()].push_reply(bytes, at);
         }
         if record.ledger.overflows() && facts.settings.journal {
-            record.entries.push(lanes.downstream.disordered(facts, now));
+            record.events.entries.push(lanes.downstream.disordered(facts, now));
         }
         if !record.ledger.waits() {
             return;

@@ -153,7 +153,7 @@ impl<W: Write> Run<W> {
     }
 
     fn journal(&mut self) -> io::Result<()> {
-        let entries = self.session.entries();
+        let entries = self.session.events().entries;
         let mut err = BufWriter::new(io::stderr().lock());
         entries.iter().try_for_each(|entry| entry.write(self.seed, &mut err))?;
         err.flush()

@@ -217,9 +217,8 @@ impl Wire {
                     waits = Some(waits.map_or(at, |waits: Duration| waits.min(at)));
                 }
             }
-            self.journal.extend(self.session.entries());
+            self.journal.extend(self.session.events().entries);
             self.session.counted();
-            self.session.notes();
             self.over |= self.session.done();
             self.waits = [waits, self.session.next_wake()].into_iter().flatten().min();
             if self.over {

@@ -1,5 +1,6 @@
 //! Bytes that one direction may have in flight, charged to the budget of the process.
 
+use super::events::Stalls;
 use crate::budget::{BLOCK, Budget};
 use std::sync::Arc;
 
@@ -16,16 +17,16 @@ pub(super) struct Flight {
     /// Bound that stopped it at the last request.
     full: Option<Full>,
     /// Number of times that it was stopped, by its own bound and by that of the process.
-    stopped: [u64; 2],
+    stalls: Stalls,
 }
 
 /// Bound that keeps more from being in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Full {
     /// The bound of this direction.
-    Direction = 0,
+    Direction,
     /// The bound of the process.
-    Process = 1,
+    Process,
 }
 
 impl Flight {
@@ -33,7 +34,7 @@ impl Flight {
     pub(super) fn new(budget: Arc<Budget>, buffer: usize, most: usize) -> Self {
         // With what its entries cost beside it.
         let free = buffer.saturating_add(LOW);
-        Self { budget, free, most, blocks: 0, full: None, stopped: [0; 2] }
+        Self { budget, free, most, blocks: 0, full: None, stalls: Stalls::default() }
     }
 
     /// Returns the number of bytes that may be read while `held` are in flight.
@@ -88,9 +89,9 @@ impl Flight {
         self.full == Some(Full::Process)
     }
 
-    /// Returns the number of times that it was stopped since the last call.
-    pub(super) fn take_stopped(&mut self) -> [u64; 2] {
-        std::mem::take(&mut self.stopped)
+    /// Takes the number of times that it was stopped since the last call.
+    pub(super) fn take_stalls(&mut self) -> Stalls {
+        std::mem::take(&mut self.stalls)
     }
 
     /// Nothing waits for room any more.
@@ -105,7 +106,10 @@ impl Flight {
 
     fn stop(&mut self, full: Full) -> usize {
         if self.full.replace(full) != Some(full) {
-            self.stopped[full as usize] += 1;
+            match full {
+                Full::Direction => self.stalls.direction += 1,
+                Full::Process => self.stalls.process += 1,
+            }
         }
         0
     }
@@ -121,6 +125,7 @@ impl Drop for Flight {
 mod tests {
     use super::*;
 
+    const DIRECTION: Stalls = Stalls { direction: 1, process: 0 };
     const FREE: usize = 1_000 + LOW;
 
     #[test]
@@ -129,9 +134,9 @@ mod tests {
         assert_eq!(flight.room(0), 2_000 - 125);
         assert!(flight.room(999) > 500 && flight.admits(1_999));
         assert_eq!((flight.room(2_000), flight.room(2_000)), (0, 0));
-        assert_eq!((flight.take_stopped(), flight.starves()), ([1, 0], false));
+        assert_eq!((flight.take_stalls(), flight.starves()), (DIRECTION, false));
         assert!(flight.room(100) > 0);
-        assert_eq!((flight.room(3_000), flight.take_stopped()), (0, [1, 0]));
+        assert_eq!((flight.room(3_000), flight.take_stalls()), (0, DIRECTION));
     }
 
     #[test]

@@ -260,7 +260,7 @@ impl Lane {
                     link.last = at;
                 }
                 Verdict::Drop => {
-                    record.dropped |= needed == Interest::Everything;
+                    record.events.dropped |= needed == Interest::Everything;
                     return;
                 }
                 Verdict::Hang => {

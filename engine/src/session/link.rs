@@ -1,7 +1,7 @@
 //! One rule at work in one lane: its behavior's instance, its draws and its counts.
 
 use super::line::Line;
-use super::{Facts, Record};
+use super::{Culprit, Facts, Record};
 use crate::journal::{Entry, describe};
 use crate::rule::{Count, Per, Rule};
 use chenapan_core::{
@@ -283,7 +283,8 @@ impl Link {
             Question::Wake => behavior.on_wake(&mut cx),
         }));
         let verdict = asked.unwrap_or_else(|panicked| {
-            record.culprit = Some((direction, offset, self.rule.shared_name(), hook));
+            let rule = self.rule.shared_name();
+            record.culprit = Some(Box::new(Culprit { direction, offset, rule, hook }));
             panic::resume_unwind(panicked)
         });
         if let Some(pace) = cx.pace() {
@@ -334,10 +335,10 @@ impl Link {
             what,
         };
         for damage in record.damage.drain(..) {
-            record.entries.push(entry(damage.offset, 1, damage.what));
+            record.events.entries.push(entry(damage.offset, 1, damage.what));
         }
         if let Some(what) = describe(verdict) {
-            record.entries.push(entry(offset, length, what));
+            record.events.entries.push(entry(offset, length, what));
         }
     }
 }

@@ -7,6 +7,7 @@ mod messages;
 mod turns;
 
 use super::{Output, Session, Settings};
+use crate::journal::Entry;
 use crate::rule::{Defaults, Rule, Rules};
 use bytes::BytesMut;
 use chenapan_core::{
@@ -119,12 +120,14 @@ impl Run {
     }
 
     fn journal(&mut self) -> Vec<String> {
-        let entries = self.session.entries();
-        entries
-            .iter()
-            .map(|entry| format!("{} {} {}", entry.offset, entry.rule, entry.what))
-            .collect()
+        told(&self.session.events().entries)
     }
+}
+
+/// Returns entries of the journal as `offset rule what`.
+fn told(entries: &[Entry]) -> Vec<String> {
+    let text = |entry: &Entry| format!("{} {} {}", entry.offset, entry.rule, entry.what);
+    entries.iter().map(text).collect()
 }
 
 #[test]
@@ -477,7 +480,7 @@ fn a_draw_per_connection_holds_for_all_its_units() {
             session.input(UP).extend_from_slice(b"x");
             session.received(UP, ms(0));
         }
-        let entries = session.entries().len();
+        let entries = session.events().entries.len();
         assert!(entries == 0 || entries == 10, "{entries}");
         dropped += entries / 10;
     }
@@ -532,8 +535,9 @@ fn what_cannot_be_parsed_passes_and_is_told() {
     let mut run = Run::with(&["drop:only=request"], Box::new(Lines), Settings::new(1));
     run.send(UP, "a\n!b\nc");
     assert_eq!(run.took(UP), ["0 hello\n", "0 !b\nc"]);
-    assert_eq!(run.journal(), ["0 drop drop", "2 protocol malformed: no line"]);
-    assert_eq!(run.session.unparsed(), 1);
+    let events = run.session.events();
+    assert_eq!(events.unparsed, 1);
+    assert_eq!(told(&events.entries), ["0 drop drop", "2 protocol malformed: no line"]);
 
     let strict = Settings { strict: true, ..Settings::new(1) };
     let mut run = Run::with(&[], Box::new(Lines), strict);

@@ -124,9 +124,9 @@ impl Lane {
 
     /// Tells what the protocol wants to be known.
     fn note(&self, note: &'static str, facts: &Facts, record: &mut Record, now: Duration) {
-        record.notes.push(note);
+        record.events.notes.push(note);
         if facts.settings.journal {
-            record.entries.push(Entry {
+            record.events.entries.push(Entry {
                 at: now,
                 connection: facts.connection.number,
                 direction: self.direction,
@@ -164,9 +164,9 @@ impl Lane {
         now: Duration,
     ) {
         self.opaque = true;
-        record.unparsed += u64::from(!what.is_empty());
+        record.events.unparsed += u64::from(!what.is_empty());
         if facts.settings.journal && !what.is_empty() {
-            record.entries.push(Entry {
+            record.events.entries.push(Entry {
                 at: now,
                 connection: facts.connection.number,
                 direction: self.direction,

@@ -2,9 +2,9 @@
 //! those that rules hold back.
 
 use super::{Facts, Lane};
-use crate::session::Settings;
 use crate::session::flight::Flight;
 use crate::session::queue::OVERHEAD;
+use crate::session::{Settings, Stalls};
 use chenapan_core::{Step, Unit, Verdict};
 use std::sync::Arc;
 use std::time::Duration;
@@ -116,10 +116,10 @@ impl Lane {
         }
     }
 
-    /// Returns the number of times since the last call that the lane had to wait because of bytes
-    /// that rules held back.
-    pub(in crate::session) fn take_stopped(&mut self) -> [u64; 2] {
-        self.flight.as_mut().map_or([0; 2], |flight| flight.take_stopped())
+    /// Takes the number of times since the last call that the lane had to wait because of bytes that
+    /// rules held back.
+    pub(in crate::session) fn take_stalls(&mut self) -> Stalls {
+        self.flight.as_mut().map_or_else(Stalls::default, |flight| flight.take_stalls())
     }
 
     /// Returns `true` if the lane waits until other connections have less in flight.

@@ -2,9 +2,15 @@
 
 use super::{DOWN, Lines, Run, UP, ms, rules};
 use crate::budget::{BLOCK, Budget};
-use crate::session::{Output, Session, Settings};
+use crate::session::{Output, Session, Settings, Stalls};
 use chenapan_core::{Connection, Protocol};
 use std::sync::Arc;
+
+impl Run {
+    fn stalls(&mut self) -> Stalls {
+        self.session.events().stalls
+    }
+}
 
 const MB: usize = 1_000_000;
 
@@ -38,7 +44,7 @@ fn came(run: &Run) -> usize {
 fn a_delay_takes_a_burst_at_once_up_to_what_may_be_in_flight() {
     let mut run = Run::new(&["delay:sleep=100ms"]);
     assert_eq!(flood(&mut run, 10 * MB), 10 * MB);
-    assert_eq!((run.session.stopped(), run.until(99).out.len()), ([0, 0], 1));
+    assert_eq!((run.stalls(), run.until(99).out.len()), (Stalls::default(), 1));
     run.until(100);
     assert_eq!(
         (came(&run), run.out.iter().all(|(at, ..)| *at == 0 || *at == 100)),
@@ -49,7 +55,7 @@ fn a_delay_takes_a_burst_at_once_up_to_what_may_be_in_flight() {
     let mut run = Run::with(&["delay:sleep=100ms"], tcp(), settings);
     let taken = flood(&mut run, 10 * MB);
     assert!((2 * MB - 64 * 1024..=2 * MB).contains(&taken), "{taken}");
-    assert_eq!((run.session.wants(UP), run.session.stopped()), (0, [1, 0]));
+    assert_eq!((run.session.wants(UP), run.stalls()), (0, Stalls { direction: 1, process: 0 }));
     run.until(100);
     assert_eq!(came(&run), taken);
     assert!(run.session.wants(UP) > 0);
@@ -87,7 +93,7 @@ fn a_slow_line_makes_its_sender_wait_and_a_delay_before_or_behind_it_does_not() 
             taken += flood(&mut run, 100 * MB);
         }
         let waits = taken - came(&run);
-        assert_eq!((texts, waits, run.session.stopped()), (texts, waits, [0, 0]));
+        assert_eq!((texts, waits, run.stalls()), (texts, waits, Stalls::default()));
         waits
     };
     let line = "throttle:rate=1MB/s";
@@ -166,7 +172,7 @@ fn sessions_share_a_memory_and_none_is_left_without_any() {
     assert!(taken[0] > 3 * BLOCK && taken.iter().all(|taken| *taken >= 48 * 1024), "{taken:?}");
     assert!(taken.iter().sum::<usize>() <= 4 * BLOCK + 10 * 64 * 1024, "{taken:?}");
     assert_eq!((budget.used(), budget.peak()), (4 * BLOCK, 4 * BLOCK));
-    assert!(runs[9].session.starves() && runs[9].session.stopped() == [0, 1]);
+    assert!(runs[9].session.starves() && runs[9].stalls() == Stalls { direction: 0, process: 1 });
     // What has arrived makes room for others.
     runs[0].until(1_000);
     assert!(budget.used() < BLOCK);
