@@ -22,7 +22,7 @@ use chenapan_core::{
     Connection, Counted, Damage, Direction, Each, Key, Kind, Protocol, Replies, Step, Unit, Verdict,
 };
 pub use events::{Events, Stalls};
-use lane::Lane;
+use lane::{Lane, Sender};
 use ledger::{Forged, Ledger};
 use queue::Item;
 pub use refusal::{Refusal, Refused};
@@ -132,7 +132,7 @@ struct Record {
     damage: Vec<Damage>,
     replies: Vec<(Duration, Direction, BytesMut)>,
     /// Why the protocol has refused the connection, if it has; and whether that was told.
-    refusal: Option<(Refusal, bool)>,
+    refusal: Option<Box<(Refusal, bool)>>,
     /// Who waits for which reply, where they come in order.
     ledger: Ledger,
 }
@@ -280,7 +280,7 @@ impl Session {
 
     /// Returns the buffer for bytes that were read in a direction.
     pub fn input(&mut self, direction: Direction) -> &mut BytesMut {
-        &mut self.lanes[direction].input
+        &mut self.lanes[direction].intake.bytes
     }
 
     /// Bytes were added to [`Session::input`].
@@ -298,14 +298,14 @@ impl Session {
 
     /// Bytes went by unseen, as [`Session::transparent`] allowed.
     pub fn passed(&mut self, direction: Direction, bytes: u64) {
-        self.lanes[direction].offset += bytes;
+        self.lanes[direction].intake.offset += bytes;
     }
 
     /// The sender of a direction has ended its stream.
     pub fn ended(&mut self, direction: Direction, now: Duration) {
         let lane = &mut self.lanes[direction];
-        if !lane.ended {
-            lane.ended = true;
+        if lane.intake.sender == Sender::Open {
+            lane.intake.sender = Sender::Ended;
             lane.advance(&mut self.facts, &mut self.record, now);
             self.ask_again(direction.opposite(), now);
             self.answer(now);
@@ -382,7 +382,7 @@ impl Session {
         match lane.queue().pop(now) {
             Some(Item::Bytes { bytes, .. }) => Output::Write(bytes),
             Some(Item::Finish) => {
-                lane.finished = true;
+                lane.outlet.finish();
                 Output::Finish
             }
             Some(Item::Close) => Output::Close,
@@ -446,7 +446,7 @@ impl Session {
 
     /// Why the protocol ends the connection, where it does: asked when told to close.
     pub fn refusal(&mut self) -> Option<Refusal> {
-        let (refusal, told) = self.record.refusal.as_mut()?;
+        let (refusal, told) = &mut **self.record.refusal.as_mut()?;
         (!std::mem::replace(told, true)).then(|| refusal.clone())
     }
 
@@ -534,7 +534,7 @@ impl Session {
             return;
         }
         let down = &mut lanes.downstream;
-        if down.opaque {
+        if down.is_opaque() {
             record.ledger.give_up();
         }
         if record.in_order(facts) {

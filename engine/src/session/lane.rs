@@ -4,18 +4,21 @@ mod act;
 mod chain;
 mod cut;
 mod room;
+mod state;
 mod turn;
 
 use super::flight::Flight;
-use super::ledger::Asked;
 use super::link::{Fate, Link, Question};
 use super::queue::{Item, Joint, Queue};
 use super::{Facts, Record, Refused};
 use bytes::BytesMut;
+use chain::Chain;
 use chenapan_core::{Direction, Interest, Kind, Turn, Unit, Verdict};
 use room::{cost, sent};
+use state::{Arrival, Losses};
+pub(super) use state::{Intake, Outlet, Reading, Sender};
 use std::time::Duration;
-use turn::Fenced;
+use turn::Turns;
 
 /// Number of lost bytes that are remembered, and largest size of a rest that is copied for their
 /// sake.
@@ -24,58 +27,20 @@ const SMALL: usize = 8 * 1024;
 
 /// One direction of a connection.
 pub(super) struct Lane {
-    pub(super) input: BytesMut,
-    /// Set when the protocol has called the rest opaque.
-    pub(super) opaque: bool,
-    /// The age of the connection at which reading began.
-    begun: Option<Duration>,
-    /// Number of bytes that were taken off the input or passed by.
-    pub(super) offset: u64,
-    /// Set when the sender has ended its stream.
-    pub(super) ended: bool,
-    /// Set when the sender has reset the connection.
-    broken: bool,
-    /// Set when the protocol waits for the other direction.
-    holding: bool,
-    /// Set when the end was handed to the receiver, or there is nobody to hand it to.
-    pub(super) finished: bool,
     direction: Direction,
-    chain: Vec<Link>,
+    pub(super) intake: Intake,
+    pub(super) outlet: Outlet,
+    chain: Chain,
     queue: Queue,
-    /// Set when one of the links lets bytes through one after the other.
-    lines: bool,
-    /// Set when the behavior of one of the links may hold units.
-    holders: bool,
-    /// Number of bytes that were queued, and about how many came in that were not.
-    pushed: u64,
-    lost: u64,
+    losses: Losses,
     /// There from the moment on at which something was held back.
     flight: Option<Box<Flight>>,
     hang: Option<Box<Hang>>,
-    /// The end of stream was queued.
-    finishing: bool,
-    /// The end of the connection was queued.
-    closing: bool,
-    eof_judged: bool,
-    links: u64,
+    /// Replies that wait for the end of a unit of which some bytes went on already.
+    waiting: Vec<(BytesMut, Duration)>,
+    turns: Turns,
     /// Set when the next unit to be judged was cut just now, and shown to nobody.
     fresh: bool,
-    /// Number of bytes that have come, and the time of the last of them.
-    come: (u64, Duration),
-    /// Offset at which the last bytes began, and the time for which nothing had come before.
-    pause: (u64, Duration),
-    /// Number of bytes of the input that went on already, before their unit was whole.
-    ahead: usize,
-    /// Replies that wait for the end of that unit.
-    waiting: Vec<(BytesMut, Duration)>,
-    /// Unit that was cut and must not pass bytes that rules hold.
-    fenced: Option<Box<Fenced>>,
-    /// Set when the unit that was cut last opened a reply.
-    opened: bool,
-    /// The request to which the reply at hand belongs, where replies come in order.
-    answers: Option<Box<Asked>>,
-    /// Set when the reply to the unit at hand is the connection's last.
-    last: bool,
 }
 
 /// Verdict that stopped a lane, and the units that wait for it to go on.
@@ -102,36 +67,17 @@ enum Parcel {
 impl Lane {
     pub(super) fn new(direction: Direction) -> Self {
         Self {
-            input: BytesMut::new(),
-            opaque: false,
-            begun: None,
-            offset: 0,
-            ended: false,
-            broken: false,
-            holding: false,
-            finished: false,
             direction,
-            chain: Vec::new(),
+            intake: Intake::default(),
+            outlet: Outlet::Open,
+            chain: Chain::default(),
             queue: Queue::default(),
-            lines: false,
-            holders: false,
-            pushed: 0,
-            lost: 0,
+            losses: Losses::default(),
             flight: None,
             hang: None,
-            finishing: false,
-            closing: false,
-            eof_judged: false,
-            links: 0,
-            fresh: false,
-            come: (0, Duration::ZERO),
-            pause: (0, Duration::ZERO),
-            ahead: 0,
             waiting: Vec::new(),
-            fenced: None,
-            opened: false,
-            answers: None,
-            last: false,
+            turns: Turns::default(),
+            fresh: false,
         }
     }
 
@@ -140,19 +86,20 @@ impl Lane {
         self.pass(now);
         facts.now = now;
         while !self.stopped() && self.admits(facts) {
-            let before = (self.offset, self.pushed);
+            let before = (self.intake.offset, self.losses.pushed);
             let went = self.step(facts, record, now);
-            let (came, kept) = (self.offset - before.0, self.pushed - before.1);
-            self.lost = self.lost.saturating_add(came.saturating_sub(kept)).min(MOST_LOST);
+            let (came, kept) = (self.intake.offset - before.0, self.losses.pushed - before.1);
+            self.losses.lost =
+                self.losses.lost.saturating_add(came.saturating_sub(kept)).min(MOST_LOST);
             if !went {
                 break;
             }
         }
-        let left = !self.input.is_empty() || self.fenced.is_some();
-        if self.ended && !self.eof_judged && !left && !self.stopped() {
-            if !self.opaque && facts.protocol.owes(self.direction) {
+        let left = !self.intake.bytes.is_empty() || self.turns.fenced.is_some();
+        if self.intake.sender == Sender::Ended && !left && !self.stopped() {
+            if !self.is_opaque() && facts.protocol.owes(self.direction) {
                 let remedy = facts.protocol.give_up(self.direction);
-                let what = match self.offset {
+                let what = match self.intake.offset {
                     // Who comes and goes without a word has only looked whether there is anybody.
                     0 => "",
                     _ => "end of stream before a unit",
@@ -163,24 +110,26 @@ impl Lane {
                     return;
                 }
             }
-            self.eof_judged = true;
+            self.intake.sender = Sender::Judged;
             self.judge_eof(&[], now, facts, record);
         }
     }
 
     /// Returns `true` if the protocol has yet to say what came in.
     pub(super) fn waits(&self) -> bool {
-        !self.opaque && !self.input.is_empty()
+        !self.is_opaque() && !self.intake.bytes.is_empty()
     }
 
     /// Returns `true` if it goes on only when its protocol has seen more of the other direction.
     pub(super) fn is_on_hold(&self) -> bool {
-        self.holding && !self.opaque && !self.stopped()
+        self.intake.reading == Reading::Holding && !self.stopped()
     }
 
     /// Returns `true` if [`Lane::advance`] could do anything.
     pub(super) fn has_work(&self) -> bool {
-        !self.input.is_empty() || self.fenced.is_some() || (self.ended && !self.eof_judged)
+        !self.intake.bytes.is_empty()
+            || self.turns.fenced.is_some()
+            || self.intake.sender == Sender::Ended
     }
 
     /// Shows a unit to the rules from the `from`-th on and queues what becomes of it.
@@ -206,19 +155,20 @@ impl Lane {
         let mut fresh = std::mem::take(&mut self.fresh);
         let in_order = self.direction == Direction::Downstream && record.in_order(facts);
         let needed = self.needed(&unit);
-        let idle = if unit.offset == self.pause.0 { self.pause.1 } else { Duration::ZERO };
+        let Arrival { start, idle, .. } = self.intake.arrival;
+        let idle = if unit.offset == start { idle } else { Duration::ZERO };
         let whole = from == 0;
-        for index in from..self.chain.len() {
+        for index in from..self.chain.links.len() {
             if self.hang.is_some() {
                 return self.park(Parcel::Unit(unit), at, (index, passed));
             }
-            let link = &mut self.chain[index];
+            let link = &mut self.chain.links[index];
             if passed.contains(&link.id) {
                 continue;
             }
             let (arrival, now) = (at, self.queue.now());
             facts.idle = idle;
-            if !Self::shown(self.answers.as_deref(), link, &mut unit, needed, (at, facts)) {
+            if !Self::shown(self.turns.answers.as_deref(), link, &mut unit, needed, (at, facts)) {
                 at = at.max(link.last);
                 if at > arrival
                     && let Some(line) = &mut link.line
@@ -247,10 +197,10 @@ impl Lane {
                 continue;
             }
             let place = (at, self.direction, unit.offset);
-            self.last = unit.turn_in(self.direction) == Turn::Final;
+            self.turns.last = unit.turn_in(self.direction) == Turn::Final;
             fresh = false;
             let verdict = link.ask(Question::Unit(&mut unit), place, facts, record);
-            self.holders |= link.held > 0;
+            self.chain.holders |= link.held > 0;
             let waits = if link.line.is_some() { sent(&verdict, &unit) } else { 0 };
             match verdict {
                 Verdict::Forward => at = at.max(link.last),
@@ -269,7 +219,7 @@ impl Lane {
                 }
                 verdict => {
                     self.act(verdict, index, at, facts, record);
-                    let link = &mut self.chain[index];
+                    let link = &mut self.chain.links[index];
                     if let Some(line) = link.line.as_mut().filter(|_| waits > 0) {
                         line.push(waits, now, arrival, link.last);
                     }
@@ -281,7 +231,7 @@ impl Lane {
             }
         }
         if self.hang.is_some() {
-            return self.park(Parcel::Unit(unit), at, (self.chain.len(), passed));
+            return self.park(Parcel::Unit(unit), at, (self.chain.links.len(), passed));
         }
         self.leaves(&unit, (at.max(self.queue.latest()), fresh), facts, record);
         // Bytes without structure have no inside that a reply could fall into.
@@ -296,13 +246,13 @@ impl Lane {
         facts: &mut Facts,
         record: &mut Record,
     ) {
-        for index in 0..self.chain.len() {
-            let link = &mut self.chain[index];
+        for index in 0..self.chain.links.len() {
+            let link = &mut self.chain.links[index];
             if passed.contains(&link.id) || !link.attends_eof(at) {
                 at = at.max(link.last);
                 continue;
             }
-            let place = (at, self.direction, self.offset);
+            let place = (at, self.direction, self.intake.offset);
             match link.ask(Question::Eof, place, facts, record) {
                 Verdict::Forward => at = at.max(link.last),
                 Verdict::Delay(time) => at = at.saturating_add(time).max(link.last),
@@ -313,7 +263,7 @@ impl Lane {
                 }
                 Verdict::Play(steps) => {
                     at = self.play(steps, index, at, facts, record);
-                    if self.closing {
+                    if self.outlet.is_closing() {
                         return;
                     }
                     if self.hang.is_some() {
@@ -327,18 +277,18 @@ impl Lane {
             }
         }
         self.forged(facts, record, at);
-        if !self.closing {
+        if !self.outlet.is_closing() {
             self.queue.push_finish(at);
-            self.finishing = true;
+            self.outlet = Outlet::Finishing;
         }
     }
 
     /// When what is incomplete is too late.
     fn deadline(&self, facts: &Facts) -> Option<Duration> {
-        if self.opaque || self.stopped() {
+        if self.is_opaque() || self.stopped() {
             return None;
         }
-        Some(self.begun?.saturating_add(facts.protocol.deadline(self.direction)?))
+        Some(self.intake.begun?.saturating_add(facts.protocol.deadline(self.direction)?))
     }
 
     /// Wakes the rules whose time has come, and goes on where one hung for a time only.
@@ -351,15 +301,15 @@ impl Lane {
         }
         let hung = self.hang.take_if(|hang| hang.until.is_some_and(|until| until <= now));
         self.resume(hung, facts, record, now);
-        for index in 0..self.chain.len() {
-            if self.closing {
+        for index in 0..self.chain.links.len() {
+            if self.outlet.is_closing() {
                 return;
             }
-            let link = &mut self.chain[index];
+            let link = &mut self.chain.links[index];
             if link.wake().is_none_or(|wake| wake > now) {
                 continue;
             }
-            let place = (now, self.direction, self.offset);
+            let place = (now, self.direction, self.intake.offset);
             match link.ask(Question::Wake, place, facts, record) {
                 Verdict::Forward | Verdict::Delay(_) | Verdict::Drop => {}
                 Verdict::Hang => self.stop(index),
@@ -372,16 +322,21 @@ impl Lane {
 
     /// When the next rule wants to be woken.
     pub(super) fn next_wake(&self, facts: &Facts) -> Option<Duration> {
-        if self.closing {
+        if self.outlet.is_closing() {
             return None;
         }
         let until = self.hang.as_ref().and_then(|hang| hang.until);
         // Where a slow line is what keeps more from being read, it is known when that ends.
-        let full = self.waiting() + self.input.len() >= facts.settings.buffer;
-        let lines = self.chain.iter().filter(|_| full && self.lines).flat_map(|link| &link.line);
+        let full = self.waiting() + self.intake.bytes.len() >= facts.settings.buffer;
+        let lines = self
+            .chain
+            .links
+            .iter()
+            .filter(|_| full && self.chain.lines)
+            .flat_map(|link| &link.line);
         let passed = lines.filter_map(|line| line.next()).min();
         let others = until.into_iter().chain(passed).chain(self.deadline(facts));
-        self.chain.iter().filter_map(Link::wake).chain(others).min()
+        self.chain.links.iter().filter_map(Link::wake).chain(others).min()
     }
 
     /// Returns the queue of entries, due or not.
@@ -396,8 +351,10 @@ impl Lane {
 
     /// Returns `true` if the sender's end was dealt with and nothing is left to hand on.
     pub(super) fn spent(&self) -> bool {
-        let judged = self.finished || (self.eof_judged && self.hang.is_none());
-        judged && self.queue.is_empty() && !self.chain.iter().any(Link::holds)
+        let ended = self.intake.sender == Sender::Judged && self.hang.is_none();
+        (ended || self.outlet.is_done())
+            && self.queue.is_empty()
+            && !self.chain.links.iter().any(Link::holds)
     }
 
     /// Queues bytes that no rule sees, in order of time; but never in the middle of a unit.
@@ -405,7 +362,7 @@ impl Lane {
         if bytes.is_empty() || self.ending() {
             return;
         }
-        match self.ahead {
+        match self.intake.ahead {
             0 => self.queue.push_reply(bytes, at),
             _ => self.waiting.push((bytes, at)),
         }
@@ -413,37 +370,38 @@ impl Lane {
 
     /// Queues the end of the connection behind everything else.
     pub(super) fn push_end(&mut self, item: Item, at: Duration) {
-        if !self.closing {
+        if !self.outlet.is_closing() {
             self.queue.push_end(item, at);
-            self.closing = true;
+            self.outlet = Outlet::Closing;
         }
     }
 
     /// Forgets everything: the receiver is gone.
     pub(super) fn clear(&mut self) {
         self.queue.clear();
-        self.input.clear();
-        self.chain.clear();
+        self.intake.bytes.clear();
+        self.chain.links.clear();
         self.flight = None;
-        self.lines = false;
+        self.chain.lines = false;
         self.waiting.clear();
-        (self.ahead, self.fenced) = (0, None);
-        (self.closing, self.finished, self.hang) = (true, true, None);
+        (self.intake.ahead, self.turns.fenced) = (0, None);
+        (self.outlet, self.hang) = (Outlet::Gone, None);
     }
 
     /// The sender has reset the connection: so will we, behind what it sent before.
     pub(super) fn reset(&mut self, facts: &mut Facts, record: &mut Record, now: Duration) {
-        (self.ended, self.broken) = (true, true);
+        self.intake.sender = Sender::Reset;
         while !self.stopped() {
-            let before = (self.offset, self.pushed);
+            let before = (self.intake.offset, self.losses.pushed);
             let went = self.step(facts, record, now);
-            let (came, kept) = (self.offset - before.0, self.pushed - before.1);
-            self.lost = self.lost.saturating_add(came.saturating_sub(kept)).min(MOST_LOST);
+            let (came, kept) = (self.intake.offset - before.0, self.losses.pushed - before.1);
+            self.losses.lost =
+                self.losses.lost.saturating_add(came.saturating_sub(kept)).min(MOST_LOST);
             if !went {
                 break;
             }
         }
-        self.input.clear();
+        self.intake.bytes.clear();
         self.push_end(Item::Reset, now);
     }
 
@@ -455,30 +413,39 @@ impl Lane {
 
     /// Returns `true` if it holds no bytes, so that its buffer can be given back.
     pub(super) fn is_empty(&self) -> bool {
-        self.input.is_empty()
+        self.intake.bytes.is_empty()
             && self.queue.is_empty()
             && self.hang.is_none()
-            && self.fenced.is_none()
+            && self.turns.fenced.is_none()
     }
 
     /// Returns `true` if opaque bytes that come at this age may go by unseen.
     pub(super) fn transparent(&self, now: Duration) -> bool {
-        self.opaque
-            && self.fenced.is_none()
-            && self.input.is_empty()
+        self.is_opaque()
+            && self.turns.fenced.is_none()
+            && self.intake.bytes.is_empty()
             && self.queue.is_empty()
-            && !self.ended
+            && !self.intake.sender.is_over()
             && !self.stopped()
-            && self.chain.iter().all(|link| link.last <= now && !link.watches(now, self.offset))
+            && self
+                .chain
+                .links
+                .iter()
+                .all(|link| link.last <= now && !link.watches(now, self.intake.offset))
     }
 
     /// Returns `true` if a rule holds something of the lane back.
     pub(super) fn is_held(&self, now: Duration) -> bool {
-        let swallowed = self.eof_judged && !self.ending() && !self.finished;
+        let swallowed = self.intake.sender == Sender::Judged && !self.ending();
         self.hang.is_some()
             || swallowed
-            || self.chain.iter().any(Link::holds)
+            || self.chain.links.iter().any(Link::holds)
             || self.queue.next_due().is_some_and(|due| due > now)
+    }
+
+    /// Returns `true` if the protocol cuts no units any more.
+    pub(super) fn is_opaque(&self) -> bool {
+        self.intake.reading == Reading::Opaque
     }
 
     fn stopped(&self) -> bool {
@@ -486,13 +453,13 @@ impl Lane {
     }
 
     fn ending(&self) -> bool {
-        self.finishing || self.closing
+        self.outlet != Outlet::Open
     }
 
     /// The interest that lets a behavior see a unit: what a protocol cut stays that, also when it
     /// was held until later.
     fn needed(&self, unit: &Unit) -> Interest {
-        let data = self.opaque && unit.kind == Kind::Data;
+        let data = self.is_opaque() && unit.kind == Kind::Data;
         if data { Interest::Everything } else { Interest::Units }
     }
 
@@ -502,10 +469,10 @@ impl Lane {
         }
         let length = bytes.len() as u64;
         // The little that is left of much must not keep the block alive that all of it came in.
-        let small = bytes.len() <= SMALL && self.lost >= length && at > self.queue.now();
+        let small = bytes.len() <= SMALL && self.losses.lost >= length && at > self.queue.now();
         let bytes = if small { BytesMut::from(&*bytes) } else { bytes };
-        self.lost = self.lost.saturating_sub(length);
-        self.pushed += length;
+        self.losses.lost = self.losses.lost.saturating_sub(length);
+        self.losses.pushed += length;
         self.queue.push_bytes(bytes, at, joint);
     }
 }

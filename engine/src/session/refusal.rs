@@ -26,7 +26,7 @@ pub enum Refused {
 impl Session {
     /// The receiver of a direction is gone: nothing more goes that way.
     pub fn abandon(&mut self, direction: Direction) {
-        let owed = !self.lanes[direction].opaque && self.facts.protocol.owes(direction);
+        let owed = !self.lanes[direction].is_opaque() && self.facts.protocol.owes(direction);
         self.lanes[direction].clear();
         self.record.replies.clear();
         self.record.ledger.drain();

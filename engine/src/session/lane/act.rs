@@ -17,7 +17,7 @@ impl Lane {
         match verdict {
             Verdict::Forward | Verdict::Delay(_) | Verdict::Drop => {}
             Verdict::Hang => self.stop(index),
-            Verdict::Reply(bytes) => self.reply(bytes, at, self.last, facts, record),
+            Verdict::Reply(bytes) => self.reply(bytes, at, self.turns.last, facts, record),
             Verdict::Close => self.push_end(Item::Close, at),
             Verdict::Reset => self.push_end(Item::Reset, at),
             Verdict::Play(steps) => {
@@ -38,10 +38,10 @@ impl Lane {
         for step in steps {
             match step {
                 Step::Send(unit) => {
-                    at = at.max(self.chain[index].last);
+                    at = at.max(self.chain.links[index].last);
                     self.judge(unit, index + 1, at, facts, record);
                 }
-                Step::Reply(bytes) => self.reply(bytes, at, self.last, facts, record),
+                Step::Reply(bytes) => self.reply(bytes, at, self.turns.last, facts, record),
                 Step::Wait(time) => at = at.saturating_add(time),
                 Step::Hang => {
                     self.stop(index);
@@ -57,20 +57,20 @@ impl Lane {
                 }
             }
         }
-        let last = &mut self.chain[index].last;
+        let last = &mut self.chain.links[index].last;
         *last = at.max(*last);
         *last
     }
 
     pub(super) fn stop(&mut self, index: usize) {
-        let link = &self.chain[index];
+        let link = &self.chain.links[index];
         let (link, until) = (link.id, link.until());
         self.hang.get_or_insert_with(|| Box::new(Hang { link, until, parked: Vec::new() }));
     }
 
     /// Keeps what has reached a link at a time behind what hangs.
     pub(super) fn park(&mut self, what: Parcel, at: Duration, (index, passed): (usize, &[u64])) {
-        let before = self.chain[..index].iter().map(|link| link.id);
+        let before = self.chain.links[..index].iter().map(|link| link.id);
         let passed = passed.iter().copied().chain(before).collect();
         if let Some(hang) = &mut self.hang {
             hang.parked.push(Parked { what, at, passed });

@@ -8,6 +8,18 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The links of a lane, in the order of the rules.
+#[derive(Default)]
+pub(super) struct Chain {
+    pub(super) links: Vec<Link>,
+    /// Number of links that were ever made.
+    made: u64,
+    /// Set when one of the links lets bytes through one after the other.
+    pub(super) lines: bool,
+    /// Set when the behavior of one of the links may hold units.
+    pub(super) holders: bool,
+}
+
 impl Lane {
     /// Takes over a new snapshot of the rules; what the rules that went still held goes on.
     pub(in crate::session) fn rebuild(
@@ -18,8 +30,8 @@ impl Lane {
         now: Duration,
     ) {
         // What went by unseen was not looked at: idleness counts from now.
-        self.come.1 = now;
-        let mut old: Vec<Option<Link>> = self.chain.drain(..).map(Some).collect();
+        self.intake.arrival.at = now;
+        let mut old: Vec<Option<Link>> = self.chain.links.drain(..).map(Some).collect();
         let places: HashMap<_, _> = old
             .iter()
             .enumerate()
@@ -29,15 +41,15 @@ impl Lane {
         let mut stays = vec![None; old.len()];
         for rule in rules.iter() {
             let known = places.get(&Arc::as_ptr(rule)).copied();
-            let id = self.links;
-            self.links += 1;
+            let id = self.chain.made;
+            self.chain.made += 1;
             let link = known.and_then(|at| old[at].take());
             if let Some(at) = known.filter(|_| link.is_some()) {
-                stays[at] = Some(self.chain.len());
+                stays[at] = Some(self.chain.links.len());
             }
-            self.chain.extend(link.or_else(|| Link::new(id, rule, facts, self.direction)));
+            self.chain.links.extend(link.or_else(|| Link::new(id, rule, facts, self.direction)));
         }
-        self.lines = self.chain.iter().any(|link| link.line.is_some());
+        self.chain.lines = self.chain.links.iter().any(|link| link.line.is_some());
         // What a rule that went still held goes on behind the nearest rule before it that stays.
         let mut from = 0;
         let mut gone = Vec::new();
@@ -54,13 +66,14 @@ impl Lane {
                 self.judge(unit, from, at, facts, record);
             }
         }
-        let hung = self.hang.take_if(|hang| !self.chain.iter().any(|link| link.id == hang.link));
+        let hung =
+            self.hang.take_if(|hang| !self.chain.links.iter().any(|link| link.id == hang.link));
         self.resume(hung, facts, record, now);
     }
 
     /// Returns `true` if the link of a rule is the one at a place.
     pub(in crate::session) fn is_at(&self, index: usize, rule: &Arc<Rule>) -> bool {
-        self.chain.get(index).is_some_and(|link| link.of(rule))
+        self.chain.links.get(index).is_some_and(|link| link.of(rule))
     }
 
     /// Asks the link at a place about the new connection.
@@ -71,7 +84,7 @@ impl Lane {
         record: &mut Record,
         at: Duration,
     ) -> Verdict {
-        let link = &mut self.chain[index];
+        let link = &mut self.chain.links[index];
         if !link.attends(at) {
             return Verdict::Forward;
         }
@@ -80,10 +93,10 @@ impl Lane {
 
     /// Returns the number of the link at a place, which tells later whether it still stands there.
     pub(in crate::session) fn link(&self, index: usize) -> u64 {
-        self.chain[index].id
+        self.chain.links[index].id
     }
 
     pub(in crate::session) fn has_link(&self, id: u64) -> bool {
-        self.chain.iter().any(|link| link.id == id)
+        self.chain.links.iter().any(|link| link.id == id)
     }
 }

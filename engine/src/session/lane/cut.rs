@@ -1,6 +1,7 @@
 //! Units of the input: cut by the protocol, or opaque.
 
-use super::{Facts, Lane, Record, Refused};
+use super::state::Arrival;
+use super::{Facts, Intake, Lane, Reading, Record, Refused, Sender};
 use crate::journal::Entry;
 use crate::session::Refusal;
 use crate::session::link::Link;
@@ -22,13 +23,16 @@ impl Lane {
         record: &mut Record,
         now: Duration,
     ) {
-        self.begun = Some(now);
+        self.intake.begun = Some(now);
         let direction = self.direction;
         let none = &mut BytesMut::new();
         match facts.asks("handle", |protocol| protocol.handle(direction, none)) {
             Ok(handled) => {
-                self.opaque = handled == Handled::Opaque;
-                self.holding = handled == Handled::Hold;
+                self.intake.reading = match handled {
+                    Handled::Opaque => Reading::Opaque,
+                    Handled::Hold => Reading::Holding,
+                    _ => Reading::Cutting,
+                };
             }
             Err(error) => self.malformed(&error, facts, record, now),
         }
@@ -36,10 +40,14 @@ impl Lane {
 
     /// Bytes were added to the input.
     pub(in crate::session) fn arrived(&mut self, now: Duration) {
-        let (end, last) = self.come;
-        // Bytes that went by unseen moved the offset on.
-        self.pause = (end.max(self.offset), now.saturating_sub(last));
-        self.come = (self.offset + self.input.len() as u64, now);
+        let Intake { bytes, offset, arrival, .. } = &mut self.intake;
+        *arrival = Arrival {
+            // Bytes that went by unseen moved the offset on.
+            start: arrival.end.max(*offset),
+            end: *offset + bytes.len() as u64,
+            at: now,
+            idle: now.saturating_sub(arrival.at),
+        };
     }
 
     /// Takes the next unit off the input.
@@ -49,34 +57,37 @@ impl Lane {
         record: &mut Record,
         now: Duration,
     ) -> Option<Unit> {
-        while !self.opaque {
+        while !self.is_opaque() {
             // What waited for the other direction goes nowhere when that is refused.
             if record.refusal.is_some() {
-                self.input.clear();
-                self.ahead = 0;
+                self.intake.bytes.clear();
+                self.intake.ahead = 0;
             }
-            if self.input.is_empty() {
+            if self.intake.bytes.is_empty() {
                 return None;
             }
-            let before = self.input.len();
+            let before = self.intake.bytes.len();
             facts.protocol.at(now);
-            let watched = self.ahead == 0 && self.is_watched(now);
+            let watched = self.intake.ahead == 0 && self.is_watched(now);
             facts.protocol.watched(self.direction, watched);
-            let (direction, input) = (self.direction, &mut self.input);
+            let (direction, input) = (self.direction, &mut self.intake.bytes);
             let mut handled = facts.asks("handle", |protocol| protocol.handle(direction, input));
-            if self.ended && matches!(handled, Ok(Handled::Incomplete(_))) {
-                let input = &mut self.input;
+            if self.intake.sender.is_over() && matches!(handled, Ok(Handled::Incomplete(_))) {
+                let input = &mut self.intake.bytes;
                 handled = facts.asks("end", |protocol| protocol.end(direction, input));
             }
-            self.holding = handled == Ok(Handled::Hold);
+            self.intake.reading = match handled {
+                Ok(Handled::Hold) => Reading::Holding,
+                _ => Reading::Cutting,
+            };
             while let Some(note) = facts.protocol.noted() {
                 self.note(note, facts, record, now);
             }
-            let start = self.offset;
-            let consumed = before.saturating_sub(self.input.len());
-            self.offset += consumed as u64;
+            let start = self.intake.offset;
+            let consumed = before.saturating_sub(self.intake.bytes.len());
+            self.intake.offset += consumed as u64;
             match handled {
-                Ok(Handled::Unit(mut unit)) if self.ahead > 0 && consumed > 0 => {
+                Ok(Handled::Unit(mut unit)) if self.intake.ahead > 0 && consumed > 0 => {
                     unit.offset = start;
                     self.follow(unit, consumed, facts, record, now);
                 }
@@ -85,14 +96,14 @@ impl Lane {
                     unit.offset = start;
                     return Some(unit);
                 }
-                Ok(Handled::Unit(_) | Handled::Opaque) => self.opaque = true,
+                Ok(Handled::Unit(_) | Handled::Opaque) => self.intake.reading = Reading::Opaque,
                 Ok(Handled::Hold) => return None,
                 Ok(Handled::Incomplete(_)) => {
                     let (fault, what) = match () {
-                        () if self.ended => {
+                        () if self.intake.sender.is_over() => {
                             (Refused::Ended(self.direction), "end of stream inside a unit")
                         }
-                        () if self.input.len() >= facts.most() => {
+                        () if self.intake.bytes.len() >= facts.most() => {
                             (Refused::Wrong, "unit larger than the buffer")
                         }
                         () => {
@@ -106,19 +117,20 @@ impl Lane {
                 Err(error) => self.malformed(&error, facts, record, now),
             }
         }
-        self.offset += self.ahead as u64;
-        self.input.advance(std::mem::take(&mut self.ahead));
+        self.intake.offset += self.intake.ahead as u64;
+        self.intake.bytes.advance(std::mem::take(&mut self.intake.ahead));
         self.answer();
-        if self.input.is_empty() {
+        if self.intake.bytes.is_empty() {
             return None;
         }
-        let border = self.chain.iter().filter_map(|link| link.border(self.offset)).min();
+        let border =
+            self.chain.links.iter().filter_map(|link| link.border(self.intake.offset)).min();
         let length = border.map_or(usize::MAX, |border| {
-            usize::try_from(border - self.offset).unwrap_or(usize::MAX)
+            usize::try_from(border - self.intake.offset).unwrap_or(usize::MAX)
         });
-        let length = length.min(OPAQUE_UNIT).min(self.input.len());
-        let unit = Unit::data(self.input.split_to(length), self.offset);
-        self.offset += length as u64;
+        let length = length.min(OPAQUE_UNIT).min(self.intake.bytes.len());
+        let unit = Unit::data(self.intake.bytes.split_to(length), self.intake.offset);
+        self.intake.offset += length as u64;
         Some(unit)
     }
 
@@ -130,7 +142,7 @@ impl Lane {
                 at: now,
                 connection: facts.connection.number,
                 direction: self.direction,
-                offset: self.offset,
+                offset: self.intake.offset,
                 length: 0,
                 rule: "protocol".into(),
                 what: note.into(),
@@ -163,15 +175,15 @@ impl Lane {
         record: &mut Record,
         now: Duration,
     ) {
-        self.opaque = true;
+        self.intake.reading = Reading::Opaque;
         record.events.unparsed += u64::from(!what.is_empty());
         if facts.settings.journal && !what.is_empty() {
             record.events.entries.push(Entry {
                 at: now,
                 connection: facts.connection.number,
                 direction: self.direction,
-                offset: self.offset,
-                length: self.input.len() as u64,
+                offset: self.intake.offset,
+                length: self.intake.bytes.len() as u64,
                 rule: "protocol".into(),
                 what: match remedy {
                     Remedy::Close => format!("{what}, close").into(),
@@ -180,12 +192,12 @@ impl Lane {
             });
         }
         if remedy == Remedy::Close {
-            self.input.clear();
-            self.ahead = 0;
+            self.intake.bytes.clear();
+            self.intake.ahead = 0;
             let reason = what.into_owned();
-            record.refusal.get_or_insert((Refusal { fault, reason }, false));
+            record.refusal.get_or_insert_with(|| Box::new((Refusal { fault, reason }, false)));
             // A sender that has reset the connection ends it so.
-            if !self.broken {
+            if self.intake.sender != Sender::Reset {
                 self.push_end(Item::Close, now);
             }
         }
@@ -205,25 +217,25 @@ impl Lane {
 
     /// Returns `true` if a rule could look at what comes next.
     fn is_watched(&self, now: Duration) -> bool {
-        self.chain.iter().any(|link| link.holds() || link.looks(now, self.offset))
+        self.chain.links.iter().any(|link| link.holds() || link.looks(now, self.intake.offset))
     }
 
     /// Lets go on what no rule could look at, before its unit is whole.
     fn stream(&mut self, facts: &mut Facts, record: &mut Record, now: Duration) {
         let upstream = self.direction == Direction::Upstream;
         // A reply that is due later must not fall into the middle of it.
-        let replies =
-            self.ahead == 0 && (self.queue.replies() > 0 || (!upstream && record.ledger.is_next()));
+        let replies = self.intake.ahead == 0
+            && (self.queue.replies() > 0 || (!upstream && record.ledger.is_next()));
         if self.is_watched(now) || replies || !facts.protocol.streams(self.direction) {
-            if self.ahead == 0
+            if self.intake.ahead == 0
                 && let Some(bytes) = facts.protocol.prompt(self.direction)
             {
                 self.reply(bytes, now, false, facts, record);
             }
             return;
         }
-        let bytes = BytesMut::from(&self.input[self.ahead..]);
-        self.ahead = self.input.len();
+        let bytes = BytesMut::from(&self.intake.bytes[self.intake.ahead..]);
+        self.intake.ahead = self.intake.bytes.len();
         record.ledger.under_way |= upstream;
         self.push_bytes(bytes, self.after(now), Joint::Whole);
     }
@@ -231,7 +243,7 @@ impl Lane {
     /// When what goes by all rules may leave: a rule that looks no more may still hold up what
     /// follows.
     fn after(&self, now: Duration) -> Duration {
-        self.chain.iter().fold(now, |at, link| at.max(link.last))
+        self.chain.links.iter().fold(now, |at, link| at.max(link.last))
     }
 
     /// A unit of which some bytes have gone on: the rest follows, whatever rules there are now.
@@ -245,19 +257,19 @@ impl Lane {
     ) {
         if unit.kind != Kind::Blank {
             // What stands behind it goes on as it does, whatever became of earlier ones.
-            self.chain.iter_mut().for_each(Link::passed);
+            self.chain.links.iter_mut().for_each(Link::passed);
         }
-        let ahead = self.ahead.min(consumed);
-        self.ahead -= ahead;
+        let ahead = self.intake.ahead.min(consumed);
+        self.intake.ahead -= ahead;
         let at = self.after(now).max(self.queue.latest());
         self.leaves(&unit, (at, true), facts, record);
         match self.direction {
-            Direction::Upstream => record.ledger.under_way = self.ahead > 0,
+            Direction::Upstream => record.ledger.under_way = self.intake.ahead > 0,
             Direction::Downstream => record.ledger.came(unit.turn_in(self.direction)),
         }
         unit.bytes.advance(ahead.min(unit.bytes.len()));
         self.push_bytes(unit.bytes, at, Joint::Whole);
-        if self.ahead == 0 {
+        if self.intake.ahead == 0 {
             self.answer();
         }
     }

@@ -1,7 +1,7 @@
 //! Room that a direction has to read: it is bounded by the bytes that wait for its receiver, and by
 //! those that rules hold back.
 
-use super::{Facts, Lane};
+use super::{Facts, Lane, Reading};
 use crate::session::flight::Flight;
 use crate::session::queue::OVERHEAD;
 use crate::session::{Settings, Stalls};
@@ -34,17 +34,19 @@ impl Lane {
     /// Notes the time, and gives back what is not in flight any more.
     pub(super) fn pass(&mut self, now: Duration) {
         self.queue.ripen(now);
-        if self.lines {
+        if self.chain.lines {
             self.chain
+                .links
                 .iter_mut()
                 .filter_map(|link| link.line.as_mut())
                 .for_each(|line| line.pass(now));
         }
-        self.holders = self.holders && self.chain.iter().any(|link| link.held > 0);
+        self.chain.holders =
+            self.chain.holders && self.chain.links.iter().any(|link| link.held > 0);
         let flying = self.flying();
         match &mut self.flight {
             Some(flight) if flying == 0 => flight.rest(),
-            Some(flight) => flight.settle(flying + self.input.len()),
+            Some(flight) => flight.settle(flying + self.intake.bytes.len()),
             None => {}
         }
     }
@@ -52,15 +54,20 @@ impl Lane {
     /// Number of bytes that wait because their receiver is slow, or a rule is one that lets them
     /// through one after the other: the read buffer bounds them.
     pub(super) fn waiting(&self) -> usize {
-        let lines = self.chain.iter().filter(|_| self.lines).filter_map(|link| link.line.as_ref());
+        let lines = self
+            .chain
+            .links
+            .iter()
+            .filter(|_| self.chain.lines)
+            .filter_map(|link| link.line.as_ref());
         self.queue.ripe() + lines.map(|line| line.held()).sum::<usize>()
     }
 
     /// Number of bytes that rules hold back.
     fn flying(&self) -> usize {
         let queued = self.queue.held() - self.queue.ripe();
-        match self.holders {
-            true => queued + self.chain.iter().map(|link| link.held).sum::<usize>(),
+        match self.chain.holders {
+            true => queued + self.chain.links.iter().map(|link| link.held).sum::<usize>(),
             false => queued,
         }
     }
@@ -72,30 +79,35 @@ impl Lane {
 
     /// Returns the number of bytes that may still be read.
     pub(in crate::session) fn room(&mut self, facts: &Facts) -> usize {
-        if self.ended || self.stopped() || self.fenced.is_some() {
+        if self.intake.sender.is_over() || self.stopped() || self.turns.fenced.is_some() {
             return 0;
         }
         let waiting = self.waiting();
         let buffer = facts.settings.buffer;
-        let room = buffer.saturating_sub(self.input.len() + waiting);
-        if room == 0 && self.lines && self.queue.ripe() == 0 {
-            let over = self.input.len() + waiting + 1 - buffer;
+        let room = buffer.saturating_sub(self.intake.bytes.len() + waiting);
+        if room == 0 && self.chain.lines && self.queue.ripe() == 0 {
+            let over = self.intake.bytes.len() + waiting + 1 - buffer;
             self.chain
+                .links
                 .iter_mut()
                 .filter_map(|link| link.line.as_mut())
                 .for_each(|line| line.refuse(over));
         }
         let flying = self.flying();
-        let room = match self.opaque || self.holding || waiting > 0 {
+        let room = match self.intake.reading != Reading::Cutting || waiting > 0 {
             // What only waits for its time comes in large reads.
-            true if self.opaque && flying > 0 && waiting == 0 && self.input.is_empty() => {
+            true if self.is_opaque()
+                && flying > 0
+                && waiting == 0
+                && self.intake.bytes.is_empty() =>
+            {
                 room.max(BULK)
             }
             true => room,
             // A unit that its protocol will wait for has to come in whole.
-            false => room.max(facts.protocol.longest().saturating_sub(self.input.len())),
+            false => room.max(facts.protocol.longest().saturating_sub(self.intake.bytes.len())),
         };
-        let held = flying + self.input.len();
+        let held = flying + self.intake.bytes.len();
         match flying {
             0 => room,
             _ => room.min(self.account(facts).room(held)),

@@ -9,6 +9,19 @@ use bytes::BytesMut;
 use chenapan_core::{Direction, Interest, Kind, Turn, Unit};
 use std::time::Duration;
 
+/// Replies that come in order, as far as a lane has to know of them.
+#[derive(Default)]
+pub(super) struct Turns {
+    /// Unit that was cut and must not pass bytes that rules hold.
+    pub(super) fenced: Option<Box<Fenced>>,
+    /// Set when the unit that was cut last opened a reply.
+    opened: bool,
+    /// The request to which the reply at hand belongs.
+    pub(super) answers: Option<Box<Asked>>,
+    /// Set when the reply to the unit at hand is the connection's last.
+    pub(super) last: bool,
+}
+
 /// A unit that waits for rules to let go of what came before it.
 pub(super) struct Fenced {
     unit: Unit,
@@ -22,12 +35,12 @@ pub(super) struct Fenced {
 impl Lane {
     /// Judges the next unit of the input; whether there was one that may pass.
     pub(super) fn step(&mut self, facts: &mut Facts, record: &mut Record, now: Duration) -> bool {
-        let fenced = match self.fenced.take() {
+        let fenced = match self.turns.fenced.take() {
             Some(fenced) => *fenced,
             None => {
                 let Some(mut unit) = self.cut(facts, record, now) else { return false };
                 let down = self.direction == Direction::Downstream;
-                if !down || self.opaque || !record.in_order(facts) {
+                if !down || self.is_opaque() || !record.in_order(facts) {
                     self.fresh = true;
                     self.judge(unit, 0, now, facts, record);
                     return true;
@@ -41,20 +54,20 @@ impl Lane {
                 {
                     unit.label.clone_from(&asked.label);
                 }
-                let opened = std::mem::take(&mut self.opened) && turn != Turn::None;
+                let opened = std::mem::take(&mut self.turns.opened) && turn != Turn::None;
                 Fenced { unit, begins, opened, turn }
             }
         };
         if !self.may_pass(&fenced, facts, record, now) {
-            self.fenced = Some(Box::new(fenced));
+            self.turns.fenced = Some(Box::new(fenced));
             return false;
         }
         let Fenced { unit, turn, .. } = fenced;
-        if turn != Turn::None && self.chain.iter().any(Link::by_reply) {
-            self.answers = record.ledger.asked().cloned().map(Box::new);
+        if turn != Turn::None && self.chain.links.iter().any(Link::by_reply) {
+            self.turns.answers = record.ledger.asked().cloned().map(Box::new);
         }
         self.fresh = true;
-        self.opened |= turn == Turn::Opens;
+        self.turns.opened |= turn == Turn::Opens;
         self.judge(unit, 0, now, facts, record);
         record.ledger.came(turn);
         true
@@ -123,8 +136,8 @@ impl Lane {
         record: &mut Record,
         now: Duration,
     ) -> bool {
-        for index in 0..self.chain.len() {
-            let link = &mut self.chain[index];
+        for index in 0..self.chain.links.len() {
+            let link = &mut self.chain.links[index];
             if !link.holds() || (link.ordered() && !all) {
                 continue;
             }
@@ -147,7 +160,7 @@ impl Lane {
         now: Duration,
     ) {
         while record.ledger.is_next()
-            && self.ahead == 0
+            && self.intake.ahead == 0
             && !self.stopped()
             && self.lets_go(true, facts, record, now)
             && !self.stopped()
@@ -173,7 +186,7 @@ impl Lane {
             at: now,
             connection: facts.connection.number,
             direction: self.direction,
-            offset: self.offset,
+            offset: self.intake.offset,
             length: 0,
             rule: "protocol".into(),
             what: "too many requests wait: replies are not kept in order any more".into(),
@@ -209,7 +222,7 @@ impl Lane {
             return;
         }
         let first = std::iter::once(unit).chain(&unit.joined);
-        if self.direction == Direction::Upstream && !self.opaque && record.in_order(facts) {
+        if self.direction == Direction::Upstream && !self.is_opaque() && record.in_order(facts) {
             for unit in first.clone().filter(|unit| unit.turn_in(self.direction).asks()) {
                 record.ledger.asks(unit.kind, unit.label.as_deref());
             }
