@@ -107,8 +107,14 @@ pub fn main_with(registry: Registry, kinds: Kinds) -> ExitCode {
                 let matches = matches.subcommand_matches("encode").unwrap_or(&matches);
                 encode::encode(&registry, matches)
             }
-            Some(Command::Decode(decode)) => decode::decode(&decode),
-            Some(Command::Echo(echo)) => echo::echo(&echo),
+            Some(Command::Decode) => {
+                let matches = matches.subcommand_matches("decode").unwrap_or(&matches);
+                decode::decode(&registry, matches)
+            }
+            Some(Command::Echo(echo)) => {
+                let matches = matches.subcommand_matches("echo").unwrap_or(&matches);
+                echo::echo(&echo, &registry, matches)
+            }
             Some(Command::Endpoint(command)) => match endpoint::endpoint(&command, &kinds) {
                 Ok(code) => return code,
                 Err(failure) => Err(failure),

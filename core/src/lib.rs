@@ -61,6 +61,7 @@
 mod behavior;
 mod dice;
 mod each;
+mod inspect;
 mod network;
 mod options;
 mod plugin;
@@ -79,6 +80,7 @@ pub use bytes;
 pub use behavior::{Behavior, Context, Damage, Interest, Pace};
 pub use dice::{Dice, Key};
 pub use each::Each;
+pub use inspect::{Extent, Found, Inspect, Inspection, Remark};
 pub use network::{Network, Networks};
 pub use options::{Fault, OptionError, OptionSpec, Values, nearest};
 pub use plugin::{Directions, FromValue, Plugin, Written};

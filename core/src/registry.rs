@@ -1,5 +1,6 @@
 //! The explicit list of plug-ins that a program knows.
 
+use crate::inspect::Inspection;
 use crate::options::{OptionError, OptionSpec, Values, nearest, sound};
 use crate::plugin::{Directions, Plugin, one_line, paragraphs};
 use crate::synonyms::instead;
@@ -59,11 +60,13 @@ pub struct ProtocolEntry {
     pub doc: &'static str,
     /// Its options.
     pub options: &'static [OptionSpec],
+    /// Inspection of its bytes, where it has one.
+    pub inspection: Option<Inspection>,
     configure: Configure<dyn Protocol>,
 }
 
 macro_rules! entry {
-    ($entry:ident, $trait:ident $(, $directions:ident)?) => {
+    ($entry:ident, $trait:ident, {$($directions:ident)?}, {$($part:ident)*}) => {
         impl $entry {
             /// The entry of a plug-in type.
             pub const fn of<T: Plugin + $trait + Clone + Sync + 'static>() -> Self {
@@ -72,6 +75,7 @@ macro_rules! entry {
                     doc: T::ABOUT,
                     $( $directions: T::DIRECTIONS, )?
                     options: T::OPTIONS,
+                    $( $part: None, )*
                     configure: |values| {
                         let configured = T::configure(values);
                         configured.check()?;
@@ -112,6 +116,13 @@ macro_rules! entry {
 }
 
 impl ProtocolEntry {
+    /// Puts the inspection of its bytes beside the protocol.
+    #[must_use]
+    pub const fn inspected(mut self, inspection: Inspection) -> Self {
+        self.inspection = Some(inspection);
+        self
+    }
+
     /// The names that fields of its units may have.
     pub fn fields(&self) -> &'static [&'static str] {
         let required = self.options.iter().filter(|spec| spec.default.is_none());
@@ -128,8 +139,8 @@ impl ProtocolEntry {
     }
 }
 
-entry!(BehaviorEntry, Behavior, directions);
-entry!(ProtocolEntry, Protocol);
+entry!(BehaviorEntry, Behavior, { directions }, {});
+entry!(ProtocolEntry, Protocol, {}, { inspection });
 
 /// The protocols and behaviors that a program knows, in documentation order.
 #[derive(Clone, Debug, Default)]
@@ -153,6 +164,9 @@ impl Registry {
     #[must_use]
     pub fn protocol(mut self, entry: ProtocolEntry) -> Self {
         debug_assert_eq!(sound(entry.name, entry.doc, entry.options), Ok(()));
+        if let Some(Inspection { doc, options, .. }) = entry.inspection {
+            debug_assert_eq!(sound(entry.name, doc, options), Ok(()));
+        }
         self.protocols.retain(|known| known.name != entry.name);
         self.protocols.push(entry);
         self

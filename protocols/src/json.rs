@@ -7,6 +7,7 @@ mod patch;
 mod scan;
 pub(crate) mod text;
 mod value_type;
+pub(crate) mod write;
 
 pub(crate) use cursor::blanks;
 pub use cursor::{Cursor, Item, Member, NotJson};

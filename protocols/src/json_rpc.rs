@@ -32,6 +32,7 @@ mod forge;
 pub mod framing;
 mod handler;
 mod id;
+pub mod inspect;
 mod message;
 mod parts;
 mod read;

@@ -11,14 +11,16 @@ mod pending;
 pub mod proxy_protocol;
 mod tcp;
 
-use chenapan_core::{BehaviorEntry, ProtocolEntry};
+use chenapan_core::{BehaviorEntry, Inspection, ProtocolEntry};
 use json_rpc::JsonRpc;
 use json_rpc::fault::{
     RpcBatch, RpcBoth, RpcBulk, RpcEarlyNotify, RpcError, RpcGarble, RpcHttp, RpcId, RpcLength,
     RpcNeither, RpcNoise, RpcNullError, RpcRestyle, RpcResult, RpcSse, RpcStale, RpcStorm, RpcSwap,
     RpcUnknown, RpcValue, RpcVersion, RpcWrap,
 };
+use json_rpc::inspect::InspectJsonRpc;
 use proxy_protocol::fault::{BadChecksum, OversizeTlv, ReorderTlvs, Spoof, SwapVersion};
+use proxy_protocol::inspect::{InspectProxy, InspectProxyV1, InspectProxyV2};
 use proxy_protocol::{Proxy, ProxyV1, ProxyV2};
 
 pub use tcp::Tcp;
@@ -26,10 +28,14 @@ pub use tcp::Tcp;
 /// All protocols, in documentation order.
 pub const PROTOCOLS: &[ProtocolEntry] = &[
     ProtocolEntry::of::<Tcp>(),
-    ProtocolEntry::of::<ProxyV1>(),
-    ProtocolEntry::of::<ProxyV2>(),
-    ProtocolEntry::of::<Proxy>(),
-    ProtocolEntry::of::<JsonRpc>(),
+    ProtocolEntry::of::<ProxyV1>()
+        .inspected(Inspection::front::<InspectProxyV1>(proxy_protocol::inspect::NOTES)),
+    ProtocolEntry::of::<ProxyV2>()
+        .inspected(Inspection::front::<InspectProxyV2>(proxy_protocol::inspect::NOTES)),
+    ProtocolEntry::of::<Proxy>()
+        .inspected(Inspection::front::<InspectProxy>(proxy_protocol::inspect::NOTES)),
+    ProtocolEntry::of::<JsonRpc>()
+        .inspected(Inspection::stream::<InspectJsonRpc>(json_rpc::inspect::NOTES)),
 ];
 
 /// The behaviors that need one of the codecs here, in documentation order.

@@ -29,6 +29,7 @@ mod extension;
 pub mod fault;
 pub mod field;
 mod handler;
+pub mod inspect;
 mod profile;
 mod scan;
 pub mod ssl;

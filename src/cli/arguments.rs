@@ -73,7 +73,7 @@ pub(super) enum Command {
     /// Write a header of a protocol, right or wrong
     Encode,
     /// Explain the bytes on standard input, as a protocol reads them
-    Decode(super::decode::Decode),
+    Decode,
     /// Run a server that sends back what it receives, and reads headers
     Echo(super::echo::Echo),
     /// Explain an address as --listen or --backend reads it
@@ -361,7 +361,10 @@ fn with_flags(generated: Vec<Arg>, registry: &Registry, kinds: &Kinds) -> clap::
         .mut_subcommand("apply", with)
         .mut_subcommand("send", |command| with(command).mut_arg("backend", backend))
         .mut_subcommand("run", |command| super::run::with_kinds(with(command), kinds))
-        .mut_subcommand("echo", |command| command.mut_arg("listen", listen))
+        .mut_subcommand("echo", |command| {
+            super::echo::with_protocols(command.mut_arg("listen", listen), registry)
+        })
+        .mut_subcommand("decode", |command| super::decode::with_protocols(command, registry))
         .mut_subcommand("encode", |command| super::encode::with_protocols(command, registry))
 }
 

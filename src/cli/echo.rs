@@ -3,15 +3,18 @@
 //! It never says anything before the whole header is there, and nothing at all if that is wrong.
 
 use super::arguments::{Logging, time};
-use super::decode::{Choices, Receiver, Spoken, Verdict, least};
+use super::decode::{Spoken, given, inspected, option, spoken, written};
 use super::serve::{on_runtime, raise_descriptor_limit};
 use super::signals::{Second, Signals};
 use super::terminal::Terminal;
 use super::{Failure, mention};
 use bytes::{Buf, BufMut, BytesMut};
+use chenapan_core::{
+    Direction, Extent, Found, Handled, Inspect, Inspection, OptionSpec, ProtocolEntry, Registry,
+    Remark,
+};
 use chenapan_engine::endpoint::{Arrival, At, Listen, Listener, Peer, Stream, plain};
-use clap::Args;
-use serde::Serialize;
+use clap::{ArgMatches, Args};
 use std::future::poll_fn;
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -43,24 +46,45 @@ pub(super) struct Echo {
     /// may be repeated; see help endpoints
     #[arg(long, value_name = "ADDRESS", required = true)]
     listen: Vec<Listen>,
-    /// Header to expect: none (tcp), or one of the PROXY protocol, with the same options as live
-    /// traffic: proxy:lenient:refuse=local-family
+    /// Protocol whose front to expect and to answer with, such as a header of the PROXY protocol, with the
+    /// same options as live traffic: proxy:lenient:refuse=local-family
     #[arg(long, value_name = "PROTOCOL", default_value = "tcp")]
-    protocol: Spoken,
+    protocol: String,
     /// Longest time for a client's whole header [default: 5s]
     #[arg(long, value_name = "TIME", value_parser = time)]
     deadline: Option<Duration>,
-    #[command(flatten)]
-    choices: Choices,
 }
 
-pub(super) fn echo(args: &Echo) -> Result<(), Failure> {
+/// The flags of all inspections of a front: each protocol takes those that its own table has.
+pub(super) fn with_protocols(command: clap::Command, registry: &Registry) -> clap::Command {
+    let mut options: Vec<&'static OptionSpec> = Vec::new();
+    for spec in fronts(registry).flat_map(|(_, inspection)| inspection.options) {
+        if !RESERVED.contains(&spec.name) && !options.iter().any(|known| known.name == spec.name) {
+            options.push(spec);
+        }
+    }
+    command.next_help_heading("What is let pass").args(options.into_iter().map(option))
+}
+
+/// Flags that have a meaning for the command already.
+const RESERVED: [&str; 5] = ["listen", "protocol", "deadline", "version", "help"];
+
+/// Protocols of which the front can be answered with.
+fn fronts(registry: &Registry) -> impl Iterator<Item = (&ProtocolEntry, &Inspection)> {
+    inspected(registry).filter(|(_, inspection)| inspection.extent == Extent::Front)
+}
+
+pub(super) fn echo(args: &Echo, registry: &Registry, matches: &ArgMatches) -> Result<(), Failure> {
+    let Spoken { entry, options } = spoken(&args.protocol, registry)?;
+    let inspect = match inspect(entry, &options, registry, matches) {
+        Ok(inspect) => inspect,
+        Err(wrong) => return Err(Failure::usage(wrong)),
+    };
     let server = Arc::new(Server {
-        receiver: args
-            .protocol
-            .version
-            .map(|version| Receiver::new(version, args.protocol.profile.clone(), &args.choices)),
-        deadline: args.deadline.unwrap_or(args.protocol.profile.deadline),
+        deadline: args.deadline.unwrap_or_else(|| {
+            inspect.as_ref().map_or(Duration::from_secs(5), |inspect| inspect.deadline())
+        }),
+        inspect,
         numbers: AtomicU64::new(0),
         left: Notify::new(),
         stopping: CancellationToken::new(),
@@ -68,13 +92,54 @@ pub(super) fn echo(args: &Echo) -> Result<(), Failure> {
     });
     let terminal = Terminal::start(&Logging::default());
     raise_descriptor_limit();
-    let result = on_runtime(run(args, &server));
+    let result = on_runtime(run(args, entry.name, &server));
     terminal.finish();
     result
 }
 
+/// The inspection of a protocol's front; none where the protocol cuts nothing, so that there is
+/// nothing to expect.
+fn inspect(
+    entry: &ProtocolEntry,
+    options: &[(String, String)],
+    registry: &Registry,
+    matches: &ArgMatches,
+) -> Result<Option<Box<dyn Inspect>>, String> {
+    let front = entry.inspection.filter(|inspection| inspection.extent == Extent::Front);
+    let Some(inspection) = front else {
+        let texts = options.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let configured = entry.configure(texts).map_err(|error| format!("--protocol: {error}"))?;
+        let handled = configured.instance().handle(Direction::Upstream, &mut BytesMut::new());
+        return match handled {
+            Ok(Handled::Opaque) => Ok(None),
+            _ => {
+                let known: Vec<_> = fronts(registry).map(|(entry, _)| entry.name).collect();
+                let (name, known) = (entry.name, known.join(", "));
+                Err(format!("--protocol {name}: echo reads the front of {known}"))
+            }
+        };
+    };
+    let all = fronts(registry).flat_map(|(_, inspection)| inspection.options);
+    let shown = all.filter(|spec| !RESERVED.contains(&spec.name));
+    let own = |name: &str| inspection.options.iter().find(|spec| spec.name == name);
+    let other = shown.filter(|spec| own(spec.name).is_none()).find(|spec| {
+        matches.value_source(spec.name) == Some(clap::parser::ValueSource::CommandLine)
+    });
+    if let Some(spec) = other {
+        return Err(format!("--{}: {} has no such option", spec.name, entry.name));
+    }
+    let options_here = inspection.options.iter().filter(|spec| !RESERVED.contains(&spec.name));
+    let given = given(options_here, matches);
+    let mut inspect = inspection
+        .configure(given)
+        .map_err(|error| format!("--{}: {}", error.option, error.fault))?;
+    let adopted = inspect.adopt(entry.name, options);
+    adopted.map_err(|wrong| format!("--protocol: {wrong}"))?;
+    Ok(Some(inspect))
+}
+
 /// Listens until a signal.
-async fn run(args: &Echo, server: &Arc<Server>) -> Result<(), Failure> {
+async fn run(args: &Echo, protocol: &str, server: &Arc<Server>) -> Result<(), Failure> {
     // Before anybody can know that we are there: a signal is then never the end at once.
     let mut signals = Signals::new(Second::Ends)?;
     if args.listen.iter().any(|address| address.at == At::Stdio) {
@@ -84,7 +149,6 @@ async fn run(args: &Echo, server: &Arc<Server>) -> Result<(), Failure> {
     let listeners = listeners.map_err(Failure::run)?;
     for listener in listeners.into_iter().flatten() {
         let local = listener.local().clone();
-        let protocol = args.protocol.name;
         mention(&format!("listening on {local}, echo, {protocol}\n"));
         server.tasks.spawn(Arc::clone(server).accept(listener));
     }
@@ -103,8 +167,8 @@ async fn run(args: &Echo, server: &Arc<Server>) -> Result<(), Failure> {
 
 /// State that connections share.
 struct Server {
-    /// Reads headers, if there are to be any.
-    receiver: Option<Receiver>,
+    /// Reads what is expected first, if anything is.
+    inspect: Option<Box<dyn Inspect>>,
     deadline: Duration,
     numbers: AtomicU64,
     /// Told when a connection has ended: descriptors are free again.
@@ -114,13 +178,11 @@ struct Server {
 }
 
 /// Facts that are reported of a connection.
-#[derive(Serialize)]
 struct Heard {
     connection: u64,
     peer: Option<SocketAddr>,
-    #[serde(flatten)]
-    verdict: Option<Verdict>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Verdict of the inspection: an object of JSON.
+    verdict: Option<Vec<u8>>,
     message: Option<String>,
 }
 
@@ -166,22 +228,23 @@ impl Server {
         let Peer { mut stream, address, .. } = peer;
         let mut heard = Heard { connection, peer: address, verdict: None, message: None };
         let mut bytes = BytesMut::new();
-        let Some(receiver) = &self.receiver else {
+        let Some(inspect) = &self.inspect else {
             heard.print()?;
             return send_back(&mut stream, bytes).await;
         };
-        let received = receive(receiver, &mut stream, &mut bytes);
+        let received = receive(&**inspect, &mut stream, &mut bytes);
         heard.message = match tokio::time::timeout(self.deadline, received).await {
             Ok(Ok(Received::Decided)) => None,
             Ok(Ok(Received::End)) => Some("the stream ended within the header".to_owned()),
             Ok(Err(error)) => Some(plain(&error)),
             Err(_) => Some(format!("no whole header within {:?}", self.deadline)),
         };
-        let unpacked = receiver.unpack(&bytes);
-        heard.verdict = Some(Verdict::new(&unpacked));
+        let mut verdict = Vec::new();
+        let found = written(&mut verdict, |out| inspect.boxed_clone().end(&bytes, out))?;
+        heard.verdict = Some(verdict);
         let line = heard.print()?;
-        // Section 2.1: "the receiver should abort the connection".
-        let Ok((_, consumed)) = unpacked else { return Ok(()) };
+        // Section 2.1 of the PROXY protocol: "the receiver should abort the connection".
+        let Found::Taken(consumed, Remark::Sound) = found else { return Ok(()) };
         bytes.advance(consumed);
         stream.write_all(&line).await?;
         send_back(&mut stream, bytes).await
@@ -189,10 +252,29 @@ impl Server {
 }
 
 impl Heard {
+    /// The object in which the members of the verdict stand between the connection's and the message.
+    fn line(&self) -> io::Result<Vec<u8>> {
+        let mut line = Vec::new();
+        write!(line, "{{\"connection\":{},\"peer\":", self.connection)?;
+        serde_json::to_writer(&mut line, &self.peer)?;
+        let members = self.verdict.as_ref().and_then(|verdict| {
+            verdict.strip_prefix(b"{")?.strip_suffix(b"}").filter(|members| !members.is_empty())
+        });
+        if let Some(members) = members {
+            line.push(b',');
+            line.extend_from_slice(members);
+        }
+        if let Some(message) = &self.message {
+            line.extend_from_slice(b",\"message\":");
+            serde_json::to_writer(&mut line, message)?;
+        }
+        line.extend_from_slice(b"}\n");
+        Ok(line)
+    }
+
     /// Prints it as a line, which is returned too.
     fn print(&self) -> io::Result<Vec<u8>> {
-        let mut line = serde_json::to_vec(self)?;
-        line.push(b'\n');
+        let line = self.line()?;
         // Clients are served even when nobody wants to know any more.
         let _ = io::stdout().lock().write_all(&line);
         Ok(line)
@@ -207,12 +289,14 @@ enum Received {
 
 /// Reads until all is decided about the header.
 async fn receive(
-    receiver: &Receiver,
+    inspect: &dyn Inspect,
     stream: &mut Stream,
     bytes: &mut BytesMut,
 ) -> io::Result<Received> {
     loop {
-        let Some(least) = least(&receiver.unpack(bytes)) else { return Ok(Received::Decided) };
+        let mut inspect = inspect.boxed_clone();
+        let found = written(&mut io::sink(), |out| inspect.look(bytes, out))?;
+        let Found::Incomplete(least) = found else { return Ok(Received::Decided) };
         let enough = bytes.len() + least;
         while bytes.len() < enough {
             if read(stream, bytes).await? == 0 {

@@ -2,7 +2,7 @@
 //!
 //! It never looks at values.
 
-use chenapan_protocols::proxy_protocol::{ssl, tlv};
+use crate::proxy_protocol::{ssl, tlv};
 
 /// Returns the name of a type outside others.
 pub(super) fn registered(kind: u8) -> &'static str {

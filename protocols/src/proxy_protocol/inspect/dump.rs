@@ -6,22 +6,17 @@ mod binary;
 mod line;
 mod names;
 mod row;
+mod style;
 mod table;
 mod vectors;
 
 use super::MOST;
 use super::receiver::{Receiver, Unpacked, Version};
-use anstyle::{AnsiColor, Style};
-use chenapan_protocols::proxy_protocol::{
-    Addresses, Profile, ProxyHeader, Unpack, Verification, Want,
-};
+use crate::proxy_protocol::{Addresses, Profile, ProxyHeader, Unpack, Verification, Want};
 use row::{Row, count, text};
 use std::net::SocketAddr;
+use style::{GREEN as RIGHT, RED as WRONG, YELLOW as OPEN};
 use table::{Mark, WIDTH, table};
-
-const RIGHT: Style = AnsiColor::Green.on_default().bold();
-const WRONG: Style = AnsiColor::Red.on_default().bold();
-const OPEN: Style = AnsiColor::Yellow.on_default().bold();
 
 /// Shows the header at the front of `input`, and what was made of it.
 pub(super) fn dump(receiver: &Receiver, input: &[u8], unpacked: &Unpacked) -> String {

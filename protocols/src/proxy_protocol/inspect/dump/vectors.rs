@@ -4,8 +4,8 @@
 
 use super::names;
 use super::row::{Walk, count, text};
-use chenapan_protocols::proxy_protocol::tlv::{CRC32C, NOOP, SSL};
-use chenapan_protocols::proxy_protocol::{Checksum, Ssl, Tlv, Vendor};
+use crate::proxy_protocol::tlv::{CRC32C, NOOP, SSL};
+use crate::proxy_protocol::{Checksum, Ssl, Tlv, Vendor};
 
 /// Number of bytes that tell the extension of the library proxy-protocol from padding.
 const MAGIC: usize = 8;

@@ -4,8 +4,8 @@
 
 use super::row::{Row, Walk, count, path};
 use super::vectors::{Level, vectors};
-use chenapan_protocols::proxy_protocol::v2::{FIXED, Header};
-use chenapan_protocols::proxy_protocol::{Family, ProxyCommand};
+use crate::proxy_protocol::v2::{FIXED, Header};
+use crate::proxy_protocol::{Family, ProxyCommand};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The fields of a header that was complete, or of the start of one.

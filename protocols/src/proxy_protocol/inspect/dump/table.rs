@@ -3,7 +3,7 @@
 //! It never changes what a row says.
 
 use super::row::Row;
-use anstyle::{AnsiColor, Style};
+use super::style::{BOLD as HEAD, CYAN as NAME, FAINT, PLAIN, RED as WRONG, Style};
 use std::fmt::Write;
 use std::ops::Range;
 
@@ -14,12 +14,6 @@ pub(super) const WIDTH: usize = 8;
 const AT_BYTES: usize = 8;
 const AT_NAME: usize = AT_BYTES + 3 * WIDTH + 1;
 const AT_MEANING: usize = AT_NAME + 21;
-
-const PLAIN: Style = Style::new();
-const FAINT: Style = Style::new().dimmed();
-const HEAD: Style = Style::new().bold();
-const NAME: Style = AnsiColor::Cyan.on_default();
-const WRONG: Style = AnsiColor::Red.on_default().bold();
 
 /// The bytes that are wrong, why, and the section of the standard that says so.
 pub(super) struct Mark {

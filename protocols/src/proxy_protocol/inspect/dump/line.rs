@@ -3,7 +3,7 @@
 //! It finds words, and never asks whether they are right.
 
 use super::row::{Row, Walk};
-use chenapan_protocols::proxy_protocol::v1::LONGEST;
+use crate::proxy_protocol::v1::LONGEST;
 
 const NAMES: [&str; 6] = [
     "keyword",

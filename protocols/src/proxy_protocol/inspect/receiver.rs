@@ -1,0 +1,45 @@
+//! Receiver of a header: the version that it expects, and what it lets pass.
+//!
+//! It adds nothing to the codec, and has no defaults of its own.
+
+use crate::proxy_protocol::{self, Profile, ProxyHeader, Unpack, Want, v1, v2};
+
+/// Result of the codec for some bytes.
+pub(super) type Unpacked = Result<(ProxyHeader, usize), Unpack>;
+
+/// Version of the header that is expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Version {
+    Auto,
+    V1,
+    V2,
+}
+
+/// A receiver that expects a header.
+#[derive(Clone, Debug)]
+pub(super) struct Receiver {
+    pub(super) version: Version,
+    pub(super) profile: Profile,
+}
+
+impl Receiver {
+    /// Reads a header off the front of `input`.
+    pub(super) fn unpack(&self, input: &[u8]) -> Unpacked {
+        let profile = &self.profile;
+        match self.version {
+            Version::Auto => proxy_protocol::unpack(input, profile),
+            Version::V1 => v1::unpack(input, profile).map(|(header, size)| (header.into(), size)),
+            Version::V2 => v2::unpack(input, profile).map(|(header, size)| (header.into(), size)),
+        }
+    }
+}
+
+/// Returns the number of bytes that must come before another try is worth it; `None` if all is
+/// decided.
+pub(super) fn least(unpacked: &Unpacked) -> Option<usize> {
+    match unpacked {
+        Err(Unpack::Incomplete(Want::Bytes(count))) => Some(*count),
+        Err(Unpack::Incomplete(Want::Line { .. })) => Some(1),
+        _ => None,
+    }
+}
