@@ -59,6 +59,7 @@
 //! ```
 
 mod behavior;
+mod client;
 mod dice;
 mod each;
 mod inspect;
@@ -78,6 +79,7 @@ mod verdict;
 pub use bytes;
 
 pub use behavior::{Behavior, Context, Damage, Interest, Pace};
+pub use client::{Answer, Client, ClientEntry};
 pub use dice::{Dice, Key};
 pub use each::Each;
 pub use inspect::{Extent, Found, Inspect, Inspection, Remark};

@@ -186,6 +186,8 @@ impl<T: FromValue> FromValue for Vec<T> {
 pub trait Written: Sized {
     /// The placeholder for it in help texts.
     const NAME: &'static str;
+    /// Regular expression that all its texts match, for schemas.
+    const PATTERN: Option<&'static str> = None;
 
     /// Reads it.
     ///
@@ -196,7 +198,11 @@ pub trait Written: Sized {
 }
 
 impl<T: Written> FromValue for T {
-    const FORM: Form = Form::Own(&OwnForm { name: T::NAME, check: |text| T::read(text).map(drop) });
+    const FORM: Form = Form::Own(&OwnForm {
+        name: T::NAME,
+        check: |text| T::read(text).map(drop),
+        pattern: T::PATTERN,
+    });
 
     fn from_value(value: &Value) -> Option<Self> {
         match value {

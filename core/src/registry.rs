@@ -1,5 +1,6 @@
 //! The explicit list of plug-ins that a program knows.
 
+use crate::client::ClientEntry;
 use crate::inspect::Inspection;
 use crate::options::{OptionError, OptionSpec, Values, nearest, sound};
 use crate::plugin::{Directions, Plugin, one_line, paragraphs};
@@ -62,6 +63,8 @@ pub struct ProtocolEntry {
     pub options: &'static [OptionSpec],
     /// Inspection of its bytes, where it has one.
     pub inspection: Option<Inspection>,
+    /// Client that speaks it, where it has one.
+    pub client: Option<ClientEntry>,
     configure: Configure<dyn Protocol>,
 }
 
@@ -123,6 +126,13 @@ impl ProtocolEntry {
         self
     }
 
+    /// Puts the client that speaks it beside the protocol.
+    #[must_use]
+    pub const fn spoken(mut self, client: ClientEntry) -> Self {
+        self.client = Some(client);
+        self
+    }
+
     /// The names that fields of its units may have.
     pub fn fields(&self) -> &'static [&'static str] {
         let required = self.options.iter().filter(|spec| spec.default.is_none());
@@ -140,7 +150,7 @@ impl ProtocolEntry {
 }
 
 entry!(BehaviorEntry, Behavior, { directions }, {});
-entry!(ProtocolEntry, Protocol, {}, { inspection });
+entry!(ProtocolEntry, Protocol, {}, { inspection client });
 
 /// The protocols and behaviors that a program knows, in documentation order.
 #[derive(Clone, Debug, Default)]
@@ -165,6 +175,9 @@ impl Registry {
     pub fn protocol(mut self, entry: ProtocolEntry) -> Self {
         debug_assert_eq!(sound(entry.name, entry.doc, entry.options), Ok(()));
         if let Some(Inspection { doc, options, .. }) = entry.inspection {
+            debug_assert_eq!(sound(entry.name, doc, options), Ok(()));
+        }
+        if let Some(ClientEntry { doc, options, .. }) = entry.client {
             debug_assert_eq!(sound(entry.name, doc, options), Ok(()));
         }
         self.protocols.retain(|known| known.name != entry.name);

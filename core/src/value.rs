@@ -41,6 +41,8 @@ pub struct OwnForm {
     pub name: &'static str,
     /// Checks that a text is of this form; the error says what was expected.
     pub check: fn(&str) -> Result<(), String>,
+    /// Regular expression that all its texts match, for schemas.
+    pub pattern: Option<&'static str>,
 }
 
 impl PartialEq for OwnForm {

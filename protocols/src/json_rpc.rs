@@ -25,6 +25,7 @@
 //! assert_eq!(framer.cut(&input[frame.size..]), Cut::Incomplete);
 //! ```
 
+pub mod client;
 mod counters;
 mod dialect;
 pub mod fault;

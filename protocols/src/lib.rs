@@ -11,8 +11,9 @@ mod pending;
 pub mod proxy_protocol;
 mod tcp;
 
-use chenapan_core::{BehaviorEntry, Inspection, ProtocolEntry};
+use chenapan_core::{BehaviorEntry, ClientEntry, Inspection, ProtocolEntry};
 use json_rpc::JsonRpc;
+use json_rpc::client::CallJsonRpc;
 use json_rpc::fault::{
     RpcBatch, RpcBoth, RpcBulk, RpcEarlyNotify, RpcError, RpcGarble, RpcHttp, RpcId, RpcLength,
     RpcNeither, RpcNoise, RpcNullError, RpcRestyle, RpcResult, RpcSse, RpcStale, RpcStorm, RpcSwap,
@@ -35,7 +36,8 @@ pub const PROTOCOLS: &[ProtocolEntry] = &[
     ProtocolEntry::of::<Proxy>()
         .inspected(Inspection::front::<InspectProxy>(proxy_protocol::inspect::NOTES)),
     ProtocolEntry::of::<JsonRpc>()
-        .inspected(Inspection::stream::<InspectJsonRpc>(json_rpc::inspect::NOTES)),
+        .inspected(Inspection::stream::<InspectJsonRpc>(json_rpc::inspect::NOTES))
+        .spoken(ClientEntry::of::<CallJsonRpc>()),
 ];
 
 /// The behaviors that need one of the codecs here, in documentation order.

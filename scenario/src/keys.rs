@@ -21,7 +21,7 @@ pub(crate) const MOST_REPEATS: u64 = 10_000;
 pub const OWN_NAME: &str = "^[A-Za-z0-9_-]+$";
 
 const fn object(example: &'static str, fields: &'static [Field]) -> Object {
-    Object { example, fields, any: None, one: None }
+    Object { example, fields, any: None, one: None, clients: false }
 }
 
 /// A whole file.
@@ -128,6 +128,7 @@ pub const PHASE: Object = Object {
         &["ramp", "schedule"],
         "a phase has either a ramp or a schedule: both change the same rules",
     )),
+    clients: false,
 };
 
 pub(crate) const MATRIX: Shape = Shape::Map(&Shape::List(&TEXT, 1), "matrix: {size: [1, 2]}");
@@ -182,11 +183,6 @@ const LOAD: Object = Object {
             Shape::Scalar(Scalar::Form(Form::Bytes)),
         ),
         may("http", "A GET request for a path, or its parts.", Shape::Short(&PATH, &HTTP)),
-        may(
-            "json-rpc",
-            "A method of JSON-RPC that is called, or more about that.",
-            Shape::Short(&Scalar::Text, &CALLS),
-        ),
         may("header", "The protocol whose header goes first.", Shape::Protocol),
         may(
             "receive",
@@ -208,7 +204,8 @@ const LOAD: Object = Object {
         "a load needs an end",
         "add connections: 100, or duration: 10s",
     )),
-    one: Some((&["json-rpc", "http", "send"], "expected one of json-rpc, http and send")),
+    one: Some((&["http", "send"], "expected one of http and send")),
+    clients: true,
 };
 
 const PATH: Scalar = Scalar::Match("^[^ \r\n]+$", "a path without spaces");
@@ -228,27 +225,9 @@ const HTTP: Object = object(
     ],
 );
 
-const CALLS: Object = object(
-    "{method: add, params: '[1, 2]'}",
-    &[
-        must("method", "The method.", TEXT),
-        may(
-            "params",
-            "Its params, as JSON: an array or an object.",
-            Shape::Scalar(Scalar::Match(
-                "^\\s*(\\[[\\s\\S]*\\]|\\{[\\s\\S]*\\})\\s*$",
-                "an array or an object as JSON, such as '[1, 2]'",
-            )),
-        ),
-        may(
-            "framing",
-            "The framing; newline if not given.",
-            Shape::Scalar(Scalar::Choice(&["newline", "content-length", "http"])),
-        ),
-        may(
-            "requests",
-            "The number of requests that follow each other on a connection.",
-            Shape::Scalar(Scalar::Count(1, MOST)),
-        ),
-    ],
+/// The key that every client has beside its options.
+pub const REQUESTS: Field = may(
+    "requests",
+    "The number of requests that follow each other on a connection.",
+    Shape::Scalar(Scalar::Count(1, MOST)),
 );

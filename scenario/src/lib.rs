@@ -30,7 +30,7 @@ use std::path::Path;
 
 pub use calls::Calls;
 pub use expect::{Bound, Comparison, Expectation, Found, Number};
-pub use keys::{FILE, OWN_NAME, PHASE};
+pub use keys::{FILE, OWN_NAME, PHASE, REQUESTS};
 pub use model::{Load, Phase, ProxyPart, Ready, Receive, Scenario, Service, Until, Verify};
 pub use names::mistaken;
 pub use outcome::{
@@ -41,7 +41,7 @@ pub use process::adopt;
 pub use read::TAKEN;
 pub use rules::{Protocol, Ramp, RuleText};
 pub use runner::{RunError, Settings, run};
-pub use shape::{Field, Object, Scalar, Shape};
+pub use shape::{Field, Object, Scalar, Shape, clients};
 pub use subjects::{COUNTERS, LOAD, PLAIN};
 pub use watch::{Progress, Watcher};
 

@@ -245,10 +245,7 @@ impl Shape {
         if let Some(calls) = &self.calls {
             let (right, received) = calls.talk(&sent, &mut reader, &mut writer).await?;
             measured.bytes.fetch_add(received, Ordering::Relaxed);
-            return Ok(match right {
-                true => Went::Well,
-                false => Went::Wrong("a reply without a result, or with another id".to_owned()),
-            });
+            return Ok(right.map_or_else(|wrong| Went::Wrong(wrong.into_owned()), |()| Went::Well));
         }
         sent.extend_from_slice(&self.send);
         let mut answer = BytesMut::new();

@@ -132,7 +132,7 @@ pub struct Load {
     pub header: Option<Protocol>,
     /// Bytes that are sent on each connection.
     pub send: Bytes,
-    /// Calls that are made on each connection instead of that, where it is JSON-RPC.
+    /// Calls of a protocol's client that are made on each connection instead of that.
     pub calls: Option<Calls>,
     /// When the answer is whole.
     pub receive: Receive,

@@ -86,7 +86,7 @@ pub(crate) fn read(
     };
     for root in &mut files {
         root.fill(&cx.values);
-        check(root, &Shape::Object(&FILE), &mut mistakes);
+        check(root, &Shape::Object(&FILE), registry, &mut mistakes);
         parts(root, &mut scenario, &mut cx, &mut mistakes);
     }
     let mut any = false;
@@ -311,14 +311,14 @@ fn phases(root: &Node, scenario: &mut Scenario, cx: &Context<'_>, mistakes: &mut
     let list = root.entry("phases").map_or(&[][..], |(_, node)| node.items());
     let mut number = scenario.phases.len();
     for node in list {
-        for (suffix, mut node) in unfold(node, &cx.values, mistakes) {
+        for (suffix, mut node) in unfold(node, cx, mistakes) {
             number += 1;
             if number > MOST_PHASES {
                 let wrong = format!("there are more than {MOST_PHASES} phases");
                 mistakes.add(node.place.wrong(wrong));
                 return true;
             }
-            check(&mut node, &Shape::Object(&PHASE), mistakes);
+            check(&mut node, &Shape::Object(&PHASE), cx.registry, mistakes);
             let phase = phase(&node, number, &suffix, cx, mistakes);
             scenario.phases.extend(phase);
         }
@@ -328,21 +328,17 @@ fn phases(root: &Node, scenario: &mut Scenario, cx: &Context<'_>, mistakes: &mut
 }
 
 /// A phase for every combination of values in its matrix.
-fn unfold(
-    node: &Node,
-    known: &BTreeMap<String, String>,
-    mistakes: &mut Mistakes,
-) -> Vec<(String, Node)> {
+fn unfold(node: &Node, cx: &Context<'_>, mistakes: &mut Mistakes) -> Vec<(String, Node)> {
     let Some((_, matrix)) = node.entry("matrix") else {
         return vec![(String::new(), node.clone())];
     };
     let mut matrix = matrix.clone();
-    check(&mut matrix, &MATRIX, mistakes);
+    check(&mut matrix, &MATRIX, cx.registry, mistakes);
     let mut combinations = vec![BTreeMap::new()];
     let mut count: usize = 1;
     let entries = if matrix.sound { matrix.entries().unwrap_or_default() } else { &[] };
     for (key, values) in entries {
-        if known.contains_key(&key.name) {
+        if cx.values.contains_key(&key.name) {
             mistakes.add(key.place.wrong(format!("a variable is called {:?}, too", key.name)));
         }
         count = count.saturating_mul(values.items().len());

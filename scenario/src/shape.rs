@@ -2,9 +2,10 @@
 //!
 //! It says nothing about what one part of a file has to do with another; `read` does.
 
+use super::keys::REQUESTS;
 use super::node::{Kind, Node};
 use super::place::Mistakes;
-use chenapan_core::{Form, Pattern, nearest};
+use chenapan_core::{ClientEntry, Form, OptionSpec, Pattern, ProtocolEntry, Registry, nearest};
 
 /// Shape of the value at a place.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub enum Shape {
     Object(&'static Object),
     /// A scalar of this shape, or else a map with these keys.
     Short(&'static Scalar, &'static Object),
+    /// Calls of a client: a text for its first option, or else a map with its options.
+    Client(ClientEntry),
     /// Phases, each of which is checked once its matrix was put in.
     Phases,
     /// The rules of one proxy, or of each by its name; they are checked by the registry's tables.
@@ -59,6 +62,8 @@ pub struct Object {
     pub any: Option<(&'static [&'static str], &'static str, &'static str)>,
     /// Of each of these at most one may be there; and what is wrong otherwise.
     pub one: Option<(&'static [&'static str], &'static str)>,
+    /// Set when the name of each protocol that has a client is a key, too, and one of those.
+    pub clients: bool,
 }
 
 /// A key and what it holds.
@@ -85,18 +90,18 @@ pub(crate) const fn must(name: &'static str, about: &'static str, shape: Shape) 
 }
 
 /// Checks a part of a file, notes what is sound in it, and collects what is wrong.
-pub(super) fn check(node: &mut Node, shape: &Shape, mistakes: &mut Mistakes) {
+pub(super) fn check(node: &mut Node, shape: &Shape, registry: &Registry, mistakes: &mut Mistakes) {
     node.sound = match shape {
         Shape::Scalar(scalar) => of_scalar(node, scalar, mistakes),
         Shape::List(shape, least) => {
             let (found, sound) = match &mut node.kind {
                 Kind::Null => (0, true),
                 Kind::List(items) => {
-                    items.iter_mut().for_each(|item| check(item, shape, mistakes));
+                    items.iter_mut().for_each(|item| check(item, shape, registry, mistakes));
                     (items.len(), items.iter().all(|item| item.sound))
                 }
                 _ => {
-                    check(node, shape, mistakes);
+                    check(node, shape, registry, mistakes);
                     (1, node.sound)
                 }
             };
@@ -107,16 +112,20 @@ pub(super) fn check(node: &mut Node, shape: &Shape, mistakes: &mut Mistakes) {
         }
         Shape::Map(shape, example) => match &mut node.kind {
             Kind::Map(entries) => {
-                entries.iter_mut().for_each(|(_, node)| check(node, shape, mistakes));
+                entries.iter_mut().for_each(|(_, node)| check(node, shape, registry, mistakes));
                 entries.iter().all(|(_, node)| node.sound)
             }
             Kind::Null => true,
             _ => not_a_map(node, example, mistakes),
         },
-        Shape::Object(object) => of_object(node, object, mistakes),
+        Shape::Object(object) => of_object(node, object, registry, mistakes),
         Shape::Short(scalar, object) => match &node.kind {
             Kind::Text(_) => of_scalar(node, scalar, mistakes),
-            _ => of_object(node, object, mistakes),
+            _ => of_object(node, object, registry, mistakes),
+        },
+        Shape::Client(client) => match &node.kind {
+            Kind::Text(_) => of_first(node, client, mistakes),
+            _ => of_client(node, client, registry, mistakes),
         },
         Shape::Bounds | Shape::Until => match &node.kind {
             Kind::Map(_) | Kind::Null => true,
@@ -140,7 +149,88 @@ fn of_scalar(node: &Node, scalar: &Scalar, mistakes: &mut Mistakes) -> bool {
     mistakes.keep(read).is_some()
 }
 
-fn of_object(node: &mut Node, object: &Object, mistakes: &mut Mistakes) -> bool {
+/// A text in the place of a client's options: its first one.
+fn of_first(node: &Node, client: &ClientEntry, mistakes: &mut Mistakes) -> bool {
+    let read = node.text().and_then(|text| match client.options.first() {
+        Some(spec) => spec.parse(text).map(drop).map_err(|wrong| node.place.wrong(wrong)),
+        None => Err(node.place.wrong("expected a map, found text")),
+    });
+    mistakes.keep(read).is_some()
+}
+
+/// The options of a client as keys.
+fn of_client(
+    node: &mut Node,
+    client: &ClientEntry,
+    registry: &Registry,
+    mistakes: &mut Mistakes,
+) -> bool {
+    let field = |spec: &OptionSpec| Field {
+        name: spec.name,
+        about: spec.help,
+        shape: Shape::Scalar(match spec.choices {
+            [] => Scalar::Form(spec.form),
+            words => Scalar::Choice(words),
+        }),
+        needed: spec.default.is_none(),
+    };
+    let options: Vec<_> = client.options.iter().map(field).collect();
+    let fields: Vec<_> = options.iter().chain([&REQUESTS]).collect();
+    let first = client.options.first();
+    let example = first.map_or_else(
+        || "{requests: 5}".to_owned(),
+        |spec| format!("{{{}: {}}}", spec.name, spec.example),
+    );
+    let keys = Keys { example: &example, fields: &fields, any: None, one: None };
+    of_keys(node, &keys, registry, mistakes)
+}
+
+/// The keys of an object that are names of protocols which have a client. A key of the object's own
+/// counts more.
+pub fn clients(object: &Object, registry: &Registry) -> Vec<Field> {
+    let own = |name: &str| object.fields.iter().any(|field| field.name == name);
+    let entries = registry.protocols().iter().filter(|entry| object.clients && !own(entry.name));
+    let field = |entry: &ProtocolEntry| {
+        let client = entry.client?;
+        Some(may(entry.name, client.doc, Shape::Client(client)))
+    };
+    entries.filter_map(field).collect()
+}
+
+/// Keys that a map may have, and what they have to do with each other.
+struct Keys<'a> {
+    example: &'a str,
+    fields: &'a [&'a Field],
+    any: Option<(&'a [&'a str], &'a str, &'a str)>,
+    one: Option<(&'a [&'a str], &'a str)>,
+}
+
+fn of_object(
+    node: &mut Node,
+    object: &Object,
+    registry: &Registry,
+    mistakes: &mut Mistakes,
+) -> bool {
+    let clients = clients(object, registry);
+    let fields: Vec<_> = object.fields.iter().chain(&clients).collect();
+    let Object { example, any, one, .. } = *object;
+    if clients.is_empty() {
+        let keys = Keys { example, fields: &fields, any, one };
+        return of_keys(node, &keys, registry, mistakes);
+    }
+    let names = one.map_or(&[][..], |(names, _)| names).iter().copied();
+    let names: Vec<_> = clients.iter().map(|field| field.name).chain(names).collect();
+    let wrong = format!("expected one of {}", listed(&names, "and"));
+    let one = Some((&names[..], &wrong[..]));
+    of_keys(node, &Keys { example, fields: &fields, any, one }, registry, mistakes)
+}
+
+fn of_keys(
+    node: &mut Node,
+    object: &Keys<'_>,
+    registry: &Registry,
+    mistakes: &mut Mistakes,
+) -> bool {
     if let Kind::Null = node.kind {
         node.kind = Kind::Map(Vec::new());
     }
@@ -174,7 +264,7 @@ fn of_object(node: &mut Node, object: &Object, mistakes: &mut Mistakes) -> bool 
             continue;
         };
         if !matches!(value.kind, Kind::Null) {
-            check(value, &field.shape, mistakes);
+            check(value, &field.shape, registry, mistakes);
             sound &= value.sound;
         }
     }
@@ -244,8 +334,13 @@ impl Scalar {
 
 /// `a, b or c`
 fn either(words: &[&str]) -> String {
+    listed(words, "or")
+}
+
+/// `a, b WORD c`
+fn listed(words: &[&str], word: &str) -> String {
     match words {
-        [rest @ .., last] if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        [rest @ .., last] if !rest.is_empty() => format!("{} {word} {last}", rest.join(", ")),
         words => words.concat(),
     }
 }
@@ -260,7 +355,7 @@ mod tests {
     fn wrong(text: &str, object: &'static Object) -> Vec<String> {
         let mut node = parse(Path::new("x.yaml"), text.to_owned()).unwrap();
         let mut mistakes = Mistakes::default();
-        check(&mut node, &Shape::Object(object), &mut mistakes);
+        check(&mut node, &Shape::Object(object), &chenapan_engine::registry(), &mut mistakes);
         mistakes.sorted().iter().map(ToString::to_string).collect()
     }
 

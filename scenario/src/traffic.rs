@@ -34,7 +34,12 @@ pub(super) fn load(node: &Node, cx: &Context<'_>) -> Result<Option<Load>, Wrong>
     let duration = fields.take("duration").map(Node::time).transpose()?;
     let rate = fields.take("rate").map(rate).transpose()?;
     let http = fields.take("http").map(http).transpose()?;
-    let calls = fields.take("json-rpc").map(Calls::read).transpose()?;
+    let mut clients = cx.registry.protocols().iter().filter_map(|entry| {
+        let client = entry.client.as_ref()?;
+        Some((entry.name, client, fields.take(entry.name)?))
+    });
+    let calls = clients.next().map(|(name, client, node)| Calls::read(name, client, node));
+    let calls = calls.transpose()?;
     let mut send = match fields.take("send").map(|node| node.form(Form::Bytes)).transpose()? {
         Some(Value::Bytes(bytes)) => bytes,
         _ => Bytes::new(),

@@ -114,6 +114,10 @@ fn of_form(form: Form) -> Value {
 
 /// The schema of a form, by its name.
 pub(super) fn form(form: Form) -> Value {
+    if let Form::Own(chenapan_core::OwnForm { pattern: Some(pattern), name, .. }) = form {
+        let text = json!({ "type": "string", "pattern": pattern, "description": name });
+        return json!({ "anyOf": [text, { "$ref": "#/$defs/variable" }] });
+    }
     let name = if FORMS.contains(&form) { form } else { Form::Text }.name();
     json!({ "$ref": format!("#/$defs/{name}") })
 }
@@ -132,7 +136,7 @@ pub(super) fn choice(words: &[&str]) -> Value {
     json!({ "anyOf": [{ "enum": values }, { "$ref": "#/$defs/variable" }] })
 }
 
-fn properties<'a>(options: impl Iterator<Item = &'a OptionSpec>) -> Map<String, Value> {
+pub(super) fn properties<'a>(options: impl Iterator<Item = &'a OptionSpec>) -> Map<String, Value> {
     options.map(|spec| (spec.name.to_owned(), property(spec))).collect()
 }
 

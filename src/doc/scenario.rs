@@ -2,10 +2,10 @@
 //!
 //! It cannot say what one part of a file has to do with another; `scenario check` does.
 
-use super::forms::{DECIMAL, choice, form, schema};
-use chenapan_core::{Form, Pattern, Registry};
+use super::forms::{DECIMAL, choice, form, properties, schema};
+use chenapan_core::{ClientEntry, Form, Pattern, Registry};
 use chenapan_scenario::{
-    COUNTERS, FILE, LOAD, OWN_NAME, Object, PHASE, PLAIN, Scalar, Shape, TAKEN,
+    COUNTERS, FILE, LOAD, OWN_NAME, Object, PHASE, PLAIN, REQUESTS, Scalar, Shape, TAKEN, clients,
 };
 use serde_json::{Map, Value, json};
 
@@ -14,7 +14,7 @@ pub(crate) fn scenario_schema(registry: &Registry) -> Value {
     let mut whole = schema(registry);
     let defs = [
         ("address", address()),
-        ("phase", object(&PHASE)),
+        ("phase", object(&PHASE, registry)),
         ("proxy-rules", rules()),
         ("bounds", bounds(registry)),
         ("until", until()),
@@ -22,7 +22,7 @@ pub(crate) fn scenario_schema(registry: &Registry) -> Value {
     for (name, part) in defs {
         whole["$defs"][name] = part;
     }
-    let file = object(&FILE);
+    let file = object(&FILE, registry);
     for (key, value) in file.as_object().into_iter().flatten() {
         whole[key] = value.clone();
     }
@@ -30,20 +30,23 @@ pub(crate) fn scenario_schema(registry: &Registry) -> Value {
     whole
 }
 
-fn of(shape: &Shape) -> Value {
+fn of(shape: &Shape, registry: &Registry) -> Value {
     let by_name = |name: &str| json!({ "$ref": format!("#/$defs/{name}") });
     match shape {
         Shape::Scalar(scalar) => of_scalar(scalar),
-        Shape::List(shape, least) => list(of(shape), *least),
+        Shape::List(shape, least) => list(of(shape, registry), *least),
         Shape::Map(shape, _) => {
             let names = match shape {
                 Shape::Object(_) => json!({ "pattern": OWN_NAME, "not": { "enum": TAKEN } }),
                 _ => json!(true),
             };
-            json!({ "type": "object", "propertyNames": names, "additionalProperties": of(shape) })
+            json!({ "type": "object", "propertyNames": names, "additionalProperties": of(shape, registry) })
         }
-        Shape::Object(fields) => object(fields),
-        Shape::Short(scalar, fields) => json!({ "anyOf": [of_scalar(scalar), object(fields)] }),
+        Shape::Object(fields) => object(fields, registry),
+        Shape::Short(scalar, fields) => {
+            json!({ "anyOf": [of_scalar(scalar), object(fields, registry)] })
+        }
+        Shape::Client(client) => calls(client, registry),
         Shape::Phases => list(by_name("phase"), 0),
         Shape::Rules => by_name("proxy-rules"),
         Shape::Protocol => by_name("protocol"),
@@ -89,10 +92,11 @@ fn of_scalar(scalar: &Scalar) -> Value {
     }
 }
 
-fn object(of_these: &Object) -> Value {
+fn object(of_these: &Object, registry: &Registry) -> Value {
     let mut properties = Map::new();
-    for field in of_these.fields {
-        let shape = of(&field.shape);
+    let clients = clients(of_these, registry);
+    for field in of_these.fields.iter().chain(&clients) {
+        let shape = of(&field.shape, registry);
         // An empty value is none.
         let mut property = match field.needed {
             true => json!({ "allOf": [shape] }),
@@ -114,12 +118,29 @@ fn object(of_these: &Object) -> Value {
         object["anyOf"] = each.collect();
     }
     if let Some((names, _)) = of_these.one {
+        let names: Vec<_> =
+            clients.iter().map(|field| field.name).chain(names.iter().copied()).collect();
         let pairs = names.iter().enumerate().flat_map(|(at, one)| {
             names[at + 1..].iter().map(move |other| json!({ "required": [one, other] }))
         });
         object["not"] = json!({ "anyOf": pairs.collect::<Vec<_>>() });
     }
     object
+}
+
+/// The calls of a client: a text for its first option, or its options by name.
+fn calls(client: &ClientEntry, registry: &Registry) -> Value {
+    let mut properties = properties(client.options.iter());
+    properties.insert(REQUESTS.name.to_owned(), of(&REQUESTS.shape, registry));
+    let needed = client.options.iter().filter(|spec| spec.default.is_none());
+    let keys = json!({
+        "type": "object",
+        "properties": properties,
+        "patternProperties": { "^x-": true },
+        "required": needed.map(|spec| spec.name).collect::<Vec<_>>(),
+        "additionalProperties": false
+    });
+    json!({ "anyOf": [form(Form::Text), keys] })
 }
 
 /// The rules of one proxy, or of each by its name.
