@@ -77,6 +77,41 @@ pub enum Output {
 }
 
 /// One proxied connection, without the IO.
+///
+/// # Contract
+///
+/// Whoever has the streams runs this loop, as the proxy does for sockets and `chenapan apply` for its
+/// standard streams:
+///
+/// ```text
+/// accepted                                    once, before everything else
+///   |
+///   +-> wake                                  the rules whose time has come
+///   |   for each direction:
+///   |     poll                                again and again, until Wait or Idle
+///   |       Dial          -> open             once the backend is connected; the loop goes on meanwhile
+///   |       Write         -> (write)          all of it, before the direction is polled again
+///   |       Finish        -> (end the stream)
+///   |       Close, Reset  -> (end both)       when what was written before has left: the loop is over
+///   |     if transparent:    passed           for bytes that went to the receiver directly
+///   |     else:     wants -> input, received  for at most as many bytes as it wants
+///   |     (end of stream) -> ended            once; no more is read
+///   |     (sender gone)   -> reset            it abandons the opposite direction, too
+///   |     (receiver gone) -> abandon          or reset the opposite direction, if that has ended
+///   |   events
+///   |   if done: the loop is over
+///   +-- (wait)                                for bytes, for room to write, for new rules (update), or
+///   |                                         for the earliest of Wait and next_wake
+/// closed                                      once; then counted for the last time
+/// ```
+///
+/// - Ages never decrease from one call to the next, whichever direction it is about.
+/// - Between `accepted` and `open` nothing is read: `wants` is 0 and `transparent` is `false`.
+/// - No bytes follow `ended` or `reset` in a direction; `reset` may follow `ended`.
+/// - `update`, `wake`, `abandon`, `events` and the questions by `&self` may come at any time before
+///   `closed`.
+/// - `refusal` is asked when `poll` says `Close`, and `counted` when nothing else is to be done.
+/// - After a panic of a plug-in only `panicked`, `events`, `closed` and `counted` may be called.
 pub struct Session {
     facts: Facts,
     rules: Arc<Rules>,
