@@ -1,6 +1,7 @@
 //! A rule: a behavior with its options, and the selectors that say when it applies.
 
 mod counts;
+mod edit;
 mod fit;
 mod selectors;
 mod shown;
