@@ -95,7 +95,7 @@ mod tests {
         let called = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = called.local_addr().unwrap();
 
-        let mut control = Control::seeded(1).unwrap();
+        let control = Control::seeded(1).unwrap();
         let mut config = Config::new("0", "1").unwrap();
         let quoted = chenapan::endpoint::quote(&address.to_string());
         config.listen = vec![kinds().listen(&format!("calling:{quoted}")).unwrap()];

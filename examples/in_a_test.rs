@@ -36,7 +36,7 @@ mod tests {
             }
         });
 
-        let mut control = Control::seeded(42).unwrap();
+        let control = Control::seeded(42).unwrap();
         let mut config = Config::new("127.0.0.1:0", &backend).unwrap();
         config.rules = Rules::parse(&["limit:bytes=2:connections=1"]).unwrap();
         let proxy = control.add(config).unwrap();

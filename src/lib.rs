@@ -16,7 +16,7 @@
 //! let listener = TcpListener::bind("127.0.0.1:0").await?;
 //! let mut config = Config::new("127.0.0.1:0", &listener.local_addr()?.to_string())?;
 //! config.rules = Rules::parse(&["replace:match=ping:with=pong:direction=upstream"])?;
-//! let mut control = Control::seeded(42)?;
+//! let control = Control::seeded(42)?;
 //! let proxy = control.add(config)?;
 //!
 //! let mut client = TcpStream::connect(proxy.address().unwrap()).await?;
@@ -42,7 +42,7 @@
 
 pub use chenapan_core;
 pub use chenapan_engine::{
-    budget, control, endpoint, journal, proxy, registry, rule, session, stats,
+    budget, config, control, endpoint, journal, proxy, registry, rule, session, stats,
 };
 
 #[cfg(feature = "cli")]

@@ -13,7 +13,7 @@ const MIB: usize = 1024 * KIB;
 /// A bound against hangs, and no measure of anything.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-async fn proxy(control: &mut Control, texts: &[&str], limits: Limits) -> (Proxy, TcpListener) {
+async fn proxy(control: &Control, texts: &[&str], limits: Limits) -> (Proxy, TcpListener) {
     let backend = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = backend.local_addr().unwrap().to_string();
     let mut config = Config::new("127.0.0.1:0", &address).unwrap();
@@ -41,8 +41,8 @@ async fn a_delayed_transfer_arrives_whole_with_its_end_whatever_limits_it() {
         ("delay:sleep=20ms:overtake=no:chance=50%", limits.clone()),
         ("delay:sleep=5ms", narrow),
     ] {
-        let mut control = Control::new(1, false).unwrap();
-        let (proxy, backend) = proxy(&mut control, &[rule], limits).await;
+        let control = Control::seeded(1).unwrap();
+        let (proxy, backend) = proxy(&control, &[rule], limits).await;
         let sent = pattern(megabytes * MIB);
         let expected = sent.clone();
         let sender = async {
@@ -70,8 +70,8 @@ async fn a_delayed_transfer_arrives_whole_with_its_end_whatever_limits_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_peer_that_leaves_while_much_is_in_flight_has_sent_it_all() {
-    let mut control = Control::new(1, false).unwrap();
-    let (proxy, backend) = proxy(&mut control, &["delay:sleep=300ms"], Limits::default()).await;
+    let control = Control::seeded(1).unwrap();
+    let (proxy, backend) = proxy(&control, &["delay:sleep=300ms"], Limits::default()).await;
     let expected = pattern(8 * MIB);
     let mut stream = TcpStream::connect(proxy.address().unwrap()).await.unwrap();
     let (mut receiver, _) = bounded(backend.accept()).await.unwrap();

@@ -131,7 +131,7 @@ fn rules(texts: &[&str]) -> Rules {
 }
 
 /// A backend that hands out its connections, and a proxy before it.
-async fn before(control: &mut Control, name: &str, rules: Rules) -> (Proxy, TcpListener) {
+async fn before(control: &Control, name: &str, rules: Rules) -> (Proxy, TcpListener) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let backend = listener.local_addr().unwrap().to_string();
     let mut config = Config::new("127.0.0.1:0", &backend).unwrap();
@@ -170,9 +170,9 @@ async fn a_field_of_ones_own_protocol_is_damaged_on_the_wire_and_nothing_else() 
         ("header-garbage:only=request:with=junk:first=1", b"junk\0\0\0\x05hello"),
         ("late-header:only=request:payload=4:first=1", b"\0\0\0\x01\0\0\0\x05hello"),
     ] {
-        let mut control = Control::seeded(42).unwrap();
+        let control = Control::seeded(42).unwrap();
         let mut config = Config::new("127.0.0.1:0", &backend).unwrap();
-        config.protocol = Arc::new(Sized {});
+        config.protocol = Sized {}.into();
         config.rules = Rules::parse(&[rule]).unwrap();
         let proxy = control.add(config).expect(rule);
         let (mut client, mut server) = through(&proxy, &listener).await;
@@ -193,7 +193,7 @@ async fn a_field_of_ones_own_protocol_is_damaged_on_the_wire_and_nothing_else() 
 
 #[tokio::test]
 async fn rules_that_could_never_act_are_refused_at_the_start_and_live() {
-    let mut control = Control::seeded(1).unwrap();
+    let control = Control::seeded(1).unwrap();
     let config = |rule: &str| {
         let mut config = Config::new("127.0.0.1:0", "127.0.0.1:9").unwrap();
         config.rules = Rules::parse(&[rule]).unwrap();
@@ -218,12 +218,12 @@ async fn rules_that_could_never_act_are_refused_at_the_start_and_live() {
 #[tokio::test]
 async fn proxies_of_one_seed_draw_independently_and_their_lines_bear_their_names() {
     let written = Written::default();
-    let mut control = Control::seeded(4).unwrap();
+    let control = Control::seeded(4).unwrap();
     control.journal_to(written.clone()).unwrap();
     let mut hits = Vec::new();
     for name in ["primary", "replica", ""] {
         let rules = rules(&["corrupt:chance=50%:every=1:direction=upstream:rule-chance=50%"]);
-        let (proxy, listener) = before(&mut control, name, rules).await;
+        let (proxy, listener) = before(&control, name, rules).await;
         let (mut client, mut server) = through(&proxy, &listener).await;
         let mut hit = Vec::new();
         for _ in 0..40 {
@@ -251,8 +251,8 @@ async fn first_counts_over_connections_where_that_is_said() {
         ("drop:skip=1:first=1:direction=upstream:per=rule", [true, false, true]),
         ("drop:every=2:direction=upstream:per=rule", [true, false, true]),
     ] {
-        let mut control = Control::seeded(4).unwrap();
-        let (proxy, listener) = before(&mut control, "", rules(&[rule])).await;
+        let control = Control::seeded(4).unwrap();
+        let (proxy, listener) = before(&control, "", rules(&[rule])).await;
         for passes in expected {
             let (mut client, mut server) = through(&proxy, &listener).await;
             client.write_all(b"x").await.unwrap();
@@ -267,8 +267,8 @@ async fn first_counts_over_connections_where_that_is_said() {
 
 #[tokio::test]
 async fn counters_are_final_when_the_client_sees_the_end() {
-    let mut control = Control::seeded(1).unwrap();
-    let (proxy, listener) = before(&mut control, "", Rules::default()).await;
+    let control = Control::seeded(1).unwrap();
+    let (proxy, listener) = before(&control, "", Rules::default()).await;
     let (mut client, _server) = through(&proxy, &listener).await;
     let (mut reset, _reset_server) = through(&proxy, &listener).await;
     assert!(proxy.close(1));
@@ -282,8 +282,8 @@ async fn counters_are_final_when_the_client_sees_the_end() {
 
 #[tokio::test]
 async fn the_end_of_a_connection_and_of_all_can_be_waited_for() {
-    let mut control = Control::seeded(1).unwrap();
-    let (proxy, listener) = before(&mut control, "", Rules::default()).await;
+    let control = Control::seeded(1).unwrap();
+    let (proxy, listener) = before(&control, "", Rules::default()).await;
     timeout(PATIENCE, proxy.idle()).await.unwrap();
     let (client, server) = through(&proxy, &listener).await;
     let (other, _other_server) = through(&proxy, &listener).await;
@@ -303,8 +303,8 @@ async fn the_end_of_a_connection_and_of_all_can_be_waited_for() {
 
 #[tokio::test]
 async fn dropping_the_last_handle_ends_a_proxy() {
-    let mut control = Control::seeded(1).unwrap();
-    let (proxy, listener) = before(&mut control, "", Rules::default()).await;
+    let control = Control::seeded(1).unwrap();
+    let (proxy, listener) = before(&control, "", Rules::default()).await;
     let address = proxy.address().unwrap();
     let (mut client, mut server) = through(&proxy, &listener).await;
     let other = proxy.clone();
@@ -327,8 +327,8 @@ async fn stopping_at_once_waits_for_nobody() {
     // If each one of these took the second for which an end in order reads on, it would be late.
     let stops = async {
         for _ in 0..30 {
-            let mut control = Control::seeded(1).unwrap();
-            let (proxy, listener) = before(&mut control, "", Rules::default()).await;
+            let control = Control::seeded(1).unwrap();
+            let (proxy, listener) = before(&control, "", Rules::default()).await;
             let (mut client, _server) = through(&proxy, &listener).await;
             control.stop(Duration::ZERO).await.unwrap();
             assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
@@ -340,7 +340,7 @@ async fn stopping_at_once_waits_for_nobody() {
 
 #[tokio::test]
 async fn a_proxy_that_is_stopped_right_away_has_freed_its_port() {
-    let mut control = Control::seeded(1).unwrap();
+    let control = Control::seeded(1).unwrap();
     let config = Config::new("127.0.0.1:0", "127.0.0.1:9").unwrap();
     let proxy = control.add(config).unwrap();
     let address = proxy.address().unwrap();
@@ -357,9 +357,9 @@ async fn a_plug_in_that_panics_is_named_counted_and_ends_its_connection_only() {
         ("on_wake", "bomb:hook=wake:connections=1"),
     ] {
         let written = Written::default();
-        let mut control = Control::seeded(1).unwrap();
+        let control = Control::seeded(1).unwrap();
         control.journal_to(written.clone()).unwrap();
-        let (proxy, listener) = before(&mut control, "", rules(&[rule])).await;
+        let (proxy, listener) = before(&control, "", rules(&[rule])).await;
         let mut client = connect(&proxy).await;
         let _ = client.write_all(b"x").await;
         let _ = client.shutdown().await;
@@ -389,12 +389,12 @@ async fn a_plug_in_that_panics_is_named_counted_and_ends_its_connection_only() {
 #[tokio::test]
 async fn a_protocol_that_panics_is_told_of_too() {
     let written = Written::default();
-    let mut control = Control::seeded(1).unwrap();
+    let control = Control::seeded(1).unwrap();
     control.journal_to(written.clone()).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let backend = listener.local_addr().unwrap().to_string();
     let mut config = Config::new("127.0.0.1:0", &backend).unwrap();
-    config.protocol = Arc::new(Fragile {});
+    config.protocol = Fragile {}.into();
     let proxy = control.add(config).unwrap();
     let mut client = connect(&proxy).await;
     client.write_all(b"x").await.unwrap();
@@ -414,7 +414,7 @@ fn without_a_runtime_there_is_an_error_and_no_panic() {
     let error = Control::seeded(1).map(|_| ()).unwrap_err().to_string();
     assert!(error.contains("runtime"), "{error}");
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let mut control = runtime.block_on(async { Control::seeded(1).unwrap() });
+    let control = runtime.block_on(async { Control::seeded(1).unwrap() });
     let config = || Config::new("127.0.0.1:0", "127.0.0.1:9").unwrap();
     assert!(control.add(config()).is_err());
     let _inside = runtime.enter();

@@ -24,7 +24,7 @@ struct Line {
 async fn line(limits: Limits) -> Line {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let backend = listener.local_addr().unwrap().to_string();
-    let mut control = Control::seeded(42).unwrap();
+    let control = Control::seeded(42).unwrap();
     let mut config = Config::new("127.0.0.1:0", &backend).unwrap();
     config.limits = limits;
     let proxy = control.add(config).unwrap();
@@ -193,7 +193,7 @@ async fn stopping_lets_a_connection_finish_and_frees_the_port() {
     let Line { control, proxy, mut client, mut server, listener: _listener } =
         line(Limits::default()).await;
     let address = proxy.address().unwrap();
-    let stopped = tokio::spawn(control.stop(PATIENCE));
+    let stopped = tokio::spawn(async move { control.stop(PATIENCE).await });
     // The port is free before the last connection has ended.
     let again = async {
         loop {

@@ -75,7 +75,7 @@ async fn no_byte_is_wrong_however_often_rules_change_under_it() {
             });
         }
     });
-    let mut control = Control::new(42, false).unwrap();
+    let control = Control::seeded(42).unwrap();
     let proxy = control.add(Config::new("127.0.0.1:0", &backend).unwrap()).unwrap();
     let address = proxy.address().unwrap();
     let (over, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));

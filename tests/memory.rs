@@ -30,7 +30,7 @@ fn resident() -> usize {
 async fn two_hundred_delayed_floods_stay_inside_the_memory() {
     const MEMORY: usize = 16 * MIB;
     const FLOODS: usize = 200;
-    let mut control = Control::new(1, false).unwrap();
+    let control = Control::seeded(1).unwrap();
     control.set_memory(MEMORY);
     let backend = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = backend.local_addr().unwrap().to_string();

@@ -1,25 +1,35 @@
 //! The in-process handle on everything that runs: proxies, their clock, their journal.
 
 use crate::budget::{Budget, MEMORY};
-use crate::journal::Journal;
+use crate::config::Config;
+use crate::journal::{Journal, Recorder, Subscribers, Subscription};
 use crate::places::Places;
-use crate::proxy::{Config, Proxy};
+use crate::proxy::{Proxy, Siblings, Surroundings};
 use crate::session::Settings;
 use crate::timer::Clock;
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Runs proxies under one seed.
+/// Handle on all proxies under one seed, which can be cloned and shared between tasks.
+///
+/// Each call is bounded in time; none but [`stop`](Self::stop) waits for traffic. Proxies end when
+/// the last clone is dropped, unless others have a handle on them.
+#[derive(Clone, Debug)]
+pub struct Control(Arc<Inner>);
+
 #[derive(Debug)]
-pub struct Control {
+struct Inner {
     seed: u64,
     clock: Clock,
-    memory: Arc<Budget>,
     places: Arc<Places>,
-    journal: Option<Journal>,
-    proxies: Vec<Proxy>,
+    memory: Mutex<Arc<Budget>>,
+    journal: Mutex<Option<Journal>>,
+    subscribers: Arc<Subscribers>,
+    siblings: Arc<Siblings>,
+    /// Held while a proxy is added, so that its name and its way to a backend are judged once.
+    adding: Mutex<()>,
 }
 
 impl Control {
@@ -49,27 +59,29 @@ impl Control {
         Self::new(seed, true)
     }
 
-    /// The one or the other.
-    ///
-    /// # Errors
-    ///
-    /// As [`Control::seeded`].
-    pub fn new(seed: u64, precise: bool) -> io::Result<Self> {
+    fn new(seed: u64, precise: bool) -> io::Result<Self> {
         runtime()?;
-        let (clock, memory) = (Clock::start(precise)?, Budget::new(MEMORY));
-        let places = Arc::new(Places::new());
-        Ok(Self { seed, clock, memory, places, journal: None, proxies: Vec::new() })
+        Ok(Self(Arc::new(Inner {
+            seed,
+            clock: Clock::start(precise)?,
+            places: Arc::new(Places::new()),
+            memory: Mutex::new(Budget::new(MEMORY)),
+            journal: Mutex::default(),
+            subscribers: Arc::default(),
+            siblings: Arc::default(),
+            adding: Mutex::default(),
+        })))
     }
 
     /// Bounds what rules hold back on all connections of proxies added from now on; 512 MiB unless
     /// this is called. A direction may always hold as much as its read buffer beside that.
-    pub fn set_memory(&mut self, bytes: usize) {
-        self.memory = Budget::new(bytes);
+    pub fn set_memory(&self, bytes: usize) {
+        *locked(&self.0.memory) = Budget::new(bytes);
     }
 
     /// Returns the budget for all that rules hold back, over all connections.
-    pub fn memory(&self) -> &Budget {
-        &self.memory
+    pub fn memory(&self) -> Arc<Budget> {
+        Arc::clone(&locked(&self.0.memory))
     }
 
     /// Writes what proxies added from now on do to a file, one line each.
@@ -77,8 +89,8 @@ impl Control {
     /// # Errors
     ///
     /// The file cannot be written.
-    pub fn journal(&mut self, path: &Path) -> io::Result<()> {
-        self.journal = Some(Journal::create(path, self.seed)?);
+    pub fn journal(&self, path: &Path) -> io::Result<()> {
+        *locked(&self.0.journal) = Some(Journal::create(path, self.0.seed)?);
         Ok(())
     }
 
@@ -87,9 +99,16 @@ impl Control {
     /// # Errors
     ///
     /// There is no thread to write it.
-    pub fn journal_to(&mut self, out: impl Write + Send + 'static) -> io::Result<()> {
-        self.journal = Some(Journal::to(out, self.seed)?);
+    pub fn journal_to(&self, out: impl Write + Send + 'static) -> io::Result<()> {
+        *locked(&self.0.journal) = Some(Journal::to(out, self.0.seed)?);
         Ok(())
+    }
+
+    /// Subscribes to the lines of the journal: to what all proxies do from now on, whether there is a
+    /// file or not. A subscriber that lags is told how many lines it has missed; traffic never waits
+    /// for it.
+    pub fn watch(&self) -> Subscription {
+        self.0.subscribers.subscribe()
     }
 
     /// Says in the log what proxies added from now on do, one line a fault.
@@ -97,49 +116,72 @@ impl Control {
     /// # Errors
     ///
     /// There is no thread to say it.
-    pub fn tell_faults(&mut self) -> io::Result<()> {
-        if self.journal.is_none() {
-            self.journal_to(io::sink())?;
-        }
-        self.journal.iter().for_each(Journal::tell_faults);
+    pub fn tell_faults(&self) -> io::Result<()> {
+        let mut journal = locked(&self.0.journal);
+        let journal = match &mut *journal {
+            Some(journal) => journal,
+            none => none.insert(Journal::to(io::sink(), self.0.seed)?),
+        };
+        journal.tell_faults();
         Ok(())
     }
 
     /// Starts a proxy. It runs for as long as there is a handle on it: this control has one until
-    /// it is dropped, and each clone of the returned [`Proxy`] is one.
+    /// its last clone is dropped, and each clone of the returned [`Proxy`] is one.
     ///
     /// # Errors
     ///
-    /// A listener cannot be bound, there is no tokio runtime, or one of its rules could never act
-    /// (of the kind [`InvalidInput`](io::ErrorKind::InvalidInput), with a
-    /// [`RuleError`](crate::rule::RuleError) inside). Then nothing was started.
-    pub fn add(&mut self, config: Config) -> io::Result<Proxy> {
+    /// A listener cannot be bound, there is no tokio runtime; or (of the kind
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput)) its name is taken, or one of its rules could
+    /// never act, with a [`RuleError`](crate::rule::RuleError) inside. Then nothing was started.
+    pub fn add(&self, config: Config) -> io::Result<Proxy> {
+        let control = &*self.0;
         runtime()?;
-        let fits = config.rules.fit(&*config.protocol, config.protocol.type_name());
-        fits.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-        let journal = self.journal.as_ref().map(|journal| journal.sender_of(&config.name));
-        let settings = Settings::new(self.seed);
-        let shared = (self.clock.clone(), Arc::clone(&self.memory), Arc::clone(&self.places));
-        let proxy = Proxy::start(config, settings, shared, journal, &self.proxies)?;
-        self.proxies.push(proxy.clone());
+        let invalid = |error| io::Error::new(io::ErrorKind::InvalidInput, error);
+        let fits = config.rules.fit(&*config.protocol, config.protocol.name());
+        fits.map_err(invalid)?;
+        let _adding = locked(&control.adding);
+        if !config.name.is_empty() && control.siblings.get(&config.name).is_some() {
+            let taken = format!(
+                "there is a proxy {:?} already; remove that one, or give this one another name",
+                config.name
+            );
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, taken));
+        }
+        let file = locked(&control.journal).as_ref().map(|file| file.sender_of(&config.name));
+        let journal = Recorder::new(&config.name, control.seed, file, &control.subscribers);
+        let surroundings = Surroundings {
+            settings: Settings::new(control.seed),
+            clock: control.clock.clone(),
+            memory: self.memory(),
+            places: Arc::clone(&control.places),
+            journal,
+            siblings: &control.siblings,
+        };
+        let proxy = Proxy::start(config, surroundings)?;
+        control.siblings.add(proxy.clone());
         Ok(proxy)
     }
 
-    /// The seed that decides every draw.
+    /// Returns the seed that decides every draw.
     pub fn seed(&self) -> u64 {
-        self.seed
+        self.0.seed
     }
 
-    /// The proxies that were added, in order, but for those that were removed.
-    pub fn proxies(&self) -> &[Proxy] {
-        &self.proxies
+    /// Returns the proxy of this name.
+    pub fn get(&self, name: &str) -> Option<Proxy> {
+        self.0.siblings.get(name)
     }
 
-    /// Gives up the handle on a proxy, which ends with its last one; false where it has none.
-    pub fn remove(&mut self, proxy: &Proxy) -> bool {
-        let before = self.proxies.len();
-        self.proxies.retain(|known| !known.is(proxy));
-        self.proxies.len() < before
+    /// Returns the proxies that were added, in order, but for those that were removed.
+    pub fn proxies(&self) -> Vec<Proxy> {
+        self.0.siblings.list()
+    }
+
+    /// Gives up the handle on a proxy, which ends with its last one; `false` if it is not one of
+    /// this control's.
+    pub fn remove(&self, proxy: &Proxy) -> bool {
+        self.0.siblings.remove(proxy)
     }
 
     /// Stops all proxies as [`Proxy::stop`] does, and finishes the journal.
@@ -147,7 +189,7 @@ impl Control {
     /// # Errors
     ///
     /// The journal could not be written.
-    pub async fn stop(self, grace: Duration) -> io::Result<()> {
+    pub async fn stop(&self, grace: Duration) -> io::Result<()> {
         self.stop_or(grace, std::future::pending()).await
     }
 
@@ -157,21 +199,24 @@ impl Control {
     /// # Errors
     ///
     /// The journal could not be written.
-    pub async fn stop_or(self, grace: Duration, now: impl Future<Output = ()>) -> io::Result<()> {
+    pub async fn stop_or(&self, grace: Duration, now: impl Future<Output = ()>) -> io::Result<()> {
         let mut stops = tokio::task::JoinSet::new();
-        let proxies = self.proxies.clone();
-        for proxy in proxies {
+        for proxy in self.proxies() {
             stops.spawn(async move { proxy.stop(grace).await });
         }
         tokio::select! {
             () = now => {}
             () = async { while stops.join_next().await.is_some() {} } => {}
         }
-        let Some(journal) = self.journal else {
+        let Some(journal) = locked(&self.0.journal).take() else {
             return Ok(());
         };
         tokio::task::spawn_blocking(|| journal.finish()).await.unwrap_or(Ok(()))
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Checks that there is a tokio runtime to run on.

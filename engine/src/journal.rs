@@ -9,8 +9,11 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
+mod recorder;
 mod writer;
 
+pub use recorder::{Line, News, Subscription};
+pub(crate) use recorder::{Recorder, Subscribers};
 pub use writer::{Journal, Sender};
 
 /// The target of log events that say what rules did.
@@ -78,9 +81,9 @@ fn script(steps: &[Step]) -> String {
     if words.is_empty() { "hold".to_owned() } else { words.join(", ") }
 }
 
-/// A line of a journal, as it is written.
+/// An entry as it is written.
 #[derive(Serialize)]
-struct Line<'a> {
+struct Written<'a> {
     /// The proxy's name, where it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     proxy: Option<&'a str>,
@@ -129,7 +132,7 @@ impl Entry {
     ///
     /// What the writer says.
     pub fn write_of(&self, proxy: Option<&str>, seed: u64, out: &mut impl Write) -> io::Result<()> {
-        let line = Line {
+        let line = Written {
             proxy,
             connection: self.connection,
             direction: self.direction.name(),

@@ -5,6 +5,7 @@
 //! those who embed a proxy in a test.
 
 pub mod budget;
+pub mod config;
 pub mod control;
 pub mod endpoint;
 pub mod journal;

@@ -3,7 +3,6 @@
 //! The limit is the process's, so what is counted here is too. Nobody is accepted for whom there is
 //! no descriptor left to reach the backend with: who has no place waits to be accepted.
 
-use crate::endpoint::Listener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -63,10 +62,10 @@ impl Places {
     }
 
     /// Makes room for listeners.
-    pub(crate) fn listen(&self, listeners: &[Listener]) {
+    pub(crate) fn listen(&self, listeners: usize) {
         let most = self.most.load(Ordering::Relaxed);
         if most < usize::MAX {
-            let most = most.saturating_sub(listeners.len().div_ceil(EACH)).max(1);
+            let most = most.saturating_sub(listeners.div_ceil(EACH)).max(1);
             self.most.store(most, Ordering::Relaxed);
             MOST.store(most, Ordering::Relaxed);
         }

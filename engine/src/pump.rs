@@ -8,11 +8,11 @@ mod bounds;
 mod ending;
 mod loss;
 mod outflow;
+mod services;
 
 use crate::budget::Ticket;
 use crate::endpoint::{Peer, Stream};
 use crate::journal::Entry;
-use crate::proxy::Shared;
 use crate::rule::Rules;
 use crate::session::{Events, Output, Session};
 use bytes::{BufMut, BytesMut};
@@ -29,6 +29,7 @@ use age::Age;
 use backend::Backend;
 use bounds::Bounds;
 pub(crate) use ending::{Ending, Order, PATIENCE, Remote, caught, turn_away};
+pub(crate) use services::{Services, Warned};
 
 /// Room in a read buffer below which a new one is worth its while, and the size of that one.
 const READ_LOW: usize = 2 * 1024;
@@ -48,7 +49,7 @@ pub(crate) struct Pump {
     source: Stream,
     backend: Backend,
     outflows: Each<Outflow>,
-    shared: Arc<Shared>,
+    services: Arc<Services>,
     remote: Arc<Remote>,
     rules: watch::Receiver<Arc<Rules>>,
     waker: Option<Waker>,
@@ -93,7 +94,7 @@ impl Pump {
         session: Session,
         source: Stream,
         rules: watch::Receiver<Arc<Rules>>,
-        shared: Arc<Shared>,
+        services: Arc<Services>,
         remote: Arc<Remote>,
         started: Instant,
     ) -> Self {
@@ -103,8 +104,8 @@ impl Pump {
             backend: Backend::Absent,
             outflows: Each::default(),
             rules,
-            age: Age::since(started, shared.clock().timer()),
-            shared,
+            age: Age::since(started, services.clock.timer()),
+            services,
             remote,
             waker: None,
             bounds: Bounds::default(),
@@ -166,6 +167,7 @@ impl Pump {
 
     /// Applies changed rules and orders from outside.
     fn apply_orders(&mut self) -> Option<Ending> {
+        self.session.set_journal(self.services.journal.is_read());
         if self.rules.has_changed().unwrap_or(false) {
             let rules = Arc::clone(&self.rules.borrow_and_update());
             self.session.update(rules, self.age.round);
@@ -211,7 +213,8 @@ impl Pump {
                 Output::Finish if self.ends_all(direction) => {}
                 Output::Finish => self.outflows[direction].end(),
                 Output::Dial => {
-                    let (to, within) = (self.shared.dialer(), self.shared.connect_timeout());
+                    let (to, within) =
+                        (self.services.dialer(), self.services.limits.connect_timeout);
                     let connection = self.session.connection().clone();
                     let dial = Box::pin(async move { to.dial(&connection, within).await });
                     self.backend = Backend::Dialling(dial);
@@ -257,7 +260,7 @@ impl Pump {
         while !outflow.is_idle() {
             match ready!(outflow.poll_write(receiver, cx)) {
                 Ok(written) => {
-                    count_sent(&self.shared, &self.remote, direction, written);
+                    count_sent(&self.services, &self.remote, direction, written);
                     self.bounds.progressed = self.age.round;
                 }
                 Err(error) => {
@@ -345,7 +348,7 @@ impl Pump {
         let read = sender.poll_read(cx, &mut input.limit(spare));
         if let Poll::Ready(Ok(bytes @ 1..)) = read {
             *filled = bytes == spare && spare >= READ_LOW;
-            self.shared.stats().add_received(direction, bytes as u64);
+            self.services.stats.add_received(direction, bytes as u64);
             self.session.received(direction, self.now());
         }
         read
@@ -370,11 +373,11 @@ impl Pump {
                 Poll::Ready(moved) => moved?,
             };
             self.session.passed(direction, moved.read as u64);
-            self.shared.stats().add_received(direction, moved.read as u64);
+            self.services.stats.add_received(direction, moved.read as u64);
             total = moved.read;
             match moved.written {
                 Ok(written) => {
-                    count_sent(&self.shared, &self.remote, direction, written);
+                    count_sent(&self.services, &self.remote, direction, written);
                     self.bounds.progressed = self.age.round;
                 }
                 Err(error) => {
@@ -461,7 +464,7 @@ impl Pump {
             }
         }
         self.waits.memory = match self.session.starves() {
-            true => Some(self.shared.memory().wait(cx.waker())),
+            true => Some(self.services.memory.wait(cx.waker())),
             false => None,
         };
         let outflows = self.outflows.iter().filter_map(|outflow| outflow.next);
@@ -476,7 +479,7 @@ impl Pump {
     fn count(&mut self) {
         let counted = self.session.counted();
         if !counted.is_empty() {
-            self.shared.stats().add_counted(counted);
+            self.services.stats.add_counted(counted);
         }
     }
 
@@ -484,15 +487,15 @@ impl Pump {
     fn flush_journal(&mut self) {
         let Events { entries, notes, dropped, unparsed, stalls, .. } = self.session.events();
         if dropped {
-            self.shared.warn_dropped();
+            self.services.warn_dropped();
         }
         for note in notes {
-            self.shared.warn(note);
+            self.services.warn(note);
         }
         if unparsed > 0 {
-            self.shared.stats().unparsed.add(unparsed);
+            self.services.stats.unparsed.add(unparsed);
         }
-        self.shared.count_stalls(stalls);
+        self.services.count_stalls(stalls);
         match self.waits.unsent.is_empty() {
             true => self.waits.unsent = entries,
             false => self.waits.unsent.extend(entries),
@@ -501,12 +504,8 @@ impl Pump {
             return;
         }
         let entries = std::mem::take(&mut self.waits.unsent);
-        let Some(journal) = self.shared.journal() else {
-            return;
-        };
-        if let Err(entries) = journal.try_send(entries) {
-            let journal = journal.clone();
-            self.waits.journal = Some(Box::pin(async move { journal.send(entries).await }));
+        if let Err((file, entries)) = self.services.journal.record(entries) {
+            self.waits.journal = Some(Box::pin(async move { file.send(entries).await }));
         }
     }
 
@@ -515,7 +514,7 @@ impl Pump {
     }
 }
 
-fn count_sent(shared: &Shared, remote: &Remote, direction: Direction, bytes: usize) {
-    shared.stats().add_sent(direction, bytes as u64);
+fn count_sent(services: &Services, remote: &Remote, direction: Direction, bytes: usize) {
+    services.stats.add_sent(direction, bytes as u64);
     remote.add_sent(direction, bytes as u64);
 }

@@ -479,6 +479,11 @@ impl Session {
         lanes.filter_map(|lane| lane.queued().end_due()).min()
     }
 
+    /// Sets whether entries for the journal are made from now on.
+    pub(crate) fn set_journal(&mut self, journal: bool) {
+        self.facts.settings.journal = journal;
+    }
+
     /// Why the protocol ends the connection, where it does: asked when told to close.
     pub fn refusal(&mut self) -> Option<Refusal> {
         let (refusal, told) = &mut **self.record.refusal.as_mut()?;

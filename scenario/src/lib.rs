@@ -39,7 +39,7 @@ pub use outcome::{
 };
 pub use process::adopt;
 pub use read::TAKEN;
-pub use rules::{Protocol, Ramp, RuleText};
+pub use rules::{Ramp, RuleText};
 pub use runner::{RunError, Settings, run};
 pub use shape::{Field, Object, Scalar, Shape, clients};
 pub use subjects::{COUNTERS, LOAD, PLAIN};

@@ -196,7 +196,7 @@ pub(super) async fn run(load: &Load, address: SocketAddr, measured: Arc<Measured
 /// Parameters that all exchanges of a load share.
 struct Shape {
     address: SocketAddr,
-    header: Option<super::rules::Protocol>,
+    header: Option<chenapan_engine::config::ConfiguredProtocol>,
     send: bytes::Bytes,
     calls: Option<super::calls::Calls>,
     receive: Receive,
@@ -238,7 +238,7 @@ impl Shape {
             let mut connection = Connection::new(number);
             connection.source = stream.local_addr().ok();
             connection.local = stream.peer_addr().ok();
-            let first = header.instances.instance().open(&connection);
+            let first = header.instance().open(&connection);
             sent.extend(first.map(|unit| unit.bytes).into_iter().flatten());
         }
         let (mut reader, mut writer) = stream.split();

@@ -4,9 +4,10 @@
 
 use super::calls::Calls;
 use super::expect::Expectation;
-use super::rules::{Protocol, Ramp, RuleText};
+use super::rules::{Ramp, RuleText};
 use bytes::Bytes;
 use chenapan_core::Pattern;
+use chenapan_engine::config::ConfiguredProtocol;
 use chenapan_engine::endpoint::{Connect, Listen};
 use chenapan_engine::proxy::Limits;
 use std::collections::BTreeMap;
@@ -42,7 +43,7 @@ pub struct ProxyPart {
     /// Address to connect to.
     pub backend: Connect,
     /// Protocol that it speaks.
-    pub protocol: Protocol,
+    pub protocol: ConfiguredProtocol,
     /// Limits of its connections.
     pub limits: Limits,
 }
@@ -129,7 +130,7 @@ pub struct Load {
     /// Largest number of exchanges at once.
     pub concurrency: usize,
     /// Protocol that makes the header in front, where there is one.
-    pub header: Option<Protocol>,
+    pub header: Option<ConfiguredProtocol>,
     /// Bytes that are sent on each connection.
     pub send: Bytes,
     /// Calls of a protocol's client that are made on each connection instead of that.

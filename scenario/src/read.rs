@@ -7,11 +7,12 @@ use super::keys::{FILE, MATRIX, OWN_NAME, PHASE};
 use super::model::{Phase, ProxyPart, Ready, Scenario, Service, Until};
 use super::node::{Fields, Key, Kind, Node, fill};
 use super::place::{Mistakes, Place, Wrong};
-use super::rules::{self, Protocol};
+use super::rules;
 use super::shape::{Shape, check};
 use super::subjects::{Subjects, expectations};
 use super::{names, traffic, yaml};
 use chenapan_core::{Form, Pattern, Registry, Value, nearest};
+use chenapan_engine::config::ConfiguredProtocol;
 use chenapan_engine::endpoint::{At, EndpointError, Kinds, Listen};
 use chenapan_engine::proxy::Limits;
 use std::collections::BTreeMap;
@@ -25,7 +26,7 @@ pub(super) struct Context<'a> {
     pub(super) values: BTreeMap<String, String>,
     pub(super) proxies: Vec<String>,
     /// Protocol of each proxy, and whether it listens on TCP; `None` where that is wrong.
-    pub(super) speaks: Vec<Option<(Protocol, bool)>>,
+    pub(super) speaks: Vec<Option<(ConfiguredProtocol, bool)>>,
     services: Vec<String>,
 }
 
@@ -220,7 +221,7 @@ fn proxy(key: &Key, node: &Node, cx: &Context<'_>) -> Result<ProxyPart, Wrong> {
         backend: address(fields.need("backend")?, |value| cx.kinds.connect_object(value))?,
         protocol: match fields.take("protocol") {
             Some(node) => rules::protocol(node, cx)?,
-            None => Protocol::default(),
+            None => ConfiguredProtocol::default(),
         },
         limits: limits(&mut fields)?,
     })
@@ -402,9 +403,10 @@ fn phase(
         });
     }
     schedule.iter_mut().for_each(|steps| steps.sort_by_key(|(at, _)| *at));
-    let counters = cx.speaks.iter().map(|speaks| {
-        speaks.as_ref().map(|(protocol, _)| protocol.instances.instance().counters())
-    });
+    let counters = cx
+        .speaks
+        .iter()
+        .map(|speaks| speaks.as_ref().map(|(protocol, _)| protocol.instance().counters()));
     let counters: Vec<_> = counters.collect();
     let subjects = Subjects { proxies, counters: &counters, services: &cx.services, run, load };
     let until = fields.take("until").map(|node| until(node, &subjects, mistakes));

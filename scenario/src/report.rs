@@ -34,7 +34,7 @@ pub const FORMS: [&str; 4] = ["junit", "json", "html", "markdown"];
 pub fn start(proxy: &Proxy, protocol: &str, seed: u64) -> String {
     let mut out = String::new();
     let backend = proxy.backend();
-    for local in proxy.locals() {
+    for local in proxy.locals().iter() {
         let _ = write!(out, "listening on {local}, ");
         if local.tcp().is_some_and(|address| address.ip().is_unspecified()) {
             out.push_str("which is every address of this machine, ");

@@ -6,29 +6,13 @@ use super::node::{Kind, Node};
 use super::place::{Mistakes, Place, Wrong};
 use super::read::{Context, index, no_proxy};
 use chenapan_core::{
-    BehaviorEntry, Chance, Fault, Form, Instances, OptionError, OptionSpec, Plugin, Rate, Registry,
-    Size, Value, nearest,
+    BehaviorEntry, Chance, Fault, Form, OptionError, OptionSpec, Rate, Registry, Size, Value,
+    nearest,
 };
-use chenapan_engine::notation;
+use chenapan_engine::config::{ConfiguredProtocol, ProtocolError};
 use chenapan_engine::rule::{Defaults, Rule, RuleError, Rules, one_line};
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
-
-/// A protocol with its options.
-#[derive(Clone)]
-pub struct Protocol {
-    /// Its name.
-    pub name: &'static str,
-    /// Maker of instances.
-    pub instances: Arc<dyn Instances<dyn chenapan_core::Protocol>>,
-}
-
-impl fmt::Debug for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Protocol").field("name", &self.name).finish_non_exhaustive()
-    }
-}
 
 /// A rule as it was written, which has been checked; and the last connection that it applies to.
 #[derive(Clone, Debug)]
@@ -144,43 +128,24 @@ impl Ramp {
     }
 }
 
-impl Default for Protocol {
-    fn default() -> Self {
-        Self {
-            name: chenapan_protocols::Tcp::NAME,
-            instances: Arc::new(chenapan_protocols::Tcp {}),
-        }
-    }
-}
-
 /// Reads the protocol of a proxy: a name, or a map of a name to options.
-pub(super) fn protocol(node: &Node, cx: &Context<'_>) -> Result<Protocol, Wrong> {
+pub(super) fn protocol(node: &Node, cx: &Context<'_>) -> Result<ConfiguredProtocol, Wrong> {
     let registry = cx.registry;
-    let (name, place, given) = match &node.kind {
-        Kind::Map(entries) => {
-            let [(key, options)] = entries.as_slice() else {
-                return Err(node
-                    .place
-                    .wrong("expected one protocol, as in {proxy-v2: {header: add}}"));
-            };
-            (key.name.clone(), &key.place, given(options)?)
-        }
-        _ => {
-            let text = node.text()?;
-            let wrong = |what: String| node.place.wrong(what);
-            let parts = notation::parts(text, ':').map_err(|error| wrong(error.to_string()))?;
-            let mut parts = parts.into_iter();
-            let name = parts.next().map(|part| part.value).unwrap_or_default();
-            let table = registry.find_protocol(&name).map_or(&[][..], |entry| entry.options);
-            let given = notation::given(parts, table).map_err(wrong)?;
-            let given = given.into_iter().map(|(name, value)| (name, value, None)).collect();
-            (name, &node.place, given)
-        }
+    let Kind::Map(entries) = &node.kind else {
+        let read = ConfiguredProtocol::parse(node.text()?, registry);
+        return read.map_err(|error| node.place.wrong(error.cause()));
     };
-    let entry = registry.find_protocol(&name).map_err(|error| place.wrong(error.to_string()))?;
-    let options = given.iter().map(|(name, value, _)| (name.as_str(), value.as_str()));
-    let instances = entry.configure(options).map_err(|error| at(&error, &given, node))?;
-    Ok(Protocol { name: entry.name, instances })
+    let [(key, options)] = entries.as_slice() else {
+        return Err(node.place.wrong("expected one protocol, as in {proxy-v2: {header: add}}"));
+    };
+    let entry = registry.find_protocol(&key.name);
+    let entry = entry.map_err(|error| key.place.wrong(error.to_string()))?;
+    let given = given(options)?;
+    let options = given.iter().map(|(name, value, _)| (name.clone(), value.clone())).collect();
+    ConfiguredProtocol::with(entry, options).map_err(|error| match &error {
+        ProtocolError::Option { fault, .. } => at(fault, &given, node),
+        _ => key.place.wrong(error.to_string()),
+    })
 }
 
 /// The rules of each proxy: a list where there is one proxy, or a map of their names to lists. None where a rule is
@@ -247,7 +212,7 @@ fn rules(
         let built = build(std::slice::from_ref(&text)).map_err(wrong)?;
         // What a proxy speaks is not known where that is wrong.
         if let Some((protocol, _)) = &cx.speaks[at] {
-            built.fit(&*protocol.instances, protocol.name).map_err(wrong)?;
+            built.fit(&**protocol, protocol.name()).map_err(wrong)?;
         }
         built.doubts().iter().for_each(|doubt| tracing::warn!("{doubt}"));
         Ok(text)

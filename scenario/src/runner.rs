@@ -96,7 +96,7 @@ impl<'a> Run<'a> {
         let failed = |what: String| {
             move |error: std::io::Error| RunError(format!("{what}: {}", plain(&error)))
         };
-        let mut control = Control::new(settings.seed, false).map_err(failed("timer".to_owned()))?;
+        let control = Control::seeded(settings.seed).map_err(failed("timer".to_owned()))?;
         if let Some(file) = &settings.journal {
             let what = format!("--journal {}", file.display());
             control.journal(file).map_err(failed(what))?;
@@ -115,7 +115,7 @@ impl<'a> Run<'a> {
                 name: part.name.clone(),
                 listen: part.listen.clone(),
                 backend: part.backend.clone(),
-                protocol: Arc::clone(&part.protocol.instances),
+                protocol: part.protocol.clone(),
                 rules: Rules::default(),
                 limits: part.limits.clone(),
             };

@@ -21,8 +21,7 @@ pub(super) fn apply(
     registry: &Registry,
     matches: &ArgMatches,
 ) -> Result<(), Failure> {
-    let (speaking, rules) = args.breaking.read(registry, matches)?;
-    let protocol = speaking.protocol;
+    let (protocol, rules) = args.breaking.read(registry, matches)?;
     let seed = args.breaking.seed();
     let settings = Settings {
         buffer: args.breaking.buffer,

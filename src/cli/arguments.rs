@@ -1,14 +1,14 @@
 //! The arguments: those written here, and those that come from the options tables.
 
 use crate::cli::Failure;
-use chenapan_core::{Direction, Form, Instances, OptionSpec, Protocol, Registry, Size, Value};
+use chenapan_core::{Direction, Form, OptionSpec, ProtocolEntry, Registry, Size, Value};
+use chenapan_engine::config::ConfiguredProtocol;
 use chenapan_engine::endpoint::{Connect, Kinds, Listen};
 use chenapan_engine::proxy::Limits;
 use chenapan_engine::rule::{Defaults, Rule, Rules};
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 const ABOUT: &str = "\
@@ -435,25 +435,19 @@ fn given(
     options.iter().flat_map(values).collect()
 }
 
-/// A protocol that was asked for.
-pub(super) struct Speaking {
-    pub(super) name: &'static str,
-    pub(super) protocol: Arc<dyn Instances<dyn Protocol>>,
-}
-
 impl Breaking {
     /// The protocol and the rules that were asked for, with what the generated flags say.
     pub(super) fn read(
         &self,
         registry: &Registry,
         matches: &ArgMatches,
-    ) -> Result<(Speaking, Rules), Failure> {
-        let speaking = self.protocol(registry, matches)?;
+    ) -> Result<(ConfiguredProtocol, Rules), Failure> {
+        let protocol = self.protocol(registry, matches)?;
         let rules = self.rules(registry, matches)?;
-        let fits = rules.fit(&*speaking.protocol, speaking.name);
+        let fits = rules.fit(&*protocol, protocol.name());
         fits.map_err(|error| Failure::usage(format!("--behavior: {error}")))?;
         rules.doubts().iter().for_each(|doubt| super::warning(&format!("--behavior: {doubt}")));
-        Ok((speaking, rules))
+        Ok((protocol, rules))
     }
 
     fn rules(&self, registry: &Registry, matches: &ArgMatches) -> Result<Rules, Failure> {
@@ -480,29 +474,24 @@ impl Breaking {
         Ok(Rules::new(rules))
     }
 
-    fn protocol(&self, registry: &Registry, matches: &ArgMatches) -> Result<Speaking, Failure> {
-        let fail = |what: String| Failure::Usage(format!("--protocol: {what}"));
-        let parts = chenapan_engine::notation::parts(&self.protocol, ':');
-        let mut parts = parts.map_err(|error| fail(error.to_string()))?.into_iter();
-        let name = parts.next().map(|part| part.value).unwrap_or_default();
-        let entry = registry.find_protocol(&name).map_err(|error| fail(error.to_string()))?;
-        let mut options = chenapan_engine::notation::given(parts, entry.options)
-            .map_err(|what| fail(format!("{:?}: {what}", self.protocol)))?;
-        let flags = given(matches, "protocol", entry.name, entry.options);
-        chenapan_engine::notation::complete(&mut options, flags);
-        for other in registry.protocols().iter().filter(|other| other.name != entry.name) {
-            if let Some((option, _)) = given(matches, "protocol", other.name, other.options).first()
-            {
+    fn protocol(
+        &self,
+        registry: &Registry,
+        matches: &ArgMatches,
+    ) -> Result<ConfiguredProtocol, Failure> {
+        let flags = |entry: &ProtocolEntry| given(matches, "protocol", entry.name, entry.options);
+        let protocol = ConfiguredProtocol::parse_with(&self.protocol, registry, flags)
+            .map_err(|error| Failure::Usage(format!("--protocol: {error}")))?;
+        let name = protocol.name();
+        for other in registry.protocols().iter().filter(|other| other.name != name) {
+            if let Some((option, _)) = flags(other).first() {
                 return Err(Failure::Usage(format!(
-                    "--protocol-{}-{option}: the protocol is {}; add --protocol {}",
-                    other.name, entry.name, other.name
+                    "--protocol-{other}-{option}: the protocol is {name}; add --protocol {other}",
+                    other = other.name
                 )));
             }
         }
-        let options = options.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let configured = entry.configure(options);
-        let configured = configured.map_err(|error| fail(format!("{name:?}: {error}")))?;
-        Ok(Speaking { name: entry.name, protocol: configured })
+        Ok(protocol)
     }
 
     /// Returns the limits of a proxy that breaks as these options say.

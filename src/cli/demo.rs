@@ -54,7 +54,7 @@ async fn run(registry: &Registry, seed: u64) -> Result<(), Failure> {
     let listener = TcpListener::bind("127.0.0.1:0").await.map_err(Failure::run)?;
     let backend = listener.local_addr().map_err(Failure::run)?;
     tokio::spawn(serve_requests(listener));
-    let mut control = Control::new(seed, false).map_err(Failure::run)?;
+    let control = Control::seeded(seed).map_err(Failure::run)?;
     let config = Config::new("127.0.0.1:0", &backend.to_string()).map_err(Failure::usage)?;
     let proxy = control.add(config).map_err(Failure::run)?;
     let address = proxy.address().ok_or_else(|| Failure::run("the proxy has no address"))?;

@@ -275,7 +275,7 @@ mod tests {
         let behaviors = registry.behaviors().iter().map(|entry| entry.name);
         let names: Vec<_> =
             behaviors.chain(registry.protocols().iter().map(|entry| entry.name)).collect();
-        let mut control = Control::new(1, false).unwrap();
+        let control = Control::seeded(1).unwrap();
         for name in &names {
             let page = topic(&registry, &kinds, &[name]).unwrap_or_default();
             let (_, example) = page.split_once("\nExample:\n").expect(name);
@@ -290,11 +290,11 @@ mod tests {
                 panic!("{example}: refused");
             };
             let shown = rules.iter().any(|rule| rule.behavior() == *name);
-            assert!(shown || speaking.name == *name, "{name}: {example}");
+            assert!(shown || speaking.name() == *name, "{name}: {example}");
             let backend = serve.backend.unwrap().to_string();
             let mut config = Config::new("127.0.0.1:0", &backend).unwrap();
             config.name = (*name).to_owned();
-            config.protocol = speaking.protocol;
+            config.protocol = speaking;
             config.rules = rules;
             control.add(config).unwrap();
         }

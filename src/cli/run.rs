@@ -14,7 +14,6 @@ use clap::{ArgMatches, Args};
 use rustix::process::{Pid, Signal, kill_process};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitCode, ExitStatus};
-use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Debug, Args)]
@@ -79,12 +78,12 @@ pub(super) fn run(
 ) -> Result<ExitCode, Failure> {
     let mut breaking = args.breaking.clone();
     breaking.behavior.extend(args.rules.iter().cloned());
-    let (speaking, rules) = breaking.read(registry, matches)?;
+    let (protocol, rules) = breaking.read(registry, matches)?;
     let seed = breaking.seed();
     raise_descriptor_limit();
     on_runtime(async {
         let signals = Signals::new(Second::Counts)?;
-        let mut control = Control::new(seed, false).map_err(Failure::run)?;
+        let control = Control::seeded(seed).map_err(Failure::run)?;
         control.set_memory(breaking.memory);
         let mut proxies: Vec<Proxy> = Vec::new();
         for (at, (name, backend)) in args.backend.iter().enumerate() {
@@ -98,7 +97,7 @@ pub(super) fn run(
                 name: if args.backend.len() == 1 { String::new() } else { name.clone() },
                 listen: vec!["127.0.0.1:0".parse::<Listen>().map_err(Failure::usage)?],
                 backend: backend.clone(),
-                protocol: Arc::clone(&speaking.protocol),
+                protocol: protocol.clone(),
                 rules: rules.clone(),
                 limits: breaking.limits(),
             };

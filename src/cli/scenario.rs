@@ -347,7 +347,7 @@ fn plan(scenario: &Scenario, only: &[String]) -> String {
     for proxy in &scenario.proxies {
         let listen: Vec<_> = proxy.listen.iter().map(ToString::to_string).collect();
         let (listen, backend) = (listen.join(", "), &proxy.backend);
-        out += &format!("proxy {}: {listen} to {backend}, {}\n", proxy.name, proxy.protocol.name);
+        out += &format!("proxy {}: {listen} to {backend}, {}\n", proxy.name, proxy.protocol.name());
     }
     for service in &scenario.services {
         out += &format!("service {}: {}\n", service.name, service.run);

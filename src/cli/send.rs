@@ -47,7 +47,7 @@ pub(super) struct Send {
 }
 
 pub(super) fn send(args: &Send, registry: &Registry, matches: &ArgMatches) -> Result<(), Failure> {
-    let (speaking, rules) = args.breaking.read(registry, matches)?;
+    let (protocol, rules) = args.breaking.read(registry, matches)?;
     let data = match &args.data {
         Some(data) => data.clone(),
         None => {
@@ -59,12 +59,12 @@ pub(super) fn send(args: &Send, registry: &Registry, matches: &ArgMatches) -> Re
         name: String::new(),
         listen: vec!["127.0.0.1:0".parse().map_err(Failure::usage)?],
         backend: args.backend.clone(),
-        protocol: speaking.protocol,
+        protocol,
         rules,
         limits: args.breaking.limits(),
     };
     on_runtime(async {
-        let mut control = Control::new(seed, false).map_err(Failure::run)?;
+        let control = Control::seeded(seed).map_err(Failure::run)?;
         control.set_memory(args.breaking.memory);
         control.journal_to(io::stderr()).map_err(Failure::run)?;
         let proxy = control.add(config).map_err(Failure::run)?;

@@ -18,7 +18,7 @@ pub(super) fn serve(
     registry: &Registry,
     matches: &ArgMatches,
 ) -> Result<(), Failure> {
-    let (speaking, rules) = args.breaking.read(registry, matches)?;
+    let (protocol, rules) = args.breaking.read(registry, matches)?;
     let backend = args.backend.clone().ok_or_else(|| Failure::usage("--backend is missing"))?;
     let seed = args.breaking.seed();
     let mut limits = args.breaking.limits();
@@ -32,7 +32,7 @@ pub(super) fn serve(
         name: String::new(),
         listen: args.listen.clone(),
         backend,
-        protocol: speaking.protocol,
+        protocol,
         rules,
         limits,
     };
@@ -41,7 +41,11 @@ pub(super) fn serve(
     on_runtime(async {
         // Before anybody can know that we are there: a signal is then never the end at once.
         let mut signals = Signals::new(Second::Ends)?;
-        let mut control = Control::new(seed, args.precise).map_err(Failure::run)?;
+        let control = match args.precise {
+            true => Control::precise(seed),
+            false => Control::seeded(seed),
+        };
+        let control = control.map_err(Failure::run)?;
         control.set_memory(args.breaking.memory);
         if let Some(file) = &args.journal {
             control.journal(file).map_err(|error| {
@@ -64,8 +68,8 @@ pub(super) fn serve(
         };
         // Traffic does not wait for somebody who reads this, nor does the end.
         let start = match args.output {
-            Said::Text => report::start(&proxy, speaking.name, seed),
-            Said::Json => report::machine::start(&proxy, speaking.name, seed),
+            Said::Text => report::start(&proxy, proxy.protocol().name(), seed),
+            Said::Json => report::machine::start(&proxy, proxy.protocol().name(), seed),
         };
         let start = tokio::task::spawn_blocking(move || says(start));
         // A service manager that waits for it is told; one that does not has not asked.
@@ -73,7 +77,7 @@ pub(super) fn serve(
         for address in proxy.locals().iter().filter(|address| !address.is_local()) {
             tracing::warn!(%address, "listens beyond this machine: others can connect too");
         }
-        terminal.watch(control.proxies());
+        terminal.watch(&control.proxies());
         let stopped = until_stopped(control, &mut signals, &terminal, args.grace).await;
         terminal.finish();
         // It was bounded in time.
@@ -107,7 +111,7 @@ async fn until_stopped(
     terminal: &Terminal,
     grace: Duration,
 ) -> Result<(), Failure> {
-    let proxies: Vec<Proxy> = control.proxies().to_vec();
+    let proxies: Vec<Proxy> = control.proxies();
     let mut finished = tokio::task::JoinSet::new();
     for proxy in proxies.clone() {
         finished.spawn(async move { proxy.finished().await });

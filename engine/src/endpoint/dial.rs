@@ -55,6 +55,11 @@ impl Dialer {
         Ok(Self(Arc::new(Ready { address: address.clone(), tls, tunnel })))
     }
 
+    /// Returns the backend's address.
+    pub fn address(&self) -> &Connect {
+        &self.0.address
+    }
+
     /// Dials the backend once and closes the stream: an answer to the question if it is reached.
     ///
     /// # Errors

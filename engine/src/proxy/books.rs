@@ -4,10 +4,9 @@
 use super::Shared;
 use crate::endpoint::{is_shortage, plain};
 use crate::places::Place;
-use crate::pump::Ending;
+use crate::pump::{Ending, Services};
 use crate::session::{Refusal, Refused};
 use chenapan_core::{Direction, Each};
-use std::io;
 use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -23,15 +22,14 @@ pub(super) struct Guard {
 impl Guard {
     /// Counts how the connection has ended; it may still wait for its other ends.
     pub(super) fn leave(&mut self, ending: &Ending, sent: Each<u64>) {
-        self.shared.count(self.number, ending, sent);
+        count(&self.shared.services, self.number, ending, sent);
         self.take_off();
     }
 
     fn take_off(&mut self) {
         if !std::mem::replace(&mut self.left, true) {
-            self.shared.stats.ended.add(1);
-            self.shared.live().remove(&self.number);
-            self.shared.ended.notify_waiters();
+            self.shared.services.stats.ended.add(1);
+            self.shared.table.leave(self.number);
         }
     }
 }
@@ -42,83 +40,69 @@ impl Drop for Guard {
     }
 }
 
-impl Shared {
-    pub(crate) fn warn_unreachable(&self, connection: u64, error: &io::Error) {
-        let error = plain(error);
-        let proxy = self.told_name();
-        tracing::warn!(proxy, connection, error, "the backend cannot be reached");
-        self.stats.blame(&error);
-    }
-
-    fn count(&self, connection: u64, ending: &Ending, sent: Each<u64>) {
-        let Each { upstream, downstream } = sent;
-        let (stats, proxy) = (&self.stats, self.told_name());
-        let (counter, how) = match ending {
-            Ending::Done(Some(Direction::Downstream)) => {
-                (&stats.closed_by_backend, "closed by the backend")
+/// Counts how a connection has ended, and says so in the log.
+fn count(services: &Services, connection: u64, ending: &Ending, sent: Each<u64>) {
+    let Each { upstream, downstream } = sent;
+    let (stats, proxy) = (&services.stats, services.told_name());
+    let (counter, how) = match ending {
+        Ending::Done(Some(Direction::Downstream)) => {
+            (&stats.closed_by_backend, "closed by the backend")
+        }
+        Ending::Done(_) => (&stats.closed_by_source, "closed by the source"),
+        Ending::Close => (&stats.closed_by_proxy, "closed by a rule"),
+        Ending::Stopped => (&stats.stopped, "closed at the stop"),
+        Ending::Reset => (&stats.reset_by_proxy, "reset by a rule"),
+        Ending::Panicked(message) => {
+            tracing::error!(proxy, connection, message, "a plug-in has panicked");
+            stats.blame(&format!("a plug-in has panicked: {message}"));
+            (&stats.panicked, "ended by a panic of a plug-in")
+        }
+        Ending::Lost(Direction::Upstream) => (&stats.reset_by_source, "reset by the source"),
+        Ending::Lost(Direction::Downstream) => (&stats.reset_by_backend, "reset by the backend"),
+        Ending::Refused(Refusal { fault, reason }) => {
+            let ended = matches!(fault, Refused::Ended(_));
+            if !reason.is_empty() {
+                let text = match ended {
+                    true => "the protocol has to see more",
+                    false => "the protocol refuses the connection",
+                };
+                tracing::warn!(proxy, connection, reason, "{text}");
+                stats.blame(reason);
             }
-            Ending::Done(_) => (&stats.closed_by_source, "closed by the source"),
-            Ending::Close => (&stats.closed_by_proxy, "closed by a rule"),
-            Ending::Stopped => (&stats.stopped, "closed at the stop"),
-            Ending::Reset => (&stats.reset_by_proxy, "reset by a rule"),
-            Ending::Panicked(message) => {
-                tracing::error!(proxy, connection, message, "a plug-in has panicked");
-                stats.blame(&format!("a plug-in has panicked: {message}"));
-                (&stats.panicked, "ended by a panic of a plug-in")
-            }
-            Ending::Lost(Direction::Upstream) => (&stats.reset_by_source, "reset by the source"),
-            Ending::Lost(Direction::Downstream) => {
-                (&stats.reset_by_backend, "reset by the backend")
-            }
-            Ending::Refused(Refusal { fault, reason }) => {
-                let ended = matches!(fault, Refused::Ended(_));
-                if !reason.is_empty() {
-                    let text = match ended {
-                        true => "the protocol has to see more",
-                        false => "the protocol refuses the connection",
-                    };
-                    tracing::warn!(proxy, connection, reason, "{text}");
-                    stats.blame(reason);
+            match fault {
+                Refused::Wrong => (&stats.refused, "refused by the protocol"),
+                Refused::Late => (&stats.late, "too late for the protocol"),
+                Refused::Ended(Direction::Upstream) => {
+                    (&stats.closed_by_source, "closed by the source")
                 }
-                match fault {
-                    Refused::Wrong => (&stats.refused, "refused by the protocol"),
-                    Refused::Late => (&stats.late, "too late for the protocol"),
-                    Refused::Ended(Direction::Upstream) => {
-                        (&stats.closed_by_source, "closed by the source")
-                    }
-                    Refused::Ended(Direction::Downstream) => {
-                        (&stats.closed_by_backend, "closed by the backend")
-                    }
+                Refused::Ended(Direction::Downstream) => {
+                    (&stats.closed_by_backend, "closed by the backend")
                 }
             }
-            Ending::HalfClosed(bound) => {
-                let bound = crate::notation::time(*bound);
-                tracing::info!(
-                    proxy,
-                    connection,
-                    "its source had ended {bound} ago (--half-closed)"
-                );
-                (&stats.half_closed, "given up after its source had ended")
-            }
-            Ending::Idle => (&stats.idle, "nothing happened for too long"),
-            Ending::Unreachable(error) if is_shortage(error) => {
-                let error = plain(error);
-                tracing::warn!(proxy, connection, error, "this machine has run short");
-                stats.blame(&error);
-                (&stats.short, "this machine had run short")
-            }
-            Ending::Ungreeted(error) => {
-                let error = plain(error);
-                tracing::warn!(proxy, connection, error, "the source has to say more first");
-                stats.blame(&error);
-                (&stats.ungreeted, "not let in")
-            }
-            Ending::Unreachable(error) => {
-                self.warn_unreachable(connection, error);
-                (&stats.unreachable, "backend not reached")
-            }
-        };
-        counter.add(1);
-        tracing::info!(proxy, connection, upstream, downstream, "{how}");
-    }
+        }
+        Ending::HalfClosed(bound) => {
+            let bound = crate::notation::time(*bound);
+            tracing::info!(proxy, connection, "its source had ended {bound} ago (--half-closed)");
+            (&stats.half_closed, "given up after its source had ended")
+        }
+        Ending::Idle => (&stats.idle, "nothing happened for too long"),
+        Ending::Unreachable(error) if is_shortage(error) => {
+            let error = plain(error);
+            tracing::warn!(proxy, connection, error, "this machine has run short");
+            stats.blame(&error);
+            (&stats.short, "this machine had run short")
+        }
+        Ending::Ungreeted(error) => {
+            let error = plain(error);
+            tracing::warn!(proxy, connection, error, "the source has to say more first");
+            stats.blame(&error);
+            (&stats.ungreeted, "not let in")
+        }
+        Ending::Unreachable(error) => {
+            services.warn_unreachable(connection, error);
+            (&stats.unreachable, "backend not reached")
+        }
+    };
+    counter.add(1);
+    tracing::info!(proxy, connection, upstream, downstream, "{how}");
 }

@@ -13,11 +13,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 ///
 /// They would go round in a circle.
 pub(super) fn refuse(backend: &Connect, locals: &[Local], others: &[Proxy]) -> io::Result<()> {
-    let mut next = backend;
+    let mut next = backend.clone();
     let mut way = Vec::new();
     // Each proxy has one backend, so the way leads through each of them once at most.
     for _ in 0..=others.len() {
-        if locals.iter().any(|local| leads_to(next, local)) {
+        if locals.iter().any(|local| leads_to(&next, local)) {
             let through = match way.is_empty() {
                 true => String::new(),
                 false => format!(" (through {})", way.join(", ")),
@@ -30,7 +30,7 @@ pub(super) fn refuse(backend: &Connect, locals: &[Local], others: &[Proxy]) -> i
                 ),
             ));
         }
-        let leads = |other: &&Proxy| other.locals().iter().any(|local| leads_to(next, local));
+        let leads = |other: &&Proxy| other.locals().iter().any(|local| leads_to(&next, local));
         let Some(other) = others.iter().find(leads) else { return Ok(()) };
         way.push(format!("proxy {}", other.name()));
         next = other.backend();

@@ -79,7 +79,7 @@ impl Pump {
     }
 
     fn half_closed_bound(&self) -> Duration {
-        let asked = self.shared.limits().half_closed;
+        let asked = self.services.limits.half_closed;
         let held = self.session.holds(self.age.round);
         let is_program = self.backend.is_child();
         match asked {
@@ -92,7 +92,7 @@ impl Pump {
     }
 
     fn idle(&self) -> Option<Duration> {
-        let idle = self.shared.limits().idle?;
+        let idle = self.services.limits.idle?;
         Some(self.bounds.heard.max(self.bounds.progressed).saturating_add(idle))
     }
 }

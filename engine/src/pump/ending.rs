@@ -1,9 +1,8 @@
 //! The ends of connections, and outflows for others to end them.
 
 use super::backend::Backend;
-use super::{Pump, Task, outflow};
+use super::{Pump, Services, Task, outflow};
 use crate::endpoint::{Peer, Stream};
-use crate::proxy::Shared;
 use crate::session::Refusal;
 use chenapan_core::{Direction, Each};
 use std::io;
@@ -164,17 +163,17 @@ impl Pump {
         let source = sender(&mut self.source, Direction::Upstream);
         let others = backend.as_mut().map(|stream| sender(stream, Direction::Downstream));
         let mut senders: Vec<_> = others.into_iter().chain([source]).collect();
-        let how = How::of(ending, self.shared.resets_refused());
+        let how = How::of(ending, self.services.limits.reset_refused);
         let mut late = dial.zip(how).map(|(dial, how)| Late::new(dial, how, &self.remote));
         if let Some(how) = how {
             // An end in order takes a while, and the backend need not wait for that of the source. A
             // reset comes when the source's socket is dropped.
             let beside = async {
                 if let Some(late) = late.take_if(|_| how == How::InOrder) {
-                    Box::pin(late.end(&self.shared, number)).await;
+                    Box::pin(late.end(&self.services, number)).await;
                 }
             };
-            tokio::join!(end(&mut senders, how, self.shared.now()), beside);
+            tokio::join!(end(&mut senders, how, &self.services.now), beside);
         }
         if let Some(backend) = backend {
             backend.close().await;
@@ -242,7 +241,7 @@ impl Late {
     ///
     /// The dial bounds itself. An order to end the connection, the program's stop among them, leaves it
     /// a moment only.
-    pub(crate) async fn end(self, shared: &Shared, connection: u64) {
+    pub(crate) async fn end(self, services: &Services, connection: u64) {
         let Self { mut dial, how, remote } = self;
         let ordered = std::future::poll_fn(|cx| {
             remote.register(cx);
@@ -253,16 +252,16 @@ impl Late {
             () = ordered => tokio::select! {
                 dialled = &mut dial => dialled,
                 () = tokio::time::sleep(PATIENCE) => return,
-                () = shared.now().cancelled() => return,
+                () = services.now.cancelled() => return,
             },
         };
         match dialled {
             Ok(Peer { mut stream, .. }) => {
-                end(&mut [Sender { stream: &mut stream, takes: Takes::More }], how, shared.now())
+                end(&mut [Sender { stream: &mut stream, takes: Takes::More }], how, &services.now)
                     .await;
                 stream.close().await;
             }
-            Err(error) => shared.warn_unreachable(connection, &error),
+            Err(error) => services.warn_unreachable(connection, &error),
         }
     }
 }

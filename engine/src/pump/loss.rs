@@ -17,9 +17,9 @@ impl Pump {
             return;
         };
         if sender.was_truncated() {
-            self.shared.stats().truncated.add(1);
+            self.services.stats.truncated.add(1);
             tracing::warn!(
-                proxy = self.shared.told_name(),
+                proxy = self.services.told_name(),
                 connection = self.session.connection().number,
                 %direction,
                 "TLS has ended without close_notify: somebody may have cut the stream"
@@ -39,7 +39,7 @@ impl Pump {
     /// The sender of a direction is gone without an end of its stream.
     pub(super) fn lose(&mut self, direction: Direction, error: &io::Error) {
         tracing::debug!(
-            proxy = self.shared.told_name(),
+            proxy = self.services.told_name(),
             connection = self.session.connection().number,
             %direction,
             %error,
@@ -57,7 +57,7 @@ impl Pump {
     /// The receiver of a direction takes nothing more. What it said before may still be read.
     pub(super) fn lose_receiver(&mut self, direction: Direction, error: &io::Error) {
         tracing::debug!(
-            proxy = self.shared.told_name(),
+            proxy = self.services.told_name(),
             connection = self.session.connection().number,
             %direction,
             %error,

@@ -1,12 +1,14 @@
-//! Configuration of a proxy.
+//! Configuration of a proxy: where it listens, what it connects to, its protocol, rules and limits.
+//!
+//! It starts nothing; see [`Proxy`](crate::proxy::Proxy).
+
+mod protocol;
+
+pub use protocol::{ConfiguredProtocol, ProtocolError};
 
 use crate::endpoint::{Connect, EndpointError, Listen};
 use crate::rule::Rules;
 use crate::session::IN_FLIGHT;
-use chenapan_core::{Instances, Protocol};
-use chenapan_protocols::Tcp;
-use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Limits of a proxy's connections.
@@ -53,7 +55,7 @@ impl Default for Limits {
 }
 
 /// Configuration of a proxy.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// Its name in logs, reports and the journal, which decides its draws, too: proxies of one
     /// control draw independently where their names differ. A single one needs none.
@@ -63,7 +65,7 @@ pub struct Config {
     /// Address to connect to.
     pub backend: Connect,
     /// Its protocol.
-    pub protocol: Arc<dyn Instances<dyn Protocol>>,
+    pub protocol: ConfiguredProtocol,
     /// Its rules.
     pub rules: Rules,
     /// Limits of its connections.
@@ -81,21 +83,9 @@ impl Config {
             name: String::new(),
             listen: vec![listen.parse()?],
             backend: backend.parse()?,
-            protocol: Arc::new(Tcp {}),
+            protocol: ConfiguredProtocol::default(),
             rules: Rules::default(),
             limits: Limits::default(),
         })
-    }
-}
-
-impl fmt::Debug for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Config")
-            .field("name", &self.name)
-            .field("listen", &self.listen)
-            .field("backend", &self.backend)
-            .field("rules", &self.rules)
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
     }
 }
