@@ -5,13 +5,13 @@
 use std::fmt::{self, Display, Write};
 
 /// Writer of one object, in one line.
-pub(crate) struct Object<'a> {
+pub(crate) struct ObjectWriter<'a> {
     out: &'a mut dyn Write,
     /// Character before the next member.
     before: char,
 }
 
-impl<'a> Object<'a> {
+impl<'a> ObjectWriter<'a> {
     /// Starts an object.
     pub(crate) fn new(out: &'a mut dyn Write) -> Self {
         Self { out, before: '{' }
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn members_stand_in_their_order() {
         let mut out = String::new();
-        let mut object = Object::new(&mut out);
+        let mut object = ObjectWriter::new(&mut out);
         object.raw("a", 1).unwrap();
         object.text_or_null("b", None).unwrap();
         hex(object.name("c").unwrap(), b"\x00\xff").unwrap();
@@ -123,7 +123,7 @@ mod tests {
         object.end().unwrap();
         assert_eq!(out, r#"{"a":1,"b":null,"c":"00ff","d":[1,2]}"#);
         let mut out = String::new();
-        Object::new(&mut out).end().unwrap();
+        ObjectWriter::new(&mut out).end().unwrap();
         assert_eq!(out, "{}");
     }
 }

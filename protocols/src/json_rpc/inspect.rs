@@ -4,7 +4,7 @@
 //! batch one by one.
 
 use super::{Capture, Cut, Dialect, Event, Framer, Framing, JsonRpc, Kind, Message, Reader};
-use crate::json::write::{Object, array, hex};
+use crate::json::write::{ObjectWriter, array, hex};
 use chenapan_core::{Found, Inspect, Plugin, Remark, Size, Values, plugin};
 use std::fmt::{self, Write};
 
@@ -147,7 +147,7 @@ impl Inspect for InspectJsonRpc {
 }
 
 fn event(out: &mut dyn Write, name: &str, bytes: Option<usize>) -> fmt::Result {
-    let mut object = Object::new(out);
+    let mut object = ObjectWriter::new(out);
     object.text("event", name)?;
     if let Some(bytes) = bytes {
         object.raw("bytes", bytes)?;
@@ -157,7 +157,7 @@ fn event(out: &mut dyn Write, name: &str, bytes: Option<usize>) -> fmt::Result {
 
 /// Writes a message with what only whole frames have.
 fn write_frame(out: &mut dyn Write, message: &Message<'_>, payload: Option<&[u8]>) -> fmt::Result {
-    let mut object = Object::new(out);
+    let mut object = ObjectWriter::new(out);
     members(message, &mut object)?;
     object.text("dialect", message.dialect.name())?;
     if let Some(payload) = payload {
@@ -166,7 +166,7 @@ fn write_frame(out: &mut dyn Write, message: &Message<'_>, payload: Option<&[u8]
     object.end()
 }
 
-fn members(message: &Message<'_>, object: &mut Object<'_>) -> fmt::Result {
+fn members(message: &Message<'_>, object: &mut ObjectWriter<'_>) -> fmt::Result {
     object.text("kind", message.kind.name())?;
     if let (Some(id), false) = (message.id(), matches!(message.kind, Kind::Invalid(_))) {
         object.text("id", id.raw())?;
@@ -191,7 +191,7 @@ fn members(message: &Message<'_>, object: &mut Object<'_>) -> fmt::Result {
         Kind::Batch(flow) => {
             object.text("flow", flow.name())?;
             array(object.name("items")?, message.items(), |out, item| {
-                let mut object = Object::new(out);
+                let mut object = ObjectWriter::new(out);
                 members(&item, &mut object)?;
                 object.end()
             })

@@ -3,13 +3,13 @@
 //! The names and their order are a promise to other programs.
 
 use super::receiver::Unpacked;
-use crate::json::write::{Object, array, hex, string};
+use crate::json::write::{ObjectWriter, array, hex, string};
 use crate::proxy_protocol::{Addresses, ProxyHeader, Unpack, Want, details};
 use std::fmt::{self, Write};
 
 /// Writes the result as one object.
 pub(super) fn write(out: &mut dyn Write, unpacked: &Unpacked) -> fmt::Result {
-    let mut object = Object::new(out);
+    let mut object = ObjectWriter::new(out);
     match unpacked {
         Ok((header, consumed)) => {
             object.text("kind", "accept")?;
@@ -35,7 +35,7 @@ pub(super) fn write(out: &mut dyn Write, unpacked: &Unpacked) -> fmt::Result {
     object.end()
 }
 
-fn reject(object: &mut Object<'_>, error: &str, message: &str, offset: usize) -> fmt::Result {
+fn reject(object: &mut ObjectWriter<'_>, error: &str, message: &str, offset: usize) -> fmt::Result {
     object.text("kind", "reject")?;
     object.text("error", error)?;
     object.text("message", message)?;
@@ -65,7 +65,7 @@ fn ends(header: &ProxyHeader) -> [End; 2] {
     }
 }
 
-fn members(object: &mut Object<'_>, header: &ProxyHeader, consumed: usize) -> fmt::Result {
+fn members(object: &mut ObjectWriter<'_>, header: &ProxyHeader, consumed: usize) -> fmt::Result {
     object.raw("version", header.version())?;
     object.text("command", header.command().name())?;
     object.text("family", header.family().name())?;
