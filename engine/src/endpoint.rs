@@ -1,16 +1,13 @@
-//! Addresses: where to listen, and which backend to connect to.
+//! Endpoints: listening at an address, and connecting to one.
+//!
+//! Reading an address is up to [`address`](crate::address).
 
-mod address;
-mod canonical;
 mod child;
 mod dial;
-mod error;
 mod greet;
 mod header;
 mod inherited;
-pub mod kind;
 mod listener;
-pub mod read;
 mod shortage;
 mod socket;
 mod socks;
@@ -21,18 +18,15 @@ mod tls;
 use std::fmt;
 use std::io;
 
-pub use address::{
-    At, Auth, Connect, Family, Header, Host, Inherited, Listen, Options, Setting, Socks, To, Via,
+pub use crate::address::{
+    At, Auth, Canonical, Connect, EndpointError, Family, Header, Host, Inherited, Kinds, Listen,
+    Options, Setting, Socks, To, Tokens, Via, kind, quote, read, tokens, without_password,
 };
 pub(crate) use child::GRACE;
 pub use dial::Dialer;
-pub use error::EndpointError;
-pub use error::without_password;
 pub use greet::Greeting;
-pub use kind::Kinds;
 pub use listener::Local;
 pub use listener::{Arrival, Listener};
-pub use read::{Tokens, quote, tokens};
 pub(crate) use shortage::is_shortage;
 pub use stream::{Peer, Stream, unmapped};
 

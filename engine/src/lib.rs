@@ -4,6 +4,7 @@
 //! It knows no command line, no YAML and no report. The package `chenapan` is the way in for
 //! those who embed a proxy in a test.
 
+pub mod address;
 pub mod budget;
 pub mod config;
 pub mod control;

@@ -4,8 +4,8 @@
 
 use super::arguments::Arguments;
 use super::make;
-use crate::endpoint::error::{Code, Fault};
-use crate::endpoint::kind::{Entry, Own};
+use crate::address::error::{Code, Fault};
+use crate::address::kind::{Entry, Own};
 use chenapan_core::Fault as Wrong;
 
 /// The kind with what was given to it; what was given to TLS stays.

@@ -7,8 +7,8 @@ use super::tokens::Piece;
 use super::typed::{knows, own_kind};
 use super::url::{self, Url};
 use super::{make, own, socks};
-use crate::endpoint::error::{Code, Fault, quoted, repeated};
-use crate::endpoint::{At, Connect, Kinds, Listen, To};
+use crate::address::error::{Code, Fault, quoted, repeated};
+use crate::address::{At, Connect, Kinds, Listen, To};
 
 /// Schemes of protocols that run over TCP: their ports, and whether they run over TLS.
 const OTHERS: &[(&str, u16, bool)] = &[

@@ -2,8 +2,8 @@
 //!
 //! It never opens what a value names.
 
-use crate::endpoint::error::{Code, Fault, quoted};
-use crate::endpoint::{Family, Host, Setting};
+use crate::address::error::{Code, Fault, quoted};
+use crate::address::{Family, Host, Setting};
 use chenapan_core::{Form, Value, nearest};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::Range;

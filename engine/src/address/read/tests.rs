@@ -3,7 +3,7 @@
 mod errors;
 mod objects;
 
-use crate::endpoint::{Connect, EndpointError, Listen};
+use crate::address::{Connect, EndpointError, Listen};
 use serde_json::{Value, json};
 
 /// The canonical form, or the code of the error.

@@ -1,7 +1,7 @@
 //! Errors as people see them: the code, the sentence, the place.
 
 use super::{connect, listen};
-use crate::endpoint::{Connect, EndpointError, Listen};
+use crate::address::{Connect, EndpointError, Listen};
 
 fn to_listen(text: &str) -> EndpointError {
     text.parse::<Listen>().map(|read| panic!("{text}: {read:?}")).unwrap_err()

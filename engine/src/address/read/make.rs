@@ -5,8 +5,8 @@
 use super::arguments::{Argument, Arguments};
 use super::table::{Kind, Parameter, Sort};
 use super::{socks, tokens::Piece, values};
-use crate::endpoint::error::{Code, Fault, quoted, repeated};
-use crate::endpoint::{
+use crate::address::error::{Code, Fault, quoted, repeated};
+use crate::address::{
     At, Connect, Family, Host, Inherited, Kinds, Listen, Options, Setting, To, Via,
 };
 use std::net::{Ipv4Addr, Ipv6Addr};

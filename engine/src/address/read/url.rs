@@ -1,7 +1,7 @@
 //! Addresses as URLs: the parts, and what percent signs stand for.
 
 use super::tokens::Piece;
-use crate::endpoint::error::{Code, Fault, quoted};
+use crate::address::error::{Code, Fault, quoted};
 use std::ops::Range;
 
 /// A text out of a URL, decoded, with the place where it stands.

@@ -4,7 +4,7 @@
 
 use super::table::{Kind, Parameter, Role, Side, TLS_CONNECT, TLS_LISTEN};
 use super::tokens::{Part, plain_key};
-use crate::endpoint::error::{Code, Fault, quoted, repeated};
+use crate::address::error::{Code, Fault, quoted, repeated};
 use chenapan_core::{OptionSpec, nearest};
 use std::ops::Range;
 

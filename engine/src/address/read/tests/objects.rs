@@ -1,7 +1,7 @@
 //! The canonical form, read back; and objects as people write them.
 
 use super::{connect, listen, tcp, with};
-use crate::endpoint::{Connect, EndpointError, Kinds, Listen};
+use crate::address::{Connect, EndpointError, Kinds, Listen};
 use serde_json::{Value, json};
 
 fn object_to_listen(value: &Value) -> Result<Listen, EndpointError> {

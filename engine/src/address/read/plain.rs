@@ -3,8 +3,8 @@
 use super::table::{Role, near};
 use super::tokens::Piece;
 use super::{known, values};
-use crate::endpoint::error::{Code, Fault, quoted, repeated};
-use crate::endpoint::{Host, Kinds};
+use crate::address::error::{Code, Fault, quoted, repeated};
+use crate::address::{Host, Kinds};
 use std::net::Ipv4Addr;
 
 /// Reads a host (none is every address) and a port.

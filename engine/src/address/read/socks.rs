@@ -4,8 +4,8 @@ use super::arguments::Argument;
 use super::tokens::Piece;
 use super::url::{self, Url};
 use super::{make, values};
-use crate::endpoint::error::{Code, Fault, quoted};
-use crate::endpoint::{Auth, Connect, Host, Setting, Socks, To, Via};
+use crate::address::error::{Code, Fault, quoted};
+use crate::address::{Auth, Connect, Host, Setting, Socks, To, Via};
 use std::net::IpAddr;
 use std::ops::Range;
 

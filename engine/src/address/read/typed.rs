@@ -4,9 +4,9 @@ use super::arguments::{Arguments, arguments, wrong_role};
 use super::table::{Role, Sort};
 use super::tokens::{Piece, parts};
 use super::{built_in, command, make, own, word};
-use crate::endpoint::error::{Code, Fault, quoted};
-use crate::endpoint::kind::Entry;
-use crate::endpoint::{At, Connect, Kinds, Listen, To};
+use crate::address::error::{Code, Fault, quoted};
+use crate::address::kind::Entry;
+use crate::address::{At, Connect, Kinds, Listen, To};
 
 /// Keys whose values are endpoints, so that their colons need no escapes behind a scheme.
 const URLS: &[&str] = &["via", "endpoint"];
