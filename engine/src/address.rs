@@ -12,6 +12,7 @@ pub use canonical::Canonical;
 pub use error::{EndpointError, without_password};
 pub use kind::Kinds;
 pub use model::{
-    At, Auth, Connect, Family, Header, Host, Inherited, Listen, Options, Setting, Socks, To, Via,
+    Auth, Connect, Family, HeaderVersion, Host, Inherited, Listen, ListenPlace, OptionValue,
+    Options, Socks, SocksHop, Target,
 };
 pub use read::{Tokens, quote, tokens};

@@ -19,8 +19,9 @@ use std::fmt;
 use std::io;
 
 pub use crate::address::{
-    At, Auth, Canonical, Connect, EndpointError, Family, Header, Host, Inherited, Kinds, Listen,
-    Options, Setting, Socks, To, Tokens, Via, kind, quote, read, tokens, without_password,
+    Auth, Canonical, Connect, EndpointError, Family, HeaderVersion, Host, Inherited, Kinds, Listen,
+    ListenPlace, OptionValue, Options, Socks, SocksHop, Target, Tokens, kind, quote, read, tokens,
+    without_password,
 };
 pub(crate) use child::GRACE;
 pub use dial::Dialer;

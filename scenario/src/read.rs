@@ -13,7 +13,7 @@ use super::subjects::{Subjects, expectations};
 use super::{names, traffic, yaml};
 use chenapan_core::{Form, Pattern, Registry, Value, nearest};
 use chenapan_engine::config::ConfiguredProtocol;
-use chenapan_engine::endpoint::{At, EndpointError, Kinds, Listen};
+use chenapan_engine::endpoint::{EndpointError, Kinds, Listen, ListenPlace};
 use chenapan_engine::proxy::Limits;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -168,7 +168,10 @@ fn parts(root: &Node, scenario: &mut Scenario, cx: &mut Context<'_>, mistakes: &
         // What a load can talk to without shaking hands first.
         let tcp = |part: &ProxyPart| {
             let first = part.listen.first();
-            matches!(first, Some(Listen { at: At::Tcp { .. }, tls: false, header: false, .. }))
+            matches!(
+                first,
+                Some(Listen { place: ListenPlace::Tcp { .. }, tls: false, header: false, .. })
+            )
         };
         cx.speaks.push(part.as_ref().map(|part| (part.protocol.clone(), tcp(part))));
         cx.proxies.push(key.name.clone());
@@ -207,7 +210,7 @@ fn proxy(key: &Key, node: &Node, cx: &Context<'_>) -> Result<ProxyPart, Wrong> {
     let listen = fields.take("listen").map_or(&[][..], Node::items);
     let listen = listen.iter().map(|node| address(node, |value| cx.kinds.listen_object(value)));
     let listen = listen.collect::<Result<Vec<Listen>, _>>()?;
-    if listen.iter().any(|address| address.at == At::Stdio) {
+    if listen.iter().any(|address| address.place == ListenPlace::Stdio) {
         let wrong = key.place.wrong("a scenario has no client on standard input and output");
         return Err(wrong.help("stdio: is for chenapan without a command"));
     }

@@ -4,7 +4,7 @@
 
 use chenapan_core::OptionSpec;
 use chenapan_engine::endpoint::Kinds;
-use chenapan_engine::endpoint::read::table::{KINDS, Kind, Parameter, Role, Side};
+use chenapan_engine::endpoint::read::table::{KINDS, Kind, Parameter, Role, Usage};
 use std::fmt::Write;
 
 /// A kind in one role, as a page tells of it.
@@ -32,7 +32,7 @@ pub(crate) struct Row {
 
 /// All kinds that know a role, those that were brought along last.
 pub(crate) fn shown(kinds: &Kinds, role: Role) -> Vec<Shown> {
-    let built_in = KINDS.iter().filter_map(|kind| Some(built_in(kind, kind.side(role)?)));
+    let built_in = KINDS.iter().filter_map(|kind| Some(built_in(kind, kind.usage(role)?)));
     let own = |name: &'static str, doc: &str, options: &'static [OptionSpec]| Shown {
         names: vec![name],
         about: doc.split_whitespace().collect::<Vec<_>>().join(" "),
@@ -51,13 +51,13 @@ pub(crate) fn shown(kinds: &Kinds, role: Role) -> Vec<Shown> {
     built_in.chain(own).collect()
 }
 
-fn built_in(kind: &Kind, side: &Side) -> Shown {
+fn built_in(kind: &Kind, usage: &Usage) -> Shown {
     Shown {
         names: kind.names.to_vec(),
-        about: side.about.to_owned(),
-        example: side.example.to_owned(),
-        positionals: side.positionals.to_vec(),
-        rows: side.all().map(Row::of).collect(),
+        about: usage.about.to_owned(),
+        example: usage.example.to_owned(),
+        positionals: usage.positionals.to_vec(),
+        rows: usage.all().map(Row::of).collect(),
     }
 }
 

@@ -2,9 +2,12 @@
 //!
 //! Reading it back is up to [`read`](super::read).
 
-use super::kind::Own;
-use super::{At, Auth, Connect, Family, Header, Host, Inherited, Listen, Options, Setting, Socks};
-use super::{To, Via};
+use super::kind::CustomKind;
+use super::{
+    Auth, Connect, Family, HeaderVersion, Host, Inherited, Listen, ListenPlace, OptionValue,
+    Options, Socks,
+};
+use super::{SocksHop, Target};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::path::Path;
@@ -37,11 +40,11 @@ pub struct Canonical {
     #[serde(skip_serializing_if = "Option::is_none")]
     proxy_protocol: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    via: Option<CanonicalVia>,
+    via: Option<CanonicalHop>,
 }
 
 #[derive(Debug, Serialize)]
-struct CanonicalVia {
+struct CanonicalHop {
     protocol: &'static str,
     host: String,
     port: u16,
@@ -66,15 +69,15 @@ impl Listen {
             proxy_protocol: self.header.then_some("require"),
             ..Canonical::default()
         };
-        match &self.at {
-            At::Tcp { host, port } => {
+        match &self.place {
+            ListenPlace::Tcp { host, port } => {
                 form.kind("tcp");
                 form.host = Some(host.as_ref().map_or("*".to_owned(), plain));
                 form.port = Some(*port);
             }
-            At::Unix(path) => form.unix(path),
-            At::Stdio => form.kind("stdio"),
-            At::Inherited(which) => {
+            ListenPlace::Unix(path) => form.unix(path),
+            ListenPlace::Stdio => form.kind("stdio"),
+            ListenPlace::Inherited(which) => {
                 form.kind("fd");
                 match which {
                     Inherited::Number(number) => form.fd = Some(*number),
@@ -82,7 +85,7 @@ impl Listen {
                     Inherited::Name(name) => form.name = Some(name.clone()),
                 }
             }
-            At::Own(own) => form.own(own),
+            ListenPlace::Custom(own) => form.own(own),
         }
         form.options(&self.options);
         form
@@ -103,32 +106,32 @@ impl Connect {
             tls: self.tls,
             family: self.family.map(number),
             proxy_protocol: self.header.map(|header| match header {
-                Header::V1 => "v1",
-                Header::V2 => "v2",
+                HeaderVersion::V1 => "v1",
+                HeaderVersion::V2 => "v2",
             }),
-            via: self.via.as_ref().map(Via::canonical),
+            via: self.via.as_ref().map(SocksHop::canonical),
             ..Canonical::default()
         };
-        match &self.to {
-            To::Tcp { host, port } => {
+        match &self.target {
+            Target::Tcp { host, port } => {
                 form.kind("tcp");
                 form.host = Some(plain(host));
                 form.port = Some(*port);
             }
-            To::Unix(path) => form.unix(path),
-            To::Exec(command) => {
+            Target::Unix(path) => form.unix(path),
+            Target::Exec(command) => {
                 form.kind("exec");
                 form.command = Some(command.clone());
             }
-            To::Own(own) => form.own(own),
+            Target::Custom(own) => form.own(own),
         }
         form.options(&self.options);
         form
     }
 }
 
-impl Via {
-    fn canonical(&self) -> CanonicalVia {
+impl SocksHop {
+    fn canonical(&self) -> CanonicalHop {
         let (auth, user, password) = match &self.auth {
             Auth::None => ("none", None, None),
             Auth::User(user) => ("user", Some(user.clone()), None),
@@ -143,7 +146,7 @@ impl Via {
             Socks::V4a => "socks4a",
             Socks::V5 => "socks5",
         };
-        CanonicalVia { protocol, host: plain(&self.host), port: self.port, auth, user, password }
+        CanonicalHop { protocol, host: plain(&self.host), port: self.port, auth, user, password }
     }
 }
 
@@ -157,7 +160,7 @@ impl Canonical {
         self.path = Some(path.to_string_lossy().into_owned());
     }
 
-    fn own<T: ?Sized>(&mut self, own: &Own<T>) {
+    fn own<T: ?Sized>(&mut self, own: &CustomKind<T>) {
         self.kind(own.name());
         for (name, text) in own.given() {
             let text = Value::from(text.as_str());
@@ -177,15 +180,15 @@ impl Canonical {
     }
 }
 
-impl Setting {
+impl OptionValue {
     /// Times are seconds, modes are octal text.
     fn json(&self) -> Value {
         match self {
-            Setting::Flag(flag) => (*flag).into(),
-            Setting::Number(number) => (*number).into(),
-            Setting::Time(time) => seconds(*time),
-            Setting::Mode(mode) => format!("{mode:o}").into(),
-            Setting::Text(text) => text.as_str().into(),
+            OptionValue::Flag(flag) => (*flag).into(),
+            OptionValue::Number(number) => (*number).into(),
+            OptionValue::Time(time) => seconds(*time),
+            OptionValue::Mode(mode) => format!("{mode:o}").into(),
+            OptionValue::Text(text) => text.as_str().into(),
         }
     }
 }

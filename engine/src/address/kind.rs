@@ -42,7 +42,7 @@ pub trait Arrivals: Send + Sync {
 }
 
 /// A kind as it was written in an address, with its options.
-pub struct Own<T: ?Sized> {
+pub struct CustomKind<T: ?Sized> {
     name: &'static str,
     given: Arc<[(&'static str, String)]>,
     kind: Arc<T>,
@@ -115,14 +115,17 @@ impl<T: ?Sized> Entry<T> {
     /// # Errors
     ///
     /// The first option that cannot be used.
-    pub fn configure(&self, given: &[(&'static str, String)]) -> Result<Own<T>, OptionError> {
+    pub fn configure(
+        &self,
+        given: &[(&'static str, String)],
+    ) -> Result<CustomKind<T>, OptionError> {
         let texts = given.iter().map(|(name, text)| (*name, text.as_str()));
         let kind = (self.configure)(&Values::parse(self.options, texts)?);
-        Ok(Own { name: self.name, given: given.into(), kind })
+        Ok(CustomKind { name: self.name, given: given.into(), kind })
     }
 }
 
-impl<T: ?Sized> Own<T> {
+impl<T: ?Sized> CustomKind<T> {
     /// The kind's name.
     pub fn name(&self) -> &'static str {
         self.name
@@ -139,20 +142,20 @@ impl<T: ?Sized> Own<T> {
     }
 }
 
-impl<T: ?Sized> Clone for Own<T> {
+impl<T: ?Sized> Clone for CustomKind<T> {
     fn clone(&self) -> Self {
         let (given, kind) = (Arc::clone(&self.given), Arc::clone(&self.kind));
         Self { name: self.name, given, kind }
     }
 }
 
-impl<T: ?Sized> PartialEq for Own<T> {
+impl<T: ?Sized> PartialEq for CustomKind<T> {
     fn eq(&self, other: &Self) -> bool {
         (self.name, &self.given) == (other.name, &other.given)
     }
 }
 
-impl<T: ?Sized> fmt::Display for Own<T> {
+impl<T: ?Sized> fmt::Display for CustomKind<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.name)?;
         let given: Vec<_> =
@@ -161,9 +164,9 @@ impl<T: ?Sized> fmt::Display for Own<T> {
     }
 }
 
-impl<T: ?Sized> fmt::Debug for Own<T> {
+impl<T: ?Sized> fmt::Debug for CustomKind<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Own")
+        f.debug_struct("CustomKind")
             .field("name", &self.name)
             .field("given", &self.given)
             .finish_non_exhaustive()

@@ -2,7 +2,7 @@
 //!
 //! It never reads text; see [`read`](super::read).
 
-use super::kind::{Accepts, Dials, Own};
+use super::kind::{Accepts, CustomKind, Dials};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -14,7 +14,7 @@ use std::time::Duration;
 #[non_exhaustive]
 pub struct Listen {
     /// The place itself.
-    pub at: At,
+    pub place: ListenPlace,
     /// Set when clients speak TLS to it, which ends here.
     pub tls: bool,
     /// Set when connections begin with a header of the PROXY protocol, which is taken off. It comes
@@ -31,15 +31,15 @@ pub struct Listen {
 #[non_exhaustive]
 pub struct Connect {
     /// The place itself.
-    pub to: To,
+    pub target: Target,
     /// Set when TLS is spoken to it.
     pub tls: bool,
     /// The header of the PROXY protocol that is sent first, before TLS.
-    pub header: Option<Header>,
+    pub header: Option<HeaderVersion>,
     /// The only family of addresses that will do.
     pub family: Option<Family>,
     /// The SOCKS proxy on the way.
-    pub via: Option<Via>,
+    pub via: Option<SocksHop>,
     /// Further options that were given.
     pub options: Options,
 }
@@ -47,7 +47,7 @@ pub struct Connect {
 /// A place to listen at.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum At {
+pub enum ListenPlace {
     /// A TCP port.
     Tcp {
         /// The address, or none for every one.
@@ -62,13 +62,13 @@ pub enum At {
     /// A listening socket that was open when the program started.
     Inherited(Inherited),
     /// A kind that a user of this library has brought along.
-    Own(Own<dyn Accepts>),
+    Custom(CustomKind<dyn Accepts>),
 }
 
 /// A place to connect to.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum To {
+pub enum Target {
     /// A TCP port; a name is resolved for each connection.
     Tcp {
         /// The address or name.
@@ -81,7 +81,7 @@ pub enum To {
     /// A program that is started for each connection, with its arguments.
     Exec(Vec<String>),
     /// A kind that a user of this library has brought along.
-    Own(Own<dyn Dials>),
+    Custom(CustomKind<dyn Dials>),
 }
 
 /// An address or a name.
@@ -115,7 +115,7 @@ pub enum Family {
 
 /// A version of the PROXY protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Header {
+pub enum HeaderVersion {
     /// Version 1, a line.
     V1,
     /// Version 2, binary.
@@ -124,7 +124,7 @@ pub enum Header {
 
 /// A SOCKS proxy on the way to a backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Via {
+pub struct SocksHop {
     /// Version of the protocol that it speaks.
     pub protocol: Socks,
     /// Its address.
@@ -168,12 +168,12 @@ pub enum Auth {
 
 /// Options that were given, by their canonical names.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Options(BTreeMap<&'static str, Setting>);
+pub struct Options(BTreeMap<&'static str, OptionValue>);
 
 /// The value of an option.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum Setting {
+pub enum OptionValue {
     /// Yes or no.
     Flag(bool),
     /// A number.
@@ -188,15 +188,15 @@ pub enum Setting {
 
 impl Listen {
     /// A place without anything special about it.
-    pub fn new(at: At) -> Self {
-        Self { at, tls: false, header: false, family: None, options: Options::default() }
+    pub fn new(place: ListenPlace) -> Self {
+        Self { place, tls: false, header: false, family: None, options: Options::default() }
     }
 
     /// A port of 127.0.0.1; 0 is any free one.
     pub const fn loopback(port: u16) -> Self {
         let host = Some(Host::Address(IpAddr::V4(Ipv4Addr::LOCALHOST)));
         Self {
-            at: At::Tcp { host, port },
+            place: ListenPlace::Tcp { host, port },
             tls: false,
             header: false,
             family: None,
@@ -206,24 +206,24 @@ impl Listen {
 
     /// Returns `true` if it is known that only programs on this machine can connect.
     pub fn is_local(&self) -> bool {
-        match &self.at {
-            At::Tcp { host: Some(Host::Address(address)), .. } => {
+        match &self.place {
+            ListenPlace::Tcp { host: Some(Host::Address(address)), .. } => {
                 address.to_canonical().is_loopback()
             }
-            At::Tcp { host: Some(Host::Name(name)), .. } => name == "localhost",
-            At::Tcp { host: None, .. } => false,
-            At::Unix(_) | At::Stdio => true,
+            ListenPlace::Tcp { host: Some(Host::Name(name)), .. } => name == "localhost",
+            ListenPlace::Tcp { host: None, .. } => false,
+            ListenPlace::Unix(_) | ListenPlace::Stdio => true,
             // Whoever opened it knows.
-            At::Inherited(_) | At::Own(_) => true,
+            ListenPlace::Inherited(_) | ListenPlace::Custom(_) => true,
         }
     }
 }
 
 impl Connect {
     /// A place without anything special about it.
-    pub fn new(to: To) -> Self {
+    pub fn new(target: Target) -> Self {
         let options = Options::default();
-        Self { to, tls: false, header: None, family: None, via: None, options }
+        Self { target, tls: false, header: None, family: None, via: None, options }
     }
 }
 
@@ -234,12 +234,12 @@ impl Options {
     }
 
     /// Sets one.
-    pub fn set(&mut self, name: &'static str, value: Setting) {
+    pub fn set(&mut self, name: &'static str, value: OptionValue) {
         self.0.insert(name, value);
     }
 
     /// All of them, by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Setting)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &OptionValue)> {
         self.0.iter().map(|(name, value)| (*name, value))
     }
 
@@ -251,7 +251,7 @@ impl Options {
     /// A flag, where it was given.
     pub fn flag(&self, name: &str) -> Option<bool> {
         match self.0.get(name)? {
-            Setting::Flag(flag) => Some(*flag),
+            OptionValue::Flag(flag) => Some(*flag),
             _ => None,
         }
     }
@@ -259,7 +259,7 @@ impl Options {
     /// A number, where it was given.
     pub fn number(&self, name: &str) -> Option<u64> {
         match self.0.get(name)? {
-            Setting::Number(number) => Some(*number),
+            OptionValue::Number(number) => Some(*number),
             _ => None,
         }
     }
@@ -267,7 +267,7 @@ impl Options {
     /// A time, where it was given.
     pub fn time(&self, name: &str) -> Option<Duration> {
         match self.0.get(name)? {
-            Setting::Time(time) => Some(*time),
+            OptionValue::Time(time) => Some(*time),
             _ => None,
         }
     }
@@ -275,7 +275,7 @@ impl Options {
     /// Permissions, where they were given.
     pub fn mode(&self, name: &str) -> Option<u32> {
         match self.0.get(name)? {
-            Setting::Mode(mode) => Some(*mode),
+            OptionValue::Mode(mode) => Some(*mode),
             _ => None,
         }
     }
@@ -283,7 +283,7 @@ impl Options {
     /// A text, where it was given.
     pub fn text(&self, name: &str) -> Option<&str> {
         match self.0.get(name)? {
-            Setting::Text(text) => Some(text),
+            OptionValue::Text(text) => Some(text),
             _ => None,
         }
     }
@@ -297,13 +297,13 @@ impl fmt::Display for Listen {
         if self.tls {
             f.write_str("tls:")?;
         }
-        match &self.at {
-            At::Tcp { host: Some(host), port } => write!(f, "{host}:{port}"),
-            At::Tcp { host: None, port } => write!(f, "*:{port}"),
-            At::Unix(path) => write!(f, "unix:{}", path.display()),
-            At::Stdio => f.write_str("stdio:"),
-            At::Inherited(which) => which.fmt(f),
-            At::Own(own) => own.fmt(f),
+        match &self.place {
+            ListenPlace::Tcp { host: Some(host), port } => write!(f, "{host}:{port}"),
+            ListenPlace::Tcp { host: None, port } => write!(f, "*:{port}"),
+            ListenPlace::Unix(path) => write!(f, "unix:{}", path.display()),
+            ListenPlace::Stdio => f.write_str("stdio:"),
+            ListenPlace::Inherited(which) => which.fmt(f),
+            ListenPlace::Custom(own) => own.fmt(f),
         }
     }
 }
@@ -311,18 +311,18 @@ impl fmt::Display for Listen {
 impl fmt::Display for Connect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.header {
-            Some(Header::V1) => f.write_str("proxy-v1:")?,
-            Some(Header::V2) => f.write_str("proxy-v2:")?,
+            Some(HeaderVersion::V1) => f.write_str("proxy-v1:")?,
+            Some(HeaderVersion::V2) => f.write_str("proxy-v2:")?,
             None => {}
         }
         if self.tls {
             f.write_str("tls:")?;
         }
-        match &self.to {
-            To::Tcp { host, port } => write!(f, "{host}:{port}")?,
-            To::Unix(path) => write!(f, "unix:{}", path.display())?,
-            To::Exec(command) => write!(f, "exec:{}", command.join(" "))?,
-            To::Own(own) => own.fmt(f)?,
+        match &self.target {
+            Target::Tcp { host, port } => write!(f, "{host}:{port}")?,
+            Target::Unix(path) => write!(f, "unix:{}", path.display())?,
+            Target::Exec(command) => write!(f, "exec:{}", command.join(" "))?,
+            Target::Custom(own) => own.fmt(f)?,
         }
         match &self.via {
             Some(via) => write!(f, " via {via}"),
@@ -353,7 +353,7 @@ impl fmt::Display for Host {
 }
 
 /// Without the credentials.
-impl fmt::Display for Via {
+impl fmt::Display for SocksHop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = match self.protocol {
             Socks::Auto => "socks",

@@ -20,7 +20,7 @@ mod values;
 mod tests;
 
 use super::error::{Code, Fault, quoted};
-use super::{At, Connect, EndpointError, Header, Kinds, Listen, To};
+use super::{Connect, EndpointError, HeaderVersion, Kinds, Listen, ListenPlace, Target};
 use std::str::FromStr;
 use table::{Kind, Role, Sort};
 use tokens::{Piece, trimmed};
@@ -70,7 +70,7 @@ fn listen(kinds: &Kinds, piece: Piece<'_>) -> Result<Listen, Fault> {
         (_, Some(scheme)) => url_style::listen(kinds, inner, scheme),
         (Some(word), None) if typed::knows(kinds, word.text) => typed::listen(kinds, inner),
         _ => plain::read(inner, Role::Listen, kinds)
-            .map(|(host, port)| Listen::new(At::Tcp { host, port })),
+            .map(|(host, port)| Listen::new(ListenPlace::Tcp { host, port })),
     };
     let Some(wrapper) = wrapper else { return listen };
     let mut listen = listen.map_err(|fault| nested(fault, inner, wrapper))?;
@@ -84,7 +84,7 @@ fn connect(kinds: &Kinds, piece: Piece<'_>) -> Result<Connect, Fault> {
         (_, Some(scheme)) => url_style::connect(kinds, inner, scheme),
         (Some(word), None) if typed::knows(kinds, word.text) => typed::connect(kinds, inner),
         _ => plain::read(inner, Role::Connect, kinds).and_then(|(host, port)| match host {
-            Some(host) => Ok(Connect::new(To::Tcp { host, port })),
+            Some(host) => Ok(Connect::new(Target::Tcp { host, port })),
             None => Err(inner.fault(Code::MissingHost, "there is no host to dial")),
         }),
     };
@@ -94,7 +94,8 @@ fn connect(kinds: &Kinds, piece: Piece<'_>) -> Result<Connect, Fault> {
         let message = format!("{wrapper} before an endpoint that sends a PROXY header already");
         return Err(piece.fault(Code::Conflict, message));
     }
-    connect.header = Some(if wrapper == "proxy-v1" { Header::V1 } else { Header::V2 });
+    connect.header =
+        Some(if wrapper == "proxy-v1" { HeaderVersion::V1 } else { HeaderVersion::V2 });
     Ok(connect)
 }
 
@@ -107,7 +108,7 @@ fn unwrapped(piece: Piece<'_>, role: Role) -> Result<(Option<&'static str>, Piec
     }
     let wrapper = |piece| {
         let (kind, name) = built_in(piece)?;
-        (kind.sort == Sort::Wrapper && kind.side(role).is_some()).then_some(name)
+        (kind.sort == Sort::Wrapper && kind.usage(role).is_some()).then_some(name)
     };
     let Some(name) = wrapper(piece) else { return Ok((None, piece)) };
     let inner = match piece.split(':') {

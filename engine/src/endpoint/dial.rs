@@ -4,7 +4,7 @@ use super::header::announce;
 use super::shortage::{connecting, is_shortage, shortage};
 use super::socks::Tunnel;
 use super::tls::Client;
-use super::{Connect, Family, Host, Peer, Stream, To, child, in_words};
+use super::{Connect, Family, Host, Peer, Stream, Target, child, in_words};
 use crate::places::are_out_of_descriptors;
 use chenapan_core::Connection;
 use std::collections::VecDeque;
@@ -44,8 +44,8 @@ impl Dialer {
     ///
     /// A file cannot be used, with its path.
     pub fn new(address: &Connect) -> io::Result<Self> {
-        let host = match &address.to {
-            To::Tcp { host, .. } => Some(host),
+        let host = match &address.target {
+            Target::Tcp { host, .. } => Some(host),
             _ => None,
         };
         let tls = address.tls.then(|| Client::new(address, host)).transpose();
@@ -122,13 +122,15 @@ impl Ready {
 
     /// The stream without what is put on it, and whose address is known.
     async fn reach(&self, connection: &Connection) -> io::Result<(Stream, Option<SocketAddr>)> {
-        let (host, port) = match &self.address.to {
-            To::Unix(path) => {
+        let (host, port) = match &self.address.target {
+            Target::Unix(path) => {
                 return Ok((Stream::unix(UnixStream::connect(named(path)).await?), None));
             }
-            To::Exec(command) => return Ok((child::start(command)?, None)),
-            To::Own(own) => return Ok((Stream::own(own.kind().dial(connection).await?), None)),
-            To::Tcp { host, port } => (host, *port),
+            Target::Exec(command) => return Ok((child::start(command)?, None)),
+            Target::Custom(own) => {
+                return Ok((Stream::own(own.kind().dial(connection).await?), None));
+            }
+            Target::Tcp { host, port } => (host, *port),
         };
         let Some((tunnel, via)) = self.tunnel.as_ref().zip(self.address.via.as_ref()) else {
             let stream = self.connect(host, port, self.address.family).await?;

@@ -3,7 +3,7 @@
 //!
 //! Rules do not see these headers; the protocols `proxy-v1` and `proxy-v2` are for that.
 
-use super::{Header, Stream, unmapped};
+use super::{HeaderVersion, Stream, unmapped};
 use bytes::{Bytes, BytesMut};
 use chenapan_core::{Connection, Paths};
 use chenapan_protocols::proxy_protocol::tlv::CRC32C;
@@ -83,7 +83,7 @@ pub(super) async fn take(stream: &mut Stream) -> io::Result<Taken> {
 ///
 /// The stream takes no more.
 pub(super) async fn announce(
-    version: Header,
+    version: HeaderVersion,
     connection: &Connection,
     stream: &mut Stream,
 ) -> io::Result<()> {
@@ -96,7 +96,7 @@ pub(super) async fn announce(
 
 /// A source without an address of its own has version 1 say UNKNOWN, and version 2 UNSPEC. LOCAL is
 /// for connections that are nobody's.
-fn header(version: Header, connection: &Connection) -> proxy_protocol::ProxyHeader {
+fn header(version: HeaderVersion, connection: &Connection) -> proxy_protocol::ProxyHeader {
     let ends = connection.source.zip(connection.local);
     let between =
         |(source, local)| Addresses::between(unmapped(source), unmapped(local), Mixed::Map).ok();
@@ -107,7 +107,7 @@ fn header(version: Header, connection: &Connection) -> proxy_protocol::ProxyHead
         let line = addresses.and_then(|addresses| v1::Header::new(addresses).ok());
         line.unwrap_or_else(v1::Header::unknown).into()
     };
-    if version == Header::V1 {
+    if version == HeaderVersion::V1 {
         return line(addresses);
     }
     let plain = v2::Header::proxy(addresses.clone(), Transport::Stream);
@@ -125,7 +125,7 @@ fn header(version: Header, connection: &Connection) -> proxy_protocol::ProxyHead
 mod tests {
     use super::*;
 
-    fn bytes(version: Header, ends: Option<(&str, &str)>) -> Vec<u8> {
+    fn bytes(version: HeaderVersion, ends: Option<(&str, &str)>) -> Vec<u8> {
         let mut connection = Connection::new(1);
         if let Some((source, local)) = ends {
             connection.source = Some(source.parse().unwrap());
@@ -138,16 +138,17 @@ mod tests {
 
     #[test]
     fn headers_tell_whose_connection_it_is() {
-        let line = bytes(Header::V1, Some(("10.0.0.1:4000", "10.0.0.2:80")));
+        let line = bytes(HeaderVersion::V1, Some(("10.0.0.1:4000", "10.0.0.2:80")));
         assert_eq!(line, b"PROXY TCP4 10.0.0.1 10.0.0.2 4000 80\r\n");
-        assert_eq!(bytes(Header::V1, None), b"PROXY UNKNOWN\r\n");
-        let binary = bytes(Header::V2, Some(("10.0.0.1:4000", "10.0.0.2:80")));
+        assert_eq!(bytes(HeaderVersion::V1, None), b"PROXY UNKNOWN\r\n");
+        let binary = bytes(HeaderVersion::V2, Some(("10.0.0.1:4000", "10.0.0.2:80")));
         assert_eq!(
             binary,
             b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x0a\0\0\x01\x0a\0\0\x02\x0f\xa0\0\x50"
         );
-        assert_eq!(bytes(Header::V2, None), b"\r\n\r\n\0\r\nQUIT\n\x21\0\0\0");
-        let mapped = bytes(Header::V1, Some(("[::ffff:10.0.0.1]:4000", "[::ffff:10.0.0.2]:80")));
+        assert_eq!(bytes(HeaderVersion::V2, None), b"\r\n\r\n\0\r\nQUIT\n\x21\0\0\0");
+        let mapped =
+            bytes(HeaderVersion::V1, Some(("[::ffff:10.0.0.1]:4000", "[::ffff:10.0.0.2]:80")));
         assert_eq!(mapped, line);
     }
 
@@ -157,19 +158,19 @@ mod tests {
         connection.paths =
             Some(Paths { source: Box::default(), local: b"\0app".as_slice().into() });
         connection.tlvs = Bytes::from_static(b"\x03\0\x04\0\0\0\0\x02\0\x01a");
-        let header = header(Header::V2, &connection);
+        let header = header(HeaderVersion::V2, &connection);
         let addresses = Addresses::unix(b"", b"\0app").unwrap();
         assert_eq!(header.addresses(), Some(&addresses));
         let kinds: Vec<_> = header.tlvs().map(|tlv| tlv.kind).collect();
         assert_eq!((kinds, header.checksum()), (vec![3, 2], proxy_protocol::Checksum::Right));
-        assert_eq!(super::header(Header::V1, &connection), v1::Header::unknown().into());
+        assert_eq!(super::header(HeaderVersion::V1, &connection), v1::Header::unknown().into());
     }
 
     #[tokio::test]
     async fn nothing_behind_a_header_is_taken() {
         for header in [
-            bytes(Header::V1, Some(("10.0.0.1:4000", "10.0.0.2:80"))),
-            bytes(Header::V2, Some(("10.0.0.1:4000", "10.0.0.2:80"))),
+            bytes(HeaderVersion::V1, Some(("10.0.0.1:4000", "10.0.0.2:80"))),
+            bytes(HeaderVersion::V2, Some(("10.0.0.1:4000", "10.0.0.2:80"))),
         ] {
             let (mut client, server) = tokio::net::UnixStream::pair().unwrap();
             client.write_all(&[&header[..], b"rest"].concat()).await.unwrap();

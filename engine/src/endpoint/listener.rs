@@ -2,7 +2,9 @@
 
 use super::greet::Greeting;
 use super::kind::Arrivals;
-use super::{At, Family, Host, Listen, Peer, Stream, dial, in_words, inherited, stdio, unmapped};
+use super::{
+    Family, Host, Listen, ListenPlace, Peer, Stream, dial, in_words, inherited, stdio, unmapped,
+};
 use chenapan_core::Paths;
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 use std::fmt;
@@ -53,7 +55,7 @@ pub enum Local {
     /// Standard input and output.
     Stdio,
     /// A place of a kind that a user of this library has brought along, as it was written.
-    Own(String),
+    Custom(String),
 }
 
 /// A connection that has come in.
@@ -88,7 +90,7 @@ impl fmt::Display for Local {
             Local::Tcp(address) => write!(f, "{address}"),
             Local::Unix(path) => write!(f, "unix:{}", path.display()),
             Local::Stdio => f.write_str("stdio:"),
-            Local::Own(text) => f.write_str(text),
+            Local::Custom(text) => f.write_str(text),
         }
     }
 }
@@ -139,24 +141,28 @@ impl Listener {
     fn bound(address: &Listen) -> io::Result<Vec<Self>> {
         let greeting = Greeting::new(address)?;
         let mut guard = None;
-        let (place, local) = match &address.at {
-            At::Unix(path) => {
+        let (place, local) = match &address.place {
+            ListenPlace::Unix(path) => {
                 let socket;
                 (socket, guard) = unix(path, address)?;
                 listening(socket)?
             }
-            At::Tcp { host, port } => listening(host_socket(host.as_ref(), *port, address)?)?,
-            At::Inherited(which) => {
+            ListenPlace::Tcp { host, port } => {
+                listening(host_socket(host.as_ref(), *port, address)?)?
+            }
+            ListenPlace::Inherited(which) => {
                 let adopted = inherited::adopt(which, address)?;
                 return adopted.into_iter().map(|socket| Self::adopted(socket, address)).collect();
             }
-            At::Stdio => {
+            ListenPlace::Stdio => {
                 let (stream, written) = stdio::open()?;
                 stream.set_nonblocking(true)?;
                 let stream = UnixStream::from_std(stream)?;
                 (Place::Stdio(Mutex::new(Some((stream, written)))), Local::Stdio)
             }
-            At::Own(own) => (Place::Own(own.kind().listen()?), Local::Own(own.to_string())),
+            ListenPlace::Custom(own) => {
+                (Place::Own(own.kind().listen()?), Local::Custom(own.to_string()))
+            }
         };
         let nodelay = address.options.flag("nodelay").unwrap_or(true);
         Ok(vec![Self { place, local, nodelay, greeting, _guard: guard }])
@@ -324,7 +330,7 @@ impl fmt::Debug for Place {
             Place::Tcp(listener) => listener.fmt(f),
             Place::Unix(listener) => listener.fmt(f),
             Place::Stdio(_) => f.write_str("Stdio"),
-            Place::Own(_) => f.write_str("Own"),
+            Place::Own(_) => f.write_str("CustomKind"),
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The handshakes are `tokio-socks`'s; the words for what went wrong are ours.
 
-use super::{Auth, Family, Host, Socks, Stream, Via};
+use super::{Auth, Family, Host, Socks, SocksHop, Stream};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -22,7 +22,7 @@ const TRIED: [Socks; 3] = [Socks::V5, Socks::V4a, Socks::V4];
 /// A SOCKS proxy as one endpoint knows it.
 #[derive(Debug)]
 pub(super) struct Tunnel {
-    via: Via,
+    via: SocksHop,
     /// Set when names are resolved here instead of there.
     local: bool,
     /// Number of versions in [`TRIED`] that it was found not to speak.
@@ -38,7 +38,7 @@ enum Trouble {
 }
 
 impl Tunnel {
-    pub(super) fn new(via: Via, local: bool) -> Self {
+    pub(super) fn new(via: SocksHop, local: bool) -> Self {
         Self { via, local, found: AtomicU8::new(0) }
     }
 

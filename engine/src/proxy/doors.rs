@@ -2,7 +2,7 @@
 //!
 //! It accepts nothing; each listener has a task of its own that does.
 
-use crate::endpoint::{At, Listen, Listener, Local};
+use crate::endpoint::{Listen, ListenPlace, Listener, Local};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
@@ -134,8 +134,8 @@ impl Door {
     /// Returns the address at which the door opens again: the port that the system has chosen stays.
     pub(super) fn again(&self) -> Listen {
         let mut again = self.address.clone();
-        if let (At::Tcp { port: port @ 0, .. }, Some(local)) =
-            (&mut again.at, self.locals.iter().find_map(Local::tcp))
+        if let (ListenPlace::Tcp { port: port @ 0, .. }, Some(local)) =
+            (&mut again.place, self.locals.iter().find_map(Local::tcp))
         {
             *port = local.port();
         }

@@ -2,7 +2,7 @@
 //!
 //! It never reads a value; it knows which parameter it is for.
 
-use super::table::{Kind, Parameter, Role, Side, TLS_CONNECT, TLS_LISTEN};
+use super::table::{Kind, Parameter, Role, TLS_CONNECT, TLS_LISTEN, Usage};
 use super::tokens::{Part, plain_key};
 use crate::address::error::{Code, Fault, quoted, repeated};
 use chenapan_core::{OptionSpec, nearest};
@@ -43,10 +43,10 @@ struct Slot {
 
 impl Arguments {
     /// None yet, for a kind of the table.
-    pub(super) fn new(name: &'static str, role: Role, side: &Side, end: Range<usize>) -> Self {
-        let slots = side.all().map(Slot::of).collect();
-        let surplus = side.surplus.and_then(|name| side.all().find(|known| known.name == name));
-        let positionals = side.positionals.to_vec();
+    pub(super) fn new(name: &'static str, role: Role, usage: &Usage, end: Range<usize>) -> Self {
+        let slots = usage.all().map(Slot::of).collect();
+        let surplus = usage.surplus.and_then(|name| usage.all().find(|known| known.name == name));
+        let positionals = usage.positionals.to_vec();
         let tls = matches!(name, "tls" | "ssl");
         Self { kind: name, role, end, tls, slots, positionals, surplus, given: Vec::new() }
     }
@@ -278,8 +278,8 @@ pub(super) fn arguments(
     role: Role,
     place: &Range<usize>,
 ) -> Result<Arguments, Fault> {
-    match kind.side(role) {
-        Some(side) => Ok(Arguments::new(name, role, side, place.end..place.end)),
+    match kind.usage(role) {
+        Some(usage) => Ok(Arguments::new(name, role, usage, place.end..place.end)),
         None => Err(wrong_role(name, role, kind.instead, place.clone())),
     }
 }

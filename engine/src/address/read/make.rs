@@ -7,7 +7,8 @@ use super::table::{Kind, Parameter, Sort};
 use super::{socks, tokens::Piece, values};
 use crate::address::error::{Code, Fault, quoted, repeated};
 use crate::address::{
-    At, Connect, Family, Host, Inherited, Kinds, Listen, Options, Setting, To, Via,
+    Connect, Family, Host, Inherited, Kinds, Listen, ListenPlace, OptionValue, Options, SocksHop,
+    Target,
 };
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
@@ -17,9 +18,11 @@ use std::path::PathBuf;
 pub(super) fn listen(kind: &Kind, mut given: Arguments) -> Result<Listen, Fault> {
     let listen = match kind.sort {
         Sort::Tcp | Sort::Tls => tcp_listen(&mut given)?,
-        Sort::Unix => Listen::new(At::Unix(path(&mut given)?)),
-        Sort::Stdio => Listen::new(At::Stdio),
-        Sort::Fd | Sort::Systemd => Listen::new(At::Inherited(inherited(kind.sort, &mut given)?)),
+        Sort::Unix => Listen::new(ListenPlace::Unix(path(&mut given)?)),
+        Sort::Stdio => Listen::new(ListenPlace::Stdio),
+        Sort::Fd | Sort::Systemd => {
+            Listen::new(ListenPlace::Inherited(inherited(kind.sort, &mut given)?))
+        }
         // The grammar has led here by mistake: these stand before others, or are backends.
         Sort::Exec | Sort::Wrapper | Sort::Socks => {
             return Err(Fault::new(Code::WrongRole, given.end, "this is no place to listen at"));
@@ -62,7 +65,7 @@ fn tcp_listen(given: &mut Arguments) -> Result<Listen, Fault> {
         return Err(Fault::new(Code::MissingPort, end, message));
     };
     let port = values::port(&port.value, false, port.place)?;
-    let mut listen = Listen::new(At::Tcp { host, port });
+    let mut listen = Listen::new(ListenPlace::Tcp { host, port });
     listen.family = family;
     Ok(listen)
 }
@@ -72,7 +75,7 @@ fn tcp_listen(given: &mut Arguments) -> Result<Listen, Fault> {
 pub(super) fn connect(
     kind: &Kind,
     mut given: Arguments,
-    via: Option<Via>,
+    via: Option<SocksHop>,
     kinds: &Kinds,
 ) -> Result<Connect, Fault> {
     let connect = match kind.sort {
@@ -81,7 +84,7 @@ pub(super) fn connect(
             None => tcp_connect(&mut given, via)?,
         },
         Sort::Tcp | Sort::Socks => tcp_connect(&mut given, via)?,
-        Sort::Unix => Connect::new(To::Unix(path(&mut given)?)),
+        Sort::Unix => Connect::new(Target::Unix(path(&mut given)?)),
         Sort::Exec | Sort::Stdio | Sort::Fd | Sort::Systemd | Sort::Wrapper => {
             return Err(Fault::new(Code::WrongRole, given.end, "this is nothing to connect to"));
         }
@@ -99,7 +102,7 @@ pub(super) fn finished_connect(
     Ok(connect)
 }
 
-fn tcp_connect(given: &mut Arguments, via: Option<Via>) -> Result<Connect, Fault> {
+fn tcp_connect(given: &mut Arguments, via: Option<SocksHop>) -> Result<Connect, Fault> {
     let family = family(given)?;
     let (host, port) = (given.take("host"), given.take("port"));
     let kind = given.kind;
@@ -136,7 +139,7 @@ fn tcp_connect(given: &mut Arguments, via: Option<Via>) -> Result<Connect, Fault
         None => via,
     };
     let (auth, resolve) = (given.take("auth"), given.take("resolve"));
-    let mut connect = Connect::new(To::Tcp { host, port });
+    let mut connect = Connect::new(Target::Tcp { host, port });
     connect.family = family;
     connect.via = socks::complete(via, auth, resolve, &mut connect)?;
     socks::check(&connect, place)?;
@@ -174,14 +177,14 @@ fn elsewhere(other: &Argument, given: &mut Arguments, kinds: &Kinds) -> Result<C
         let message = "family is about dialing; write it in the endpoint";
         return Err(Fault::new(Code::Conflict, other.place.clone(), message));
     }
-    if let To::Own(own) = &connect.to
+    if let Target::Custom(own) = &connect.target
         && let Some((name, _)) = own.given().iter().find(|(name, _)| given.name(name).is_some())
     {
         let message = format!("{name} would be an option of {} and of tls", own.name());
         return Err(Fault::new(Code::Conflict, other.place.clone(), message));
     }
     let name = name.to_string();
-    connect.options.set("sni", Setting::Text(name.trim_matches(['[', ']']).to_owned()));
+    connect.options.set("sni", OptionValue::Text(name.trim_matches(['[', ']']).to_owned()));
     Ok(connect)
 }
 

@@ -7,7 +7,10 @@ use super::table::{Kind, Role, Sort};
 use super::tokens::Piece;
 use super::{command, make, own, plain, socks, typed, values};
 use crate::address::error::{Code, Fault, quoted};
-use crate::address::{At, Auth, Connect, EndpointError, Header, Kinds, Listen, Socks, To, Via};
+use crate::address::{
+    Auth, Connect, EndpointError, HeaderVersion, Kinds, Listen, ListenPlace, Socks, SocksHop,
+    Target,
+};
 use chenapan_core::nearest;
 use serde_json::{Map, Value};
 use std::ops::Range;
@@ -143,7 +146,7 @@ impl Object {
                 let given = Arguments::own(entry.name, Role::Listen, entry.options, end);
                 let mut given = self.optioned(given, &name)?;
                 let own = own::configure(entry, &mut given)?;
-                make::finished_listen(Listen::new(At::Own(own)), given)?
+                make::finished_listen(Listen::new(ListenPlace::Custom(own)), given)?
             }
         };
         listen.header = header;
@@ -155,8 +158,8 @@ impl Object {
         let header = match self.text("proxy_protocol")? {
             None => None,
             Some((text, place)) => Some(match text.as_str() {
-                "v1" => Header::V1,
-                "v2" => Header::V2,
+                "v1" => HeaderVersion::V1,
+                "v2" => HeaderVersion::V2,
                 _ => {
                     let wrong = format!("{} is not v1 or v2", quoted(&text));
                     return Err(make::bad_value("proxy_protocol", &wrong, place));
@@ -167,7 +170,7 @@ impl Object {
             Some((Kind { sort: Sort::Exec, .. }, given)) => {
                 let command = self.command()?;
                 let given = self.optioned(given, &name)?;
-                make::finished_connect(Connect::new(To::Exec(command)), given)?
+                make::finished_connect(Connect::new(Target::Exec(command)), given)?
             }
             Some((kind, given)) => {
                 let via = self.via()?;
@@ -192,7 +195,7 @@ impl Object {
                 let given = Arguments::own(entry.name, Role::Connect, entry.options, end);
                 let mut given = self.optioned(given, &name)?;
                 let own = own::configure(entry, &mut given)?;
-                make::finished_connect(Connect::new(To::Own(own)), given)?
+                make::finished_connect(Connect::new(Target::Custom(own)), given)?
             }
         };
         connect.header = header;
@@ -344,7 +347,7 @@ impl Object {
     }
 
     /// The SOCKS proxy, as an object or a URL, and where it stands.
-    fn via(&mut self) -> Result<Option<(Via, Range<usize>)>, Fault> {
+    fn via(&mut self) -> Result<Option<(SocksHop, Range<usize>)>, Fault> {
         let Some(field) = self.take("via") else { return Ok(None) };
         let at = field.place.clone();
         if !field.value.is_object() {
@@ -393,7 +396,7 @@ impl Object {
                 socks::auth(protocol, user, password.map(|(password, _)| password), place)?
             }
         };
-        Ok(Some((Via { protocol, host, port, auth }, at)))
+        Ok(Some((SocksHop { protocol, host, port, auth }, at)))
     }
 
     /// Takes a field out, where it is there and not null.

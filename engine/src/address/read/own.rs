@@ -5,14 +5,14 @@
 use super::arguments::Arguments;
 use super::make;
 use crate::address::error::{Code, Fault};
-use crate::address::kind::{Entry, Own};
+use crate::address::kind::{CustomKind, Entry};
 use chenapan_core::Fault as Wrong;
 
 /// The kind with what was given to it; what was given to TLS stays.
 pub(super) fn configure<T: ?Sized>(
     entry: &Entry<T>,
     given: &mut Arguments,
-) -> Result<Own<T>, Fault> {
+) -> Result<CustomKind<T>, Fault> {
     let end = given.end.clone();
     let arguments = given.take_own();
     let pairs: Vec<_> = arguments.iter().map(|given| (given.name, given.value.clone())).collect();

@@ -5,7 +5,7 @@ use super::tokens::Piece;
 use super::url::{self, Url};
 use super::{make, values};
 use crate::address::error::{Code, Fault, quoted};
-use crate::address::{Auth, Connect, Host, Setting, Socks, To, Via};
+use crate::address::{Auth, Connect, Host, OptionValue, Socks, SocksHop, Target};
 use std::net::IpAddr;
 use std::ops::Range;
 
@@ -21,7 +21,7 @@ pub(super) fn protocol(scheme: &str) -> Option<Socks> {
 }
 
 /// Reads `socks5://[user[:password]@]proxy:port`, as the value of `via`.
-pub(super) fn via(piece: Piece<'_>) -> Result<Via, Fault> {
+pub(super) fn via(piece: Piece<'_>) -> Result<SocksHop, Fault> {
     let wrong = || {
         let message = format!(
             "via: {} is not a SOCKS proxy (try socks5://127.0.0.1:1080)",
@@ -53,7 +53,7 @@ pub(super) fn via(piece: Piece<'_>) -> Result<Via, Fault> {
 }
 
 /// The proxy that the authority of a URL names.
-pub(super) fn proxy(protocol: Socks, url: &Url<'_>) -> Result<Via, Fault> {
+pub(super) fn proxy(protocol: Socks, url: &Url<'_>) -> Result<SocksHop, Fault> {
     let (host, port) = url.host_and_port()?;
     let Some((host, place)) = host else {
         let message = "the SOCKS proxy has no host; write socks5://127.0.0.1:1080";
@@ -69,7 +69,7 @@ pub(super) fn proxy(protocol: Socks, url: &Url<'_>) -> Result<Via, Fault> {
         None => Auth::None,
         Some(user) => auth(protocol, user.name, user.password, user.place)?,
     };
-    Ok(Via { protocol, host, port, auth })
+    Ok(SocksHop { protocol, host, port, auth })
 }
 
 /// Who we say we are; version 4 and 4a have no password to send.
@@ -102,11 +102,11 @@ pub(super) fn auth(
 
 /// Adds what was said beside the proxy: `auth` and `resolve`.
 pub(super) fn complete(
-    via: Option<Via>,
+    via: Option<SocksHop>,
     auth: Option<Argument>,
     resolve: Option<Argument>,
     connect: &mut Connect,
-) -> Result<Option<Via>, Fault> {
+) -> Result<Option<SocksHop>, Fault> {
     let Some(mut via) = via else {
         return match auth.or(resolve) {
             None => Ok(None),
@@ -121,7 +121,7 @@ pub(super) fn complete(
         let setting = values::Shape::Choice(known).setting(&given.value);
         let setting =
             setting.map_err(|wrong| make::bad_value(given.name, &wrong, given.place.clone()))?;
-        Ok(matches!(setting, Some(Setting::Text(text)) if text == known[0]))
+        Ok(matches!(setting, Some(OptionValue::Text(text)) if text == known[0]))
     };
     if let Some(auth) = auth
         && choice(&auth, &["random", "none"])?
@@ -133,7 +133,7 @@ pub(super) fn complete(
     }
     if let Some(resolve) = resolve {
         let text = if choice(&resolve, &["local", "proxy"])? { "local" } else { "proxy" };
-        connect.options.set("resolve", Setting::Text(text.to_owned()));
+        connect.options.set("resolve", OptionValue::Text(text.to_owned()));
     }
     Ok(Some(via))
 }
@@ -145,7 +145,9 @@ fn twice(place: Range<usize>) -> Fault {
 
 /// Checks that the proxy can be asked for the target.
 pub(super) fn check(connect: &Connect, place: Range<usize>) -> Result<(), Fault> {
-    let (Some(via), To::Tcp { host, .. }) = (&connect.via, &connect.to) else { return Ok(()) };
+    let (Some(via), Target::Tcp { host, .. }) = (&connect.via, &connect.target) else {
+        return Ok(());
+    };
     let here = connect.options.text("resolve") == Some("local");
     let wrong = |what: &str| Err(Fault::new(Code::BadHost, place.clone(), what.to_owned()));
     match (via.protocol, host) {

@@ -13,9 +13,9 @@ pub struct Kind {
     /// Sort of the kind.
     pub sort: Sort,
     /// Description of its use to listen; `None` if it cannot.
-    pub listen: Option<Side>,
+    pub listen: Option<Usage>,
     /// Description of its use to connect; `None` if it cannot.
-    pub connect: Option<Side>,
+    pub connect: Option<Usage>,
     /// Notation to use instead where the kind cannot be used.
     pub instead: &'static str,
 }
@@ -45,7 +45,7 @@ pub enum Sort {
 
 /// A kind in one role.
 #[derive(Debug)]
-pub struct Side {
+pub struct Usage {
     /// Description of its purpose, in one sentence.
     pub about: &'static str,
     /// An example.
@@ -102,7 +102,7 @@ impl Kind {
     }
 
     /// Returns the kind in a role; none where it has no such role.
-    pub fn side(&self, role: Role) -> Option<&Side> {
+    pub fn usage(&self, role: Role) -> Option<&Usage> {
         match role {
             Role::Listen => self.listen.as_ref(),
             Role::Connect => self.connect.as_ref(),
@@ -110,7 +110,7 @@ impl Kind {
     }
 }
 
-impl Side {
+impl Usage {
     /// All parameters, in the order of the table.
     pub fn all(&self) -> impl Iterator<Item = &'static Parameter> {
         self.parameters.iter().copied().flatten()
@@ -119,7 +119,7 @@ impl Side {
 
 /// The names of all kinds that know a role.
 pub fn names(role: Role) -> impl Iterator<Item = &'static str> {
-    let kinds = KINDS.iter().filter(move |kind| kind.side(role).is_some());
+    let kinds = KINDS.iter().filter(move |kind| kind.usage(role).is_some());
     kinds.flat_map(|kind| kind.names).copied()
 }
 
@@ -297,14 +297,14 @@ pub const KINDS: &[Kind] = &[
     Kind {
         names: &["tcp", "tcp4", "tcp6"],
         sort: Sort::Tcp,
-        listen: Some(Side {
+        listen: Some(Usage {
             about: "A TCP port; tcp4 and tcp6 allow one family of addresses only.",
             example: "tcp:8080:interface=127.0.0.1",
             positionals: &["port", "interface", "backlog"],
             parameters: &[TCP_LISTEN],
             surplus: None,
         }),
-        connect: Some(Side {
+        connect: Some(Usage {
             about: "A TCP port; a name is resolved for each connection, and all its addresses are tried.",
             example: "tcp:db.example:5432:timeout=5s",
             positionals: &["host", "port"],
@@ -316,14 +316,14 @@ pub const KINDS: &[Kind] = &[
     Kind {
         names: &["tls", "ssl"],
         sort: Sort::Tls,
-        listen: Some(Side {
+        listen: Some(Usage {
             about: "A TCP port with TLS, which ends here.",
             example: "tls:8443:key=key.pem:cert=cert.pem",
             positionals: &["port", "interface", "backlog"],
             parameters: &[TCP_LISTEN, TLS_LISTEN],
             surplus: None,
         }),
-        connect: Some(Side {
+        connect: Some(Usage {
             about: "A TCP port to which TLS is spoken.",
             example: "tls:www.example.com:443:ca=roots.pem",
             positionals: &["host", "port"],
@@ -335,7 +335,7 @@ pub const KINDS: &[Kind] = &[
     Kind {
         names: &["unix"],
         sort: Sort::Unix,
-        listen: Some(Side {
+        listen: Some(Usage {
             about: "A UNIX socket; @name is an abstract one.",
             example: "unix:/run/a.sock:mode=660",
             positionals: &["path"],
@@ -354,7 +354,7 @@ pub const KINDS: &[Kind] = &[
             ]],
             surplus: Some("mode"),
         }),
-        connect: Some(Side {
+        connect: Some(Usage {
             about: "A UNIX socket; @name is an abstract one.",
             example: "unix:/run/a.sock:timeout=5s",
             positionals: &["path"],
@@ -370,7 +370,7 @@ pub const KINDS: &[Kind] = &[
     Kind {
         names: &["stdio", "-"],
         sort: Sort::Stdio,
-        listen: Some(Side {
+        listen: Some(Usage {
             about: "One connection on standard input and output; the program ends when it ends.",
             example: "stdio:",
             positionals: &[],
@@ -384,7 +384,7 @@ pub const KINDS: &[Kind] = &[
         names: &["exec"],
         sort: Sort::Exec,
         listen: None,
-        connect: Some(Side {
+        connect: Some(Usage {
             about: "A program, started per connection; all after the colon is its command line.",
             example: "exec:npx -y some-server",
             positionals: &["command"],
@@ -396,7 +396,7 @@ pub const KINDS: &[Kind] = &[
     Kind {
         names: &["fd"],
         sort: Sort::Fd,
-        listen: Some(Side {
+        listen: Some(Usage {
             about: "A listening socket that the program has inherited, by its number or name.",
             example: "fd:3",
             positionals: &["number"],
@@ -412,7 +412,7 @@ pub const KINDS: &[Kind] = &[
     Kind {
         names: &["systemd"],
         sort: Sort::Systemd,
-        listen: Some(Side {
+        listen: Some(Usage {
             about: "A listening socket that systemd passes (sd_listen_fds), by its place or name.",
             example: "systemd:domain=INET:index=0",
             positionals: &["domain"],
@@ -435,7 +435,7 @@ pub const KINDS: &[Kind] = &[
     Kind {
         names: &["haproxy"],
         sort: Sort::Wrapper,
-        listen: Some(Side {
+        listen: Some(Usage {
             about: "Stands before another endpoint: a PROXY header, version 1 or 2, is required and \
                     taken off.",
             example: "haproxy:tcp:8080",
@@ -450,7 +450,7 @@ pub const KINDS: &[Kind] = &[
         names: &["proxy-v1", "proxy-v2"],
         sort: Sort::Wrapper,
         listen: None,
-        connect: Some(Side {
+        connect: Some(Usage {
             about: "Stands before another endpoint: a PROXY header of that version is sent first.",
             example: "proxy-v2:tcp:127.0.0.1:8080",
             positionals: &["endpoint"],
@@ -463,7 +463,7 @@ pub const KINDS: &[Kind] = &[
         names: &["socks5", "socks4a", "socks4", "socks"],
         sort: Sort::Socks,
         listen: None,
-        connect: Some(Side {
+        connect: Some(Usage {
             about: "Through a SOCKS proxy, as a URL: the proxy, then the target; socks detects \
                     the version.",
             example: "socks5://127.0.0.1:9050/db.example:5432?auth=random",

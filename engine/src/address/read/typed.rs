@@ -6,7 +6,7 @@ use super::tokens::{Piece, parts};
 use super::{built_in, command, make, own, word};
 use crate::address::error::{Code, Fault, quoted};
 use crate::address::kind::Entry;
-use crate::address::{At, Connect, Kinds, Listen, To};
+use crate::address::{Connect, Kinds, Listen, ListenPlace, Target};
 
 /// Keys whose values are endpoints, so that their colons need no escapes behind a scheme.
 const URLS: &[&str] = &["via", "endpoint"];
@@ -25,7 +25,7 @@ pub(super) fn listen(kinds: &Kinds, piece: Piece<'_>) -> Result<Listen, Fault> {
         let own = own_kind(kinds.listeners(), word, Role::Listen)?;
         let mut given = Arguments::own(own.name, Role::Listen, own.options, piece.end());
         fill(&mut given, rest)?;
-        return Ok(Listen::new(At::Own(own::configure(own, &mut given)?)));
+        return Ok(Listen::new(ListenPlace::Custom(own::configure(own, &mut given)?)));
     };
     let mut given = arguments((kind, name), Role::Listen, &word.place())?;
     given.end = piece.end();
@@ -39,7 +39,7 @@ pub(super) fn connect(kinds: &Kinds, piece: Piece<'_>) -> Result<Connect, Fault>
         let own = own_kind(kinds.backends(), word, Role::Connect)?;
         let mut given = Arguments::own(own.name, Role::Connect, own.options, piece.end());
         fill(&mut given, rest)?;
-        return Ok(Connect::new(To::Own(own::configure(own, &mut given)?)));
+        return Ok(Connect::new(Target::Custom(own::configure(own, &mut given)?)));
     };
     let mut given = arguments((kind, name), Role::Connect, &word.place())?;
     given.end = piece.end();
@@ -49,7 +49,7 @@ pub(super) fn connect(kinds: &Kinds, piece: Piece<'_>) -> Result<Connect, Fault>
                 Some(rest) => command::words(rest)?,
                 None => Vec::new(),
             };
-            Ok(Connect::new(To::Exec(checked(words, piece)?)))
+            Ok(Connect::new(Target::Exec(checked(words, piece)?)))
         }
         Sort::Socks => {
             let message =

@@ -8,7 +8,7 @@ use super::typed::{knows, own_kind};
 use super::url::{self, Url};
 use super::{make, own, socks};
 use crate::address::error::{Code, Fault, quoted, repeated};
-use crate::address::{At, Connect, Kinds, Listen, To};
+use crate::address::{Connect, Kinds, Listen, ListenPlace, Target};
 
 /// Schemes of protocols that run over TCP: their ports, and whether they run over TLS.
 const OTHERS: &[(&str, u16, bool)] = &[
@@ -47,7 +47,10 @@ pub(super) fn listen(kinds: &Kinds, piece: Piece<'_>, scheme: &str) -> Result<Li
         }
         let own = own_kind(kinds.listeners(), word, Role::Listen)?;
         let given = Arguments::own(own.name, Role::Listen, own.options, piece.end());
-        return Ok(Listen::new(At::Own(own::configure(own, &mut filled(given, piece)?)?)));
+        return Ok(Listen::new(ListenPlace::Custom(own::configure(
+            own,
+            &mut filled(given, piece)?,
+        )?)));
     };
     let mut given = arguments((kind, name), Role::Listen, &word.place())?;
     given.end = piece.end();
@@ -65,7 +68,7 @@ pub(super) fn connect(kinds: &Kinds, piece: Piece<'_>, scheme: &str) -> Result<C
         }
         let own = own_kind(kinds.backends(), word, Role::Connect)?;
         let given = Arguments::own(own.name, Role::Connect, own.options, piece.end());
-        return Ok(Connect::new(To::Own(own::configure(own, &mut filled(given, piece)?)?)));
+        return Ok(Connect::new(Target::Custom(own::configure(own, &mut filled(given, piece)?)?)));
     };
     let mut given = arguments((kind, name), Role::Connect, &word.place())?;
     given.end = piece.end();

@@ -3,7 +3,7 @@
 //! It never opens what a value names.
 
 use crate::address::error::{Code, Fault, quoted};
-use crate::address::{Family, Host, Setting};
+use crate::address::{Family, Host, OptionValue};
 use chenapan_core::{Form, Value, nearest};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::Range;
@@ -82,36 +82,36 @@ impl Shape {
     /// Reads a value that stands among the options; none where it means nothing.
     ///
     /// The error says what was expected instead.
-    pub(super) fn setting(self, text: &str) -> Result<Option<Setting>, String> {
+    pub(super) fn setting(self, text: &str) -> Result<Option<OptionValue>, String> {
         let wrong = |expected: &str| format!("{} is not {expected}", quoted(text));
-        let own = |text: &str| Some(Setting::Text(text.to_owned()));
+        let own = |text: &str| Some(OptionValue::Text(text.to_owned()));
         Ok(match self {
             Shape::Backlog => {
                 let number = digits(text).filter(|number| *number <= 65_535);
                 let number = number.ok_or_else(|| wrong("a number from 0 to 65535"))?;
-                Some(Setting::Number(number))
+                Some(OptionValue::Number(number))
             }
             Shape::Number => {
                 let most = i32::MAX as u64;
                 let number = digits(text).filter(|number| *number <= most);
                 let number = number.ok_or_else(|| wrong("a number, as in 3"))?;
-                Some(Setting::Number(number))
+                Some(OptionValue::Number(number))
             }
-            Shape::Flag => Some(Setting::Flag(flag(text)?)),
+            Shape::Flag => Some(OptionValue::Flag(flag(text)?)),
             Shape::Ignored => {
                 flag(text)?;
                 None
             }
-            Shape::Time => Some(Setting::Time(time(text)?)),
+            Shape::Time => Some(OptionValue::Time(time(text)?)),
             Shape::Mode => {
                 let octal = text.strip_prefix("0o").unwrap_or(text);
                 let known = !octal.is_empty() && octal.bytes().all(|b| matches!(b, b'0'..=b'7'));
                 let mode =
                     u32::from_str_radix(octal, 8).ok().filter(|mode| known && *mode <= 0o7777);
                 let mode = mode.ok_or_else(|| wrong("an octal mode up to 7777 (try 660)"))?;
-                Some(Setting::Mode(mode))
+                Some(OptionValue::Mode(mode))
             }
-            Shape::Bind => Some(Setting::Text(bind(text).ok_or_else(|| {
+            Shape::Bind => Some(OptionValue::Text(bind(text).ok_or_else(|| {
                 wrong("an IP address, with or without a port (try 10.0.0.2 or [10.0.0.2:5000])")
             })?)),
             Shape::Path if text.is_empty() => return Err(wrong("a path")),
@@ -331,7 +331,7 @@ mod tests {
     #[test]
     fn modes_are_octal_in_three_spellings() {
         for text in ["660", "0660", "0o660"] {
-            assert_eq!(Shape::Mode.setting(text), Ok(Some(Setting::Mode(0o660))), "{text}");
+            assert_eq!(Shape::Mode.setting(text), Ok(Some(OptionValue::Mode(0o660))), "{text}");
         }
         for text in ["", "0o", "8", "10000", "+660", "-1", "0x1", "rw", "77777777777777777777"] {
             assert!(Shape::Mode.setting(text).is_err(), "{text}");
