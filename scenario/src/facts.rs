@@ -6,7 +6,7 @@ use super::expect::{Expectation, Found};
 use super::load::Measured;
 use super::model::{Phase, Until};
 use super::outcome::{
-    CauseOutcome, Check, CommandOutcome, LoadOutcome, RateOutcome, RuleOutcome, Sample,
+    CauseOutcome, Check, CommandOutcome, Figure, LoadOutcome, RateOutcome, RuleOutcome, Sample,
 };
 use super::process::Output;
 use super::rules::{self, RuleText};
@@ -172,7 +172,7 @@ impl<'a> Facts<'a> {
         }
         let (owner, name) = subject.split_once('.')?;
         if owner == "load" {
-            return self.of_load(name);
+            return Some(Figure::find(name)?.value(self.load.as_ref()?));
         }
         if let Some((_, process)) = self.run.services.iter().find(|(known, _)| *known == owner) {
             return Some(Found::Text(match name {
@@ -197,29 +197,6 @@ impl<'a> Facts<'a> {
                 }
             },
         }))
-    }
-
-    fn of_load(&self, name: &str) -> Option<Found> {
-        let load = self.load.as_ref()?;
-        let latency = &load.latency;
-        Some(match name {
-            "started" => Found::Count(load.started),
-            "ok" => Found::Count(load.ok),
-            "failed" => Found::Count(load.failed()),
-            "errors" => Found::Count(load.errors),
-            "timeouts" => Found::Count(load.timeouts),
-            "wrong" => Found::Count(load.wrong),
-            "missed" => Found::Count(load.missed),
-            "bytes" => Found::Count(load.bytes),
-            "rate" => Found::Number(load.rate),
-            "mean" => Found::Seconds(latency.mean),
-            "p50" => Found::Seconds(latency.p50),
-            "p90" => Found::Seconds(latency.p90),
-            "p99" => Found::Seconds(latency.p99),
-            "p99.9" => Found::Seconds(latency.p999),
-            "max" => Found::Seconds(latency.max),
-            _ => return None,
-        })
     }
 
     pub(super) fn holds(&self, expectation: &Expectation) -> bool {

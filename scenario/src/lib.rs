@@ -34,15 +34,15 @@ pub use keys::{FILE, OWN_NAME, PHASE, REQUESTS};
 pub use model::{Load, Phase, ProxyPart, Ready, Receive, Scenario, Service, Until, Verify};
 pub use names::mistaken;
 pub use outcome::{
-    CauseOutcome, Check, CommandOutcome, Latency, LoadOutcome, Outcome, PhaseOutcome, RateOutcome,
-    RuleOutcome, Sample,
+    CauseOutcome, Check, CommandOutcome, FIGURES, Figure, Group, Latency, LoadOutcome, Outcome,
+    PhaseOutcome, RateOutcome, RuleOutcome, Sample, Unit,
 };
 pub use process::adopt;
 pub use read::TAKEN;
 pub use rules::{Ramp, RuleText};
 pub use runner::{RunError, Settings, run};
 pub use shape::{Field, Object, Scalar, Shape, clients};
-pub use subjects::{COUNTERS, LOAD, PLAIN};
+pub use subjects::{COUNTERS, PLAIN};
 pub use watch::{Progress, Watcher};
 
 impl Scenario {

@@ -2,9 +2,12 @@
 //!
 //! It decides nothing.
 
+mod load;
+
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::time::Duration;
+
+pub use load::{FIGURES, Figure, Group, Latency, LoadOutcome, Unit};
 
 /// A scenario that was run.
 #[derive(Clone, Debug, Serialize)]
@@ -123,48 +126,6 @@ pub struct CommandOutcome {
     pub errors: String,
 }
 
-/// A load that was made.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct LoadOutcome {
-    /// Exchanges that were started.
-    pub started: u64,
-    /// Exchanges that went well.
-    pub ok: u64,
-    /// Exchanges that did not connect, or were ended before their answer.
-    pub errors: u64,
-    /// Exchanges that took too long.
-    pub timeouts: u64,
-    /// Answers that were not what they should be.
-    pub wrong: u64,
-    /// Exchanges that were due by the rate, and for which there was no place until the end.
-    pub missed: u64,
-    /// Why exchanges did not go well, and how many each cause concerns.
-    pub causes: BTreeMap<String, u64>,
-    /// Bytes that came back.
-    pub bytes: u64,
-    /// Exchanges that ended, a second.
-    pub rate: f64,
-    /// Latency of the exchanges that went well, in seconds: mean, p50, p90, p99, p99.9, max.
-    pub latency: Latency,
-}
-
-/// Latency in seconds. With a rate it counts from the time at which an exchange was to start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Latency {
-    /// The mean.
-    pub mean: f64,
-    /// The median.
-    pub p50: f64,
-    /// Nine in ten took no longer.
-    pub p90: f64,
-    /// 99 in a hundred took no longer.
-    pub p99: f64,
-    /// 999 in a thousand took no longer.
-    pub p999: f64,
-    /// The longest.
-    pub max: f64,
-}
-
 /// Counts up to a moment of a phase, over all proxies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Sample {
@@ -197,12 +158,5 @@ impl CommandOutcome {
             text.drain(..start);
             text.shrink_to_fit();
         }
-    }
-}
-
-impl LoadOutcome {
-    /// Exchanges that did not go well.
-    pub fn failed(&self) -> u64 {
-        self.errors + self.timeouts + self.wrong + self.missed
     }
 }

@@ -227,16 +227,3 @@ fn directions_name(directions: Directions) -> String {
 }
 
 pub use words::time;
-
-/// A number of bytes, short.
-pub(crate) fn size(bytes: u64) -> String {
-    let mut value = bytes as f64;
-    for unit in ["B", "KiB", "MiB", "GiB"] {
-        if value < 1_024.0 {
-            let digits = if unit == "B" { 0 } else { 1 };
-            return format!("{value:.digits$} {unit}");
-        }
-        value /= 1_024.0;
-    }
-    format!("{value:.1} TiB")
-}

@@ -4,6 +4,7 @@
 
 use super::expect::{Bound, Expectation};
 use super::node::{Key, Node};
+use super::outcome::FIGURES;
 use super::place::{Mistakes, Wrong};
 use chenapan_core::nearest;
 
@@ -50,12 +51,6 @@ pub const COUNTERS: [&str; 25] = [
 
 /// The subjects that belong to the phase as a whole.
 pub const PLAIN: [&str; 6] = ["exit", "time", "output", "errors", "connections", "faults"];
-
-/// Names of the subjects of a load.
-pub const LOAD: [&str; 15] = [
-    "started", "ok", "failed", "errors", "timeouts", "wrong", "missed", "bytes", "rate", "mean",
-    "p50", "p90", "p99", "p99.9", "max",
-];
 
 /// Reads what is expected; `names` are the rules of each proxy in the phase, where they are known.
 pub(super) fn expectations(
@@ -119,7 +114,8 @@ impl Subjects<'_> {
             if !self.load {
                 return Err(key.place.wrong("this phase makes no load").help("add load: {...}"));
             }
-            return self.one_of(key, rest, &LOAD).map(|()| Some(false));
+            let known: Vec<_> = FIGURES.iter().map(|figure| figure.name).collect();
+            return self.one_of(key, rest, &known).map(|()| Some(false));
         }
         if self.services.iter().any(|known| known == owner) {
             return self.one_of(key, rest, &["output", "errors"]).map(|()| Some(true));

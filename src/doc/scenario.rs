@@ -5,7 +5,7 @@
 use super::forms::{DECIMAL, choice, form, properties, schema};
 use chenapan_core::{ClientEntry, Form, Pattern, Registry};
 use chenapan_scenario::{
-    COUNTERS, FILE, LOAD, OWN_NAME, Object, PHASE, PLAIN, REQUESTS, Scalar, Shape, TAKEN, clients,
+    COUNTERS, FIGURES, FILE, OWN_NAME, Object, PHASE, PLAIN, REQUESTS, Scalar, Shape, TAKEN, clients,
 };
 use serde_json::{Map, Value, json};
 
@@ -173,7 +173,7 @@ fn bounds(registry: &Registry) -> Value {
             own.push(pattern);
         }
     }
-    let load: Vec<_> = LOAD.iter().map(|name| literal(name)).collect();
+    let load: Vec<_> = FIGURES.iter().map(|figure| literal(figure.name)).collect();
     let (plain, load, own) = (PLAIN.join("|"), load.join("|"), own.join("|"));
     let subjects = format!("^({plain}|load[.]({load})|[A-Za-z0-9_-]+[.]({own}))$");
     let number = format!(

@@ -4,8 +4,9 @@
 
 use super::timeline::Timeline;
 use super::words;
-use crate::report::size;
-use crate::{Check, CommandOutcome, LoadOutcome, Outcome, PhaseOutcome, RuleOutcome};
+use crate::{
+    Check, CommandOutcome, Figure, Group, LoadOutcome, Outcome, PhaseOutcome, RuleOutcome,
+};
 use chenapan_engine::outlet::is_obeyed;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
@@ -119,27 +120,9 @@ impl Command {
 }
 
 fn load(load: &LoadOutcome) -> [Vec<(&'static str, String)>; 2] {
-    let latency = &load.latency;
-    let counts = [
-        ("started", load.started),
-        ("ok", load.ok),
-        ("errors", load.errors),
-        ("timeouts", load.timeouts),
-        ("missed", load.missed),
-        ("wrong", load.wrong),
-    ];
-    let counts = counts.map(|(name, count)| (name, count.to_string()));
-    let rates = [("received", size(load.bytes)), ("rate", format!("{:.1}/s", load.rate))];
-    let latencies = [
-        ("mean", latency.mean),
-        ("p50", latency.p50),
-        ("p90", latency.p90),
-        ("p99", latency.p99),
-        ("p99.9", latency.p999),
-        ("max", latency.max),
-    ];
-    let latencies = latencies.map(|(name, seconds)| (name, words::latency(seconds)));
-    [counts.into_iter().chain(rates).collect(), latencies.into()]
+    let shown = |group| Figure::of(group).map(|figure| (figure.label, words::figure(figure, load)));
+    let counts = shown(Group::Exchanges).chain(shown(Group::Traffic));
+    [counts.collect(), shown(Group::Latency).collect()]
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! Names, their types and their meaning are a promise to other programs; more names may come.
 
-use crate::Outcome;
+use crate::{Figure, Group, Outcome, Unit};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -24,6 +24,44 @@ pub fn json(outcome: &Outcome) -> String {
 
 /// The JSON Schema of the report.
 pub fn schema() -> Value {
+    let mut report = object(
+        "a scenario that was run",
+        [
+            ("schema", json!({"const": SCHEMA, "description": "the version of this schema"})),
+            ("name", is("string", "its name")),
+            ("file", is("string", "its file, as it was given")),
+            ("seed", is("integer", "what decided every draw, up to 64 bits")),
+            ("held", is("boolean", "whether everything held")),
+            ("took", is("number", "seconds")),
+            ("phases", list("in order; a repeated one is there more than once", phase())),
+            ("stopped", or_null(is("string", "why it ended before its last phase"))),
+        ],
+    );
+    report["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
+    report["title"] = "report of chenapan scenario run".into();
+    report
+}
+
+fn phase() -> Value {
+    object(
+        "a phase that was run",
+        [
+            ("name", is("string", "its name, with the round where it is repeated")),
+            ("began", is("number", "seconds after the start of the scenario")),
+            ("took", is("number", "seconds")),
+            ("held", is("boolean", "whether all its expectations held")),
+            ("connections", is("integer", "connections accepted in it")),
+            ("causes", list("why connections did not come about", cause())),
+            ("rules", list("its rules", rule())),
+            ("checks", list("its expectations", check())),
+            ("command", or_null(command())),
+            ("load", or_null(load())),
+            ("samples", list("for a timeline, in order of time", sample())),
+        ],
+    )
+}
+
+fn rule() -> Value {
     let rate = object(
         "the rate that a rule was asked for, where it has one and bytes waited for it",
         [
@@ -32,7 +70,7 @@ pub fn schema() -> Value {
             ("lost", is("number", "seconds without any because this machine was busy")),
         ],
     );
-    let rule = object(
+    object(
         "a rule of a phase",
         [
             ("proxy", is("string", "the proxy that it was set on")),
@@ -41,8 +79,11 @@ pub fn schema() -> Value {
             ("faults", is("integer", "faults that it made")),
             ("rate", or_null(rate)),
         ],
-    );
-    let check = object(
+    )
+}
+
+fn check() -> Value {
+    object(
         "an expectation, and what was found",
         [
             ("subject", is("string", "what was looked at")),
@@ -51,16 +92,22 @@ pub fn schema() -> Value {
             ("held", is("boolean", "whether it held")),
             ("place", or_null(is("string", "its file and line; null where it is not written"))),
         ],
-    );
-    let cause = object(
+    )
+}
+
+fn cause() -> Value {
+    object(
         "a reason for which connections did not come about",
         [
             ("proxy", is("string", "the proxy")),
             ("cause", is("string", "the reason in words")),
             ("count", is("integer", "the number of connections")),
         ],
-    );
-    let command = object(
+    )
+}
+
+fn command() -> Value {
+    object(
         "the command of a phase",
         [
             ("command", is("string", "with its placeholders filled in")),
@@ -75,42 +122,11 @@ pub fn schema() -> Value {
             ("output", is("string", "the end of what it wrote to standard output")),
             ("errors", is("string", "the end of what it wrote to standard error")),
         ],
-    );
-    let latency = object(
-        "seconds, of the exchanges that went well",
-        [
-            ("mean", is("number", "the mean")),
-            ("p50", is("number", "the median")),
-            ("p90", is("number", "nine in ten took no longer")),
-            ("p99", is("number", "99 in a hundred took no longer")),
-            ("p999", is("number", "999 in a thousand took no longer")),
-            ("max", is("number", "the longest")),
-        ],
-    );
-    let load = object(
-        "the load of a phase",
-        [
-            ("started", is("integer", "exchanges that were started")),
-            ("ok", is("integer", "exchanges that went well")),
-            ("errors", is("integer", "exchanges that were ended before their answer")),
-            ("timeouts", is("integer", "exchanges that took too long")),
-            ("missed", is("integer", "exchanges that were due by the rate and found no place")),
-            ("wrong", is("integer", "answers that were not what they should be")),
-            (
-                "causes",
-                json!({
-                    "type": "object",
-                    "description": "why exchanges did not go well, with the number of them",
-                    "required": [],
-                    "additionalProperties": is("integer", "exchanges")
-                }),
-            ),
-            ("bytes", is("integer", "bytes that came back")),
-            ("rate", is("number", "exchanges that ended, a second")),
-            ("latency", latency),
-        ],
-    );
-    let sample = object(
+    )
+}
+
+fn sample() -> Value {
+    object(
         "what was counted up to a moment of the phase, over all proxies",
         [
             ("at", is("number", "seconds after the start of the scenario")),
@@ -121,39 +137,31 @@ pub fn schema() -> Value {
             ("p50", is("number", "median latency in seconds since the last sample; 0: none")),
             ("p99", is("number", "the 99th percentile of it")),
         ],
-    );
-    let phase = object(
-        "a phase that was run",
-        [
-            ("name", is("string", "its name, with the round where it is repeated")),
-            ("began", is("number", "seconds after the start of the scenario")),
-            ("took", is("number", "seconds")),
-            ("held", is("boolean", "whether all its expectations held")),
-            ("connections", is("integer", "connections accepted in it")),
-            ("causes", list("why connections did not come about", cause)),
-            ("rules", list("its rules", rule)),
-            ("checks", list("its expectations", check)),
-            ("command", or_null(command)),
-            ("load", or_null(load)),
-            ("samples", list("for a timeline, in order of time", sample)),
-        ],
-    );
-    let mut report = object(
-        "a scenario that was run",
-        [
-            ("schema", json!({"const": SCHEMA, "description": "the version of this schema"})),
-            ("name", is("string", "its name")),
-            ("file", is("string", "its file, as it was given")),
-            ("seed", is("integer", "what decided every draw, up to 64 bits")),
-            ("held", is("boolean", "whether everything held")),
-            ("took", is("number", "seconds")),
-            ("phases", list("in order; a repeated one is there more than once", phase)),
-            ("stopped", or_null(is("string", "why it ended before its last phase"))),
-        ],
-    );
-    report["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
-    report["title"] = "report of chenapan scenario run".into();
-    report
+    )
+}
+
+fn load() -> Value {
+    let causes = json!({
+        "type": "object",
+        "description": "why exchanges did not go well, with the number of them",
+        "required": [],
+        "additionalProperties": is("integer", "exchanges")
+    });
+    let latency = object("seconds, of the exchanges that went well", figures(Group::Latency));
+    let exchanges = figures(Group::Exchanges);
+    let others = [("causes".to_owned(), causes)].into_iter().chain(figures(Group::Traffic));
+    let fields = exchanges.chain(others).chain([("latency".to_owned(), latency)]);
+    object("the load of a phase", fields)
+}
+
+fn figures(group: Group) -> impl Iterator<Item = (String, Value)> {
+    Figure::of(group).map(|figure| {
+        let kind = match figure.unit {
+            Unit::Count | Unit::Bytes => "integer",
+            Unit::PerSecond | Unit::Seconds => "number",
+        };
+        (figure.key(), is(kind, figure.about))
+    })
 }
 
 fn is(kind: &str, about: &str) -> Value {
@@ -168,11 +176,14 @@ fn list(about: &str, items: Value) -> Value {
 }
 
 /// An object that always has all of these.
-fn object<const N: usize>(about: &str, fields: [(&str, Value); N]) -> Value {
-    let names = fields.each_ref().map(|(name, _)| *name).to_vec();
-    let fields: Map<_, _> =
-        fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    json!({"type": "object", "description": about, "required": names, "properties": fields})
+fn object<N: Into<String>>(about: &str, fields: impl IntoIterator<Item = (N, Value)>) -> Value {
+    let (mut names, mut properties) = (Vec::new(), Map::new());
+    for (name, value) in fields {
+        let name = name.into();
+        names.push(name.clone());
+        properties.insert(name, value);
+    }
+    json!({"type": "object", "description": about, "required": names, "properties": properties})
 }
 
 fn or_null(mut schema: Value) -> Value {

@@ -1,6 +1,6 @@
 //! The live line: what is going on now, as much of it as fits.
 
-use super::{size, words};
+use super::words::{self, size};
 use anstyle::{AnsiColor, Style};
 use chenapan_core::Direction;
 use chenapan_engine::proxy::Proxy;

@@ -51,7 +51,7 @@ pub(super) fn round(number: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::size;
+    use crate::report::words::size;
 
     #[test]
     fn scales_end_at_numbers_that_people_can_halve() {

@@ -4,7 +4,7 @@
 
 use super::scale::{binary, label, nice, round, tick};
 use super::words;
-use crate::report::size;
+use super::words::size;
 use crate::{Outcome, PhaseOutcome};
 use serde::Serialize;
 use std::fmt::Write;

@@ -2,7 +2,10 @@
 //!
 //! It never knows what a report looks like.
 
-use crate::{CauseOutcome, Check, LoadOutcome, Outcome, PhaseOutcome, RateOutcome, RuleOutcome};
+use crate::{
+    CauseOutcome, Check, Figure, Found, Group, LoadOutcome, Outcome, PhaseOutcome, RateOutcome,
+    RuleOutcome, Unit,
+};
 use chenapan_engine::outlet::is_obeyed;
 use unicode_width::UnicodeWidthStr;
 
@@ -15,6 +18,29 @@ pub(super) fn latency(seconds: f64) -> String {
         millis if millis < 99.95 => format!("{millis:.1}ms"),
         millis if millis < 999.5 => format!("{millis:.0}ms"),
         _ => format!("{seconds:.2}s"),
+    }
+}
+
+/// A number of bytes, short.
+pub(super) fn size(bytes: u64) -> String {
+    let mut value = bytes as f64;
+    for unit in ["B", "KiB", "MiB", "GiB"] {
+        if value < 1_024.0 {
+            let digits = if unit == "B" { 0 } else { 1 };
+            return format!("{value:.digits$} {unit}");
+        }
+        value /= 1_024.0;
+    }
+    format!("{value:.1} TiB")
+}
+
+/// A figure of a load in its unit.
+pub(super) fn figure(figure: &Figure, load: &LoadOutcome) -> String {
+    match (figure.unit, figure.value(load)) {
+        (Unit::Bytes, Found::Count(bytes)) => size(bytes),
+        (Unit::PerSecond, Found::Number(rate)) => format!("{rate:.1}/s"),
+        (Unit::Seconds, Found::Seconds(seconds)) => latency(seconds),
+        (_, other) => other.to_string(),
     }
 }
 
@@ -49,11 +75,10 @@ pub(super) fn check(check: &Check) -> String {
 pub(super) fn causes(phase: &PhaseOutcome) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(load) = &phase.load {
-        let LoadOutcome { started, ok, errors, timeouts, wrong, missed, .. } = load;
-        lines.push(format!(
-            "load: {started} started, {ok} ok, {errors} errors, {timeouts} timeouts, {wrong} wrong, \
-             {missed} missed"
-        ));
+        let figures = Figure::of(Group::Exchanges);
+        let figures: Vec<_> =
+            figures.map(|figure| format!("{} {}", figure.value(load), figure.label)).collect();
+        lines.push(format!("load: {}", figures.join(", ")));
         lines.extend(load.causes.iter().map(|(cause, count)| format!("load: {count} x {cause}")));
     }
     let cause = |CauseOutcome { proxy, cause, count }: &_| format!("{proxy}: {count} x {cause}");
