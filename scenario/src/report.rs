@@ -2,19 +2,21 @@
 //! counters.
 
 pub mod console;
+mod format;
 pub mod github;
-pub mod html;
+mod html;
 pub mod json;
-pub mod junit;
+mod junit;
 mod live;
 pub mod machine;
-pub mod markdown;
+mod markdown;
 #[cfg(test)]
 mod sample;
 mod scale;
 mod timeline;
 mod words;
 
+pub use format::{FORMATS, Format};
 pub use live::Live;
 
 use crate::layout::{self, right, shown};
@@ -26,9 +28,6 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
-
-/// Forms of a report that goes to a file.
-pub const FORMS: [&str; 4] = ["junit", "json", "html", "markdown"];
 
 /// One line per listener, then one per rule.
 pub fn start(proxy: &Proxy, protocol: &str, seed: u64) -> String {

@@ -82,7 +82,8 @@ fn named(command: Command, registry: &Arc<Registry>) -> Command {
             }
             "report" => arg.add(ArgValueCompleter::new(|current: &OsStr| {
                 let current = current.to_string_lossy();
-                let forms = chenapan_scenario::report::FORMS.iter().map(|form| format!("{form}="));
+                let forms = chenapan_scenario::report::FORMATS;
+                let forms = forms.iter().map(|format| format!("{}=", format.name));
                 let fits = forms.filter(|form| form.starts_with(&*current));
                 fits.map(CompletionCandidate::new).collect()
             })),

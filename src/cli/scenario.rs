@@ -14,10 +14,8 @@ use anstyle::AnsiColor;
 use chenapan_core::Registry;
 use chenapan_engine::endpoint::{Kinds, plain};
 use chenapan_engine::outlet;
-use chenapan_scenario::report::{
-    self,
-    console::{Console, Detail},
-};
+use chenapan_scenario::report::console::{Console, Detail};
+use chenapan_scenario::report::{self, FORMATS, Format};
 use chenapan_scenario::{Outcome, Scenario, Settings, adopt, run};
 use clap::{Args, Subcommand, ValueEnum};
 use std::io::Write;
@@ -89,8 +87,7 @@ pub(super) struct Run {
     /// Only phases with this in their name; may be repeated
     #[arg(long, value_name = "PHASE")]
     only: Vec<String>,
-    /// Write a report: junit=FILE, json=FILE, html=FILE or markdown=FILE; may be repeated
-    #[arg(long, value_name = "FORM=FILE", value_parser = pair)]
+    #[arg(long, value_name = "FORM=FILE", value_parser = pair, help = report_help())]
     report: Vec<(String, String)>,
     /// Give a variable of the file another value; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
@@ -188,11 +185,8 @@ fn check(
 }
 
 fn run_files(args: &Run, registry: &Registry, kinds: &Kinds) -> Result<(), Failure> {
-    let forms = report::FORMS;
-    if let Some((form, _)) = args.report.iter().find(|(form, _)| !forms.contains(&form.as_str())) {
-        let known = forms.join(", ");
-        return Err(Failure::usage(format!("--report {form}: expected one of {known}")));
-    }
+    let reports = args.report.iter().map(|(form, file)| Ok((format(form)?, file)));
+    let reports: Vec<_> = reports.collect::<Result<_, Failure>>()?;
     let scenarios = read_all(&args.files, registry, kinds, &args.set, |_| Ok(()))?;
     let phases = || scenarios.iter().flat_map(|scenario| &scenario.phases);
     let known = |name: &String| phases().any(|phase| phase.name.contains(name));
@@ -227,8 +221,8 @@ fn run_files(args: &Run, registry: &Registry, kinds: &Kinds) -> Result<(), Failu
             Err(Ended::Broken(error)) => return Err(Failure::Run(error)),
             Err(Ended::Failed(failure)) => return Err(failure),
         };
-        for (form, file) in &args.report {
-            write_report(form, &numbered(file, number, scenarios.len()), &outcome)?;
+        for (format, file) in &reports {
+            write_report(format, &numbered(file, number, scenarios.len()), &outcome)?;
         }
         if std::env::var_os("GITHUB_ACTIONS").is_some() {
             print(&report::github::github(&outcome))?;
@@ -240,13 +234,25 @@ fn run_files(args: &Run, registry: &Registry, kinds: &Kinds) -> Result<(), Failu
     sum(scenarios.len(), &failed, &broken)
 }
 
-fn write_report(form: &str, file: &Path, outcome: &Outcome) -> Result<(), Failure> {
-    let text = match form {
-        "junit" => report::junit::junit(outcome),
-        "json" => report::json::json(outcome),
-        "html" => report::html::html(outcome),
-        _ => report::markdown::markdown(outcome),
+/// Returns the description of `--report`, from the table of formats.
+fn report_help() -> String {
+    let forms: Vec<_> = FORMATS.iter().map(|format| format!("{}=FILE", format.name)).collect();
+    let forms = match forms.as_slice() {
+        [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
+        forms => forms.concat(),
     };
+    format!("Write a report: {forms}; may be repeated")
+}
+
+fn format(name: &str) -> Result<&'static Format, Failure> {
+    Format::find(name).ok_or_else(|| {
+        let known: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
+        Failure::usage(format!("--report {name}: expected one of {}", known.join(", ")))
+    })
+}
+
+fn write_report(format: &Format, file: &Path, outcome: &Outcome) -> Result<(), Failure> {
+    let text = format.write(outcome);
     let written = outlet::create(file).and_then(|out| outlet::deliver(out, text.into_bytes()));
     written.map_err(|error| Failure::run(format!("--report {}: {}", file.display(), plain(&error))))
 }

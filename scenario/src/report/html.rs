@@ -16,7 +16,7 @@ use serde::Serialize;
 const TEMPLATE: &str = include_str!("report.html");
 
 /// The page.
-pub fn html(outcome: &Outcome) -> String {
+pub(super) fn html(outcome: &Outcome) -> String {
     // The template is a part of the program: what is wrong with it is wrong in every test.
     let page = render(outcome).expect("the template is right");
     // A page may not hold them, whichever text they came in.

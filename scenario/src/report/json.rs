@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 const SCHEMA: u32 = 1;
 
 /// The report.
-pub fn json(outcome: &Outcome) -> String {
+pub(super) fn json(outcome: &Outcome) -> String {
     #[derive(Serialize)]
     struct Report<'a> {
         schema: u32,

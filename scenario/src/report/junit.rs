@@ -11,7 +11,7 @@ use std::time::Duration;
 const KEPT: usize = 64 * 1_024;
 
 /// The report; a scenario that stopped early has a case of its own for that.
-pub fn junit(outcome: &Outcome) -> String {
+pub(super) fn junit(outcome: &Outcome) -> String {
     let mut suite = TestSuite::new(text(&outcome.name));
     suite.set_time(outcome.took);
     suite.add_property(Property::new("seed", outcome.seed.to_string()));

@@ -14,7 +14,7 @@ const MOST_ROWS: usize = 200;
 const MOST_CHARACTERS: usize = 120;
 
 /// A head with the verdict, and a row for each expectation.
-pub fn markdown(outcome: &Outcome) -> String {
+pub(super) fn markdown(outcome: &Outcome) -> String {
     let mut out = String::new();
     let verdict = if outcome.held { "ok" } else { "FAILED" };
     let _ = writeln!(out, "### {}: {verdict}\n", text(&outcome.name));
