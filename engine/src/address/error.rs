@@ -64,6 +64,11 @@ impl Fault {
         Self { code, message: message.into(), place }
     }
 
+    /// The value of an option that is wrong.
+    pub(super) fn value(name: &str, wrong: &str, place: Range<usize>) -> Self {
+        Self::new(Code::BadValue, place, format!("{name}: {wrong}"))
+    }
+
     /// With the text in which it stands.
     pub(super) fn of(self, text: &str) -> EndpointError {
         self.of_object(text.to_owned(), Vec::new())

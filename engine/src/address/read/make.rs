@@ -249,7 +249,7 @@ fn family(given: &mut Arguments) -> Result<Option<Family>, Fault> {
     };
     let Some(option) = given.take("family") else { return Ok(asked) };
     let family = values::family(&option.value);
-    let family = family.map_err(|wrong| bad_value("family", &wrong, option.place.clone()))?;
+    let family = family.map_err(|wrong| Fault::value("family", &wrong, option.place.clone()))?;
     if asked.is_some() && asked != family {
         let message = format!("{} and family={} do not go together", given.kind, option.value);
         return Err(Fault::new(Code::Conflict, option.place, message));
@@ -269,17 +269,12 @@ fn host(host: &Argument, family: Option<Family>) -> Result<Host, Fault> {
 fn options(options: &mut Options, given: &mut Arguments) -> Result<(), Fault> {
     for (Argument { name, value, place }, parameter) in given.rest() {
         let Some(Parameter { shape, .. }) = parameter else { continue };
-        let setting = shape.setting(&value).map_err(|wrong| bad_value(name, &wrong, place))?;
+        let setting = shape.setting(&value).map_err(|wrong| Fault::value(name, &wrong, place))?;
         if let Some(setting) = setting {
             options.set(name, setting);
         }
     }
     Ok(())
-}
-
-/// The value of an option that is wrong.
-pub(super) fn bad_value(name: &str, wrong: &str, place: Range<usize>) -> Fault {
-    Fault::new(Code::BadValue, place, format!("{name}: {wrong}"))
 }
 
 /// A text for a hint.

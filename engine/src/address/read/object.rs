@@ -129,7 +129,7 @@ impl Object {
             Some((text, _)) if text == "require" => true,
             Some((text, place)) => {
                 let wrong = format!("{} is not require", quoted(&text));
-                return Err(make::bad_value("proxy_protocol", &wrong, place));
+                return Err(Fault::value("proxy_protocol", &wrong, place));
             }
         };
         let mut listen = match self.built_in(&name, Role::Listen, &place)? {
@@ -162,7 +162,7 @@ impl Object {
                 "v2" => HeaderVersion::V2,
                 _ => {
                     let wrong = format!("{} is not v1 or v2", quoted(&text));
-                    return Err(make::bad_value("proxy_protocol", &wrong, place));
+                    return Err(Fault::value("proxy_protocol", &wrong, place));
                 }
             }),
         };
@@ -361,7 +361,7 @@ impl Object {
             Some((text, _)) if text == "auto" => Socks::Auto,
             Some((text, place)) => socks::protocol(&text).ok_or_else(|| {
                 let wrong = format!("{} is none of auto, socks4, socks4a, socks5", quoted(&text));
-                make::bad_value("protocol", &wrong, place)
+                Fault::value("protocol", &wrong, place)
             })?,
         };
         let end = at.end..at.end;
@@ -382,7 +382,7 @@ impl Object {
                 if !matches!(text.as_str(), "none" | "user" | "password" | "random") =>
             {
                 let wrong = format!("{} is none of none, user, password, random", quoted(&text));
-                return Err(make::bad_value("auth", &wrong, place));
+                return Err(Fault::value("auth", &wrong, place));
             }
             (Some((text, place)), Some(_)) if matches!(text.as_str(), "none" | "random") => {
                 let message = format!("auth: {text} leaves no room for a user");
@@ -412,7 +412,7 @@ impl Object {
 
     fn flag(&mut self, name: &'static str) -> Result<bool, Fault> {
         let Some((text, place)) = self.text(name)? else { return Ok(false) };
-        values::flag(&text).map_err(|wrong| make::bad_value(name, &wrong, place))
+        values::flag(&text).map_err(|wrong| Fault::value(name, &wrong, place))
     }
 
     fn has(&self, name: &str) -> bool {

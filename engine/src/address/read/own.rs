@@ -3,7 +3,6 @@
 //! It never reads values: that is up to the tables of their options.
 
 use super::arguments::Arguments;
-use super::make;
 use crate::address::error::{Code, Fault};
 use crate::address::kind::{CustomKind, Entry};
 use chenapan_core::Fault as Wrong;
@@ -25,7 +24,7 @@ pub(super) fn configure<T: ?Sized>(
                 let message = format!("{kind} needs {option}, as in {kind}:{option}={example}");
                 Fault::new(Code::MissingOption, place, message)
             }
-            wrong => make::bad_value(&option, &wrong.to_string(), place),
+            wrong => Fault::value(&option, &wrong.to_string(), place),
         }
     })
 }

@@ -3,7 +3,7 @@
 use super::arguments::Argument;
 use super::tokens::Piece;
 use super::url::{self, Url};
-use super::{make, values};
+use super::values;
 use crate::address::error::{Code, Fault, quoted};
 use crate::address::{Auth, Connect, Host, OptionValue, Socks, SocksHop, Target};
 use std::net::IpAddr;
@@ -80,7 +80,7 @@ pub(super) fn auth(
     place: Range<usize>,
 ) -> Result<Auth, Fault> {
     let wrong = |what: &str, expected: &str| {
-        Err(make::bad_value(what, &format!("expected {expected}"), place.clone()))
+        Err(Fault::value(what, &format!("expected {expected}"), place.clone()))
     };
     if !(1..=255).contains(&user.len()) {
         return wrong("user", "1 to 255 bytes");
@@ -120,7 +120,7 @@ pub(super) fn complete(
     let choice = |given: &Argument, known: &'static [&'static str]| {
         let setting = values::Shape::Choice(known).setting(&given.value);
         let setting =
-            setting.map_err(|wrong| make::bad_value(given.name, &wrong, given.place.clone()))?;
+            setting.map_err(|wrong| Fault::value(given.name, &wrong, given.place.clone()))?;
         Ok(matches!(setting, Some(OptionValue::Text(text)) if text == known[0]))
     };
     if let Some(auth) = auth
