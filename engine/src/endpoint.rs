@@ -8,12 +8,15 @@ mod greet;
 mod header;
 mod inherited;
 mod listener;
+mod local;
 mod shortage;
 mod socket;
 mod socks;
 mod stdio;
 mod stream;
+mod tcp;
 mod tls;
+mod unix;
 
 use std::fmt;
 use std::io;
@@ -26,8 +29,8 @@ pub use crate::address::{
 pub(crate) use child::GRACE;
 pub use dial::Dialer;
 pub use greet::Greeting;
-pub use listener::Local;
 pub use listener::{Arrival, Listener};
+pub use local::Local;
 pub(crate) use shortage::is_shortage;
 pub use stream::{Peer, Stream, unmapped};
 

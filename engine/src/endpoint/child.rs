@@ -3,8 +3,8 @@
 //!
 //! Whatever happens here, a started program does not outlive its connection.
 
+use super::in_words;
 use super::shortage::shortage;
-use super::{Stream, in_words};
 use crate::offspring;
 use rustix::process::{Pid, Signal};
 use std::io;
@@ -53,7 +53,7 @@ enum State {
 /// # Errors
 ///
 /// It cannot be started, with its name.
-pub(super) fn start(words: &[String]) -> io::Result<Stream> {
+pub(super) fn start(words: &[String]) -> io::Result<(Box<Pipes>, Child)> {
     let (program, arguments) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -76,7 +76,7 @@ pub(super) fn start(words: &[String]) -> io::Result<Stream> {
     let told = Arc::new(OnceLock::new());
     let exit = Box::pin(exited(state.clone()));
     let pipes = Pipes { input, output, exit, ended: false, told: Arc::clone(&told) };
-    Ok(Stream::child(Box::new(pipes), Child { order, state, told }))
+    Ok((Box::new(pipes), Child { order, state, told }))
 }
 
 /// Waits for the end of a program, and brings it about when that is ordered or nobody is left to
@@ -176,7 +176,7 @@ impl Child {
 }
 
 /// The pipes to and from a program.
-struct Pipes {
+pub(super) struct Pipes {
     input: Option<ChildStdin>,
     output: ChildStdout,
     exit: Pin<Box<dyn Future<Output = ()> + Send>>,

@@ -4,16 +4,13 @@ use super::header::announce;
 use super::shortage::{connecting, is_shortage, shortage};
 use super::socks::Tunnel;
 use super::tls::Client;
-use super::{Connect, Family, Host, Peer, Stream, Target, child, in_words};
+use super::{Connect, Family, Host, Peer, Stream, Target, child, in_words, unix};
 use crate::places::are_out_of_descriptors;
 use chenapan_core::Connection;
 use std::collections::VecDeque;
-use std::ffi::OsString;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
@@ -124,9 +121,12 @@ impl Ready {
     async fn reach(&self, connection: &Connection) -> io::Result<(Stream, Option<SocketAddr>)> {
         let (host, port) = match &self.address.target {
             Target::Unix(path) => {
-                return Ok((Stream::unix(UnixStream::connect(named(path)).await?), None));
+                return Ok((Stream::unix(UnixStream::connect(unix::named(path)).await?), None));
             }
-            Target::Exec(command) => return Ok((child::start(command)?, None)),
+            Target::Exec(command) => {
+                let (pipes, child) = child::start(command)?;
+                return Ok((Stream::child(pipes, child), None));
+            }
             Target::Custom(own) => {
                 return Ok((Stream::own(own.kind().dial(connection).await?), None));
             }
@@ -252,14 +252,6 @@ fn alternating(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
             (None, None) => return mixed,
             (first, second) => mixed.extend(first.into_iter().chain(second)),
         }
-    }
-}
-
-/// The path as the system takes it: `@name` is an abstract one, which begins with a NUL (unix(7)).
-pub(super) fn named(path: &Path) -> PathBuf {
-    match path.as_os_str().as_bytes() {
-        [b'@', name @ ..] => OsString::from_vec([&[0], name].concat()).into(),
-        _ => path.to_owned(),
     }
 }
 

@@ -1,9 +1,8 @@
 //! Listening sockets that were open when the program started: by number, or passed by systemd.
 
-use super::{Inherited, Listen, Local, socket};
-use socket2::{Domain, SockAddr, Socket, Type};
+use super::{Inherited, Listen, socket};
+use socket2::{Domain, Socket, Type};
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 
 /// The sockets that an address names: one, or with a name all of that name and domain.
 ///
@@ -54,27 +53,6 @@ fn listening(number: i32) -> io::Result<Socket> {
             Err(io::Error::other(text))
         }
     }
-}
-
-/// The name of one end of a UNIX socket: empty where it has none, and beginning with NUL where that
-/// is abstract.
-pub(super) fn name(address: SockAddr) -> Box<[u8]> {
-    match (address.as_abstract_namespace(), address.as_pathname()) {
-        (Some(name), _) => [&[0], name].concat().into(),
-        (None, Some(path)) => path.as_os_str().as_bytes().into(),
-        (None, None) => Box::default(),
-    }
-}
-
-/// Returns the address at which a socket listens.
-pub(super) fn local(socket: &Socket) -> io::Result<Local> {
-    let address = socket.local_addr()?;
-    if let Some(address) = address.as_socket() {
-        return Ok(Local::Tcp(address));
-    }
-    let abstract_name = address.as_abstract_namespace();
-    let name = abstract_name.map(|name| format!("@{}", String::from_utf8_lossy(name)).into());
-    Ok(Local::Unix(name.or_else(|| address.as_pathname().map(Into::into)).unwrap_or_default()))
 }
 
 fn family(domain: Domain) -> &'static str {

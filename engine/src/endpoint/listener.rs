@@ -2,23 +2,16 @@
 
 use super::greet::Greeting;
 use super::kind::Arrivals;
-use super::{
-    Family, Host, Listen, ListenPlace, Peer, Stream, dial, in_words, inherited, stdio, unmapped,
-};
+use super::local::{self, Local};
+use super::{Listen, ListenPlace, Peer, Stream, in_words, inherited, stdio, tcp, unix, unmapped};
 use chenapan_core::Paths;
-use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
+use socket2::{SockRef, Socket};
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::{Notify, oneshot};
-
-/// The most connections that wait for us; the system cuts it to its own limit.
-const BACKLOG: i32 = 4_096;
 
 /// Time for which accepting pauses when descriptors have run out and none comes back.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -30,7 +23,7 @@ pub struct Listener {
     local: Local,
     nodelay: bool,
     greeting: Option<Greeting>,
-    _guard: Option<PathGuard>,
+    _guard: Option<unix::PathGuard>,
 }
 
 enum Place {
@@ -44,20 +37,6 @@ enum Place {
 /// The one connection on standard input and output, and what tells when all of it was written.
 type Stdio = (UnixStream, oneshot::Receiver<()>);
 
-/// Actual address of a listener.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Local {
-    /// A TCP address with its real port.
-    Tcp(SocketAddr),
-    /// A UNIX socket.
-    Unix(PathBuf),
-    /// Standard input and output.
-    Stdio,
-    /// A place of a kind that a user of this library has brought along, as it was written.
-    Custom(String),
-}
-
 /// A connection that has come in.
 #[derive(Debug)]
 pub struct Arrival {
@@ -67,58 +46,6 @@ pub struct Arrival {
     pub greeting: Option<Greeting>,
     /// For standard input and output: told when everything was written.
     pub(crate) written: Option<oneshot::Receiver<()>>,
-}
-
-impl Local {
-    /// Returns `true` if it is known that only programs on this machine can connect.
-    pub fn is_local(&self) -> bool {
-        self.tcp().is_none_or(|address| address.ip().to_canonical().is_loopback())
-    }
-
-    /// The TCP address, where it is one.
-    pub fn tcp(&self) -> Option<SocketAddr> {
-        match self {
-            Local::Tcp(address) => Some(*address),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for Local {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Local::Tcp(address) => write!(f, "{address}"),
-            Local::Unix(path) => write!(f, "unix:{}", path.display()),
-            Local::Stdio => f.write_str("stdio:"),
-            Local::Custom(text) => f.write_str(text),
-        }
-    }
-}
-
-/// Takes the socket's file away when the listener goes, unless another's is in its place by then.
-#[derive(Debug)]
-struct PathGuard {
-    path: PathBuf,
-    /// Device and number of the file.
-    file: Option<(u64, u64)>,
-}
-
-impl PathGuard {
-    fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), file: Self::file(path) }
-    }
-
-    fn file(path: &Path) -> Option<(u64, u64)> {
-        std::fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()))
-    }
-}
-
-impl Drop for PathGuard {
-    fn drop(&mut self) {
-        if self.file == Self::file(&self.path) {
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
 }
 
 impl Listener {
@@ -144,11 +71,11 @@ impl Listener {
         let (place, local) = match &address.place {
             ListenPlace::Unix(path) => {
                 let socket;
-                (socket, guard) = unix(path, address)?;
+                (socket, guard) = unix::listen(path, address)?;
                 listening(socket)?
             }
             ListenPlace::Tcp { host, port } => {
-                listening(host_socket(host.as_ref(), *port, address)?)?
+                listening(tcp::listen(host.as_ref(), *port, address)?)?
             }
             ListenPlace::Inherited(which) => {
                 let adopted = inherited::adopt(which, address)?;
@@ -207,7 +134,7 @@ impl Listener {
                 let ends =
                     [SockRef::from(&socket).peer_addr(), SockRef::from(&socket).local_addr()];
                 let [source, local] =
-                    ends.map(|end| end.map_or_else(|_| Box::default(), inherited::name));
+                    ends.map(|end| end.map_or_else(|_| Box::default(), unix::name));
                 let paths = Some(Paths { source, local });
                 Peer { paths, ..Peer::new(Stream::unix(socket), None) }
             }
@@ -226,96 +153,12 @@ impl Listener {
 /// A listening socket as a place.
 fn listening(socket: Socket) -> io::Result<(Place, Local)> {
     socket.set_nonblocking(true)?;
-    let local = inherited::local(&socket)?;
+    let local = local::of(&socket)?;
     let place = match local {
         Local::Tcp(_) => Place::Tcp(TcpListener::from_std(socket.into())?),
         _ => Place::Unix(UnixListener::from_std(socket.into())?),
     };
     Ok((place, local))
-}
-
-fn host_socket(host: Option<&Host>, port: u16, address: &Listen) -> io::Result<Socket> {
-    let name = match host {
-        None if address.family == Some(Family::V4) => {
-            return tcp((Ipv4Addr::UNSPECIFIED, port).into(), address);
-        }
-        None => {
-            // Both families on one socket; without IPv6 the other one alone.
-            let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
-            return tcp(any, address).or_else(|error| match error.kind() {
-                io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied => Err(error),
-                _ if address.family == Some(Family::V6) => Err(error),
-                _ => tcp((Ipv4Addr::UNSPECIFIED, port).into(), address),
-            });
-        }
-        Some(Host::Address(host)) => return tcp((*host, port).into(), address),
-        Some(Host::Name(name)) => name,
-    };
-    let found = (name.as_str(), port).to_socket_addrs()?;
-    let mut addresses: Vec<_> =
-        found.filter(|found| address.family.is_none_or(|family| family.has(found))).collect();
-    addresses.sort_by_key(SocketAddr::is_ipv6);
-    let none = || io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    tcp(*addresses.first().ok_or_else(none)?, address)
-}
-
-fn tcp(at: SocketAddr, address: &Listen) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(at), Type::STREAM, Some(Protocol::TCP))?;
-    if at.ip() == Ipv6Addr::UNSPECIFIED {
-        socket.set_only_v6(address.family == Some(Family::V6))?;
-    }
-    socket.set_reuse_address(true)?;
-    if address.options.flag("reuse_port") == Some(true) {
-        socket.set_reuse_port(true)?;
-    }
-    socket.bind(&at.into())?;
-    socket.listen(backlog(address))?;
-    Ok(socket)
-}
-
-fn backlog(address: &Listen) -> i32 {
-    let given = address.options.number("backlog");
-    given.and_then(|given| i32::try_from(given).ok()).unwrap_or(BACKLOG)
-}
-
-fn unix(path: &Path, address: &Listen) -> io::Result<(Socket, Option<PathGuard>)> {
-    let name = dial::named(path);
-    let is_file = name == path;
-    if is_file && takes_over(path, address)? {
-        std::fs::remove_file(path)?;
-    }
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.bind(&SockAddr::unix(&name)?)?;
-    let guard = is_file.then(|| PathGuard::new(path));
-    if let Some(mode) = address.options.mode("mode").filter(|_| is_file) {
-        // Before it listens: nobody gets in who may not.
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
-    }
-    socket.listen(backlog(address))?;
-    Ok((socket, guard))
-}
-
-/// Returns `true` if a file that is in the way is to go.
-fn takes_over(path: &Path, address: &Listen) -> io::Result<bool> {
-    let is_socket =
-        std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
-    match address.options.text("unlink") {
-        Some("never") => Ok(false),
-        // Anything else than a socket is somebody's file.
-        Some("always") => Ok(is_socket),
-        _ => Ok(is_socket && stale(path)?),
-    }
-}
-
-/// Returns `true` if a socket's file was left behind by a program that is gone.
-fn stale(path: &Path) -> io::Result<bool> {
-    let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    // One that is in use may have no room for us now.
-    probe.set_nonblocking(true)?;
-    match probe.connect(&SockAddr::unix(path)?) {
-        Err(error) => Ok(error.kind() == io::ErrorKind::ConnectionRefused),
-        Ok(()) => Ok(false),
-    }
 }
 
 /// Errors of one connection, not of the listener.

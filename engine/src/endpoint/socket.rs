@@ -1,8 +1,18 @@
 //! Calls into the system that have no safe wrapper: the state of a socket's queue, and descriptors
 //! by number.
 
+use super::Listen;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
+
+/// The most connections that wait for us; the system cuts it to its own limit.
+const BACKLOG: i32 = 4_096;
+
+/// Number of connections that may wait to be accepted at an address.
+pub(super) fn backlog(address: &Listen) -> i32 {
+    let given = address.options.number("backlog");
+    given.and_then(|given| i32::try_from(given).ok()).unwrap_or(BACKLOG)
+}
 
 /// Returns the number of written bytes that the receiver's system has not acknowledged yet.
 #[cfg(target_os = "linux")]
