@@ -3,8 +3,8 @@
 //! A scenario is a YAML file ([`Scenario::read`]) and its run ([`run`]) is a verdict ([`Outcome`]).
 
 mod calls;
+mod context;
 mod expect;
-mod facts;
 mod keys;
 pub mod layout;
 mod load;

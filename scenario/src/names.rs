@@ -2,9 +2,9 @@
 //!
 //! Braces are also the shell's, and those of JSON; so only a name that is near to a known one is a mistake.
 
+use super::context::Context;
 use super::node::{Kind, Node};
 use super::place::Mistakes;
-use super::read::Context;
 use chenapan_core::nearest;
 
 /// Names shorter than this are near to too many others.

@@ -2,33 +2,23 @@
 //!
 //! It starts nothing, and opens no file but those that are included.
 
+use super::context::Context;
 use super::expect::{Bound, Comparison};
 use super::keys::{FILE, MATRIX, OWN_NAME, PHASE};
 use super::model::{Phase, ProxyPart, Ready, Scenario, Service, Until};
 use super::node::{Fields, Key, Kind, Node, fill};
-use super::place::{Mistakes, Place, Wrong};
+use super::place::{Mistakes, Wrong};
 use super::rules;
 use super::shape::{Shape, check};
 use super::subjects::{Subjects, expectations};
 use super::{names, traffic, yaml};
-use chenapan_core::{Form, Pattern, Registry, Value, nearest};
+use chenapan_core::{Form, Pattern, Registry, Value};
 use chenapan_engine::config::ConfiguredProtocol;
 use chenapan_engine::endpoint::{EndpointError, Kinds, Listen, ListenPlace};
 use chenapan_engine::proxy::Limits;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// Everything that reading needs.
-pub(super) struct Context<'a> {
-    pub(super) registry: &'a Registry,
-    kinds: &'a Kinds,
-    pub(super) values: BTreeMap<String, String>,
-    pub(super) proxies: Vec<String>,
-    /// Protocol of each proxy, and whether it listens on TCP; `None` where that is wrong.
-    pub(super) speaks: Vec<Option<(ConfiguredProtocol, bool)>>,
-    services: Vec<String>,
-}
 
 /// Address of a proxy that names none: a port from the system.
 const LOOPBACK: Listen = Listen::loopback(0);
@@ -223,7 +213,7 @@ fn proxy(key: &Key, node: &Node, cx: &Context<'_>) -> Result<ProxyPart, Wrong> {
         },
         backend: address(fields.need("backend")?, |value| cx.kinds.connect_object(value))?,
         protocol: match fields.take("protocol") {
-            Some(node) => rules::protocol(node, cx)?,
+            Some(node) => rules::read::protocol(node, cx)?,
             None => ConfiguredProtocol::default(),
         },
         limits: limits(&mut fields)?,
@@ -388,18 +378,18 @@ fn phase(
         None => format!("phase {number}"),
     };
     let proxies = &cx.proxies;
-    let mut rules = rules::of_proxies(fields.take("rules"), cx, mistakes);
+    let mut rules = rules::read::of_proxies(fields.take("rules"), cx, mistakes);
     let mut ramps = Vec::new();
     for node in fields.take("ramp").map_or(&[][..], Node::items) {
         if let Some(rules) = &mut rules {
-            ramps.extend(mistakes.keep(rules::ramp(node, proxies, rules)));
+            ramps.extend(mistakes.keep(rules::read::ramp(node, proxies, rules)));
         }
     }
     let mut schedule = Some(Vec::new());
     for node in fields.take("schedule").map_or(&[][..], Node::items) {
         let mut fields = node.fields().ok()?;
         let at = fields.take("at").and_then(|node| node.time().ok());
-        let rules = rules::of_proxies(fields.take("rules"), cx, mistakes);
+        let rules = rules::read::of_proxies(fields.take("rules"), cx, mistakes);
         schedule = schedule.zip(at.zip(rules)).map(|(mut all, step)| {
             all.push(step);
             all
@@ -498,21 +488,5 @@ fn until(node: &Node, subjects: &Subjects<'_>, mistakes: &mut Mistakes) -> Optio
             mistakes.add(node.place.wrong("expected either time, or counts with within"));
             None
         }
-    }
-}
-
-/// Returns the number of the proxy that is meant.
-pub(super) fn index(node: &Node, proxies: &[String]) -> Result<usize, Wrong> {
-    let name = node.text()?;
-    let found = proxies.iter().position(|known| known == name);
-    found.ok_or_else(|| no_proxy(&node.place, name, proxies))
-}
-
-/// Says that no proxy has this name.
-pub(super) fn no_proxy(place: &Place, name: &str, proxies: &[String]) -> Wrong {
-    let wrong = place.wrong(format!("no proxy is called {name:?}"));
-    match nearest(name, proxies.iter().map(String::as_str)) {
-        Some(near) => wrong.help(format!("did you mean {near:?}?")),
-        None => wrong.help(format!("there are {}", proxies.join(", "))),
     }
 }

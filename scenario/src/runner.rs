@@ -1,6 +1,7 @@
 //! Runs a scenario: starts what it needs, goes through its phases, judges, stops everything.
 
-use super::facts::{Facts, SETTLE};
+mod facts;
+
 use super::load::{self, Measured};
 use super::model::{Phase, Ready, Scenario, Service, Until};
 use super::node::fill;
@@ -11,6 +12,7 @@ use chenapan_engine::control::Control;
 use chenapan_engine::endpoint::{Connect, Dialer, Target, plain};
 use chenapan_engine::proxy::{Config, Limits, Proxy};
 use chenapan_engine::rule::Rules;
+use facts::{Facts, SETTLE};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::os::unix::process::ExitStatusExt;
@@ -20,7 +22,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Time between two looks at counts, and least time between samples.
-pub(super) const TICK: Duration = Duration::from_millis(20);
+const TICK: Duration = Duration::from_millis(20);
 const SAMPLE: Duration = Duration::from_millis(250);
 
 /// Longest time that a service may take to accept the connection that asks for its readiness.
@@ -76,12 +78,12 @@ pub async fn run(
     })
 }
 
-pub(super) struct Run<'a> {
-    pub(super) scenario: &'a Scenario,
-    pub start: Instant,
+struct Run<'a> {
+    scenario: &'a Scenario,
+    start: Instant,
     control: Control,
-    pub(super) proxies: Vec<Proxy>,
-    pub(super) services: Vec<(&'a str, Process)>,
+    proxies: Vec<Proxy>,
+    services: Vec<(&'a str, Process)>,
     /// Values of `{web}`, `{web.host}`, `{web.port}`.
     places: BTreeMap<String, String>,
     env: BTreeMap<String, String>,
@@ -448,7 +450,7 @@ impl Phase {
 }
 
 /// Returns a description of how a process has ended, in words.
-pub(super) fn ending(status: ExitStatus) -> String {
+fn ending(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit code {code}"),
         (None, Some(signal)) => format!("signal {signal}"),

@@ -3,10 +3,10 @@
 //! It makes no traffic; `load` does.
 
 use super::calls::Calls;
+use super::context::{Context, index};
 use super::model::{Load, Receive, Verify};
 use super::node::{Kind, Node};
 use super::place::Wrong;
-use super::read::{Context, index};
 use super::rules;
 use bytes::Bytes;
 use chenapan_core::{Form, Value};
@@ -44,7 +44,7 @@ pub(super) fn load(node: &Node, cx: &Context<'_>) -> Result<Option<Load>, Wrong>
         Some(Value::Bytes(bytes)) => bytes,
         _ => Bytes::new(),
     };
-    let header = fields.take("header").map(|node| rules::protocol(node, cx)).transpose()?;
+    let header = fields.take("header").map(|node| rules::read::protocol(node, cx)).transpose()?;
     let receive = match fields.take("receive") {
         None => Receive::Close,
         Some(node) => match node.text()? {

@@ -5,7 +5,8 @@
 use super::forms::{DECIMAL, choice, form, properties, schema};
 use chenapan_core::{ClientEntry, Form, Pattern, Registry};
 use chenapan_scenario::{
-    COUNTERS, FIGURES, FILE, OWN_NAME, Object, PHASE, PLAIN, REQUESTS, Scalar, Shape, TAKEN, clients,
+    COUNTERS, FIGURES, FILE, OWN_NAME, Object, PHASE, PLAIN, REQUESTS, Scalar, Shape, TAKEN,
+    clients,
 };
 use serde_json::{Map, Value, json};
 

@@ -2,15 +2,15 @@
 //!
 //! It changes nothing but the rules in force.
 
-use super::expect::{Expectation, Found};
-use super::load::Measured;
-use super::model::{Phase, Until};
-use super::outcome::{
+use super::{Run, RunError, TICK, ending};
+use crate::expect::{Expectation, Found};
+use crate::load::Measured;
+use crate::model::{Phase, Until};
+use crate::outcome::{
     CauseOutcome, Check, CommandOutcome, Figure, LoadOutcome, RateOutcome, RuleOutcome, Sample,
 };
-use super::process::Output;
-use super::rules::{self, RuleText};
-use super::runner::{Run, RunError, TICK, ending};
+use crate::process::Output;
+use crate::rules::{self, RuleText};
 use chenapan_core::Direction;
 use chenapan_engine::rule::{Rule, Rules};
 use chenapan_engine::stats::{Stats, Total};
