@@ -5,7 +5,7 @@ use chenapan::control::Control;
 use chenapan::proxy::{Config, Proxy};
 use chenapan::rule::{Defaults, Rule, Rules};
 use chenapan_core::{
-    Behavior, BehaviorEntry, Context, Direction, Field, Handled, Kind, Malformed, Protocol,
+    Behavior, BehaviorEntry, Context, Direction, End, Field, Handled, Kind, Malformed, Protocol,
     Registry, Unit, Verdict, Want, plugin,
 };
 use std::io::{self, Write};
@@ -57,7 +57,7 @@ plugin! {
     /// Panics where it is told to.
     struct Bomb = "bomb" {
         /// Hook that panics.
-        hook: String = "unit" in &["connect", "unit", "eof", "wake"],
+        hook: String = "unit" in &["connect", "unit", "eof", "wake", "end"],
     }
 }
 
@@ -83,6 +83,10 @@ impl Behavior for Bomb {
 
     fn on_wake(&mut self, _: &mut Context<'_>) -> Verdict {
         panic!("boom")
+    }
+
+    fn on_end(&mut self, _: End, _: &mut Context<'_>) {
+        assert!(self.hook != "end", "boom");
     }
 }
 
@@ -350,16 +354,17 @@ async fn a_proxy_that_is_stopped_right_away_has_freed_its_port() {
 
 #[tokio::test]
 async fn a_plug_in_that_panics_is_named_counted_and_ends_its_connection_only() {
-    for (hook, rule) in [
-        ("on_connect", "bomb:hook=connect:connections=1"),
-        ("on_unit", "bomb:hook=unit:connections=1"),
-        ("on_eof", "bomb:hook=eof:connections=1"),
-        ("on_wake", "bomb:hook=wake:connections=1"),
+    for (hook, texts) in [
+        ("on_connect", &["bomb:hook=connect:connections=1"][..]),
+        ("on_unit", &["bomb:hook=unit:connections=1"][..]),
+        ("on_eof", &["bomb:hook=eof:connections=1"][..]),
+        ("on_wake", &["bomb:hook=wake:connections=1"][..]),
+        ("on_end", &["bomb:hook=end:connections=1", "abort:connections=1"]),
     ] {
         let written = Written::default();
         let control = Control::seeded(1).unwrap();
         control.journal_to(written.clone()).unwrap();
-        let (proxy, listener) = before(&control, "", rules(&[rule])).await;
+        let (proxy, listener) = before(&control, "", rules(texts)).await;
         let mut client = connect(&proxy).await;
         let _ = client.write_all(b"x").await;
         let _ = client.shutdown().await;

@@ -1,6 +1,5 @@
 //! Ends a connection in the middle of an exchange.
 
-use crate::take;
 use chenapan_core::{Behavior, Context, Step, Unit, Verdict, plugin};
 
 plugin! {
@@ -13,7 +12,7 @@ plugin! {
 
 impl Behavior for Abort {
     fn on_unit(&mut self, unit: &mut Unit, _: &mut Context<'_>) -> Verdict {
-        Verdict::Play(vec![Step::Send(take(unit)), Step::Close])
+        Verdict::Play(vec![Step::Send(unit.take()), Step::Close])
     }
 }
 

@@ -1,7 +1,6 @@
 //! Joins units.
 
-use crate::take;
-use chenapan_core::{Behavior, Context, Size, Step, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Held, Holding, Scope, Size, Unit, Verdict, plugin};
 use std::time::Duration;
 
 plugin! {
@@ -17,33 +16,22 @@ plugin! {
         /// Longest time for which the first unit is held.
         within: Duration = "100ms",
         ;
-        held: Option<Held>,
+        held: Held,
     }
-}
-
-#[derive(Clone, Debug)]
-struct Held {
-    unit: Unit,
-    until: Duration,
 }
 
 impl Behavior for Coalesce {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
-        let Some(held) = &mut self.held else {
-            if unit.bytes.len() as u64 >= self.size.0 {
-                return Verdict::Forward;
-            }
-            let until = cx.now.saturating_add(self.within);
-            let held = self.held.insert(Held { unit: take(unit), until });
-            held.unit.fields.clear();
-            return Verdict::Play(Vec::new());
-        };
         // Pieces of the same read are joined without a copy.
-        held.unit.append(take(unit));
-        if held.unit.bytes.len() as u64 >= self.size.0 {
-            return self.let_go();
+        if self.held.join(unit) {
+            let enough = self.held.bytes() as u64 >= self.size.0;
+            return if enough { self.let_go() } else { Verdict::Play(Vec::new()) };
         }
-        Verdict::Play(Vec::new())
+        if unit.bytes.len() as u64 >= self.size.0 {
+            return Verdict::Forward;
+        }
+        unit.fields.clear();
+        self.held.hold_until(unit, cx.now.saturating_add(self.within))
     }
 
     fn on_eof(&mut self, _: &mut Context<'_>) -> Verdict {
@@ -51,42 +39,25 @@ impl Behavior for Coalesce {
     }
 
     fn wake(&self) -> Option<Duration> {
-        self.held.as_ref().map(|held| held.until)
+        self.held.next_due()
     }
 
     fn on_wake(&mut self, _: &mut Context<'_>) -> Verdict {
         self.let_go()
     }
 
-    fn holds(&self) -> bool {
-        self.held.is_some()
+    fn scope(&self) -> Scope<'_> {
+        Scope::default().ordered(true)
     }
 
-    fn held_bytes(&self) -> usize {
-        self.held.as_ref().map_or(0, |held| held.unit.bytes.len())
-    }
-
-    fn ordered(&self) -> bool {
-        true
-    }
-
-    fn trails(&mut self, blank: &mut Unit) -> bool {
-        let Some(held) = &mut self.held else { return false };
-        held.unit.append(take(blank));
-        true
-    }
-
-    fn release(&mut self) -> Vec<Unit> {
-        self.held.take().into_iter().map(|held| held.unit).collect()
+    fn holding(&mut self) -> Option<&mut dyn Holding> {
+        Some(&mut self.held)
     }
 }
 
 impl Coalesce {
     fn let_go(&mut self) -> Verdict {
-        match self.held.take() {
-            Some(held) => Verdict::Play(vec![Step::Send(held.unit)]),
-            None => Verdict::Forward,
-        }
+        Verdict::send(self.held.pop())
     }
 }
 
@@ -94,7 +65,7 @@ impl Coalesce {
 mod tests {
     use super::*;
     use chenapan_core::testing::{Judge, configured, sent};
-    use chenapan_core::{Field, Kind};
+    use chenapan_core::{Field, Kind, Step};
 
     const NOTHING_YET: Verdict = Verdict::Play(Vec::new());
 

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use chenapan_core::{
-    Behavior, Context, Dice, Field, FieldName, Interest, Kind, OptionError, Unit, Verdict, plugin,
+    Behavior, Context, Dice, Field, FieldName, Interest, Kind, OptionError, Scope, Unit, Verdict,
+    plugin,
 };
 
 plugin! {
@@ -63,16 +64,9 @@ impl Behavior for CorruptHeader {
         Interest::Units
     }
 
-    fn kinds(&self) -> &'static [Kind] {
-        if self.needs().is_some() { &[] } else { &[Kind::Header] }
-    }
-
-    fn needs(&self) -> Option<&str> {
-        match (self.how.as_str(), &self.field) {
-            ("lf-only" | "cr-only", _) => Some("line-end"),
-            (_, Some(FieldName { name, .. })) => Some(name),
-            (_, None) => None,
-        }
+    fn scope(&self) -> Scope<'_> {
+        let field = self.needed();
+        Scope::of(if field.is_some() { &[] } else { &[Kind::Header] }).needs(field)
     }
 
     fn check(&self) -> Result<(), OptionError> {
@@ -87,6 +81,15 @@ impl Behavior for CorruptHeader {
 }
 
 impl CorruptHeader {
+    /// Returns the name of the field without which there is nothing to change.
+    fn needed(&self) -> Option<&str> {
+        match (self.how.as_str(), &self.field) {
+            ("lf-only" | "cr-only", _) => Some("line-end"),
+            (_, Some(FieldName { name, .. })) => Some(name),
+            (_, None) => None,
+        }
+    }
+
     /// Returns the index of the field to change, if the unit has one.
     fn choose(&self, unit: &Unit, dice: &mut Dice) -> Option<usize> {
         match (&*self.how, &self.field) {
@@ -274,10 +277,10 @@ mod tests {
     #[test]
     fn a_named_field_is_damaged_in_units_of_any_kind() {
         let corrupt = |options: &[(&str, &str)]| configured::<CorruptHeader>(options);
-        assert_eq!(corrupt(&[]).kinds(), [Kind::Header]);
-        assert_eq!(corrupt(&[("how", "zero")]).kinds(), [Kind::Header]);
+        assert_eq!(corrupt(&[]).scope().kinds, [Kind::Header]);
+        assert_eq!(corrupt(&[("how", "zero")]).scope().kinds, [Kind::Header]);
         for options in [[("field", "name")], [("how", "lf-only")]] {
-            assert_eq!(corrupt(&options).kinds(), []);
+            assert_eq!(corrupt(&options).scope().kinds, []);
         }
         let request = Unit { kind: Kind::Request, ..letter::header() };
         let mut judge = Judge::new(1).with_protocol(Box::new(Letter));

@@ -1,8 +1,8 @@
 //! Holds units for a time that may be drawn.
 
-use crate::take;
-use chenapan_core::{Behavior, Context, Dice, OptionError, Step, Unit, Verdict, plugin};
-use std::collections::BTreeMap;
+use chenapan_core::{
+    Behavior, Context, Dice, Held, Holding, OptionError, Others, Scope, Step, Unit, Verdict, plugin,
+};
 use std::time::Duration;
 
 plugin! {
@@ -37,10 +37,8 @@ plugin! {
         /// Lets other units overtake those that wait.
         overtake: bool = "no",
         ;
-        /// Units that others may overtake, by the time at which they are due and their number.
-        held: BTreeMap<(Duration, u64), Unit>,
-        bytes: usize,
-        last: (Duration, u64),
+        /// Units that others may overtake.
+        held: Held,
     }
 }
 
@@ -51,56 +49,34 @@ impl Behavior for Delay {
             return Verdict::Forward;
         }
         if self.overtake {
-            return self.hold(take(unit), cx.now.saturating_add(time), cx);
+            cx.protocol.set_apart(unit);
+            return self.held.hold_until(unit, cx.now.saturating_add(time));
         }
         if self.before {
             return Verdict::Delay(time);
         }
-        Verdict::Play(vec![Step::Send(take(unit)), Step::Wait(time)])
+        Verdict::Play(vec![Step::Send(unit.take()), Step::Wait(time)])
     }
 
     fn on_eof(&mut self, _: &mut Context<'_>) -> Verdict {
-        self.let_go(Duration::MAX)
+        Verdict::send(self.held.take_due(Duration::MAX))
     }
 
     fn wake(&self) -> Option<Duration> {
-        self.held.first_key_value().map(|((due, _), _)| *due)
+        self.held.next_due()
     }
 
     fn on_wake(&mut self, cx: &mut Context<'_>) -> Verdict {
-        self.let_go(cx.now)
+        Verdict::send(self.held.take_due(cx.now))
     }
 
-    fn holds(&self) -> bool {
-        !self.held.is_empty()
-    }
-
-    fn held_bytes(&self) -> usize {
-        self.bytes
-    }
-
-    fn paces(&self) -> bool {
+    fn scope(&self) -> Scope<'_> {
         // Each gap comes behind the one before it.
-        !self.before
+        Scope::default().others(Others::Overtake).paced(!self.before)
     }
 
-    fn yields(&self) -> bool {
-        true
-    }
-
-    fn trails(&mut self, blank: &mut Unit) -> bool {
-        let Some(unit) = self.held.get_mut(&self.last) else { return false };
-        self.bytes += blank.bytes.len();
-        unit.bytes.unsplit(take(blank).bytes);
-        true
-    }
-
-    fn release(&mut self) -> Vec<Unit> {
-        self.bytes = 0;
-        let mut held: Vec<_> = std::mem::take(&mut self.held).into_iter().collect();
-        // As they came.
-        held.sort_by_key(|((_, number), _)| *number);
-        held.into_iter().map(|(_, unit)| unit).collect()
+    fn holding(&mut self) -> Option<&mut dyn Holding> {
+        Some(&mut self.held)
     }
 
     fn check(&self) -> Result<(), OptionError> {
@@ -113,25 +89,6 @@ impl Behavior for Delay {
 }
 
 impl Delay {
-    fn hold(&mut self, mut unit: Unit, due: Duration, cx: &Context<'_>) -> Verdict {
-        cx.protocol.set_apart(&mut unit);
-        self.bytes += unit.bytes.len();
-        self.last = (due, self.last.1 + 1);
-        self.held.insert(self.last, unit);
-        Verdict::Play(Vec::new())
-    }
-
-    /// Sends on what is due by a time, in that order.
-    fn let_go(&mut self, by: Duration) -> Verdict {
-        let mut steps = Vec::new();
-        while let Some(first) = self.held.first_entry().filter(|first| first.key().0 <= by) {
-            let unit = first.remove();
-            self.bytes -= unit.bytes.len();
-            steps.push(Step::Send(unit));
-        }
-        if steps.is_empty() { Verdict::Forward } else { Verdict::Play(steps) }
-    }
-
     fn draw(&self, dice: &mut Dice) -> Duration {
         if self.jitter.is_zero() {
             return self.sleep;
@@ -222,7 +179,7 @@ mod tests {
         judge.now = Duration::from_millis(300);
         delay.sleep = Duration::from_millis(100);
         let _ = judge.data(&mut delay, b"b");
-        assert!(delay.holds() && delay.yields());
+        assert_eq!((delay.held.len(), delay.scope().others), (2, Others::Overtake));
         assert_eq!(judge.wake(&mut delay).map(order), Some("b".to_owned()));
         assert_eq!(
             (judge.now, delay.wake()),
@@ -231,7 +188,7 @@ mod tests {
         delay.sleep = Duration::from_millis(50);
         let _ = judge.data(&mut delay, b"c");
         assert_eq!(order(judge.eof(&mut delay)), "ca");
-        assert!(delay.check().is_ok() && !delay.holds());
+        assert!(delay.check().is_ok() && delay.held.is_empty());
         delay.before = false;
         assert!(delay.check().is_err());
     }
@@ -242,9 +199,9 @@ mod tests {
         for _ in 0..5_000 {
             assert_eq!(judge.data(&mut delay, b"xy").0, Verdict::Play(Vec::new()));
         }
-        assert_eq!((delay.held_bytes(), delay.wake()), (10_000, Some(Duration::from_secs(1))));
+        assert_eq!((delay.held.bytes(), delay.wake()), (10_000, Some(Duration::from_secs(1))));
         let Some(Verdict::Play(steps)) = judge.wake(&mut delay) else { panic!() };
-        assert_eq!((steps.len(), delay.held_bytes(), delay.holds()), (5_000, 0, false));
+        assert_eq!((steps.len(), delay.held.bytes(), delay.held.len()), (5_000, 0, 0));
     }
 
     #[test]

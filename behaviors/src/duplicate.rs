@@ -1,7 +1,6 @@
 //! Sends units more than once.
 
-use crate::take;
-use chenapan_core::{Behavior, Context, Step, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Scope, Step, Unit, Verdict, plugin};
 use std::time::Duration;
 
 plugin! {
@@ -33,12 +32,12 @@ impl Behavior for Duplicate {
                 steps.push(Step::Wait(self.gap));
             }
         }
-        steps.push(Step::Send(take(unit)));
+        steps.push(Step::Send(unit.take()));
         Verdict::Play(steps)
     }
 
-    fn paces(&self) -> bool {
-        !self.gap.is_zero()
+    fn scope(&self) -> Scope<'_> {
+        Scope::default().paced(!self.gap.is_zero())
     }
 }
 

@@ -1,7 +1,6 @@
 //! Sends headers more than once.
 
-use crate::take;
-use chenapan_core::{Behavior, Context, Interest, Kind, Step, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Interest, Kind, Scope, Step, Unit, Verdict, plugin};
 
 plugin! {
     /// Sends the header again, right after the first; the payload follows.
@@ -26,12 +25,12 @@ impl Behavior for DuplicateHeader {
         let room = MOST_BYTES / (unit.bytes.len() as u64).max(1);
         let copies = self.copies.min(MOST).min(room.max(1));
         let mut steps: Vec<_> = (0..copies).map(|_| Step::Send(unit.clone())).collect();
-        steps.push(Step::Send(take(unit)));
+        steps.push(Step::Send(unit.take()));
         Verdict::Play(steps)
     }
 
-    fn kinds(&self) -> &'static [Kind] {
-        &[Kind::Header]
+    fn scope(&self) -> Scope<'_> {
+        Scope::of(&[Kind::Header])
     }
 
     fn interest(&self) -> Interest {
@@ -61,6 +60,6 @@ mod tests {
         let mut long = letter::header();
         long.bytes.resize(64 * 1024, 0);
         assert_eq!(sent(Judge::new(1).unit(&mut duplicate, long)).len(), 5);
-        assert_eq!(duplicate.kinds(), [Kind::Header]);
+        assert_eq!(duplicate.scope().kinds, [Kind::Header]);
     }
 }

@@ -53,7 +53,9 @@ impl Failure<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chenapan_core::{Connection, Damage, Direction, Handled, Key, Malformed, Protocol};
+    use chenapan_core::{
+        Connection, Damage, Direction, Handled, Key, Malformed, Moment, Protocol, States,
+    };
     use std::time::Duration;
 
     struct Polite;
@@ -73,9 +75,10 @@ mod tests {
         let mut damage = Vec::new();
         let mut unit = Unit::data(BytesMut::from(bytes), 10);
         let (connection, key) = (Connection::new(1), Key::new(1));
-        let place = (key, unit.offset);
-        let (up, now) = (Direction::Upstream, Duration::ZERO);
-        let mut cx = Context::new(&connection, &Polite, up, now, place, &mut damage);
+        let (direction, now, offset) = (Direction::Upstream, Duration::ZERO, unit.offset);
+        let (protocol, mut states) = (&Polite, States::default());
+        let moment = Moment { connection: &connection, protocol, direction, now, offset, key };
+        let mut cx = Context::new(moment, &mut damage, states.of(1));
         let verdict = failure.strike(&mut unit, &mut cx);
         (verdict, unit, damage)
     }

@@ -1,8 +1,7 @@
 //! Sends junk beside headers.
 
-use crate::take;
 use bytes::{Bytes, BytesMut};
-use chenapan_core::{Behavior, Context, Interest, Kind, Step, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Interest, Kind, Scope, Step, Unit, Verdict, plugin};
 
 plugin! {
     /// Adds bytes that nobody sent right before the header, or right after it.
@@ -31,15 +30,15 @@ impl Behavior for HeaderGarbage {
             return Verdict::Forward;
         }
         let junk = Step::Send(Unit::data(junk, unit.offset));
-        let header = Step::Send(take(unit));
+        let header = Step::Send(unit.take());
         Verdict::Play(match self.place.as_str() {
             "after" => vec![header, junk],
             _ => vec![junk, header],
         })
     }
 
-    fn kinds(&self) -> &'static [Kind] {
-        &[Kind::Header]
+    fn scope(&self) -> Scope<'_> {
+        Scope::of(&[Kind::Header])
     }
 
     fn interest(&self) -> Interest {

@@ -1,8 +1,8 @@
 //! Sends headers too late.
 
-use crate::take;
 use chenapan_core::{
-    Behavior, Context, Interest, Kind, OptionError, Size, Step, Unit, Verdict, plugin,
+    Behavior, Context, Held, Holding, Interest, Kind, OptionError, Others, Scope, Size, Step, Unit,
+    Verdict, plugin,
 };
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ plugin! {
         /// Number of bytes of payload to send first, instead of `sleep`.
         payload: Option<Size> = "none",
         ;
-        held: Option<Unit>,
+        held: Held,
         passed: u64,
     }
 }
@@ -30,9 +30,9 @@ impl Behavior for LateHeader {
             None => return Verdict::Delay(self.sleep),
             Some(Size(most)) => most,
         };
-        if self.held.is_none() {
-            (self.held, self.passed) = (Some(take(unit)), 0);
-            return Verdict::Play(self.due(most).into_iter().map(Step::Send).collect());
+        if self.held.is_empty() {
+            self.passed = 0;
+            return self.held.hold(unit);
         }
         let room = usize::try_from(most - self.passed).unwrap_or(usize::MAX);
         self.passed += unit.bytes.len().min(room) as u64;
@@ -41,40 +41,25 @@ impl Behavior for LateHeader {
         };
         let mut steps = vec![Step::Send(unit.split_to(room)), Step::Send(header)];
         if !unit.bytes.is_empty() {
-            steps.push(Step::Send(take(unit)));
+            steps.push(Step::Send(unit.take()));
         }
         Verdict::Play(steps)
     }
 
     fn on_eof(&mut self, _: &mut Context<'_>) -> Verdict {
-        match self.held.take() {
-            Some(header) => Verdict::Play(vec![Step::Send(header)]),
-            None => Verdict::Forward,
-        }
+        Verdict::send(self.held.pop())
     }
 
-    fn holds(&self) -> bool {
-        self.held.is_some()
-    }
-
-    fn held_bytes(&self) -> usize {
-        self.held.as_ref().map_or(0, |unit| unit.bytes.len())
-    }
-
-    fn follows(&self) -> bool {
-        true
-    }
-
-    fn release(&mut self) -> Vec<Unit> {
-        self.held.take().into_iter().collect()
-    }
-
-    fn kinds(&self) -> &'static [Kind] {
-        &[Kind::Header]
+    fn scope(&self) -> Scope<'_> {
+        Scope::of(&[Kind::Header]).others(Others::Shown)
     }
 
     fn interest(&self) -> Interest {
-        if self.holds() { Interest::Everything } else { Interest::Units }
+        if self.held.is_empty() { Interest::Units } else { Interest::Everything }
+    }
+
+    fn holding(&mut self) -> Option<&mut dyn Holding> {
+        Some(&mut self.held)
     }
 
     fn check(&self) -> Result<(), OptionError> {
@@ -88,7 +73,7 @@ impl Behavior for LateHeader {
 impl LateHeader {
     /// The header, once enough payload is through.
     fn due(&mut self, most: u64) -> Option<Unit> {
-        self.held.take_if(|_| self.passed >= most)
+        (self.passed >= most).then(|| self.held.pop())?
     }
 }
 
@@ -96,13 +81,13 @@ impl LateHeader {
 mod tests {
     use super::*;
     use crate::letter;
-    use chenapan_core::testing::{Judge, configured, sent};
+    use chenapan_core::testing::{Judge, configured, released, sent};
 
     fn late(payload: &str) -> (LateHeader, Judge) {
         let mut late = configured::<LateHeader>(&[("payload", payload)]);
         let mut judge = Judge::new(1);
         assert_eq!(sent(judge.unit(&mut late, letter::header())), Vec::<Vec<u8>>::new());
-        assert!(late.holds() && late.interest() == Interest::Everything);
+        assert!(late.held.len() == 1 && late.interest() == Interest::Everything);
         (late, judge)
     }
 
@@ -112,7 +97,7 @@ mod tests {
         let mut judge = Judge::new(1);
         let (verdict, _) = judge.unit(&mut late, letter::header());
         assert_eq!(verdict, Verdict::Delay(Duration::from_secs(3)));
-        assert_eq!(late.kinds(), [Kind::Header]);
+        assert_eq!(late.scope().kinds, [Kind::Header]);
         assert_eq!(late.interest(), Interest::Units);
     }
 
@@ -122,7 +107,7 @@ mod tests {
         assert_eq!(sent(judge.data(&mut late, b"GE")), [b"GE"]);
         let sent = sent(judge.data(&mut late, b"T / HTTP"));
         assert_eq!(sent, [&b"T "[..], letter::HEADER, b"/ HTTP"]);
-        assert!(!late.holds());
+        assert!(late.held.is_empty());
     }
 
     #[test]
@@ -137,6 +122,6 @@ mod tests {
         let Verdict::Play(steps) = judge.eof(&mut late) else { panic!() };
         assert!(matches!(&steps[..], [Step::Send(unit)] if unit.bytes == letter::HEADER));
         let (mut late, _) = self::late("100");
-        assert_eq!(late.release()[0].bytes, letter::HEADER);
+        assert_eq!(released(&mut late)[0].bytes, letter::HEADER);
     }
 }

@@ -52,8 +52,7 @@ mod timeout;
 mod transient;
 mod truncate;
 
-use bytes::BytesMut;
-use chenapan_core::{BehaviorEntry, Unit};
+use chenapan_core::BehaviorEntry;
 
 pub use abort::Abort;
 pub use blackout::Blackout;
@@ -119,11 +118,6 @@ pub const BEHAVIORS: &[BehaviorEntry] = &[
     BehaviorEntry::of::<LateHeader>(),
     BehaviorEntry::of::<HeaderGarbage>(),
 ];
-
-/// Takes a unit for a script; what is left behind is empty and goes nowhere.
-fn take(unit: &mut Unit) -> Unit {
-    std::mem::replace(unit, Unit::data(BytesMut::new(), unit.offset))
-}
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! Makes a length say something else.
 
 use chenapan_core::{
-    Behavior, Context, Field, FieldName, Interest, Kind, OptionError, Unit, Verdict, plugin,
+    Behavior, Context, Field, FieldName, Interest, Kind, OptionError, Scope, Unit, Verdict, plugin,
 };
 
 /// Name of the field that is changed where no field is named.
@@ -58,12 +58,9 @@ impl Behavior for LieLength {
         Interest::Units
     }
 
-    fn kinds(&self) -> &'static [Kind] {
-        if self.field.is_some() { &[] } else { &[Kind::Header] }
-    }
-
-    fn needs(&self) -> Option<&str> {
-        Some(self.field.as_ref().map_or(LENGTH, |field| &field.name))
+    fn scope(&self) -> Scope<'_> {
+        let kinds: &[Kind] = if self.field.is_some() { &[] } else { &[Kind::Header] };
+        Scope::of(kinds).needs(self.field.as_ref().map_or(LENGTH, |field| &field.name))
     }
 
     fn check(&self) -> Result<(), OptionError> {
@@ -151,7 +148,7 @@ mod tests {
             unit.fields.push(Field::new("size", 2..2 + says.len()));
             let options = [options, &[("field", "size")]].concat();
             let mut lie = configured::<LieLength>(&options);
-            assert_eq!(lie.kinds(), []);
+            assert_eq!(lie.scope().kinds, []);
             let (_, unit) = Judge::new(1).unit(&mut lie, unit);
             assert_eq!(unit.bytes[..2], *b"ab");
             unit.bytes[2..].to_vec()
@@ -166,6 +163,6 @@ mod tests {
         assert_eq!(lies(&[decimal, ("by", "-1")], b"100"), b"99");
         assert_eq!(lies(&[decimal], b"9x"), b"9x");
         assert_eq!(lies(&[], &[1; 9]), [1; 9]);
-        assert_eq!(configured::<LieLength>(&[]).kinds(), [Kind::Header]);
+        assert_eq!(configured::<LieLength>(&[]).scope().kinds, [Kind::Header]);
     }
 }

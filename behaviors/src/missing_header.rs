@@ -1,6 +1,6 @@
 //! Loses headers.
 
-use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Interest, Kind, Scope, Unit, Verdict, plugin};
 
 plugin! {
     /// Takes the header out; the payload follows as if there had been none.
@@ -14,8 +14,8 @@ impl Behavior for MissingHeader {
         Verdict::Drop
     }
 
-    fn kinds(&self) -> &'static [Kind] {
-        &[Kind::Header]
+    fn scope(&self) -> Scope<'_> {
+        Scope::of(&[Kind::Header])
     }
 
     fn interest(&self) -> Interest {
@@ -34,6 +34,6 @@ mod tests {
         let mut missing = configured::<MissingHeader>(&[]);
         let mut judge = Judge::new(1);
         assert_eq!(judge.unit(&mut missing, letter::header()).0, Verdict::Drop);
-        assert_eq!(missing.kinds(), [Kind::Header]);
+        assert_eq!(missing.scope().kinds, [Kind::Header]);
     }
 }

@@ -1,7 +1,6 @@
 //! Lets later units overtake.
 
-use crate::take;
-use chenapan_core::{Behavior, Context, Step, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Held, Holding, Unit, Verdict, plugin};
 use std::time::Duration;
 
 plugin! {
@@ -25,18 +24,12 @@ plugin! {
         /// order.
         order: String = "overtake" in &["overtake", "reverse", "random"],
         ;
-        batch: Vec<Unit>,
-        bytes: usize,
+        held: Held,
+        /// Number of units that may still overtake the one that is held.
+        left: u64,
+        /// The time at which all that are held are due.
         due: Duration,
-        held: Option<Held>,
     }
-}
-
-#[derive(Clone, Debug)]
-struct Held {
-    unit: Unit,
-    to_overtake: u64,
-    until: Duration,
 }
 
 impl Behavior for Reorder {
@@ -47,20 +40,17 @@ impl Behavior for Reorder {
         if self.order != "overtake" {
             return self.gather(unit, cx);
         }
-        let Some(mut held) = self.held.take() else {
-            let until = cx.now.saturating_add(self.within);
-            self.bytes = unit.bytes.len();
-            self.held = Some(Held { unit: take(unit), to_overtake: self.by, until });
-            return Verdict::Play(Vec::new());
-        };
-        held.to_overtake -= 1;
-        if held.to_overtake == 0 {
-            cx.protocol.set_apart(unit);
-            cx.protocol.set_apart(&mut held.unit);
-            return Verdict::Play(vec![Step::Send(take(unit)), Step::Send(held.unit)]);
+        if self.held.is_empty() {
+            self.left = self.by;
+            return self.held.hold_until(unit, cx.now.saturating_add(self.within));
         }
-        self.held = Some(held);
-        Verdict::Forward
+        self.left -= 1;
+        if self.left > 0 {
+            return Verdict::Forward;
+        }
+        let mut units = [Some(unit.take()), self.held.pop()];
+        units.iter_mut().flatten().for_each(|unit| cx.protocol.set_apart(unit));
+        Verdict::send(units.into_iter().flatten())
     }
 
     fn on_eof(&mut self, cx: &mut Context<'_>) -> Verdict {
@@ -68,33 +58,15 @@ impl Behavior for Reorder {
     }
 
     fn wake(&self) -> Option<Duration> {
-        let held = self.held.as_ref().map(|held| held.until);
-        held.or(Some(self.due).filter(|_| !self.batch.is_empty()))
+        self.held.next_due()
     }
 
     fn on_wake(&mut self, cx: &mut Context<'_>) -> Verdict {
         self.let_go(cx)
     }
 
-    fn holds(&self) -> bool {
-        self.held.is_some() || !self.batch.is_empty()
-    }
-
-    fn held_bytes(&self) -> usize {
-        if self.holds() { self.bytes } else { 0 }
-    }
-
-    fn trails(&mut self, blank: &mut Unit) -> bool {
-        let held = self.held.as_mut().map(|held| &mut held.unit);
-        let Some(unit) = held.or(self.batch.last_mut()) else { return false };
-        self.bytes += blank.bytes.len();
-        unit.bytes.unsplit(take(blank).bytes);
-        true
-    }
-
-    fn release(&mut self) -> Vec<Unit> {
-        let held = self.held.take().map(|held| held.unit);
-        held.into_iter().chain(self.batch.drain(..)).collect()
+    fn holding(&mut self) -> Option<&mut dyn Holding> {
+        Some(&mut self.held)
     }
 }
 
@@ -103,31 +75,25 @@ const MOST_BYTES: usize = 64 << 20;
 
 impl Reorder {
     fn let_go(&mut self, cx: &mut Context<'_>) -> Verdict {
-        match self.held.take() {
-            Some(held) => Verdict::Play(vec![Step::Send(held.unit)]),
-            None if self.batch.is_empty() => Verdict::Forward,
-            None => self.send(cx),
-        }
+        if self.order == "overtake" { Verdict::send(self.held.pop()) } else { self.send(cx) }
     }
 
     /// Holds a unit until enough are there.
     fn gather(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
-        if self.batch.is_empty() {
+        if self.held.is_empty() {
             self.due = cx.now.saturating_add(self.within);
-            self.bytes = 0;
         }
-        self.bytes += unit.bytes.len();
-        self.batch.push(take(unit));
+        let held = self.held.hold_until(unit, self.due);
         let enough = self.by.saturating_add(1).min(MOST_HELD);
-        if (self.batch.len() as u64) < enough && self.bytes < MOST_BYTES {
-            return Verdict::Play(Vec::new());
+        if (self.held.len() as u64) < enough && self.held.bytes() < MOST_BYTES {
+            return held;
         }
         self.send(cx)
     }
 
     /// Sends what is held in another order.
     fn send(&mut self, cx: &mut Context<'_>) -> Verdict {
-        let mut units = std::mem::take(&mut self.batch);
+        let mut units = self.held.take_all();
         units.iter_mut().for_each(|unit| cx.protocol.set_apart(unit));
         if self.order == "reverse" {
             units.reverse();
@@ -137,14 +103,15 @@ impl Reorder {
                 units.swap(last, usize::try_from(other).unwrap_or(last));
             }
         }
-        Verdict::Play(units.into_iter().map(Step::Send).collect())
+        Verdict::send(units)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chenapan_core::testing::{Judge, configured, sent};
+    use chenapan_core::Step;
+    use chenapan_core::testing::{Judge, configured, released, sent};
 
     /// Returns the bytes that a reorder sends of one-byte units up to the end of stream.
     fn order(by: &str, units: &[u8]) -> Vec<u8> {
@@ -195,13 +162,13 @@ mod tests {
             assert_eq!(judge.data(&mut reorder, b"x").0, Verdict::Play(Vec::new()));
         }
         assert_eq!(sent(judge.data(&mut reorder, b"x")).len(), 1_000);
-        assert!(!reorder.holds() && reorder.wake().is_none());
+        assert!(reorder.held.is_empty() && reorder.wake().is_none());
         let _ = (judge.data(&mut reorder, b"a"), judge.data(&mut reorder, b"b"));
         let Some(Verdict::Play(steps)) = judge.wake(&mut reorder) else { panic!() };
         assert!(matches!(&steps[0], Step::Send(unit) if unit.bytes == "b"));
         assert_eq!((steps.len(), judge.now), (2, Duration::from_secs(2)));
         let _ = (judge.data(&mut reorder, b"a"), judge.data(&mut reorder, b"b"));
-        let released: Vec<_> = reorder.release().into_iter().map(|unit| unit.bytes).collect();
+        let released: Vec<_> = released(&mut reorder).into_iter().map(|unit| unit.bytes).collect();
         assert_eq!(released, ["a", "b"]);
     }
 

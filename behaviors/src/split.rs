@@ -1,8 +1,8 @@
 //! Cuts units into pieces.
 
-use crate::take;
 use chenapan_core::{
-    Behavior, Context, Dice, Form, Interest, Size, Step, Unit, Value, Verdict, Written, plugin,
+    Behavior, Context, Dice, Form, Interest, Scope, Size, Step, Unit, Value, Verdict, Written,
+    plugin,
 };
 use std::ops::Range;
 use std::time::Duration;
@@ -59,9 +59,9 @@ impl Behavior for Split {
                 std::iter::from_fn(next).collect()
             }
         };
-        let pieces = take(unit).split_at(cuts);
+        let pieces = unit.take().split_at(cuts);
         if let [_] = pieces.as_slice() {
-            *unit = pieces.into_iter().next().unwrap_or_else(|| take(unit));
+            *unit = pieces.into_iter().next().unwrap_or_else(|| unit.take());
             return Verdict::Forward;
         }
         let mut steps = Vec::with_capacity(2 * pieces.len());
@@ -74,8 +74,8 @@ impl Behavior for Split {
         Verdict::Play(steps)
     }
 
-    fn paces(&self) -> bool {
-        !self.gap.is_zero()
+    fn scope(&self) -> Scope<'_> {
+        Scope::default().paced(!self.gap.is_zero())
     }
 
     fn interest(&self) -> Interest {

@@ -1,8 +1,7 @@
 //! Lets bytes through at a rate.
 
 use crate::link::{CATCH_UP, Link};
-use crate::take;
-use chenapan_core::{Behavior, Context, Pace, Rate, Size, Step, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Pace, Rate, Scope, Size, Step, Unit, Verdict, plugin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -59,11 +58,11 @@ impl Behavior for Throttle {
         if bytes <= piece {
             return Verdict::Delay(wait);
         }
-        Verdict::Play(pieces(take(unit), piece, &link, clock, (since, now)))
+        Verdict::Play(pieces(unit.take(), piece, &link, clock, (since, now)))
     }
 
-    fn paces(&self) -> bool {
-        true
+    fn scope(&self) -> Scope<'_> {
+        Scope::default().paced(true)
     }
 }
 

@@ -1,16 +1,135 @@
 //! Interface of behaviors: one unit (or event) in, one verdict out.
 
-use crate::{
-    Connection, Dice, Direction, Key, Kind, Member, OptionError, Protocol, Rate, Unit, Verdict,
-};
-use std::borrow::Cow;
+mod context;
+mod held;
+mod scope;
+mod state;
+
+pub use context::{Context, Damage, Moment, Pace};
+pub use held::{Held, Holding};
+pub use scope::{Others, Scope};
+pub use state::{StateOf, States};
+
+use crate::{OptionError, Unit, Verdict};
 use std::time::Duration;
 
 /// Decides what becomes of units: one instance per rule, connection and direction.
 ///
 /// A behavior is a state machine without IO. It never sees a socket, a clock or a global source of
 /// chance; everything it may know is in its [`Context`]. Every hook has a default that lets things
-/// pass.
+/// pass, so that a behavior has only the hooks that it needs.
+///
+/// # Order of calls
+///
+/// ```text
+///            rule is made     scope()                      once
+///                                |
+///       source connects     on_connect()                   once per connection, by one instance
+///                                |
+///                       +--------+--------+                an instance per direction
+///                       |                 |
+///     interest() --> on_unit() <--+    on_unit() <--+      as long as interest() asks for units
+///                       |         |       |         |
+///                   holding() ----+   holding() ----+      after each hook: what is kept back?
+///                       |         |       |         |
+///       wake() ---> on_wake() ----+   on_wake() ----+      when the time of wake() has come
+///                       |                 |
+///     stream ends    on_eof()         on_eof()             not after a reset or a stop
+///                       |                 |
+///                       +--------+--------+
+///                                |
+///         connection ends     on_end()                     always: once per instance that was
+///                                |                         asked anything, upstream first
+///                        state is dropped                  see Context::state
+/// ```
+///
+/// # A behavior that holds units
+///
+/// [`Held`] counts what is kept, knows when it is due, and keeps each unit with its trailer:
+///
+/// ```
+/// use chenapan_core::{Behavior, Context, Held, Holding, Others, Scope, Unit, Verdict, plugin};
+/// use std::time::Duration;
+///
+/// plugin! {
+///     /// Lets each unit wait, and other units overtake it.
+///     pub struct Nap = "nap" {
+///         /// Time for which each unit waits.
+///         sleep: Duration = "1s",
+///         ;
+///         held: Held,
+///     }
+/// }
+///
+/// impl Behavior for Nap {
+///     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
+///         self.held.hold_until(unit, cx.now.saturating_add(self.sleep))
+///     }
+///
+///     fn on_eof(&mut self, _: &mut Context<'_>) -> Verdict {
+///         Verdict::send(self.held.take_all())
+///     }
+///
+///     fn wake(&self) -> Option<Duration> {
+///         self.held.next_due()
+///     }
+///
+///     fn on_wake(&mut self, cx: &mut Context<'_>) -> Verdict {
+///         Verdict::send(self.held.take_due(cx.now))
+///     }
+///
+///     fn scope(&self) -> Scope<'_> {
+///         Scope::default().others(Others::Overtake)
+///     }
+///
+///     fn holding(&mut self) -> Option<&mut dyn Holding> {
+///         Some(&mut self.held)
+///     }
+/// }
+/// ```
+///
+/// # A behavior with connection state
+///
+/// Fields of the struct belong to one instance: one direction. What both directions have to know
+/// stands in a type of its own:
+///
+/// ```
+/// use chenapan_core::{Behavior, Context, Direction, Kind, Unit, Verdict, plugin};
+///
+/// plugin! {
+///     /// Drops all replies after a login that was wrong.
+///     pub struct Bouncer = "bouncer" {}
+/// }
+///
+/// /// One per connection and rule: both directions see it.
+/// #[derive(Default)]
+/// struct Login {
+///     failed: bool,
+/// }
+///
+/// impl Behavior for Bouncer {
+///     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
+///         let wrong = unit.label.as_deref() == Some("AUTH") && unit.bytes.ends_with(b"guest\n");
+///         let direction = cx.direction;
+///         let login = cx.state::<Login>();
+///         match direction {
+///             Direction::Upstream => {
+///                 login.failed |= wrong;
+///                 Verdict::Forward
+///             }
+///             Direction::Downstream if login.failed => Verdict::Drop,
+///             Direction::Downstream => Verdict::Forward,
+///         }
+///     }
+/// }
+/// # use chenapan_core::bytes::BytesMut;
+/// # use chenapan_core::testing::{Judge, configured};
+/// # let (mut judge, mut up, mut down) = (Judge::new(1), configured::<Bouncer>(&[]), configured::<Bouncer>(&[]));
+/// # let auth = Unit::new(Kind::Request, BytesMut::from("AUTH guest\n"));
+/// # let _ = judge.unit(&mut up, Unit { label: Some("AUTH".into()), ..auth });
+/// # judge.direction = Direction::Downstream;
+/// # assert_eq!(judge.data(&mut down, b"OK").0, Verdict::Drop);
+/// ```
 pub trait Behavior: Send {
     /// A source has connected and the backend is about to be dialled. Asked once per connection,
     /// whatever the rule's directions.
@@ -43,79 +162,30 @@ pub trait Behavior: Send {
         Verdict::Forward
     }
 
-    /// Returns `true` while the behavior holds units that are to go on later. Nothing may pass it
-    /// by then.
-    fn holds(&self) -> bool {
-        false
+    /// The instance is done with: the connection has ended, or the rule was taken away. Told once,
+    /// and always, to each instance of which any other hook was called; what it records is counted
+    /// and journalled as ever, but nothing can be sent any more.
+    fn on_end(&mut self, end: End, cx: &mut Context<'_>) {
+        let _ = (end, cx);
     }
 
-    /// Number of bytes of the units that it holds: they count against what a direction may have in
-    /// flight.
-    fn held_bytes(&self) -> usize {
-        0
+    /// Returns the scope of the behavior: the units that it is for. Asked before anything is shown
+    /// to it; the answer follows from the options alone.
+    fn scope(&self) -> Scope<'_> {
+        Scope::default()
     }
 
-    /// Returns `true` if the behavior lets bytes through one after the other, as a slow line does.
-    /// The sender of units that queue up before it has to wait once those are as much as the read
-    /// buffer; the units that a delay holds are on their way, and others follow at once.
-    fn paces(&self) -> bool {
-        false
-    }
-
-    /// Returns `true` if units that are not its rule's business may overtake those that it holds.
-    fn yields(&self) -> bool {
-        false
-    }
-
-    /// Offers the blank between the unit that the behavior has taken last, and holds, and the next
-    /// one: if it takes the blank, too, the two stay together. Returns `true` if it did.
-    fn trails(&mut self, blank: &mut Unit) -> bool {
-        let _ = blank;
-        false
-    }
-
-    /// The kinds of units that it is for, unless its rule says `only`; none is all. It is shown no
-    /// others, and need not look at the kind itself.
-    fn kinds(&self) -> &'static [Kind] {
-        &[]
-    }
-
-    /// Returns `true` if the behavior, while it holds units, has to see every later one, whatever
-    /// the selectors of its rule say; otherwise a unit that is not the rule's business makes it
-    /// hand over what it holds.
-    fn follows(&self) -> bool {
-        false
-    }
-
-    /// Returns `true` if all units that it holds leave in the order in which they came, also those
-    /// that other units may overtake by [`Behavior::yields`]. Where replies come in order, the end
-    /// of a reply and the next one are kept back for those that do not.
-    fn ordered(&self) -> bool {
-        false
-    }
-
-    /// Returns `true` if the behavior is for replies as a whole, where they come in order: it is
-    /// shown the unit that opens a reply, or is all of it, as a reply with its request's label, and
-    /// no later part of it unless it holds and follows.
-    fn by_reply(&self) -> bool {
-        false
-    }
-
-    /// The name of the field without which it never does anything.
-    fn needs(&self) -> Option<&str> {
-        None
-    }
-
-    /// Hands over the units it still holds: the rule is taken away from a live connection, or a
-    /// unit that is not the rule's business has to follow them.
-    fn release(&mut self) -> Vec<Unit> {
-        Vec::new()
-    }
-
-    /// Returns the events that the behavior needs to be shown from now on; they may change with
-    /// each unit. Anything less than [`Interest::Everything`] leaves opaque bytes on the fast path.
+    /// Returns the events that the behavior needs to be shown from now on. Asked before each unit:
+    /// the answer may change with each one, also with those that other instances have seen.
+    /// Anything less than [`Interest::Everything`] leaves opaque bytes on the fast path.
     fn interest(&self) -> Interest {
         Interest::Everything
+    }
+
+    /// Returns the part that keeps units until later, where the behavior has one. Asked after each
+    /// hook: while the part is not empty, nothing passes but as [`Scope::others`] says.
+    fn holding(&mut self) -> Option<&mut dyn Holding> {
+        None
     }
 
     /// Checks that the options make sense together; called once, after the configuration.
@@ -141,118 +211,18 @@ pub enum Interest {
     Everything,
 }
 
-/// Facts that a behavior may know while it decides.
-#[non_exhaustive]
-pub struct Context<'a> {
-    /// The age of the connection at which the unit reaches this rule.
-    pub now: Duration,
-    /// The direction in which the unit travels.
-    pub direction: Direction,
-    /// The offset of the unit's first byte in its direction, as received.
-    pub offset: u64,
-    /// The time by which the unit was taken in later than it could have been, because this machine
-    /// was busy when the queue before this rule had room again.
-    pub late: Duration,
-    /// The connection's facts.
-    pub connection: &'a Connection,
-    /// The connection's protocol, for replies and for sealing.
-    pub protocol: &'a dyn Protocol,
-    /// Chance for this rule at this offset.
-    pub dice: Dice,
-    key: Key,
-    damage: &'a mut Vec<Damage>,
-    picks: Option<&'a Picks<'a>>,
-    pace: Option<Pace>,
-}
-
-/// Pace of a unit, as made by a rule that lets bytes through at a rate.
+/// End of an instance's work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
-    /// The rate asked for.
-    pub rate: Rate,
-    /// Number of bytes that were let through.
-    pub bytes: u64,
-    /// Time for which nothing went, though the rate would have let it, because this machine was
-    /// busy.
-    pub lost: Duration,
-}
-
-/// Predicate that is `true` for each message in a unit that the rule means.
-type Picks<'a> = dyn Fn(&Member<'_>) -> bool + 'a;
-
-impl<'a> Context<'a> {
-    /// A context at `now` in a direction; the engine's and the tests' way in.
-    ///
-    /// `key` is the rule's key in this connection and direction, `offset` the unit's; what the
-    /// behavior records goes to `damage`.
-    pub fn new(
-        connection: &'a Connection,
-        protocol: &'a dyn Protocol,
-        direction: Direction,
-        now: Duration,
-        (key, offset): (Key, u64),
-        damage: &'a mut Vec<Damage>,
-    ) -> Self {
-        let dice = key.with(offset).dice();
-        let (late, picks, pace) = (Duration::ZERO, None, None);
-        Self { now, direction, offset, late, connection, protocol, dice, key, damage, picks, pace }
-    }
-
-    /// Returns the context for a rule that means only some of the messages in a unit.
-    #[must_use]
-    pub fn picking(self, picks: &'a Picks<'a>) -> Self {
-        Self { picks: Some(picks), ..self }
-    }
-
-    /// Returns, for each message in a unit, `true` if its rule means it; none where it means all.
-    pub fn picked(&self, unit: &Unit) -> Option<Vec<bool>> {
-        let picks = self.picks?;
-        let mut picked = Vec::new();
-        self.protocol.members(unit, &mut |member| {
-            picked.push(picks(&member));
-            true
-        });
-        Some(picked)
-    }
-
-    /// Chance for this rule at any offset: what it draws does not depend on how reads fell.
-    pub fn dice_at(&self, offset: u64) -> Dice {
-        self.key.with(offset).dice()
-    }
-
-    /// Records that bytes at `offset` were changed in place. A change that a
-    /// [`Verdict::Forward`] carries is counted and journalled only if it is recorded.
-    pub fn record(&mut self, offset: u64, what: impl Into<Cow<'static, str>>) {
-        self.damage.push(Damage { offset, what: what.into() });
-    }
-
-    /// Tells what was let through at a rate, for the tables at the end.
-    pub fn paced(&mut self, pace: Pace) {
-        self.pace = Some(pace);
-    }
-
-    /// Returns the pace that was told by [`Context::paced`], if any.
-    pub fn pace(&self) -> Option<Pace> {
-        self.pace
-    }
-}
-
-impl std::fmt::Debug for Context<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Context")
-            .field("now", &self.now)
-            .field("direction", &self.direction)
-            .field("offset", &self.offset)
-            .field("connection", self.connection)
-            .finish_non_exhaustive()
-    }
-}
-
-/// A change made in place, for the journal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Damage {
-    /// The place of the damage, counted in the direction as received.
-    pub offset: u64,
-    /// The kind of the damage, such as `flip`.
-    pub what: Cow<'static, str>,
+#[non_exhaustive]
+pub enum End {
+    /// The connection has ended in order.
+    Closed,
+    /// The connection was reset, by a peer, by a rule or by an order.
+    Reset,
+    /// The proxy stops, and the connection ends with it.
+    Stopped,
+    /// Another plug-in has panicked, which resets the connection.
+    Panicked,
+    /// The rule was taken away; the connection goes on.
+    Removed,
 }

@@ -78,7 +78,10 @@ mod verdict;
 /// The crate of the byte buffers that units are made of.
 pub use bytes;
 
-pub use behavior::{Behavior, Context, Damage, Interest, Pace};
+pub use behavior::{
+    Behavior, Context, Damage, End, Held, Holding, Interest, Moment, Others, Pace, Scope, StateOf,
+    States,
+};
 pub use client::{Answer, Client, ClientEntry};
 pub use dice::{Dice, Key};
 pub use each::Each;

@@ -1,8 +1,8 @@
 //! Helpers for the tests of plug-ins.
 
 use crate::{
-    Behavior, Connection, Context, Damage, Direction, Handled, Key, Kind, Malformed, Pace, Plugin,
-    Protocol, Step, Unit, Values, Verdict,
+    Behavior, Connection, Context, Damage, Direction, End, Handled, Holding, Key, Kind, Malformed,
+    Moment, Pace, Plugin, Protocol, States, Step, Unit, Values, Verdict,
 };
 use bytes::BytesMut;
 use std::time::Duration;
@@ -31,6 +31,16 @@ pub fn sound<P: Plugin>() {
     }
 }
 
+/// Returns `true` while a behavior holds units.
+pub fn holds(behavior: &mut dyn Behavior) -> bool {
+    behavior.holding().is_some_and(|holding| !holding.is_empty())
+}
+
+/// Takes the units that a behavior holds, as the engine does when its rule is taken away.
+pub fn released(behavior: &mut dyn Behavior) -> Vec<Unit> {
+    behavior.holding().map_or_else(Vec::new, Holding::release)
+}
+
 /// Shows units and events to one behavior, as the engine would in one direction of a connection.
 pub struct Judge {
     /// The connection's age for what is shown next.
@@ -49,6 +59,7 @@ pub struct Judge {
     pub pace: Option<Pace>,
     key: Key,
     protocol: Box<dyn Protocol>,
+    states: States,
 }
 
 impl std::fmt::Debug for Judge {
@@ -71,6 +82,7 @@ impl Judge {
             pace: None,
             key: Key::new(seed).rule(1, direction, "under test"),
             protocol: Box::new(Plain),
+            states: States::default(),
         }
     }
 
@@ -121,11 +133,21 @@ impl Judge {
         Some(behavior.on_wake(&mut self.context(self.offset)))
     }
 
+    /// Tells a behavior that the connection has ended in order.
+    pub fn end(&mut self, behavior: &mut dyn Behavior) {
+        behavior.on_end(End::Closed, &mut self.context(self.offset));
+    }
+
     fn context(&mut self, offset: u64) -> Context<'_> {
-        let key = (self.key, offset);
-        let (now, direction) = (self.now, self.direction);
-        let protocol = &*self.protocol;
-        Context::new(&self.connection, protocol, direction, now, key, &mut self.damage)
+        let moment = Moment {
+            connection: &self.connection,
+            protocol: &*self.protocol,
+            direction: self.direction,
+            now: self.now,
+            offset,
+            key: self.key,
+        };
+        Context::new(moment, &mut self.damage, self.states.of(1))
     }
 }
 

@@ -61,8 +61,8 @@ pub enum Kind {
     Batch,
     /// Bytes that stand where a message should, and are none.
     Invalid,
-    /// Bytes between messages that say nothing: they share the fate of the message before them, and
-    /// are a rule's business only where that names them.
+    /// Bytes between messages that say nothing: the trailer of the message before them, of which
+    /// becomes what becomes of that. They are a rule's business only where it names them.
     Blank,
 }
 
@@ -240,11 +240,6 @@ impl Unit {
     /// Puts another unit behind its bytes, so that both leave as one. Requests and replies among
     /// them still count as such.
     pub fn append(&mut self, mut other: Unit) {
-        let told = |unit: &Unit| {
-            !unit.marks.is_empty()
-                || !matches!(unit.turn, Turn::ByKind | Turn::None)
-                || matches!(unit.kind, Kind::Request | Kind::Response | Kind::Error)
-        };
         if !self.marks.is_empty() {
             // Of several in one, marks say nothing.
             let marks = std::mem::take(&mut self.marks);
@@ -253,12 +248,32 @@ impl Unit {
         }
         self.bytes.unsplit(std::mem::take(&mut other.bytes));
         self.fields.clear();
+        self.remember(other);
+    }
+
+    /// Puts the trailer of the unit behind its bytes; the unit stays the message that it is.
+    pub fn append_trailer(&mut self, mut trailer: Unit) {
+        self.bytes.unsplit(std::mem::take(&mut trailer.bytes));
+        self.remember(trailer);
+    }
+
+    /// Keeps what is to be known of a unit whose bytes are among its own now.
+    fn remember(&mut self, mut other: Unit) {
         let behind = std::mem::take(&mut other.joined);
-        if told(&other) {
+        let told = !other.marks.is_empty()
+            || !matches!(other.turn, Turn::ByKind | Turn::None)
+            || matches!(other.kind, Kind::Request | Kind::Response | Kind::Error);
+        if told {
             other.fields.clear();
             self.joined.push(other);
         }
         self.joined.extend(behind);
+    }
+
+    /// Takes the unit out of its place, in which an empty one of the same kind is left.
+    pub fn take(&mut self) -> Unit {
+        let left = Unit { offset: self.offset, ..Unit::new(self.kind, BytesMut::new()) };
+        std::mem::replace(self, left)
     }
 
     /// The bytes of the first field called `name`, where the unit has one and still holds all of it.

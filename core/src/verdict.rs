@@ -27,6 +27,14 @@ pub enum Verdict {
     Play(Vec<Step>),
 }
 
+impl Verdict {
+    /// Sends these units on in the place of what was shown; where there are none, that goes on.
+    pub fn send(units: impl IntoIterator<Item = Unit>) -> Self {
+        let steps: Vec<_> = units.into_iter().map(Step::Send).collect();
+        if steps.is_empty() { Verdict::Forward } else { Verdict::Play(steps) }
+    }
+}
+
 /// One part of a [`Verdict::Play`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {

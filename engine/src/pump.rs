@@ -28,7 +28,7 @@ use tokio::sync::watch;
 use age::Age;
 use backend::Backend;
 use bounds::Bounds;
-pub(crate) use ending::{Ending, Order, PATIENCE, Remote, caught, turn_away};
+pub(crate) use ending::{Ending, Order, PATIENCE, Remote, turn_away};
 pub(crate) use services::{Services, Warned};
 
 /// Room in a read buffer below which a new one is worth its while, and the size of that one.

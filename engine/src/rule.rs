@@ -139,7 +139,7 @@ impl Rule {
         let name: Arc<str> = name.unwrap_or(entry.name).into();
         let instances = entry.configure(options).map_err(within)?;
         let mut selectors = Selectors::parse(entry.directions, selected).map_err(within)?;
-        selectors.prefer(instances.instance().kinds());
+        selectors.prefer(instances.instance().scope().kinds);
         Ok(Self {
             draw: Arc::clone(&name),
             name,

@@ -3,6 +3,7 @@
 //! It never awaits, spawns, sleeps or touches a socket; time is an argument, so that tests run it
 //! in virtual time.
 
+mod end;
 mod events;
 mod flight;
 mod lane;
@@ -15,17 +16,20 @@ mod refusal;
 mod tests;
 
 use crate::budget::{Budget, MEMORY};
-use crate::journal::Entry;
 use crate::rule::Rules;
 use bytes::BytesMut;
 use chenapan_core::{
-    Connection, Counted, Damage, Direction, Each, Key, Kind, Protocol, Replies, Step, Unit, Verdict,
+    Connection, Counted, Damage, Direction, Each, Key, Kind, Protocol, Replies, States, Step, Unit,
+    Verdict,
 };
+use end::Culprit;
+pub(crate) use end::caught;
 pub use events::{Events, Stalls};
 use lane::{Lane, Sender};
 use ledger::{Forged, Ledger};
 use queue::Item;
 pub use refusal::{Refusal, Refused};
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -165,19 +169,13 @@ struct Record {
     /// The rule that has panicked.
     culprit: Option<Box<Culprit>>,
     damage: Vec<Damage>,
+    /// States that the instances of rules share.
+    states: States,
     replies: Vec<(Duration, Direction, BytesMut)>,
     /// Why the protocol has refused the connection, if it has; and whether that was told.
     refusal: Option<Box<(Refusal, bool)>>,
     /// Who waits for which reply, where they come in order.
     ledger: Ledger,
-}
-
-/// Place at which a rule has panicked.
-struct Culprit {
-    direction: Direction,
-    offset: u64,
-    rule: Arc<str>,
-    hook: &'static str,
 }
 
 impl Record {
@@ -361,6 +359,11 @@ impl Session {
         for lane in self.lanes.iter_mut() {
             lane.rebuild(&self.rules, &mut self.facts, &mut self.record, now);
         }
+        if !self.record.states.is_empty() {
+            let known: HashSet<_> =
+                self.rules.iter().map(|rule| Arc::as_ptr(rule) as usize).collect();
+            self.record.states.retain(|rule| known.contains(&rule));
+        }
         if let Phase::Held { lane, link } = self.phase
             && !self.lanes[lane].has_link(link)
         {
@@ -494,33 +497,6 @@ impl Session {
     /// the protocol works for them: to be asked when nothing else is to be done.
     pub fn counted(&mut self) -> Vec<Counted> {
         self.facts.protocol.counted()
-    }
-
-    /// A plug-in has panicked: says in the journal which, as far as that is known. Nothing else may
-    /// be asked of the session then.
-    pub fn panicked(&mut self, message: &str, now: Duration) {
-        let protocol = || {
-            let (direction, offset, hook) = (Direction::Upstream, 0, self.facts.hook);
-            let rule = if hook.is_empty() { "plug-in" } else { "protocol" };
-            Culprit { direction, offset, rule: rule.into(), hook }
-        };
-        let Culprit { direction, offset, rule, hook } =
-            self.record.culprit.take().map_or_else(protocol, |culprit| *culprit);
-        let place = if hook.is_empty() { String::new() } else { format!(" in {hook}") };
-        self.record.events.entries.push(Entry {
-            at: now,
-            connection: self.facts.connection.number,
-            direction,
-            offset,
-            length: 0,
-            rule,
-            what: format!("panicked{place}: {message}").into(),
-        });
-    }
-
-    /// The connection has ended, however.
-    pub fn closed(&mut self) {
-        self.facts.protocol.ended();
     }
 
     /// The connection's facts.

@@ -4,8 +4,8 @@
 
 use bytes::BytesMut;
 use chenapan_core::{
-    Behavior, BehaviorEntry, Connection, Context, Direction, Form, Key, OptionSpec, Protocol,
-    ProtocolEntry, Registry, Unit, Verdict,
+    Behavior, BehaviorEntry, Connection, Context, Direction, Form, Key, Moment, OptionSpec,
+    Protocol, ProtocolEntry, Registry, States, Unit, Verdict,
 };
 use chenapan_engine::rule::{Defaults, Rule, Rules};
 use std::time::Duration;
@@ -115,14 +115,10 @@ fn acts_on(behavior: &mut dyn Behavior, protocol: &dyn Protocol, unit: Unit) -> 
     let mut damage = Vec::new();
     let mut unit = Unit { bytes: BytesMut::from(&unit.bytes[..]), ..unit };
     let key = Key::new(1).rule(1, Direction::Upstream, "example");
-    let mut context = Context::new(
-        &connection,
-        protocol,
-        Direction::Upstream,
-        Duration::ZERO,
-        (key, unit.offset),
-        &mut damage,
-    );
+    let (direction, now, offset) = (Direction::Upstream, Duration::ZERO, unit.offset);
+    let moment = Moment { connection: &connection, protocol, direction, now, offset, key };
+    let mut states = States::default();
+    let mut context = Context::new(moment, &mut damage, states.of(0));
     let verdict = behavior.on_unit(&mut unit, &mut context);
     verdict != Verdict::Forward || !damage.is_empty()
 }

@@ -10,7 +10,7 @@ use chenapan::budget::Budget;
 use chenapan::journal::Entry;
 use chenapan::rule::Rules;
 use chenapan::session::{Output, Session, Settings};
-use chenapan_core::{Connection, Direction};
+use chenapan_core::{Connection, Direction, End};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -126,7 +126,7 @@ fn run(input: &[u8]) -> Outcome {
     wire.update(Rules::default());
     wire.drain();
     wire.check(lossless, drawn.speaks.passive);
-    wire.session.closed();
+    let _ = wire.session.closed(End::Closed, wire.now);
     let Wire { session, out, ends, journal, .. } = wire;
     drop(session);
     let peak = 2 * (settings.in_flight + 3 * 256 * KIB + if lossless { PIECES } else { VERDICT });

@@ -6,7 +6,8 @@ use super::Shared;
 use super::books::Guard;
 use super::doors::Open;
 use crate::endpoint::{Arrival, Greeting, Peer, Stream, plain, unmapped};
-use crate::pump::{Ending, Pump, Remote, caught, turn_away};
+use crate::pump::{Ending, Pump, Remote, turn_away};
+use crate::session::caught;
 use crate::session::{Session, Settings};
 use chenapan_core::{Connection, Direction, Each};
 use std::io;
@@ -143,7 +144,7 @@ fn converse(mut pump: Pump, mut guard: Guard, age: Duration) -> impl Future<Outp
             }
             Err(message) => Ending::Panicked(message),
         };
-        pump.settle(&ending).await;
+        let ending = pump.settle(ending).await;
         // Counted before anybody can see the end.
         guard.leave(&ending, pump.sent());
         let late = pump.finish(&ending).await;

@@ -3,10 +3,9 @@
 use super::backend::Backend;
 use super::{Pump, Services, Task, outflow};
 use crate::endpoint::{Peer, Stream};
-use crate::session::Refusal;
-use chenapan_core::{Direction, Each};
+use crate::session::{Refusal, caught};
+use chenapan_core::{Direction, Each, End};
 use std::io;
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -43,14 +42,16 @@ pub(crate) enum Ending {
     Ungreeted(io::Error),
 }
 
-/// Runs what calls plug-ins; the message where one panics. What it has touched is not looked at any
-/// more but for evidence.
-pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
-    panic::catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {
-        let text = payload.downcast_ref::<&str>().copied().map(str::to_owned);
-        text.or_else(|| payload.downcast::<String>().ok().map(|text| *text))
-            .unwrap_or_else(|| "without a message".to_owned())
-    })
+impl Ending {
+    /// The ending as rules are told of it.
+    fn told(&self) -> End {
+        match self {
+            Ending::Reset | Ending::Lost(_) => End::Reset,
+            Ending::Panicked(_) => End::Panicked,
+            Ending::Stopped => End::Stopped,
+            _ => End::Closed,
+        }
+    }
 }
 
 /// Handle of a running connection for the outside: it shows its state and takes orders.
@@ -120,24 +121,28 @@ impl Remote {
 }
 
 impl Pump {
-    /// Hands the last entries to the journal, and what the protocol has counted to the counters:
-    /// before the ends of the streams tell others that there is something to look at.
-    pub(crate) async fn settle(&mut self, ending: &Ending) {
-        if let Ending::Panicked(message) = ending {
-            self.session.panicked(message, self.now());
-            self.flush_journal();
+    /// Tells plug-ins the end, and hands the last entries to the journal and what the protocol has
+    /// counted to the counters: before the ends of the streams tell others that there is something
+    /// to look at. Returns the ending, which is another one where a plug-in has panicked.
+    pub(crate) async fn settle(&mut self, mut ending: Ending) -> Ending {
+        let now = self.now();
+        if let Ending::Panicked(message) = &ending {
+            self.session.panicked(message, now);
         }
+        if let Some(message) = self.session.closed(ending.told(), now)
+            && !matches!(ending, Ending::Panicked(_))
+        {
+            ending = Ending::Panicked(message);
+        }
+        self.flush_journal();
         while let Some(waiting) = self.waits.journal.take() {
             waiting.await;
             self.flush_journal();
         }
-        let closed = caught(|| {
-            self.session.closed();
-            self.count();
-        });
-        if let Err(message) = closed {
+        if let Err(message) = caught(|| self.count()) {
             tracing::error!(message, "a protocol has panicked at the end of a connection");
         }
+        ending
     }
 
     /// Ends both sockets accordingly; what is left where the backend is still being dialled.

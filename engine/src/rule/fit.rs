@@ -101,7 +101,7 @@ fn misfit(rule: &Rule, behavior: &dyn Behavior, protocol: &dyn Protocol) -> Opti
     if !kinds.is_empty() && !kinds.iter().any(made) {
         return Some(Misfit::Kinds(kinds.to_vec()));
     }
-    if let Some(field) = behavior.needs().filter(|field| !protocol.fields().contains(field)) {
+    if let Some(field) = behavior.scope().field.filter(|field| !protocol.fields().contains(field)) {
         return Some(Misfit::Field(field.to_owned()));
     }
     let labelled = cuts && protocol.labels();

@@ -8,7 +8,7 @@ mod state;
 mod turn;
 
 use super::flight::Flight;
-use super::link::{Fate, Link, Question};
+use super::link::{Link, Question, Trailer};
 use super::queue::{Item, Joint, Queue};
 use super::{Facts, Record, Refused};
 use bytes::BytesMut;
@@ -31,6 +31,8 @@ pub(super) struct Lane {
     pub(super) intake: Intake,
     pub(super) outlet: Outlet,
     chain: Chain,
+    /// Links that nothing is shown any more, and whose end is still to be told.
+    retired: Option<Box<Retired>>,
     queue: Queue,
     losses: Losses,
     /// There from the moment on at which something was held back.
@@ -41,6 +43,12 @@ pub(super) struct Lane {
     turns: Turns,
     /// Set when the next unit to be judged was cut just now, and shown to nobody.
     fresh: bool,
+}
+
+/// Links of a lane whose receiver is gone.
+#[derive(Default)]
+struct Retired {
+    links: Vec<Link>,
 }
 
 /// Verdict that stopped a lane, and the units that wait for it to go on.
@@ -71,6 +79,7 @@ impl Lane {
             intake: Intake::default(),
             outlet: Outlet::Open,
             chain: Chain::default(),
+            retired: None,
             queue: Queue::default(),
             losses: Losses::default(),
             flight: None,
@@ -176,13 +185,12 @@ impl Lane {
                     line.push(cost(&unit), now, arrival, at);
                 }
                 if unit.kind == Kind::Blank {
-                    let fate = link.fate;
-                    match fate {
-                        Fate::Gone => return,
-                        Fate::Passed => continue,
-                        Fate::Held => {
+                    match link.trailer {
+                        Trailer::Vanishes => return,
+                        Trailer::Follows => continue,
+                        Trailer::Offered => {
                             fresh = false;
-                            if link.trails(&mut unit) {
+                            if link.takes(&mut unit) {
                                 return;
                             }
                         }
@@ -380,7 +388,7 @@ impl Lane {
     pub(super) fn clear(&mut self) {
         self.queue.clear();
         self.intake.bytes.clear();
-        self.chain.links.clear();
+        self.retire();
         self.flight = None;
         self.chain.lines = false;
         self.waiting.clear();

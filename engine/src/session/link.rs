@@ -1,11 +1,13 @@
 //! One rule at work in one lane: its behavior's instance, its draws and its counts.
 
+use super::end::Culprit;
 use super::line::Line;
-use super::{Culprit, Facts, Record};
+use super::{Facts, Record};
 use crate::journal::{Entry, describe};
 use crate::rule::{Count, Per, Rule};
 use chenapan_core::{
-    Behavior, Context, Direction, Interest, Key, Kind, Member, Step, Unit, Verdict,
+    Behavior, Context, Direction, End, Holding, Interest, Key, Kind, Member, Moment, Others, Step,
+    Unit, Verdict,
 };
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
@@ -17,11 +19,15 @@ pub(super) struct Link {
     pub(super) id: u64,
     /// Nothing leaves it before this time.
     pub(super) last: Duration,
-    pub(super) fate: Fate,
+    /// What becomes of the trailer of the last unit that was its business.
+    pub(super) trailer: Trailer,
     /// Bytes that wait before it, where it lets them through one after the other.
     pub(super) line: Option<Box<Line>>,
     /// Number of bytes of the units that its behavior holds.
     pub(super) held: usize,
+    /// Set while its behavior holds units.
+    holds: bool,
+    manner: Manner,
     rule: Arc<Rule>,
     behavior: Box<dyn Behavior>,
     key: Key,
@@ -30,6 +36,8 @@ pub(super) struct Link {
     events: bool,
     /// Set when it was ever shown a unit.
     shown: bool,
+    /// Set when any of its hooks was called, and its end was not told yet.
+    asked: bool,
     selected: Count,
     /// The last offset that came by, and how often it came by before.
     place: Option<(u64, u64)>,
@@ -37,14 +45,23 @@ pub(super) struct Link {
     stuck: Option<Duration>,
 }
 
-/// Fate of the last unit that was the rule's business: units that belong to it share the fate.
+/// What becomes of the trailer of a unit: what has become of that unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
-    Passed,
-    /// It goes nowhere.
-    Gone,
-    /// The behavior has it.
-    Held,
+pub(super) enum Trailer {
+    /// The unit has passed, and its trailer follows.
+    Follows,
+    /// The unit went nowhere, nor does its trailer.
+    Vanishes,
+    /// The behavior holds the unit, and is offered its trailer.
+    Offered,
+}
+
+/// The part of a behavior's scope that is asked for while it is at work.
+#[derive(Clone, Copy)]
+struct Manner {
+    others: Others,
+    ordered: bool,
+    by_reply: bool,
 }
 
 /// Question to a link.
@@ -53,9 +70,11 @@ pub(super) enum Question<'a> {
     Unit(&'a mut Unit),
     Eof,
     Wake,
+    End(End),
 }
 
 const ON_WAKE: &str = "on_wake";
+const ON_END: &str = "on_end";
 
 impl Question<'_> {
     /// The hook that is asked.
@@ -65,6 +84,7 @@ impl Question<'_> {
             Question::Unit(_) => "on_unit",
             Question::Eof => "on_eof",
             Question::Wake => ON_WAKE,
+            Question::End(_) => ON_END,
         }
     }
 }
@@ -87,18 +107,23 @@ impl Link {
             return None;
         }
         let behavior = rule.instance();
+        let scope = behavior.scope();
+        let (others, ordered, by_reply) = (scope.others, scope.ordered, scope.by_reply);
         Some(Self {
             id,
             last: Duration::ZERO,
-            fate: Fate::Passed,
-            line: behavior.paces().then(Box::default),
+            trailer: Trailer::Follows,
+            line: scope.paced.then(Box::default),
             held: 0,
+            holds: false,
+            manner: Manner { others, ordered, by_reply },
             rule: Arc::clone(rule),
             behavior,
             key,
             draw,
             events,
             shown: false,
+            asked: false,
             selected: rule.count(&facts.connection),
             place: None,
             stuck: None,
@@ -129,11 +154,11 @@ impl Link {
             _ => 0,
         };
         self.place = Some((unit.offset, repeat));
-        if self.behavior.holds() && self.behavior.follows() {
+        if self.sees_all() {
             return true;
         }
         if unit.kind != Kind::Blank {
-            self.fate = Fate::Passed;
+            self.trailer = Trailer::Follows;
         }
         let selectors = self.rule.selectors();
         if self.behavior.interest() < needed
@@ -164,7 +189,7 @@ impl Link {
     /// Returns `true` if opaque data that comes at this age has to be shown to it.
     pub(super) fn watches(&self, now: Duration, offset: u64) -> bool {
         let selectors = self.rule.selectors();
-        self.behavior.holds()
+        self.holds
             || (self.behavior.interest() == Interest::Everything
                 && selectors.data(now, offset)
                 && !selectors.exhausted(self.selected.total()))
@@ -172,12 +197,12 @@ impl Link {
 
     /// Returns `true` if it holds units that are to go on later.
     pub(super) fn holds(&self) -> bool {
-        self.behavior.holds()
+        self.holds
     }
 
-    /// Returns `true` if its behavior sees everything while it holds.
-    pub(super) fn follows(&self) -> bool {
-        self.behavior.follows()
+    /// Returns `true` if its behavior holds units, and sees everything by then.
+    pub(super) fn sees_all(&self) -> bool {
+        self.holds && self.manner.others == Others::Shown
     }
 
     /// Returns `true` if it could be shown a unit from now on.
@@ -191,29 +216,37 @@ impl Link {
 
     /// A unit has passed it by unseen.
     pub(super) fn passed(&mut self) {
-        self.fate = Fate::Passed;
+        self.trailer = Trailer::Follows;
     }
 
-    /// Gives it what stands behind the unit that it holds; whether it took that.
-    pub(super) fn trails(&mut self, blank: &mut Unit) -> bool {
-        let took = self.behavior.trails(blank);
-        self.held = self.behavior.held_bytes();
+    /// Offers it the trailer of the unit that it holds. Returns `true` if it was taken.
+    pub(super) fn takes(&mut self, trailer: &mut Unit) -> bool {
+        let took = self.behavior.holding().is_some_and(|holding| holding.take_trailer(trailer));
+        self.weigh();
         took
+    }
+
+    /// Notes what its behavior holds now.
+    fn weigh(&mut self) {
+        (self.holds, self.held) = match self.behavior.holding() {
+            Some(holding) if !holding.is_empty() => (true, holding.bytes()),
+            _ => (false, 0),
+        };
     }
 
     /// Returns `true` if units that are not its business may overtake those.
     pub(super) fn yields(&self) -> bool {
-        self.behavior.yields()
+        self.manner.others == Others::Overtake
     }
 
     /// Returns `true` if all that it holds leaves in order.
     pub(super) fn ordered(&self) -> bool {
-        self.behavior.ordered()
+        self.manner.ordered
     }
 
     /// Returns `true` if it is shown replies only as a whole.
     pub(super) fn by_reply(&self) -> bool {
-        self.behavior.by_reply()
+        self.manner.by_reply
     }
 
     /// The next place after `offset` where opaque data must be cut for this rule.
@@ -237,8 +270,27 @@ impl Link {
 
     /// Takes what it still holds.
     pub(super) fn release(&mut self) -> Vec<Unit> {
-        self.held = 0;
-        self.behavior.release()
+        let released = self.behavior.holding().map_or_else(Vec::new, Holding::release);
+        self.weigh();
+        released
+    }
+
+    /// Tells it its end, where it was ever asked anything.
+    pub(super) fn end(
+        &mut self,
+        end: End,
+        (direction, offset): (Direction, u64),
+        facts: &Facts,
+        record: &mut Record,
+    ) {
+        // One that has panicked is asked nothing any more.
+        let culprit = record.culprit.as_ref().is_some_and(|culprit| {
+            culprit.direction == direction && *culprit.rule == *self.rule.name()
+        });
+        if !std::mem::take(&mut self.asked) || culprit {
+            return;
+        }
+        let _ = self.ask(Question::End(end), (facts.now, direction, offset), facts, record);
     }
 
     /// Asks the behavior, counts, and journals what it did.
@@ -257,9 +309,16 @@ impl Link {
             Question::Unit(unit) => Some(unit.bytes.len() as u64),
             _ => None,
         };
-        let (connection, protocol) = (&facts.connection, &*facts.protocol);
-        let place = (key, offset);
-        let mut cx = Context::new(connection, protocol, direction, at, place, &mut record.damage);
+        let moment = Moment {
+            connection: &facts.connection,
+            protocol: &*facts.protocol,
+            direction,
+            now: at,
+            offset,
+            key,
+        };
+        let state = record.states.of(self.rule_address() as usize);
+        let mut cx = Context::new(moment, &mut record.damage, state);
         let selectors = self.rule.selectors();
         let picks = |member: &Member<'_>| selectors.member(member);
         if selectors.picks() {
@@ -272,6 +331,7 @@ impl Link {
         let hook = question.hook();
         let behavior = &mut self.behavior;
         let shown = &mut self.shown;
+        self.asked |= hook != ON_END;
         // Caught for its name only: the connection ends by it all the same.
         let asked = panic::catch_unwind(AssertUnwindSafe(|| match question {
             Question::Connect => behavior.on_connect(&mut cx),
@@ -281,6 +341,10 @@ impl Link {
             }
             Question::Eof => behavior.on_eof(&mut cx),
             Question::Wake => behavior.on_wake(&mut cx),
+            Question::End(end) => {
+                behavior.on_end(end, &mut cx);
+                Verdict::Forward
+            }
         }));
         let verdict = asked.unwrap_or_else(|panicked| {
             let rule = self.rule.shared_name();
@@ -293,15 +357,17 @@ impl Link {
         if hook == ON_WAKE {
             self.stuck = wake.filter(|_| self.wake() == wake);
         }
-        self.held = self.behavior.held_bytes();
+        self.weigh();
         if unit.is_some() {
             let sends = |step: &Step| matches!(step, Step::Send(_));
-            self.fate = match &verdict {
-                Verdict::Drop | Verdict::Reply(_) | Verdict::Close | Verdict::Reset => Fate::Gone,
-                Verdict::Play(steps) if steps.iter().any(sends) => Fate::Passed,
-                Verdict::Play(_) if self.behavior.holds() => Fate::Held,
-                Verdict::Play(_) => Fate::Gone,
-                Verdict::Forward | Verdict::Delay(_) | Verdict::Hang => Fate::Passed,
+            self.trailer = match &verdict {
+                Verdict::Drop | Verdict::Reply(_) | Verdict::Close | Verdict::Reset => {
+                    Trailer::Vanishes
+                }
+                Verdict::Play(steps) if steps.iter().any(sends) => Trailer::Follows,
+                Verdict::Play(_) if self.holds => Trailer::Offered,
+                Verdict::Play(_) => Trailer::Vanishes,
+                Verdict::Forward | Verdict::Delay(_) | Verdict::Hang => Trailer::Follows,
             };
         }
         let faults = u64::from(verdict != Verdict::Forward) + record.damage.len() as u64;

@@ -28,7 +28,6 @@ mod wrap;
 
 use super::{Dialect, Id, Kind as Said, Message, Reader};
 use crate::json::{Member, Patch, Scan, Scanner, ValueType, text};
-use bytes::BytesMut;
 use chenapan_core::{
     Context, Dice, Direction, Kind, Pattern, Protocol, Refusal, Turn, Unit, Written,
 };
@@ -346,11 +345,6 @@ impl Written for Json {
         // Strings have no line feeds, so all of them are blanks.
         Ok(Json(text.trim().replace(['\r', '\n'], " ")))
     }
-}
-
-/// Takes a unit out of its place.
-fn take(unit: &mut Unit) -> Unit {
-    std::mem::replace(unit, Unit::new(unit.kind, BytesMut::new()))
 }
 
 #[cfg(test)]

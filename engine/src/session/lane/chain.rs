@@ -3,8 +3,8 @@
 use super::{Facts, Lane, Record};
 use crate::rule::{Rule, Rules};
 use crate::session::link::{Link, Question};
-use chenapan_core::Verdict;
-use std::collections::HashMap;
+use chenapan_core::{End, Verdict};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +37,7 @@ impl Lane {
             .enumerate()
             .filter_map(|(at, link)| Some((link.as_ref()?.rule_address(), at)))
             .collect();
+        self.dismiss(rules, facts, record);
         // Where the links that stay stand from now on.
         let mut stays = vec![None; old.len()];
         for rule in rules.iter() {
@@ -65,10 +66,33 @@ impl Lane {
             for unit in link.release() {
                 self.judge(unit, from, at, facts, record);
             }
+            link.end(End::Removed, (self.direction, self.intake.offset), facts, record);
         }
         let hung =
             self.hang.take_if(|hang| !self.chain.links.iter().any(|link| link.id == hang.link));
         self.resume(hung, facts, record, now);
+    }
+
+    /// Shows nothing to any link from now on.
+    pub(super) fn retire(&mut self) {
+        if !self.chain.links.is_empty() {
+            self.retired.get_or_insert_default().links.append(&mut self.chain.links);
+        }
+    }
+
+    /// Tells those that retired their end where their rule went.
+    fn dismiss(&mut self, rules: &Rules, facts: &Facts, record: &mut Record) {
+        let Some(retired) = &mut self.retired else { return };
+        let known: HashSet<_> = rules.iter().map(Arc::as_ptr).collect();
+        for mut link in retired.links.extract_if(.., |link| !known.contains(&link.rule_address())) {
+            link.end(End::Removed, (self.direction, self.intake.offset), facts, record);
+        }
+    }
+
+    /// Takes all links, whose end is to be told.
+    pub(in crate::session) fn take_links(&mut self) -> Vec<Link> {
+        let retired = self.retired.take().map_or_else(Vec::new, |retired| retired.links);
+        retired.into_iter().chain(self.chain.links.drain(..)).collect()
     }
 
     /// Returns `true` if the link of a rule is the one at a place.

@@ -82,7 +82,7 @@ impl Lane {
         needed: Interest,
         (at, facts): (Duration, &Facts),
     ) -> bool {
-        if !link.by_reply() || (link.holds() && link.follows()) {
+        if !link.by_reply() || link.sees_all() {
             return link.meets(unit, needed, at, facts);
         }
         let (kind, label) = (unit.kind, unit.label.clone());

@@ -83,7 +83,7 @@ fn without_a_rule_bytes_do_not_wait_for_their_message() {
     let (front, back) = A.split_at(12);
     run.send(UP, front).until(10).send(UP, back).until(20).send(UP, "\n");
     assert_eq!(run.took(UP), [format!("0 {front}"), format!("10 {back}"), "20 \n".to_owned()]);
-    run.session.closed();
+    assert_eq!(run.session.closed(chenapan_core::End::Closed, run.now), None);
     let counted = run.session.counted();
     assert!(counted.iter().any(|counted| counted.name == "unanswered"), "{counted:?}");
     // What a rule has held up stays so.

@@ -1,12 +1,10 @@
 //! Answers batches in ways that are allowed, and in ways that are not.
 
-use super::{
-    MESSAGE, change_whole, extra_behind, fail, put, read, replies, take, trouble, unknown,
-};
+use super::{MESSAGE, change_whole, extra_behind, fail, put, read, replies, trouble, unknown};
 use crate::json::Patch;
 use crate::json_rpc::{Flow, Forgery, Id, Kind as Said, Message};
 use chenapan_core::{
-    Behavior, Context, Dice, Interest, Kind, OptionError, Step, Unit, Verdict, plugin,
+    Behavior, Context, Dice, Interest, Kind, OptionError, Scope, Step, Unit, Verdict, plugin,
 };
 use std::ops::Range;
 
@@ -59,12 +57,8 @@ impl Behavior for RpcBatch {
         Verdict::Forward
     }
 
-    fn kinds(&self) -> &'static [Kind] {
-        &[Kind::Batch]
-    }
-
-    fn needs(&self) -> Option<&str> {
-        Some(MESSAGE)
+    fn scope(&self) -> Scope<'_> {
+        Scope::of(&[Kind::Batch]).needs(MESSAGE)
     }
 
     fn interest(&self) -> Interest {
@@ -195,7 +189,7 @@ fn split(unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
         return Verdict::Forward;
     }
     let others = others.into_iter().map(Step::Send);
-    Verdict::Play(std::iter::once(Step::Send(take(unit))).chain(others).collect())
+    Verdict::Play(std::iter::once(Step::Send(unit.take())).chain(others).collect())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::{MESSAGE, REPLIES, change, trouble};
 use crate::json::ValueType;
-use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Interest, Scope, Unit, Verdict, plugin};
 
 plugin! {
     /// Adds an error to a reply of JSON-RPC that has a result.
@@ -44,12 +44,8 @@ impl Behavior for RpcBoth {
         Verdict::Forward
     }
 
-    fn kinds(&self) -> &'static [Kind] {
-        REPLIES
-    }
-
-    fn needs(&self) -> Option<&str> {
-        Some(MESSAGE)
+    fn scope(&self) -> Scope<'_> {
+        Scope::of(REPLIES).needs(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

@@ -3,7 +3,7 @@
 use super::{MESSAGE, REPLIES, change_whole, picks};
 use crate::json::{Patch, ValueType};
 use crate::json_rpc::{Kind as Said, Message};
-use chenapan_core::{Behavior, Context, Interest, Kind, OptionError, Size, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Interest, OptionError, Scope, Size, Unit, Verdict, plugin};
 
 plugin! {
     /// Makes the result of a reply deep, rich in digits, or very large.
@@ -51,12 +51,8 @@ impl Behavior for RpcBulk {
         Verdict::Forward
     }
 
-    fn kinds(&self) -> &'static [Kind] {
-        REPLIES
-    }
-
-    fn needs(&self) -> Option<&str> {
-        Some(MESSAGE)
+    fn scope(&self) -> Scope<'_> {
+        Scope::of(REPLIES).needs(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

@@ -1,8 +1,9 @@
 //! Lets notifications come before the reply that announces them.
 
-use super::{MESSAGE, Methods, SINGLE_REPLIES, take};
-use chenapan_core::{Behavior, Context, Interest, Kind, Step, Unit, Verdict, plugin};
-use std::collections::VecDeque;
+use super::{MESSAGE, Methods, SINGLE_REPLIES};
+use chenapan_core::{
+    Behavior, Context, Held, Holding, Interest, Kind, Others, Scope, Unit, Verdict, plugin,
+};
 use std::time::Duration;
 
 plugin! {
@@ -20,7 +21,7 @@ plugin! {
         /// Longest time for which a reply is held if no notification comes.
         hold: Duration = "1s",
         ;
-        held: VecDeque<(Duration, Unit)>,
+        held: Held,
         /// Set when the next unit may be the blank behind the last reply that is held.
         trails: bool,
     }
@@ -31,80 +32,49 @@ const MOST_BYTES: usize = 64 << 20;
 
 impl Behavior for RpcEarlyNotify {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
-        let trails = std::mem::take(&mut self.trails);
-        if let (Kind::Blank, true, Some((_, held))) = (unit.kind, trails, self.held.back_mut()) {
-            held.bytes.unsplit(take(unit).bytes);
+        let trails = std::mem::take(&mut self.trails) && unit.kind == Kind::Blank;
+        if trails && self.held.take_trailer(unit) {
             return Verdict::Play(Vec::new());
         }
         if unit.kind == Kind::Notification && !self.held.is_empty() {
-            let held = self.held.drain(..).map(|(_, unit)| Step::Send(behind(unit, cx)));
-            return Verdict::Play(std::iter::once(Step::Send(take(unit))).chain(held).collect());
+            let held = self.held.take_all().into_iter().map(|unit| behind(unit, cx));
+            return Verdict::send(std::iter::once(unit.take()).chain(held));
         }
         let waits = SINGLE_REPLIES.contains(&unit.kind) && self.method.fits(unit);
-        let size: usize = self.held.iter().map(|(_, unit)| unit.bytes.len()).sum();
-        let full = self.held.len() == MOST || size + unit.bytes.len() > MOST_BYTES;
+        let full = self.held.len() == MOST || self.held.bytes() + unit.bytes.len() > MOST_BYTES;
         if !waits || full {
             return Verdict::Forward;
         }
-        let until = cx.now.saturating_add(self.hold);
-        self.held.push_back((until, take(unit)));
         self.trails = true;
-        Verdict::Play(Vec::new())
+        self.held.hold_until(unit, cx.now.saturating_add(self.hold))
     }
 
     fn on_eof(&mut self, _: &mut Context<'_>) -> Verdict {
-        if self.held.is_empty() {
-            return Verdict::Forward;
-        }
-        Verdict::Play(self.release().into_iter().map(Step::Send).collect())
+        Verdict::send(self.held.take_all())
     }
 
     fn wake(&self) -> Option<Duration> {
-        self.held.front().map(|(until, _)| *until)
+        self.held.next_due()
     }
 
     fn on_wake(&mut self, cx: &mut Context<'_>) -> Verdict {
-        let due = self.held.iter().take_while(|(until, _)| *until <= cx.now).count();
-        if due == 0 {
-            return Verdict::Forward;
-        }
-        let due = self.held.drain(..due).map(|(_, mut unit)| {
+        let due = self.held.take_due(cx.now).into_iter().map(|mut unit| {
             cx.protocol.set_apart(&mut unit);
-            Step::Send(unit)
+            unit
         });
-        Verdict::Play(due.collect())
+        Verdict::send(due)
     }
 
-    fn held_bytes(&self) -> usize {
-        self.held.iter().map(|(_, unit)| unit.bytes.len()).sum()
-    }
-
-    fn holds(&self) -> bool {
-        !self.held.is_empty()
-    }
-
-    fn yields(&self) -> bool {
-        true
-    }
-
-    fn follows(&self) -> bool {
-        true
-    }
-
-    fn kinds(&self) -> &'static [Kind] {
-        SINGLE_REPLIES
-    }
-
-    fn needs(&self) -> Option<&str> {
-        Some(MESSAGE)
+    fn scope(&self) -> Scope<'_> {
+        Scope::of(SINGLE_REPLIES).needs(MESSAGE).others(Others::Shown)
     }
 
     fn interest(&self) -> Interest {
         Interest::Units
     }
 
-    fn release(&mut self) -> Vec<Unit> {
-        self.held.drain(..).map(|(_, unit)| unit).collect()
+    fn holding(&mut self) -> Option<&mut dyn Holding> {
+        Some(&mut self.held)
     }
 }
 
@@ -122,7 +92,8 @@ fn behind(mut unit: Unit, cx: &Context<'_>) -> Unit {
 mod tests {
     use super::super::sample::{judge, unit};
     use super::*;
-    use chenapan_core::testing::{configured, sent};
+    use chenapan_core::Step;
+    use chenapan_core::testing::{configured, released, sent};
 
     fn reply(method: &str) -> Unit {
         let reply = unit("newline", &format!(r#"{{"result":"{method}","id":1}}"#));
@@ -141,11 +112,11 @@ mod tests {
         assert_eq!(judge.unit(&mut early, notification()).0, Verdict::Forward);
         let held = reply("eth_subscribe");
         assert_eq!(sent(judge.unit(&mut early, held.clone())), Vec::<Vec<u8>>::new());
-        assert!(early.holds() && early.yields() && early.follows());
+        assert_eq!((early.held.len(), early.scope().others), (1, Others::Shown));
         assert_eq!(judge.unit(&mut early, reply("eth_call")).0, Verdict::Forward);
         let both = sent(judge.unit(&mut early, notification()));
         assert_eq!(both, [notification().bytes, held.bytes]);
-        assert!(!early.holds() && early.wake().is_none());
+        assert!(early.held.is_empty() && early.wake().is_none());
     }
 
     #[test]
@@ -160,7 +131,7 @@ mod tests {
         assert_eq!(judge.eof(&mut early), expected);
         assert_eq!(judge.eof(&mut early), Verdict::Forward);
         let _ = judge.unit(&mut early, held.clone());
-        assert_eq!(early.release(), [held]);
+        assert_eq!(released(&mut early), [held]);
     }
 
     #[test]

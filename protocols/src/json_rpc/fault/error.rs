@@ -5,7 +5,7 @@ use super::{Json, MESSAGE, REPLIES, change, dialect, fail, read, trouble};
 use crate::json_rpc::{Dialect, Forgery, Message};
 use bytes::BytesMut;
 use chenapan_core::{
-    Behavior, Context, Direction, Interest, Kind, OptionError, Step, Unit, Verdict, plugin,
+    Behavior, Context, Direction, Interest, Kind, OptionError, Scope, Step, Unit, Verdict, plugin,
 };
 
 plugin! {
@@ -100,12 +100,10 @@ impl Behavior for RpcError {
         Verdict::Reply(reply)
     }
 
-    fn kinds(&self) -> &'static [Kind] {
-        if self.mode == "mask" { REPLIES } else { &[Kind::Request, Kind::Batch] }
-    }
-
-    fn needs(&self) -> Option<&str> {
-        Some(MESSAGE)
+    fn scope(&self) -> Scope<'_> {
+        let kinds: &[Kind] =
+            if self.mode == "mask" { REPLIES } else { &[Kind::Request, Kind::Batch] };
+        Scope::of(kinds).needs(MESSAGE)
     }
 
     fn interest(&self) -> Interest {
@@ -252,8 +250,8 @@ mod tests {
             assert!(matches!(verdict, Verdict::Reply(_)), "{to}");
         }
         assert_eq!(asked(&[("to", "backend")], "newline", request), Verdict::Forward);
-        assert_eq!(configured::<RpcError>(&[]).kinds(), [Kind::Request, Kind::Batch]);
-        assert_eq!(configured::<RpcError>(&[("mode", "mask")]).kinds(), REPLIES);
+        assert_eq!(configured::<RpcError>(&[]).scope().kinds, [Kind::Request, Kind::Batch]);
+        assert_eq!(configured::<RpcError>(&[("mode", "mask")]).scope().kinds, REPLIES);
     }
 
     #[test]

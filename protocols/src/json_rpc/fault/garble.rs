@@ -3,7 +3,7 @@
 use super::{MESSAGE, REPLIES, change, change_whole, content};
 use crate::json::{Patch, Tokens};
 use crate::json_rpc::Message;
-use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Interest, Scope, Unit, Verdict, plugin};
 use std::ops::Range;
 
 plugin! {
@@ -45,12 +45,8 @@ impl Behavior for RpcGarble {
         Verdict::Forward
     }
 
-    fn kinds(&self) -> &'static [Kind] {
-        REPLIES
-    }
-
-    fn needs(&self) -> Option<&str> {
-        Some(MESSAGE)
+    fn scope(&self) -> Scope<'_> {
+        Scope::of(REPLIES).needs(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

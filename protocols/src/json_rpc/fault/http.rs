@@ -1,12 +1,12 @@
 //! Answers with what gateways and busy servers send.
 
-use super::{PAYLOAD, read, take, trouble};
+use super::{PAYLOAD, read, trouble};
 use crate::json_rpc::Forgery;
 use crate::json_rpc::parts::UNREAD;
 use bytes::BytesMut;
 use chenapan_core::{
-    Behavior, Context, Direction, Field, Interest, Kind, OptionError, Size, Step, Turn, Unit,
-    Verdict, plugin,
+    Behavior, Context, Direction, Field, Held, Holding, Interest, Kind, OptionError, Others, Scope,
+    Size, Turn, Unit, Verdict, plugin,
 };
 
 plugin! {
@@ -42,16 +42,32 @@ plugin! {
         /// By how much `Content-Length` is longer than the body.
         longer: Size = "0B",
         ;
-        /// The reply of events that becomes another one.
-        taken: Option<Taken>,
+        taken: Taken,
     }
 }
 
-/// A reply of events in the place of which another one comes.
-#[derive(Clone, Debug)]
+/// A reply of events in the place of which another one comes: all of it goes nowhere.
+#[derive(Clone, Debug, Default)]
 struct Taken {
-    head: Unit,
-    sent: bool,
+    /// Its head, until the other one was sent.
+    head: Held,
+    /// Set until it ends.
+    more: bool,
+}
+
+impl Holding for Taken {
+    fn is_empty(&self) -> bool {
+        !self.more
+    }
+
+    fn bytes(&self) -> usize {
+        self.head.bytes()
+    }
+
+    fn release(&mut self) -> Vec<Unit> {
+        self.more = false;
+        self.head.take_all()
+    }
 }
 
 impl Behavior for RpcHttp {
@@ -61,13 +77,14 @@ impl Behavior for RpcHttp {
             (Direction::Downstream, "mask") => {}
             _ => return Verdict::Forward,
         }
-        if self.taken.is_some() {
+        if self.taken.more {
             self.swallow(unit, cx);
             return Verdict::Forward;
         }
         let Some(end) = head(&unit.bytes) else { return Verdict::Forward };
         if unit.turn == Turn::Opens {
-            self.taken = Some(Taken { head: take(unit), sent: false });
+            self.taken.more = true;
+            let _ = self.taken.head.hold(unit);
             return Verdict::Forward;
         }
         let Some(message) = cx.protocol.message(unit) else { return Verdict::Forward };
@@ -83,47 +100,27 @@ impl Behavior for RpcHttp {
     }
 
     fn on_eof(&mut self, cx: &mut Context<'_>) -> Verdict {
-        match self.taken.take() {
-            Some(Taken { head: first, sent: false }) => {
-                let end = head(&first.bytes).unwrap_or(0);
-                let (bytes, fields) = self.made(&first.bytes[..end], b"");
-                self.record(first.offset, cx);
-                Verdict::Play(vec![Step::Send(Unit { bytes, fields, ..first })])
-            }
-            _ => Verdict::Forward,
-        }
+        let Some(first) = self.taken.release().pop() else { return Verdict::Forward };
+        let end = head(&first.bytes).unwrap_or(0);
+        let (bytes, fields) = self.made(&first.bytes[..end], b"");
+        self.record(first.offset, cx);
+        Verdict::send([Unit { bytes, fields, ..first }])
     }
 
-    fn kinds(&self) -> &'static [Kind] {
-        match self.mode.as_str() {
+    fn scope(&self) -> Scope<'_> {
+        let kinds: &[Kind] = match self.mode.as_str() {
             "instead" => &[Kind::Request, Kind::Batch],
             _ => &[Kind::Response, Kind::Error, Kind::Batch, Kind::Notification],
-        }
+        };
+        Scope::of(kinds)
+            .needs("status")
+            .by_reply(self.mode == "mask")
+            .others(Others::Shown)
+            .ordered(true)
     }
 
-    fn holds(&self) -> bool {
-        self.taken.is_some()
-    }
-
-    /// All of a reply that becomes another one goes nowhere.
-    fn follows(&self) -> bool {
-        self.taken.is_some()
-    }
-
-    fn ordered(&self) -> bool {
-        true
-    }
-
-    fn by_reply(&self) -> bool {
-        self.mode == "mask"
-    }
-
-    fn release(&mut self) -> Vec<Unit> {
-        self.taken.take().filter(|taken| !taken.sent).map(|taken| taken.head).into_iter().collect()
-    }
-
-    fn needs(&self) -> Option<&str> {
-        Some("status")
+    fn holding(&mut self) -> Option<&mut dyn Holding> {
+        Some(&mut self.taken)
     }
 
     fn interest(&self) -> Interest {
@@ -163,7 +160,6 @@ impl RpcHttp {
 
     /// Takes what belongs to a reply of events out, and puts another one in the place of its message.
     fn swallow(&mut self, unit: &mut Unit, cx: &mut Context<'_>) {
-        let Some(taken) = &mut self.taken else { return };
         let ends = unit.turn_in(cx.direction).ends();
         let message = cx.protocol.message(unit).map(std::borrow::Cow::into_owned);
         let replies = |text: &Vec<u8>| {
@@ -171,15 +167,12 @@ impl RpcHttp {
             super::replies(&message) || message.items().any(|item| super::replies(&item))
         };
         let message = message.filter(replies);
-        let due = !taken.sent && (message.is_some() || ends);
-        taken.sent |= due;
-        let first = taken.head.clone();
-        if ends {
-            self.taken = None;
-        }
+        let due = message.is_some() || ends;
+        let first = if due { self.taken.head.pop() } else { None };
+        self.taken.more = !ends;
         let nothing = Unit::new(Kind::Blank, BytesMut::new());
         *unit = Unit { offset: unit.offset, direction: unit.direction, ..nothing };
-        if due {
+        if let Some(first) = first {
             let end = head(&first.bytes).unwrap_or(0);
             let (bytes, fields) = self.made(&first.bytes[..end], &message.unwrap_or_default());
             (unit.kind, unit.bytes, unit.fields) = (Kind::Data, bytes, fields);

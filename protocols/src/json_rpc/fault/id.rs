@@ -3,7 +3,7 @@
 use super::{MESSAGE, REPLIES, change, integer, unknown};
 use crate::json::{Patch, ValueType, text};
 use crate::json_rpc::{Id, Message};
-use chenapan_core::{Behavior, Context, Dice, Interest, Kind, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Dice, Interest, Scope, Unit, Verdict, plugin};
 
 plugin! {
     /// Gives a reply of JSON-RPC another id than its request had, or none.
@@ -30,12 +30,8 @@ impl Behavior for RpcId {
         Verdict::Forward
     }
 
-    fn kinds(&self) -> &'static [Kind] {
-        REPLIES
-    }
-
-    fn needs(&self) -> Option<&str> {
-        Some(MESSAGE)
+    fn scope(&self) -> Scope<'_> {
+        Scope::of(REPLIES).needs(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

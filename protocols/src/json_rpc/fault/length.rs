@@ -1,7 +1,7 @@
 //! Lies about the length of messages that have headers.
 
 use super::REPLIES;
-use chenapan_core::{Behavior, Context, Interest, Kind, OptionError, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Interest, OptionError, Scope, Unit, Verdict, plugin};
 use std::ops::Range;
 
 plugin! {
@@ -59,12 +59,8 @@ impl Behavior for RpcLength {
         Verdict::Forward
     }
 
-    fn kinds(&self) -> &'static [Kind] {
-        REPLIES
-    }
-
-    fn needs(&self) -> Option<&str> {
-        Some(LENGTH)
+    fn scope(&self) -> Scope<'_> {
+        Scope::of(REPLIES).needs(LENGTH)
     }
 
     fn interest(&self) -> Interest {

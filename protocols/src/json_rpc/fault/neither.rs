@@ -2,7 +2,7 @@
 
 use super::{MESSAGE, REPLIES, change};
 use crate::json::Member;
-use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Interest, Scope, Unit, Verdict, plugin};
 
 plugin! {
     /// Takes the result, or the error, out of a reply of JSON-RPC.
@@ -44,12 +44,8 @@ impl Behavior for RpcNeither {
         Verdict::Forward
     }
 
-    fn kinds(&self) -> &'static [Kind] {
-        REPLIES
-    }
-
-    fn needs(&self) -> Option<&str> {
-        Some(MESSAGE)
+    fn scope(&self) -> Scope<'_> {
+        Scope::of(REPLIES).needs(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

@@ -1,8 +1,8 @@
 //! Puts between messages what is none.
 
-use super::{Frames, MESSAGE, PAYLOAD, REPLIES, take};
+use super::{Frames, MESSAGE, PAYLOAD, REPLIES};
 use bytes::{Bytes, BytesMut};
-use chenapan_core::{Behavior, Context, Interest, Kind, Step, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Interest, Scope, Step, Unit, Verdict, plugin};
 
 plugin! {
     /// Writes something that is no message into the stream, before or after a message.
@@ -43,17 +43,13 @@ impl Behavior for RpcNoise {
                 noise.insert(0, b"\n");
             }
             noise.offset += unit.bytes.len() as u64;
-            return Verdict::Play(vec![Step::Send(take(unit)), Step::Send(noise)]);
+            return Verdict::Play(vec![Step::Send(unit.take()), Step::Send(noise)]);
         }
-        Verdict::Play(vec![Step::Send(noise), Step::Send(take(unit))])
+        Verdict::Play(vec![Step::Send(noise), Step::Send(unit.take())])
     }
 
-    fn kinds(&self) -> &'static [Kind] {
-        REPLIES
-    }
-
-    fn needs(&self) -> Option<&str> {
-        Some(MESSAGE)
+    fn scope(&self) -> Scope<'_> {
+        Scope::of(REPLIES).needs(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

@@ -2,7 +2,7 @@
 
 use super::{MESSAGE, REPLIES, change, replies};
 use crate::json_rpc::Forgery;
-use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Interest, Scope, Unit, Verdict, plugin};
 
 plugin! {
     /// Replaces a reply of JSON-RPC by an error with the id null.
@@ -32,12 +32,8 @@ impl Behavior for RpcNullError {
         Verdict::Forward
     }
 
-    fn kinds(&self) -> &'static [Kind] {
-        REPLIES
-    }
-
-    fn needs(&self) -> Option<&str> {
-        Some(MESSAGE)
+    fn scope(&self) -> Scope<'_> {
+        Scope::of(REPLIES).needs(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

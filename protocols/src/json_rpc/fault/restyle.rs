@@ -3,7 +3,7 @@
 use super::{MESSAGE, REPLIES, picks, put, read};
 use crate::json::{Cursor, Patch, Tokens};
 use crate::json_rpc::{Kind as Said, Message};
-use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Interest, Scope, Unit, Verdict, plugin};
 
 plugin! {
     /// Writes a message of JSON-RPC in other bytes that mean the same.
@@ -71,12 +71,8 @@ impl Behavior for RpcRestyle {
         Verdict::Forward
     }
 
-    fn kinds(&self) -> &'static [Kind] {
-        REPLIES
-    }
-
-    fn needs(&self) -> Option<&str> {
-        Some(MESSAGE)
+    fn scope(&self) -> Scope<'_> {
+        Scope::of(REPLIES).needs(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

@@ -2,7 +2,7 @@
 
 use super::{Json, MESSAGE, change_whole, picks_at};
 use chenapan_core::{
-    Behavior, Context, Interest, Kind, OptionError, Protocol, Unit, Verdict, plugin,
+    Behavior, Context, Interest, Kind, OptionError, Protocol, Scope, Unit, Verdict, plugin,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -52,12 +52,8 @@ impl Behavior for RpcResult {
         Verdict::Forward
     }
 
-    fn kinds(&self) -> &'static [Kind] {
-        &[Kind::Response, Kind::Batch]
-    }
-
-    fn needs(&self) -> Option<&str> {
-        Some(MESSAGE)
+    fn scope(&self) -> Scope<'_> {
+        Scope::of(&[Kind::Response, Kind::Batch]).needs(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

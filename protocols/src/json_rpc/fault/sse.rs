@@ -1,9 +1,9 @@
 //! Breaks streams of events.
 
-use super::{MESSAGE, REPLIES, take};
+use super::{MESSAGE, REPLIES};
 use bytes::BytesMut;
 use chenapan_core::{
-    Behavior, Context, Dice, Field, Interest, Kind, Size, Step, Turn, Unit, Verdict, plugin,
+    Behavior, Context, Dice, Field, Interest, Scope, Size, Step, Turn, Unit, Verdict, plugin,
 };
 use std::ops::Range;
 use std::time::Duration;
@@ -63,7 +63,7 @@ impl Behavior for RpcSse {
                     fields: Vec::new(),
                     marks: Vec::new(),
                     bytes: body.piece(cut),
-                    ..take(unit)
+                    ..unit.take()
                 };
                 return ends(body, vec![Step::Send(left)], offset);
             }
@@ -86,15 +86,11 @@ impl Behavior for RpcSse {
             }
             _ => return ends(body, Vec::new(), offset),
         };
-        Verdict::Play(vec![Step::Send(part(body.piece(&before))), Step::Send(take(unit))])
+        Verdict::Play(vec![Step::Send(part(body.piece(&before))), Step::Send(unit.take())])
     }
 
-    fn kinds(&self) -> &'static [Kind] {
-        REPLIES
-    }
-
-    fn needs(&self) -> Option<&str> {
-        Some(MESSAGE)
+    fn scope(&self) -> Scope<'_> {
+        Scope::of(REPLIES).needs(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

@@ -1,9 +1,9 @@
 //! Sends replies that nobody waits for.
 
-use super::{MESSAGE, SINGLE_REPLIES, extra, read, replies, take, unknown};
+use super::{MESSAGE, SINGLE_REPLIES, extra, read, replies, unknown};
 use crate::json::Patch;
 use crate::json_rpc::Id;
-use chenapan_core::{Behavior, Context, Dice, Interest, Kind, Step, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Dice, Interest, Scope, Step, Unit, Verdict, plugin};
 use std::collections::VecDeque;
 
 plugin! {
@@ -53,15 +53,11 @@ impl Behavior for RpcStale {
         };
         drop(text);
         let stale = Unit { label: unit.label.clone(), ..stale };
-        Verdict::Play(vec![Step::Send(stale), Step::Send(take(unit))])
+        Verdict::Play(vec![Step::Send(stale), Step::Send(unit.take())])
     }
 
-    fn kinds(&self) -> &'static [Kind] {
-        SINGLE_REPLIES
-    }
-
-    fn needs(&self) -> Option<&str> {
-        Some(MESSAGE)
+    fn scope(&self) -> Scope<'_> {
+        Scope::of(SINGLE_REPLIES).needs(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

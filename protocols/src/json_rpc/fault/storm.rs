@@ -1,7 +1,10 @@
 //! Sends more notifications than anyone asked for.
 
-use super::{MESSAGE, REPLIES, dialect, extra, extra_behind, notification, read, take};
-use chenapan_core::{Behavior, Context, Interest, Kind, OptionError, Step, Unit, Verdict, plugin};
+use super::{MESSAGE, REPLIES, dialect, extra, extra_behind, notification, read};
+use chenapan_core::{
+    Behavior, Context, Holding, Interest, Kind, OptionError, Others, Scope, Step, Unit, Verdict,
+    plugin,
+};
 use std::time::Duration;
 
 plugin! {
@@ -37,6 +40,21 @@ struct Storm {
     next: Duration,
 }
 
+/// As long as it goes on nothing may be under way that it could come into the middle of.
+impl Holding for Storm {
+    fn is_empty(&self) -> bool {
+        false
+    }
+
+    fn bytes(&self) -> usize {
+        self.unit.bytes.len()
+    }
+
+    fn release(&mut self) -> Vec<Unit> {
+        Vec::new()
+    }
+}
+
 const MOST: u64 = 100_000;
 const MOST_BYTES: u64 = 64 << 20;
 /// Number of bytes that a notification costs beside its own, at least.
@@ -48,7 +66,7 @@ impl Behavior for RpcStorm {
         let most = MOST_BYTES / (drop.bytes.len() as u64).max(LEAST);
         let count = self.count.min(MOST).min(most);
         let Some(gap) = self.gap() else {
-            let mut steps = vec![Step::Send(take(unit))];
+            let mut steps = vec![Step::Send(unit.take())];
             steps.extend((0..count).map(|_| Step::Send(drop.clone())));
             return Verdict::Play(steps);
         };
@@ -84,29 +102,17 @@ impl Behavior for RpcStorm {
         if steps.is_empty() { Verdict::Forward } else { Verdict::Play(steps) }
     }
 
-    fn held_bytes(&self) -> usize {
-        self.storm.as_ref().map_or(0, |storm| storm.unit.bytes.len())
-    }
-
-    /// As long as it goes on nothing may be under way that it could come into the middle of.
-    fn holds(&self) -> bool {
-        self.storm.is_some()
-    }
-
-    fn yields(&self) -> bool {
-        true
-    }
-
-    fn kinds(&self) -> &'static [Kind] {
-        if self.repeat { &[Kind::Notification] } else { REPLIES }
-    }
-
-    fn needs(&self) -> Option<&str> {
-        Some(MESSAGE)
+    fn scope(&self) -> Scope<'_> {
+        let kinds: &[Kind] = if self.repeat { &[Kind::Notification] } else { REPLIES };
+        Scope::of(kinds).needs(MESSAGE).others(Others::Overtake)
     }
 
     fn interest(&self) -> Interest {
         Interest::Units
+    }
+
+    fn holding(&mut self) -> Option<&mut dyn Holding> {
+        Some(self.storm.as_mut()?)
     }
 
     fn check(&self) -> Result<(), OptionError> {
@@ -190,7 +196,7 @@ mod tests {
         let pieces = sent(judge("newline").unit(&mut storm, told.clone()));
         assert_eq!(pieces, [&told.bytes[..]; 3]);
         assert_eq!(judge("newline").unit(&mut storm, unit("newline", REPLY)).0, Verdict::Forward);
-        assert_eq!(storm.kinds(), [Kind::Notification]);
+        assert_eq!(storm.scope().kinds, [Kind::Notification]);
     }
 
     #[test]

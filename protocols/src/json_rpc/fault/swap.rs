@@ -1,9 +1,11 @@
 //! Lets two replies trade their ids.
 
-use super::{MESSAGE, SINGLE_REPLIES, put, read, replies, take};
+use super::{MESSAGE, SINGLE_REPLIES, put, read, replies};
 use crate::json::Patch;
 use crate::json_rpc::Id;
-use chenapan_core::{Behavior, Context, Interest, Kind, OptionError, Step, Unit, Verdict, plugin};
+use chenapan_core::{
+    Behavior, Context, Held, Holding, Interest, OptionError, Others, Scope, Unit, Verdict, plugin,
+};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -23,106 +25,73 @@ plugin! {
         /// Longest time for which a reply is held if no others come.
         hold: Duration = "200ms",
         ;
-        held: Option<Held>,
+        held: Held,
+        first: First,
     }
 }
 
-#[derive(Clone, Debug)]
-struct Held {
-    unit: Unit,
+/// The reply that is held.
+#[derive(Clone, Debug, Default)]
+struct First {
     id: String,
     /// Number of replies that may still come, with the one that trades.
     left: u64,
-    until: Duration,
 }
 
 impl Behavior for RpcSwap {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
         let Some((id, _)) = id(unit, cx) else { return Verdict::Forward };
-        let Some(mut held) = self.held.take() else {
-            let until = cx.now.saturating_add(self.hold);
-            let left = self.window.saturating_sub(1).max(1);
-            self.held = Some(Held { unit: take(unit), id, left, until });
-            return Verdict::Play(Vec::new());
-        };
-        held.left = held.left.saturating_sub(1);
-        if held.left > 0 {
-            self.held = Some(held);
+        if self.held.is_empty() {
+            self.first = First { id, left: self.window.saturating_sub(1).max(1) };
+            return self.held.hold_until(unit, cx.now.saturating_add(self.hold));
+        }
+        self.first.left = self.first.left.saturating_sub(1);
+        if self.first.left > 0 {
             return Verdict::Forward;
         }
-        if !Id::new(&held.id).matches(Id::new(&id)) && give(&mut held.unit, &id, cx) {
-            give(unit, &held.id, cx);
+        let mut held = self.held.pop();
+        if let Some(held) = &mut held
+            && !Id::new(&self.first.id).matches(Id::new(&id))
+            && give(held, &id, cx)
+        {
+            give(unit, &self.first.id, cx);
         }
-        Verdict::Play(vec![Step::Send(held.unit), Step::Send(take(unit))])
+        Verdict::send(held.into_iter().chain([unit.take()]))
     }
 
     fn on_eof(&mut self, _: &mut Context<'_>) -> Verdict {
-        self.let_go()
+        Verdict::send(self.held.pop())
     }
 
     fn wake(&self) -> Option<Duration> {
-        self.held.as_ref().map(|held| held.until)
+        self.held.next_due()
     }
 
     fn on_wake(&mut self, cx: &mut Context<'_>) -> Verdict {
-        if let Some(held) = &mut self.held {
-            cx.protocol.set_apart(&mut held.unit);
-        }
-        self.let_go()
+        let held = self.held.pop().map(|mut unit| {
+            cx.protocol.set_apart(&mut unit);
+            unit
+        });
+        Verdict::send(held)
     }
 
-    fn held_bytes(&self) -> usize {
-        self.held.as_ref().map_or(0, |held| held.unit.bytes.len())
-    }
-
-    fn holds(&self) -> bool {
-        self.held.is_some()
-    }
-
-    fn yields(&self) -> bool {
-        true
-    }
-
-    /// The first one is sent first; with more than two others pass between them.
-    fn ordered(&self) -> bool {
-        self.window == 2
-    }
-
-    fn trails(&mut self, blank: &mut Unit) -> bool {
-        let Some(held) = &mut self.held else { return false };
-        held.unit.bytes.unsplit(take(blank).bytes);
-        true
-    }
-
-    fn kinds(&self) -> &'static [Kind] {
-        SINGLE_REPLIES
-    }
-
-    fn needs(&self) -> Option<&str> {
-        Some(MESSAGE)
+    fn scope(&self) -> Scope<'_> {
+        // The first one is sent first; with more than two others pass between them.
+        Scope::of(SINGLE_REPLIES).needs(MESSAGE).others(Others::Overtake).ordered(self.window == 2)
     }
 
     fn interest(&self) -> Interest {
         Interest::Units
     }
 
-    fn release(&mut self) -> Vec<Unit> {
-        self.held.take().into_iter().map(|held| held.unit).collect()
+    fn holding(&mut self) -> Option<&mut dyn Holding> {
+        Some(&mut self.held)
     }
 
     fn check(&self) -> Result<(), OptionError> {
         match self.window {
             0 | 1 => Err(OptionError::value("window", "expected 2 or more")),
             _ => Ok(()),
-        }
-    }
-}
-
-impl RpcSwap {
-    fn let_go(&mut self) -> Verdict {
-        match self.held.take() {
-            Some(held) => Verdict::Play(vec![Step::Send(held.unit)]),
-            None => Verdict::Forward,
         }
     }
 }
@@ -152,7 +121,8 @@ fn give(unit: &mut Unit, other: &str, cx: &mut Context<'_>) -> bool {
 mod tests {
     use super::super::sample::{judge, unit};
     use super::*;
-    use chenapan_core::testing::{configured, sent};
+    use chenapan_core::Step;
+    use chenapan_core::testing::{configured, released, sent};
 
     fn reply(result: &str, id: &str) -> String {
         format!(r#"{{"result":"{result}", "id" : {id} }}"#)
@@ -167,7 +137,7 @@ mod tests {
             let both = sent(judge.unit(&mut swap, unit(framing, &reply("two", "\"long\""))));
             let expected = [reply("one", "\"long\""), reply("two", "1")];
             assert_eq!(both, expected.map(|text| unit(framing, &text).bytes), "{framing}");
-            assert_eq!((judge.damage.len(), swap.holds()), (2, false));
+            assert_eq!((judge.damage.len(), swap.held.len()), (2, 0));
         }
     }
 
@@ -211,6 +181,6 @@ mod tests {
         let _ = judge.unit(&mut swap, alone.clone());
         assert_eq!(judge.eof(&mut swap), expected);
         let _ = judge.unit(&mut swap, alone.clone());
-        assert_eq!((swap.release(), swap.wake()), (vec![alone], None));
+        assert_eq!((released(&mut swap), swap.wake()), (vec![alone], None));
     }
 }

@@ -1,9 +1,9 @@
 //! Asks a peer for what it cannot know.
 
-use super::{MESSAGE, SINGLE_REPLIES, call, dialect, extra, read, replies, take};
+use super::{MESSAGE, SINGLE_REPLIES, call, dialect, extra, read, replies};
 use crate::json::ValueType;
 use crate::json_rpc::Id;
-use chenapan_core::{Behavior, Context, Interest, Kind, Step, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Interest, Scope, Step, Unit, Verdict, plugin};
 
 plugin! {
     /// Sends a peer a request, or a notification, of a method that it cannot know.
@@ -36,15 +36,11 @@ impl Behavior for RpcUnknown {
         let made = call(dialect(unit, &message, cx.protocol), &self.method, id);
         let Some(made) = extra(cx, &made, unit) else { return Verdict::Forward };
         drop(text);
-        Verdict::Play(vec![Step::Send(made), Step::Send(take(unit))])
+        Verdict::Play(vec![Step::Send(made), Step::Send(unit.take())])
     }
 
-    fn kinds(&self) -> &'static [Kind] {
-        SINGLE_REPLIES
-    }
-
-    fn needs(&self) -> Option<&str> {
-        Some(MESSAGE)
+    fn scope(&self) -> Scope<'_> {
+        Scope::of(SINGLE_REPLIES).needs(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

@@ -3,7 +3,7 @@
 use super::{Json, MESSAGE, change_whole};
 use crate::json::{Cursor, Patch, ValueType, text};
 use crate::json_rpc::{Kind as Said, Message};
-use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, Written, plugin};
+use chenapan_core::{Behavior, Context, Interest, Kind, Scope, Unit, Verdict, Written, plugin};
 use std::ops::Range;
 
 plugin! {
@@ -133,12 +133,9 @@ impl Behavior for RpcValue {
         Verdict::Forward
     }
 
-    fn kinds(&self) -> &'static [Kind] {
-        &[Kind::Request, Kind::Notification, Kind::Response, Kind::Error, Kind::Batch]
-    }
-
-    fn needs(&self) -> Option<&str> {
-        Some(MESSAGE)
+    fn scope(&self) -> Scope<'_> {
+        Scope::of(&[Kind::Request, Kind::Notification, Kind::Response, Kind::Error, Kind::Batch])
+            .needs(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

@@ -2,7 +2,7 @@
 
 use super::{MESSAGE, REPLIES, change};
 use crate::json::{ValueType, text};
-use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Interest, Scope, Unit, Verdict, plugin};
 
 plugin! {
     /// Makes a message of JSON-RPC 2.0 say that it is of another version, or not say of which.
@@ -37,12 +37,8 @@ impl Behavior for RpcVersion {
         Verdict::Forward
     }
 
-    fn kinds(&self) -> &'static [Kind] {
-        REPLIES
-    }
-
-    fn needs(&self) -> Option<&str> {
-        Some(MESSAGE)
+    fn scope(&self) -> Scope<'_> {
+        Scope::of(REPLIES).needs(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

@@ -2,7 +2,7 @@
 
 use super::{MESSAGE, SINGLE_REPLIES, change_whole};
 use crate::json_rpc::Kind as Said;
-use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Interest, Scope, Unit, Verdict, plugin};
 
 plugin! {
     /// Puts a single reply of JSON-RPC into an array, as if it were a batch of one.
@@ -26,12 +26,8 @@ impl Behavior for RpcWrap {
         Verdict::Forward
     }
 
-    fn kinds(&self) -> &'static [Kind] {
-        SINGLE_REPLIES
-    }
-
-    fn needs(&self) -> Option<&str> {
-        Some(MESSAGE)
+    fn scope(&self) -> Scope<'_> {
+        Scope::of(SINGLE_REPLIES).needs(MESSAGE)
     }
 
     fn interest(&self) -> Interest {

@@ -3,7 +3,7 @@
 use super::{append, binary, rename};
 use crate::proxy_protocol::tlv::CRC32C;
 use crate::proxy_protocol::v2::FIXED;
-use chenapan_core::{Behavior, Context, Dice, Interest, Kind, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Dice, Interest, Kind, Scope, Unit, Verdict, plugin};
 
 plugin! {
     /// Makes the checksum of a PROXY header of version 2 wrong; everything else in it stays right.
@@ -50,12 +50,8 @@ impl Behavior for BadChecksum {
         Interest::Units
     }
 
-    fn kinds(&self) -> &'static [Kind] {
-        &[Kind::Header]
-    }
-
-    fn needs(&self) -> Option<&str> {
-        Some("checksum")
+    fn scope(&self) -> Scope<'_> {
+        Scope::of(&[Kind::Header]).needs("checksum")
     }
 }
 

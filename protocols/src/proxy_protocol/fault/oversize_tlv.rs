@@ -3,7 +3,9 @@
 use super::{append, binary, rename};
 use crate::proxy_protocol::tlv::{NOOP, TlvText};
 use crate::proxy_protocol::v2::FIXED;
-use chenapan_core::{Behavior, Context, Interest, Kind, Size, Unit, Verdict, Written, plugin};
+use chenapan_core::{
+    Behavior, Context, Interest, Kind, Scope, Size, Unit, Verdict, Written, plugin,
+};
 
 plugin! {
     /// Adds a large TLV to a PROXY header of version 2, or one that says it is large.
@@ -56,12 +58,8 @@ impl Behavior for OversizeTlv {
         Interest::Units
     }
 
-    fn kinds(&self) -> &'static [Kind] {
-        &[Kind::Header]
-    }
-
-    fn needs(&self) -> Option<&str> {
-        Some("tlv-type")
+    fn scope(&self) -> Scope<'_> {
+        Scope::of(&[Kind::Header]).needs("tlv-type")
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{header, rename};
 use crate::proxy_protocol::{ProxyHeader, Tolerance};
 use bytes::BytesMut;
-use chenapan_core::{Behavior, Context, Dice, Interest, Kind, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Dice, Interest, Kind, Scope, Unit, Verdict, plugin};
 
 plugin! {
     /// Puts the TLVs of a PROXY header of version 2 into another order; each stays as it is.
@@ -59,12 +59,8 @@ impl Behavior for ReorderTlvs {
         Interest::Units
     }
 
-    fn kinds(&self) -> &'static [Kind] {
-        &[Kind::Header]
-    }
-
-    fn needs(&self) -> Option<&str> {
-        Some("tlv-type")
+    fn scope(&self) -> Scope<'_> {
+        Scope::of(&[Kind::Header]).needs("tlv-type")
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{header, put, restate};
 use crate::proxy_protocol::template::{Source, Template, Version};
 use crate::proxy_protocol::{AddressTemplate, Addresses, ProxyCommand, ProxyHeader, Tolerance, v1};
-use chenapan_core::{Behavior, Context, Interest, Kind, OptionError, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Interest, Kind, OptionError, Scope, Unit, Verdict, plugin};
 
 plugin! {
     /// Makes a PROXY header state another source; everything else in it stays as it is, and right
@@ -59,12 +59,8 @@ impl Behavior for Spoof {
         Interest::Units
     }
 
-    fn kinds(&self) -> &'static [Kind] {
-        &[Kind::Header]
-    }
-
-    fn needs(&self) -> Option<&str> {
-        Some("source-address")
+    fn scope(&self) -> Scope<'_> {
+        Scope::of(&[Kind::Header]).needs("source-address")
     }
 
     fn check(&self) -> Result<(), OptionError> {

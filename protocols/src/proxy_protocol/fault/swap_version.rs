@@ -3,7 +3,7 @@
 use super::{header, put};
 use crate::proxy_protocol::template::{Source, Template, Version};
 use crate::proxy_protocol::{ProxyHeader, Tolerance};
-use chenapan_core::{Behavior, Context, Interest, Kind, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Interest, Kind, Scope, Unit, Verdict, plugin};
 
 plugin! {
     /// Turns a PROXY header of version 1 into one of version 2, and the other way round.
@@ -33,12 +33,8 @@ impl Behavior for SwapVersion {
         Interest::Units
     }
 
-    fn kinds(&self) -> &'static [Kind] {
-        &[Kind::Header]
-    }
-
-    fn needs(&self) -> Option<&str> {
-        Some("source-address")
+    fn scope(&self) -> Scope<'_> {
+        Scope::of(&[Kind::Header]).needs("source-address")
     }
 }
 

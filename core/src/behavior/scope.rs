@@ -1,0 +1,81 @@
+//! Facts about a configured behavior that the engine has to know before it shows anything to it.
+
+use crate::Kind;
+
+/// Scope of a behavior: the units that it is for, and its way of keeping some of them back.
+///
+/// It follows from the options alone, and never changes. The default is for all units.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Scope<'a> {
+    /// The kinds of units that the behavior is for, unless its rule says `only`; none is all. It is
+    /// shown no others, and need not look at the kind itself.
+    pub kinds: &'static [Kind],
+    /// The name of the field without which the behavior never does anything.
+    pub field: Option<&'a str>,
+    /// Set when the behavior is for replies as a whole, where they come in order: it is shown the
+    /// unit that opens a reply, or is all of it, as a reply with its request's label, and no later
+    /// part of it unless it holds something and sees [`Others::Shown`].
+    pub by_reply: bool,
+    /// What happens, while the behavior holds units, to those that are not its rule's business.
+    pub others: Others,
+    /// Set when all units that the behavior holds leave in the order in which they came, also where
+    /// others may overtake them. Where replies come in order, the end of a reply and the next one
+    /// are kept back for behaviors that do not keep it.
+    pub ordered: bool,
+    /// Set when the behavior lets bytes through one after the other, as a slow line does. The
+    /// sender of units that queue up before it has to wait once those are as much as the read
+    /// buffer; the units that a delay holds are on their way, and others follow at once.
+    pub paced: bool,
+}
+
+/// Effect of held units on those that are not the rule's business.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Others {
+    /// They make the behavior hand over what it holds, and follow that.
+    #[default]
+    Follow,
+    /// They go first.
+    Overtake,
+    /// The behavior is shown them, too, whatever the selectors of its rule say.
+    Shown,
+}
+
+impl<'a> Scope<'a> {
+    /// The scope of a behavior for units of these kinds; none is all.
+    pub const fn of(kinds: &'static [Kind]) -> Self {
+        let others = Others::Follow;
+        Self { kinds, field: None, by_reply: false, others, ordered: false, paced: false }
+    }
+
+    /// Returns the scope with a field that the behavior needs, if it needs any.
+    #[must_use]
+    pub fn needs(self, field: impl Into<Option<&'a str>>) -> Self {
+        Self { field: field.into(), ..self }
+    }
+
+    /// Returns the scope with or without [`Scope::by_reply`].
+    #[must_use]
+    pub const fn by_reply(self, by_reply: bool) -> Self {
+        Self { by_reply, ..self }
+    }
+
+    /// Returns the scope with another effect on units that are not the rule's business.
+    #[must_use]
+    pub const fn others(self, others: Others) -> Self {
+        Self { others, ..self }
+    }
+
+    /// Returns the scope with or without [`Scope::ordered`].
+    #[must_use]
+    pub const fn ordered(self, ordered: bool) -> Self {
+        Self { ordered, ..self }
+    }
+
+    /// Returns the scope with or without [`Scope::paced`].
+    #[must_use]
+    pub const fn paced(self, paced: bool) -> Self {
+        Self { paced, ..self }
+    }
+}
