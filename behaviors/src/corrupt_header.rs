@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use chenapan_core::{
-    Behavior, Context, Dice, Field, FieldName, Interest, Kind, OptionError, Scope, Unit, Verdict,
-    plugin,
+    Behavior, Context, Dice, Field, FieldName, Interest, Kind, Needs, OptionError, Scope, Unit,
+    Verdict, plugin,
 };
 
 plugin! {
@@ -65,8 +65,10 @@ impl Behavior for CorruptHeader {
     }
 
     fn scope(&self) -> Scope<'_> {
-        let field = self.needed();
-        Scope::of(if field.is_some() { &[] } else { &[Kind::Header] }).needs(field)
+        match self.needed() {
+            Needs::AnyField => Scope::of(&[Kind::Header]).needs(Needs::AnyField),
+            named => Scope::default().needs(named),
+        }
     }
 
     fn check(&self) -> Result<(), OptionError> {
@@ -81,12 +83,12 @@ impl Behavior for CorruptHeader {
 }
 
 impl CorruptHeader {
-    /// Returns the name of the field without which there is nothing to change.
-    fn needed(&self) -> Option<&str> {
+    /// Returns the field without which there is nothing to change.
+    fn needed(&self) -> Needs<'_> {
         match (self.how.as_str(), &self.field) {
-            ("lf-only" | "cr-only", _) => Some("line-end"),
-            (_, Some(FieldName { name, .. })) => Some(name),
-            (_, None) => None,
+            ("lf-only" | "cr-only", _) => Needs::Field("line-end"),
+            (_, Some(FieldName { name, .. })) => Needs::Field(name),
+            (_, None) => Needs::AnyField,
         }
     }
 

@@ -60,7 +60,7 @@ impl Behavior for LieLength {
 
     fn scope(&self) -> Scope<'_> {
         let kinds: &[Kind] = if self.field.is_some() { &[] } else { &[Kind::Header] };
-        Scope::of(kinds).needs(self.field.as_ref().map_or(LENGTH, |field| &field.name))
+        Scope::of(kinds).needs(self.field.as_ref().map_or(LENGTH, |field| &*field.name))
     }
 
     fn check(&self) -> Result<(), OptionError> {

@@ -1,8 +1,8 @@
 //! Cuts units into pieces.
 
 use chenapan_core::{
-    Behavior, Context, Dice, Form, Interest, Scope, Size, Step, Unit, Value, Verdict, Written,
-    plugin,
+    Behavior, Context, Dice, Form, Interest, Needs, Scope, Size, Step, Unit, Value, Verdict,
+    Written, plugin,
 };
 use std::ops::Range;
 use std::time::Duration;
@@ -75,7 +75,9 @@ impl Behavior for Split {
     }
 
     fn scope(&self) -> Scope<'_> {
-        Scope::default().paced(!self.gap.is_zero())
+        let fields = matches!(self.at, Place::Fields);
+        let needs = if fields { Needs::AnyField } else { Needs::Nothing };
+        Scope::default().needs(needs).paced(!self.gap.is_zero())
     }
 
     fn interest(&self) -> Interest {

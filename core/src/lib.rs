@@ -79,8 +79,8 @@ mod verdict;
 pub use bytes;
 
 pub use behavior::{
-    Behavior, Context, Damage, End, Held, Holding, Interest, Moment, Others, Pace, Scope, StateOf,
-    States,
+    Behavior, Context, Damage, End, Held, Holding, Interest, Moment, Needs, Others, Pace, Scope,
+    StateOf, States,
 };
 pub use client::{Answer, Client, ClientEntry};
 pub use dice::{Dice, Key};

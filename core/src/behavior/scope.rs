@@ -11,8 +11,8 @@ pub struct Scope<'a> {
     /// The kinds of units that the behavior is for, unless its rule says `only`; none is all. It is
     /// shown no others, and need not look at the kind itself.
     pub kinds: &'static [Kind],
-    /// The name of the field without which the behavior never does anything.
-    pub field: Option<&'a str>,
+    /// The field without which the behavior never does anything.
+    pub needs: Needs<'a>,
     /// Set when the behavior is for replies as a whole, where they come in order: it is shown the
     /// unit that opens a reply, or is all of it, as a reply with its request's label, and no later
     /// part of it unless it holds something and sees [`Others::Shown`].
@@ -27,6 +27,34 @@ pub struct Scope<'a> {
     /// sender of units that queue up before it has to wait once those are as much as the read
     /// buffer; the units that a delay holds are on their way, and others follow at once.
     pub paced: bool,
+}
+
+/// Field without which a behavior never does anything. A rule is refused where the protocol has no
+/// such field.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Needs<'a> {
+    /// It needs none.
+    #[default]
+    Nothing,
+    /// Any field, whatever its name.
+    AnyField,
+    /// The field of this name.
+    Field(&'a str),
+    /// All fields of these names, by which the protocol is known that the behavior is made for.
+    Fields(&'static [&'static str]),
+}
+
+impl From<&'static [&'static str]> for Needs<'_> {
+    fn from(names: &'static [&'static str]) -> Self {
+        Needs::Fields(names)
+    }
+}
+
+impl<'a> From<&'a str> for Needs<'a> {
+    fn from(name: &'a str) -> Self {
+        Needs::Field(name)
+    }
 }
 
 /// Effect of held units on those that are not the rule's business.
@@ -46,13 +74,13 @@ impl<'a> Scope<'a> {
     /// The scope of a behavior for units of these kinds; none is all.
     pub const fn of(kinds: &'static [Kind]) -> Self {
         let others = Others::Follow;
-        Self { kinds, field: None, by_reply: false, others, ordered: false, paced: false }
+        Self { kinds, needs: Needs::Nothing, by_reply: false, others, ordered: false, paced: false }
     }
 
-    /// Returns the scope with a field that the behavior needs, if it needs any.
+    /// Returns the scope with a field that the behavior needs, by its name or as [`Needs`].
     #[must_use]
-    pub fn needs(self, field: impl Into<Option<&'a str>>) -> Self {
-        Self { field: field.into(), ..self }
+    pub fn needs(self, needs: impl Into<Needs<'a>>) -> Self {
+        Self { needs: needs.into(), ..self }
     }
 
     /// Returns the scope with or without [`Scope::by_reply`].

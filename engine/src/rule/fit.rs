@@ -5,7 +5,7 @@
 
 use super::{Rule, RuleError, Rules};
 use chenapan_core::{
-    Behavior, Direction, Instances, Interest, Kind, OptionError, Protocol, nearest,
+    Behavior, Direction, Instances, Interest, Kind, Needs, OptionError, Protocol, nearest,
 };
 
 /// The selectors that look at units; what only looks at events is shown none.
@@ -76,6 +76,8 @@ enum Misfit {
     Kinds(Vec<Kind>),
     /// The behavior needs a field that it does not have.
     Field(String),
+    /// The behavior needs any field, and it has none.
+    AnyField,
     /// The selector looks for what its units never have.
     Selector(&'static str),
 }
@@ -101,8 +103,18 @@ fn misfit(rule: &Rule, behavior: &dyn Behavior, protocol: &dyn Protocol) -> Opti
     if !kinds.is_empty() && !kinds.iter().any(made) {
         return Some(Misfit::Kinds(kinds.to_vec()));
     }
-    if let Some(field) = behavior.scope().field.filter(|field| !protocol.fields().contains(field)) {
-        return Some(Misfit::Field(field.to_owned()));
+    match behavior.scope().needs {
+        Needs::AnyField if protocol.fields().is_empty() => return Some(Misfit::AnyField),
+        Needs::Field(field) if !protocol.fields().contains(&field) => {
+            return Some(Misfit::Field(field.to_owned()));
+        }
+        Needs::Fields(fields) => {
+            let missing = fields.iter().find(|field| !protocol.fields().contains(field));
+            if let Some(field) = missing {
+                return Some(Misfit::Field((*field).to_owned()));
+            }
+        }
+        _ => {}
     }
     let labelled = cuts && protocol.labels();
     let told = |name: &str| cuts && protocol.fields().contains(&name);
@@ -164,6 +176,10 @@ impl Misfit {
                      set up{would}"
                 )
             }
+            Misfit::AnyField => format!(
+                "behavior {behavior:?} needs units with named fields, and {name}, as it is set up, names \
+                 none{other}"
+            ),
             Misfit::Selector(selector) => {
                 let fault = format!(
                     "protocol {name}, as it is set up, has nothing that it could fit{way}{other}"
@@ -322,6 +338,26 @@ mod tests {
         fn fields(&self) -> &'static [&'static str] {
             &["size", "payload"]
         }
+    }
+
+    /// A protocol of one's own that names no field.
+    #[derive(Clone)]
+    struct Bare;
+
+    impl Protocol for Bare {
+        fn handle(&mut self, _: Direction, _: &mut BytesMut) -> Result<Handled, Malformed> {
+            Ok(Handled::Opaque)
+        }
+    }
+
+    #[test]
+    fn what_damages_any_field_is_refused_where_there_is_none() {
+        let fit = |text| Rules::parse(&[text]).unwrap().fit(&Bare, "bare");
+        for rule in ["corrupt-header:only=request", "split:at=fields"] {
+            let told = fit(rule).unwrap_err().to_string();
+            assert!(told.contains("needs units with named fields, and bare"), "{told}");
+        }
+        assert_eq!(fit("split").map_err(|error| error.to_string()), Ok(()));
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! Answers with what gateways and busy servers send.
 
-use super::{PAYLOAD, read, trouble};
+use super::{MESSAGE, PAYLOAD, read, trouble};
 use crate::json_rpc::Forgery;
 use crate::json_rpc::parts::UNREAD;
 use bytes::BytesMut;
 use chenapan_core::{
-    Behavior, Context, Direction, Field, Held, Holding, Interest, Kind, OptionError, Others, Scope,
-    Size, Turn, Unit, Verdict, plugin,
+    Behavior, Context, Direction, Field, Held, Holding, Interest, Kind, Needs, OptionError, Others,
+    Scope, Size, Turn, Unit, Verdict, plugin,
 };
 
 plugin! {
@@ -113,7 +113,7 @@ impl Behavior for RpcHttp {
             _ => &[Kind::Response, Kind::Error, Kind::Batch, Kind::Notification],
         };
         Scope::of(kinds)
-            .needs("status")
+            .needs(Needs::Fields(&[MESSAGE, "status"]))
             .by_reply(self.mode == "mask")
             .others(Others::Shown)
             .ordered(true)

@@ -1,7 +1,9 @@
 //! Lies about the length of messages that have headers.
 
-use super::REPLIES;
-use chenapan_core::{Behavior, Context, Interest, OptionError, Scope, Unit, Verdict, plugin};
+use super::{MESSAGE, REPLIES};
+use chenapan_core::{
+    Behavior, Context, Interest, Needs, OptionError, Scope, Unit, Verdict, plugin,
+};
 use std::ops::Range;
 
 plugin! {
@@ -60,7 +62,7 @@ impl Behavior for RpcLength {
     }
 
     fn scope(&self) -> Scope<'_> {
-        Scope::of(REPLIES).needs(LENGTH)
+        Scope::of(REPLIES).needs(Needs::Fields(&[MESSAGE, LENGTH]))
     }
 
     fn interest(&self) -> Interest {

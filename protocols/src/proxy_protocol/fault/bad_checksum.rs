@@ -3,7 +3,7 @@
 use super::{append, binary, rename};
 use crate::proxy_protocol::tlv::CRC32C;
 use crate::proxy_protocol::v2::FIXED;
-use chenapan_core::{Behavior, Context, Dice, Interest, Kind, Scope, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Dice, Interest, Kind, Needs, Scope, Unit, Verdict, plugin};
 
 plugin! {
     /// Makes the checksum of a PROXY header of version 2 wrong; everything else in it stays right.
@@ -51,7 +51,7 @@ impl Behavior for BadChecksum {
     }
 
     fn scope(&self) -> Scope<'_> {
-        Scope::of(&[Kind::Header]).needs("checksum")
+        Scope::of(&[Kind::Header]).needs(Needs::Fields(&["checksum", "tlv-type"]))
     }
 }
 
