@@ -76,6 +76,233 @@ pub struct Stats {
     causes: Mutex<BTreeMap<String, u64>>,
 }
 
+/// A counter of a proxy, as tables, expectations and metrics show it.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct CounterSpec {
+    /// Name in expectations and in JSON.
+    pub name: &'static str,
+    /// Words in tables for people; `None` for a counter that has no row of its own.
+    pub words: Option<&'static str>,
+    /// Explanation in a sentence.
+    pub help: &'static str,
+    /// Things that it counts.
+    pub unit: CounterUnit,
+    /// Part of the tables to which it belongs.
+    pub group: CounterGroup,
+    /// Returns its value.
+    pub value: fn(&Stats) -> u64,
+}
+
+/// Things that are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CounterUnit {
+    /// Connections.
+    Connections,
+    /// Streams: directions of connections.
+    Streams,
+    /// Times that something happened.
+    Times,
+    /// Bytes.
+    Bytes,
+}
+
+/// Part of the tables to which a counter belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CounterGroup {
+    /// Connections since the proxy has started.
+    Connections,
+    /// Connections at this moment: a number that also falls.
+    Now,
+    /// Ends of connections, by their cause.
+    Endings,
+    /// Trouble inside connections.
+    Trouble,
+    /// Bytes of a direction.
+    Bytes,
+}
+
+/// All counters of a proxy, in the order of tables.
+pub static COUNTERS: &[CounterSpec] = {
+    use CounterGroup::{Bytes, Connections, Endings, Now, Trouble};
+    use CounterUnit as Unit;
+    use Direction::{Downstream, Upstream};
+
+    const fn row(
+        name: &'static str,
+        words: &'static str,
+        help: &'static str,
+        of: (CounterUnit, CounterGroup),
+        value: fn(&Stats) -> u64,
+    ) -> CounterSpec {
+        let words = if words.is_empty() { None } else { Some(words) };
+        CounterSpec { name, words, help, unit: of.0, group: of.1, value }
+    }
+
+    const fn end(
+        name: &'static str,
+        words: &'static str,
+        help: &'static str,
+        value: fn(&Stats) -> u64,
+    ) -> CounterSpec {
+        row(name, words, help, (Unit::Connections, Endings), value)
+    }
+
+    &[
+        row(
+            "accepted",
+            "accepted",
+            "Connections accepted.",
+            (Unit::Connections, Connections),
+            |s| s.accepted.value(),
+        ),
+        row(
+            "connections",
+            "",
+            "Connections that have ended, however.",
+            (Unit::Connections, Connections),
+            |s| s.ended.value(),
+        ),
+        row(
+            "open",
+            "open at the end",
+            "Connections that are open.",
+            (Unit::Connections, Now),
+            |s| s.active(),
+        ),
+        end(
+            "closed-by-source",
+            "closed by the source",
+            "Connections whose source ended first, in order.",
+            |s| s.closed_by_source.value(),
+        ),
+        end(
+            "closed-by-backend",
+            "closed by the backend",
+            "Connections whose backend ended first, in order.",
+            |s| s.closed_by_backend.value(),
+        ),
+        end(
+            "closed-by-proxy",
+            "closed by a rule",
+            "Connections that a rule ended in order.",
+            |s| s.closed_by_proxy.value(),
+        ),
+        end("stopped", "closed at the stop", "Connections that a stop ended in order.", |s| {
+            s.stopped.value()
+        }),
+        end("reset-by-source", "reset by the source", "Connections that the source reset.", |s| {
+            s.reset_by_source.value()
+        }),
+        end(
+            "reset-by-backend",
+            "reset by the backend",
+            "Connections that the backend reset.",
+            |s| s.reset_by_backend.value(),
+        ),
+        end("reset-by-proxy", "reset by a rule", "Connections that a rule reset.", |s| {
+            s.reset_by_proxy.value()
+        }),
+        end(
+            "ungreeted",
+            "handshake or header refused",
+            "Connections whose source did not say what its listener wants to hear first.",
+            |s| s.ungreeted.value(),
+        ),
+        end(
+            "refused",
+            "refused by the protocol",
+            "Connections in which the protocol refused what came.",
+            |s| s.refused.value(),
+        ),
+        end(
+            "late",
+            "too late for the protocol",
+            "Connections in which what the protocol demands was not whole in time.",
+            |s| s.late.value(),
+        ),
+        end(
+            "unreachable",
+            "backend not reached",
+            "Connections whose backend could not be reached.",
+            |s| s.unreachable.value(),
+        ),
+        end(
+            "short",
+            "no descriptor or port left here",
+            "Connections for whose backend this machine had no descriptor or port left.",
+            |s| s.short.value(),
+        ),
+        end(
+            "half-closed",
+            "given up after the source ended",
+            "Connections that were given up some time after their source had ended.",
+            |s| s.half_closed.value(),
+        ),
+        end(
+            "idle",
+            "idle for too long",
+            "Connections that were given up because nothing happened.",
+            |s| s.idle.value(),
+        ),
+        end(
+            "panicked",
+            "ended by a panic of a plug-in",
+            "Connections that ended because a plug-in has panicked.",
+            |s| s.panicked.value(),
+        ),
+        row(
+            "truncated",
+            "TLS streams cut short",
+            "Streams that ended without the message by which TLS announces it.",
+            (Unit::Streams, Endings),
+            |s| s.truncated.value(),
+        ),
+        row(
+            "unparsed",
+            "directions not understood",
+            "Directions in which the protocol could not parse what came.",
+            (Unit::Streams, Trouble),
+            |s| s.unparsed.value(),
+        ),
+        row(
+            "in-flight-full",
+            "reading waited for --in-flight",
+            "Times that reading waited because rules held back as much of a direction as they may.",
+            (Unit::Times, Trouble),
+            |s| s.in_flight_full.value(),
+        ),
+        row(
+            "memory-full",
+            "reading waited for --memory",
+            "Times that reading waited because rules held back as much as they may in all.",
+            (Unit::Times, Trouble),
+            |s| s.memory_full.value(),
+        ),
+        row("bytes-upstream", "", "Bytes handed to backends.", (Unit::Bytes, Bytes), |s| {
+            s.sent(Upstream)
+        }),
+        row("bytes-downstream", "", "Bytes handed to sources.", (Unit::Bytes, Bytes), |s| {
+            s.sent(Downstream)
+        }),
+        row("received-upstream", "", "Bytes read from sources.", (Unit::Bytes, Bytes), |s| {
+            s.received(Upstream)
+        }),
+        row("received-downstream", "", "Bytes read from backends.", (Unit::Bytes, Bytes), |s| {
+            s.received(Downstream)
+        }),
+    ]
+};
+
+impl CounterSpec {
+    /// Returns the counter of this name.
+    pub fn find(name: &str) -> Option<&'static Self> {
+        COUNTERS.iter().find(|counter| counter.name == name)
+    }
+}
+
 /// Total of the protocol's counts under one name, on all connections together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Total {
@@ -233,6 +460,27 @@ mod tests {
         let found = stats.counted();
         assert_eq!(found["requests"], Total::Count(5));
         assert_eq!(found["slowest"], Total::Longest { ever, recent });
+    }
+
+    #[test]
+    fn each_counter_has_a_name_of_its_own_and_says_what_it_is() {
+        let mut names: Vec<_> = COUNTERS.iter().map(|counter| counter.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), COUNTERS.len());
+        let stats = Stats::default();
+        stats.reset_by_source.add(3);
+        stats.add_sent(Direction::Downstream, 5);
+        for counter in COUNTERS {
+            assert!(counter.help.ends_with('.'), "{}", counter.name);
+            let expected = match counter.name {
+                "reset-by-source" => 3,
+                "bytes-downstream" => 5,
+                _ => 0,
+            };
+            assert_eq!((counter.value)(&stats), expected, "{}", counter.name);
+        }
+        assert_eq!(CounterSpec::find("idle").unwrap().group, CounterGroup::Endings);
     }
 
     #[test]

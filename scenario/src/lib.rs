@@ -42,7 +42,7 @@ pub use read::TAKEN;
 pub use rules::{Ramp, RuleText};
 pub use runner::{RunError, Settings, run};
 pub use shape::{Field, Object, Scalar, Shape, clients};
-pub use subjects::{COUNTERS, PLAIN};
+pub use subjects::{PLAIN, of_proxy};
 pub use watch::{Progress, Watcher};
 
 impl Scenario {

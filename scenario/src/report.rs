@@ -23,7 +23,7 @@ use crate::layout::{self, right, shown};
 use chenapan_core::{Direction, Directions};
 use chenapan_engine::proxy::Proxy;
 use chenapan_engine::rule::{Reached, Rules};
-use chenapan_engine::stats::{Counter, Stats, Total};
+use chenapan_engine::stats::{COUNTERS, CounterGroup, Stats, Total};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -63,18 +63,11 @@ pub fn summary(proxy: &Proxy, seed: u64) -> String {
         cells.extend(ways.next().unwrap_or_default());
         table.add_row(cells);
     };
-    row("accepted", stats.accepted.value());
-    row("open at the end", stats.active());
-    for (_, name, counter) in endings(stats).iter().filter(|(.., counter)| counter.value() > 0) {
-        row(name, counter.value());
-    }
-    if stats.unparsed.value() > 0 {
-        row("directions not understood", stats.unparsed.value());
-    }
-    for (option, full) in [("--in-flight", &stats.in_flight_full), ("--memory", &stats.memory_full)]
-    {
-        if full.value() > 0 {
-            row(&format!("reading waited for {option}"), full.value());
+    for counter in COUNTERS {
+        let Some(words) = counter.words else { continue };
+        let count = (counter.value)(stats);
+        if count > 0 || matches!(counter.group, CounterGroup::Connections | CounterGroup::Now) {
+            row(words, count);
         }
     }
     right(&mut table, &[1, 3, 4]);
@@ -133,28 +126,6 @@ fn paces(rules: &Rules) -> String {
         out.push('\n');
     }
     out
-}
-
-/// Returns the ways in which connections end: a key, words, and the counter of each.
-pub(crate) fn endings(stats: &Stats) -> [(&'static str, &'static str, &Counter); 16] {
-    [
-        ("closed-by-source", "closed by the source", &stats.closed_by_source),
-        ("closed-by-backend", "closed by the backend", &stats.closed_by_backend),
-        ("closed-by-proxy", "closed by a rule", &stats.closed_by_proxy),
-        ("stopped", "closed at the stop", &stats.stopped),
-        ("reset-by-source", "reset by the source", &stats.reset_by_source),
-        ("reset-by-backend", "reset by the backend", &stats.reset_by_backend),
-        ("reset-by-proxy", "reset by a rule", &stats.reset_by_proxy),
-        ("ungreeted", "handshake or header refused", &stats.ungreeted),
-        ("refused", "refused by the protocol", &stats.refused),
-        ("late", "too late for the protocol", &stats.late),
-        ("unreachable", "backend not reached", &stats.unreachable),
-        ("short", "no descriptor or port left here", &stats.short),
-        ("half-closed", "given up after the source ended", &stats.half_closed),
-        ("idle", "idle for too long", &stats.idle),
-        ("panicked", "ended by a panic of a plug-in", &stats.panicked),
-        ("truncated", "TLS streams cut short", &stats.truncated),
-    ]
 }
 
 /// Why no rule of these proxies has done anything; nothing where one has, or where there is none.

@@ -7,6 +7,7 @@ use super::node::{Key, Node};
 use super::outcome::FIGURES;
 use super::place::{Mistakes, Wrong};
 use chenapan_core::nearest;
+use chenapan_engine::stats::COUNTERS;
 
 /// Subjects that expectations may be about.
 pub(super) struct Subjects<'a> {
@@ -20,34 +21,10 @@ pub(super) struct Subjects<'a> {
     pub(super) load: bool,
 }
 
-/// The counters of a proxy that have a name of their own.
-pub const COUNTERS: [&str; 25] = [
-    "accepted",
-    "connections",
-    "open",
-    "closed-by-source",
-    "closed-by-backend",
-    "closed-by-proxy",
-    "reset-by-source",
-    "reset-by-backend",
-    "reset-by-proxy",
-    "unreachable",
-    "ungreeted",
-    "refused",
-    "late",
-    "panicked",
-    "stopped",
-    "short",
-    "half-closed",
-    "idle",
-    "truncated",
-    "unparsed",
-    "bytes-upstream",
-    "bytes-downstream",
-    "received-upstream",
-    "received-downstream",
-    "faults",
-];
+/// Returns the subjects that each proxy has: its counters, and the faults that its rules made.
+pub fn of_proxy() -> impl Iterator<Item = &'static str> {
+    COUNTERS.iter().map(|counter| counter.name).chain(["faults"])
+}
 
 /// The subjects that belong to the phase as a whole.
 pub const PLAIN: [&str; 6] = ["exit", "time", "output", "errors", "connections", "faults"];
@@ -144,7 +121,7 @@ impl Subjects<'_> {
         }
         let counters = match self.counters.get(at) {
             Some(Some(counters)) => *counters,
-            _ if COUNTERS.contains(&rest) => &[],
+            _ if of_proxy().any(|name| name == rest) => &[],
             _ => return Ok(None),
         };
         let sort = |name: &&str| {
@@ -156,7 +133,7 @@ impl Subjects<'_> {
             return Ok(Some(false));
         }
         let plain = counters.iter().filter(|name| !name.ends_with('*'));
-        let known: Vec<_> = COUNTERS.iter().chain(plain).copied().collect();
+        let known: Vec<_> = of_proxy().chain(plain.copied()).collect();
         self.one_of(key, rest, &known).map(|()| Some(false))
     }
 

@@ -5,8 +5,8 @@
 use super::forms::{DECIMAL, choice, form, properties, schema};
 use chenapan_core::{ClientEntry, Form, Pattern, Registry};
 use chenapan_scenario::{
-    COUNTERS, FIGURES, FILE, OWN_NAME, Object, PHASE, PLAIN, REQUESTS, Scalar, Shape, TAKEN,
-    clients,
+    FIGURES, FILE, OWN_NAME, Object, PHASE, PLAIN, REQUESTS, Scalar, Shape, TAKEN, clients,
+    of_proxy,
 };
 use serde_json::{Map, Value, json};
 
@@ -162,7 +162,7 @@ fn rules() -> Value {
 /// Subjects and bounds.
 fn bounds(registry: &Registry) -> Value {
     let literal = |name: &str| name.replace('.', "[.]");
-    let mut own: Vec<String> = COUNTERS.iter().map(|name| literal(name)).collect();
+    let mut own: Vec<String> = of_proxy().map(literal).collect();
     own.extend(["(faults|met)[.].+", "output", "errors"].map(str::to_owned));
     let counters = registry.protocols().iter().flat_map(chenapan_core::ProtocolEntry::counters);
     for name in counters {

@@ -2,10 +2,9 @@
 //!
 //! Names and their meaning are a promise; more names may come.
 
-use super::endings;
 use chenapan_core::Direction;
 use chenapan_engine::proxy::Proxy;
-use chenapan_engine::stats::Total;
+use chenapan_engine::stats::{COUNTERS, CounterGroup, Total};
 use serde_json::{Map, Value, json};
 
 /// Said once a proxy listens.
@@ -27,10 +26,12 @@ pub fn start(proxy: &Proxy, protocol: &str, seed: u64) -> String {
 pub fn summary(proxy: &Proxy, seed: u64) -> String {
     let stats = proxy.stats();
     let mut connections = Map::new();
-    connections.insert("accepted".to_owned(), stats.accepted.value().into());
-    connections.insert("open".to_owned(), stats.active().into());
-    for (key, _, counter) in endings(stats) {
-        connections.insert(key.to_owned(), counter.value().into());
+    let of_connections = COUNTERS.iter().filter(|counter| match counter.group {
+        CounterGroup::Connections | CounterGroup::Now => counter.words.is_some(),
+        group => group == CounterGroup::Endings,
+    });
+    for counter in of_connections {
+        connections.insert(counter.name.to_owned(), (counter.value)(stats).into());
     }
     let way =
         |direction| json!({"received": stats.received(direction), "sent": stats.sent(direction)});

@@ -11,9 +11,8 @@ use crate::outcome::{
 };
 use crate::process::Output;
 use crate::rules::{self, RuleText};
-use chenapan_core::Direction;
 use chenapan_engine::rule::{Rule, Rules};
-use chenapan_engine::stats::{Stats, Total};
+use chenapan_engine::stats::{COUNTERS, CounterGroup, CounterSpec, Stats, Total};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -45,33 +44,8 @@ struct Counts(BTreeMap<&'static str, u64>, BTreeMap<String, Total>, BTreeMap<Str
 
 impl Counts {
     fn of(stats: &Stats) -> Self {
-        let ended = [
-            ("accepted", &stats.accepted),
-            ("closed-by-source", &stats.closed_by_source),
-            ("closed-by-backend", &stats.closed_by_backend),
-            ("closed-by-proxy", &stats.closed_by_proxy),
-            ("stopped", &stats.stopped),
-            ("short", &stats.short),
-            ("half-closed", &stats.half_closed),
-            ("idle", &stats.idle),
-            ("reset-by-source", &stats.reset_by_source),
-            ("reset-by-backend", &stats.reset_by_backend),
-            ("reset-by-proxy", &stats.reset_by_proxy),
-            ("unreachable", &stats.unreachable),
-            ("ungreeted", &stats.ungreeted),
-            ("refused", &stats.refused),
-            ("late", &stats.late),
-            ("panicked", &stats.panicked),
-            ("truncated", &stats.truncated),
-            ("unparsed", &stats.unparsed),
-            ("connections", &stats.ended),
-        ];
-        let mut counts: BTreeMap<_, _> =
-            ended.iter().map(|(name, counter)| (*name, counter.value())).collect();
-        counts.insert("bytes-upstream", stats.sent(Direction::Upstream));
-        counts.insert("bytes-downstream", stats.sent(Direction::Downstream));
-        counts.insert("received-upstream", stats.received(Direction::Upstream));
-        counts.insert("received-downstream", stats.received(Direction::Downstream));
+        let counts =
+            COUNTERS.iter().map(|counter| (counter.name, (counter.value)(stats))).collect();
         Self(counts, stats.counted(), stats.causes())
     }
 
@@ -90,6 +64,11 @@ impl Counts {
             Total::Count(_) => None,
         }
     }
+}
+
+/// Returns `true` if a number is that of this moment, and not one since the phase began.
+fn is_gauge(name: &str) -> bool {
+    CounterSpec::find(name).is_some_and(|counter| counter.group == CounterGroup::Now)
 }
 
 impl<'a> Facts<'a> {
@@ -183,8 +162,8 @@ impl<'a> Facts<'a> {
         let at = self.run.scenario.proxies.iter().position(|part| part.name == owner)?;
         let stats = self.run.proxies[at].stats();
         Some(Found::Count(match name {
-            "open" => stats.active(),
             "faults" => self.faults(Some(at), None),
+            _ if is_gauge(name) => Counts::of(stats).0.get(name).copied().unwrap_or(0),
             _ => match (name.strip_prefix("faults."), name.strip_prefix("met.")) {
                 (Some(rule), _) => self.faults(Some(at), Some(rule)),
                 (_, Some(rule)) => self.tally(Some(at), Some(rule)).0,
