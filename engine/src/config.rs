@@ -2,8 +2,10 @@
 //!
 //! It starts nothing; see [`Proxy`](crate::proxy::Proxy).
 
+mod model;
 mod protocol;
 
+pub use model::{Bytes, LimitsModel, ModelError, ProxyModel, Time};
 pub use protocol::{ConfiguredProtocol, ProtocolError};
 
 use crate::endpoint::{Connect, EndpointError, Listen};

@@ -1,9 +1,10 @@
 //! A rule as text that can be given again.
 
-use super::{Rule, SELECTORS};
+use super::{Defaults, Rule, Rules, SELECTORS};
 use crate::notation;
-use chenapan_core::{Form, OptionSpec};
+use chenapan_core::{Form, OptionSpec, Registry};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// From this on a time without a unit is more likely a slip than meant.
@@ -24,6 +25,46 @@ impl fmt::Display for Rule {
             write!(f, ":name={}", self.name)?;
         }
         Ok(())
+    }
+}
+
+impl Rules {
+    /// Returns the texts from which these rules were written, a mix in one; read together they give the
+    /// same rules again.
+    pub fn texts(&self) -> Vec<String> {
+        let groups =
+            || self.list.chunk_by(|_, next| next.selectors.chance.start > 0.0 && next.is_part());
+        let written = |rules: &[Arc<Rule>]| {
+            let rule = &rules[0];
+            let one = || {
+                format!("{}{}", rule.behavior.name, one_line(rule.behavior.options, &rule.given))
+            };
+            let mix = rule.draw.strip_prefix("mix ").filter(|_| rule.is_part());
+            mix.map_or_else(one, str::to_owned)
+        };
+        let written: Vec<_> = groups().map(written).collect();
+        if self.is_read_from(&written) {
+            return written;
+        }
+        // Options came from elsewhere, or names from rules that are no more.
+        let shown = |rules: &[Arc<Rule>]| {
+            rules.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+        };
+        groups().map(shown).collect()
+    }
+
+    /// Returns `true` if texts give the same rules.
+    fn is_read_from(&self, texts: &[String]) -> bool {
+        let entries = self.list.iter().map(|rule| rule.behavior);
+        let registry = entries.fold(Registry::new(), Registry::behavior);
+        let mut rules = Vec::new();
+        for text in texts {
+            let Ok(read) = Rule::parse(text, &registry, &Defaults::new()) else { return false };
+            rules.extend(read);
+        }
+        let again = Rules::new(rules);
+        again.list.len() == self.list.len()
+            && again.list.iter().zip(&self.list).all(|(again, rule)| again.same(rule))
     }
 }
 
