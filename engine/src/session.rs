@@ -9,9 +9,9 @@ mod flight;
 mod lane;
 mod ledger;
 mod line;
-mod link;
 mod queue;
 mod refusal;
+mod slot;
 #[cfg(test)]
 mod tests;
 

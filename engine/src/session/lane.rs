@@ -8,8 +8,8 @@ mod state;
 mod turn;
 
 use super::flight::Flight;
-use super::link::{Link, Question, Trailer};
 use super::queue::{Item, Joint, Queue};
+use super::slot::{Question, RuleSlot, Trailer};
 use super::{Facts, Record, Refused};
 use bytes::BytesMut;
 use chain::Chain;
@@ -48,7 +48,7 @@ pub(super) struct Lane {
 /// Links of a lane whose receiver is gone.
 #[derive(Default)]
 struct Retired {
-    links: Vec<Link>,
+    links: Vec<RuleSlot>,
 }
 
 /// Verdict that stopped a lane, and the units that wait for it to go on.
@@ -344,7 +344,7 @@ impl Lane {
             .flat_map(|link| &link.line);
         let passed = lines.filter_map(|line| line.next()).min();
         let others = until.into_iter().chain(passed).chain(self.deadline(facts));
-        self.chain.links.iter().filter_map(Link::wake).chain(others).min()
+        self.chain.links.iter().filter_map(RuleSlot::wake).chain(others).min()
     }
 
     /// Returns the queue of entries, due or not.
@@ -362,7 +362,7 @@ impl Lane {
         let ended = self.intake.sender == Sender::Judged && self.hang.is_none();
         (ended || self.outlet.is_done())
             && self.queue.is_empty()
-            && !self.chain.links.iter().any(Link::holds)
+            && !self.chain.links.iter().any(RuleSlot::holds)
     }
 
     /// Queues bytes that no rule sees, in order of time; but never in the middle of a unit.
@@ -447,7 +447,7 @@ impl Lane {
         let swallowed = self.intake.sender == Sender::Judged && !self.ending();
         self.hang.is_some()
             || swallowed
-            || self.chain.links.iter().any(Link::holds)
+            || self.chain.links.iter().any(RuleSlot::holds)
             || self.queue.next_due().is_some_and(|due| due > now)
     }
 

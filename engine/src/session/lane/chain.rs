@@ -2,7 +2,7 @@
 
 use super::{Facts, Lane, Record};
 use crate::rule::{Rule, Rules};
-use crate::session::link::{Link, Question};
+use crate::session::slot::{Question, RuleSlot};
 use chenapan_core::{End, Verdict};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use std::time::Duration;
 /// The links of a lane, in the order of the rules.
 #[derive(Default)]
 pub(super) struct Chain {
-    pub(super) links: Vec<Link>,
+    pub(super) links: Vec<RuleSlot>,
     /// Number of links that were ever made.
     made: u64,
     /// Set when one of the links lets bytes through one after the other.
@@ -31,7 +31,7 @@ impl Lane {
     ) {
         // What went by unseen was not looked at: idleness counts from now.
         self.intake.arrival.at = now;
-        let mut old: Vec<Option<Link>> = self.chain.links.drain(..).map(Some).collect();
+        let mut old: Vec<Option<RuleSlot>> = self.chain.links.drain(..).map(Some).collect();
         let places: HashMap<_, _> = old
             .iter()
             .enumerate()
@@ -48,7 +48,9 @@ impl Lane {
             if let Some(at) = known.filter(|_| link.is_some()) {
                 stays[at] = Some(self.chain.links.len());
             }
-            self.chain.links.extend(link.or_else(|| Link::new(id, rule, facts, self.direction)));
+            self.chain
+                .links
+                .extend(link.or_else(|| RuleSlot::new(id, rule, facts, self.direction)));
         }
         self.chain.lines = self.chain.links.iter().any(|link| link.line.is_some());
         // What a rule that went still held goes on behind the nearest rule before it that stays.
@@ -90,7 +92,7 @@ impl Lane {
     }
 
     /// Takes all links, whose end is to be told.
-    pub(in crate::session) fn take_links(&mut self) -> Vec<Link> {
+    pub(in crate::session) fn take_links(&mut self) -> Vec<RuleSlot> {
         let retired = self.retired.take().map_or_else(Vec::new, |retired| retired.links);
         retired.into_iter().chain(self.chain.links.drain(..)).collect()
     }

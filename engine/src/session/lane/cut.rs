@@ -4,8 +4,8 @@ use super::state::Arrival;
 use super::{Facts, Intake, Lane, Reading, Record, Refused, Sender};
 use crate::journal::Entry;
 use crate::session::Refusal;
-use crate::session::link::Link;
 use crate::session::queue::{Item, Joint};
+use crate::session::slot::RuleSlot;
 use bytes::{Buf, BytesMut};
 use chenapan_core::{Direction, Handled, Kind, Malformed, Remedy, Unit};
 use std::borrow::Cow;
@@ -257,7 +257,7 @@ impl Lane {
     ) {
         if unit.kind != Kind::Blank {
             // What stands behind it goes on as it does, whatever became of earlier ones.
-            self.chain.links.iter_mut().for_each(Link::passed);
+            self.chain.links.iter_mut().for_each(RuleSlot::passed);
         }
         let ahead = self.intake.ahead.min(consumed);
         self.intake.ahead -= ahead;

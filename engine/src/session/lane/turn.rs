@@ -3,8 +3,8 @@
 use super::{Facts, Lane, Record};
 use crate::journal::Entry;
 use crate::session::ledger::{Asked, Forged};
-use crate::session::link::Link;
 use crate::session::queue::Item;
+use crate::session::slot::RuleSlot;
 use bytes::BytesMut;
 use chenapan_core::{Direction, Interest, Kind, Turn, Unit};
 use std::time::Duration;
@@ -63,7 +63,7 @@ impl Lane {
             return false;
         }
         let Fenced { unit, turn, .. } = fenced;
-        if turn != Turn::None && self.chain.links.iter().any(Link::by_reply) {
+        if turn != Turn::None && self.chain.links.iter().any(RuleSlot::by_reply) {
             self.turns.answers = record.ledger.asked().cloned().map(Box::new);
         }
         self.fresh = true;
@@ -77,7 +77,7 @@ impl Lane {
     /// replies as a whole sees the unit that opens a reply as that reply.
     pub(super) fn shown(
         answers: Option<&Asked>,
-        link: &mut Link,
+        link: &mut RuleSlot,
         unit: &mut Unit,
         needed: Interest,
         (at, facts): (Duration, &Facts),

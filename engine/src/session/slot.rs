@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A rule in one direction of one connection.
-pub(super) struct Link {
+pub(super) struct RuleSlot {
     /// Its number in its lane, kept for as long as the rule is.
     pub(super) id: u64,
     /// Nothing leaves it before this time.
@@ -89,7 +89,7 @@ impl Question<'_> {
     }
 }
 
-impl Link {
+impl RuleSlot {
     /// None where the rule can never apply to this direction of this connection.
     pub(super) fn new(
         id: u64,
