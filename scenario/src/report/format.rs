@@ -21,29 +21,30 @@ pub const FORMATS: &[Format] = &[
     Format {
         name: "junit",
         readers: "CI servers (GitLab, Jenkins, Azure, CircleCI ...)",
-        content: "a suite with a case for each phase and each round of a repeated one; failures \
-                  list what was expected and found; the end of the command's output; an error for \
-                  an early stop",
+        content: "one suite, with a case for each phase and for each round of a repeated phase; \
+                  failures list expected and actual values; the end of the command's output; an \
+                  error for an early stop",
         write: junit::junit,
     },
     Format {
         name: "json",
         readers: "programs",
-        content: "everything, by the schema below",
+        content: "all facts, in the schema below",
         write: json::json,
     },
     Format {
         name: "html",
-        readers: "people who look into it",
+        readers: "people who investigate a failure",
         content: "one page without scripts or requests: a timeline of throughput, latency and \
-                  faults over the phases, then rules, expectations, load and command of each phase",
+                  faults over the phases, followed by the rules, expectations, load and command \
+                  of each phase",
         write: html::html,
     },
     Format {
         name: "markdown",
         readers: "comments on a pull request, `$GITHUB_STEP_SUMMARY`",
-        content: "the verdict and a row for each expectation; of more than 200 only those that \
-                  failed",
+        content: "the verdict and a row for each expectation; with more than 200 expectations, \
+                  only those that failed",
         write: markdown::markdown,
     },
 ];
