@@ -77,6 +77,20 @@ const ON_WAKE: &str = "on_wake";
 const ON_END: &str = "on_end";
 
 impl Question<'_> {
+    /// Calls the hook of a behavior that it is for.
+    fn put_to(self, behavior: &mut dyn Behavior, cx: &mut Context<'_>) -> Verdict {
+        match self {
+            Question::Connect => behavior.on_connect(cx),
+            Question::Unit(unit) => behavior.on_unit(unit, cx),
+            Question::Eof => behavior.on_eof(cx),
+            Question::Wake => behavior.on_wake(cx),
+            Question::End(end) => {
+                behavior.on_end(end, cx);
+                Verdict::Forward
+            }
+        }
+    }
+
     /// The hook that is asked.
     fn hook(&self) -> &'static str {
         match self {
@@ -330,22 +344,11 @@ impl RuleSlot {
         let wake = self.wake();
         let hook = question.hook();
         let behavior = &mut self.behavior;
-        let shown = &mut self.shown;
+        self.shown |= unit.is_some();
         self.asked |= hook != ON_END;
         // Caught for its name only: the connection ends by it all the same.
-        let asked = panic::catch_unwind(AssertUnwindSafe(|| match question {
-            Question::Connect => behavior.on_connect(&mut cx),
-            Question::Unit(unit) => {
-                *shown = true;
-                behavior.on_unit(unit, &mut cx)
-            }
-            Question::Eof => behavior.on_eof(&mut cx),
-            Question::Wake => behavior.on_wake(&mut cx),
-            Question::End(end) => {
-                behavior.on_end(end, &mut cx);
-                Verdict::Forward
-            }
-        }));
+        let asked =
+            panic::catch_unwind(AssertUnwindSafe(|| question.put_to(&mut **behavior, &mut cx)));
         let verdict = asked.unwrap_or_else(|panicked| {
             let rule = self.rule.shared_name();
             record.culprit = Some(Box::new(Culprit { direction, offset, rule, hook }));
@@ -359,16 +362,7 @@ impl RuleSlot {
         }
         self.weigh();
         if unit.is_some() {
-            let sends = |step: &Step| matches!(step, Step::Send(_));
-            self.trailer = match &verdict {
-                Verdict::Drop | Verdict::Reply(_) | Verdict::Close | Verdict::Reset => {
-                    Trailer::Vanishes
-                }
-                Verdict::Play(steps) if steps.iter().any(sends) => Trailer::Follows,
-                Verdict::Play(_) if self.holds => Trailer::Offered,
-                Verdict::Play(_) => Trailer::Vanishes,
-                Verdict::Forward | Verdict::Delay(_) | Verdict::Hang => Trailer::Follows,
-            };
+            self.trailer = self.trailer_of(&verdict);
         }
         let faults = u64::from(verdict != Verdict::Forward) + record.damage.len() as u64;
         // An event that was only looked at is no traffic.
@@ -378,6 +372,20 @@ impl RuleSlot {
             self.journal(&verdict, (at, direction, offset, length), facts, record);
         }
         verdict
+    }
+
+    /// Returns what becomes of that which stands behind a unit, by the verdict on the unit.
+    fn trailer_of(&self, verdict: &Verdict) -> Trailer {
+        let sends = |step: &Step| matches!(step, Step::Send(_));
+        match verdict {
+            Verdict::Drop | Verdict::Reply(_) | Verdict::Close | Verdict::Reset => {
+                Trailer::Vanishes
+            }
+            Verdict::Play(steps) if steps.iter().any(sends) => Trailer::Follows,
+            Verdict::Play(_) if self.holds => Trailer::Offered,
+            Verdict::Play(_) => Trailer::Vanishes,
+            Verdict::Forward | Verdict::Delay(_) | Verdict::Hang => Trailer::Follows,
+        }
     }
 
     fn journal(
