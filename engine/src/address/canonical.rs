@@ -23,12 +23,8 @@ pub struct Canonical {
     port: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fd: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    index: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
+    #[serde(flatten)]
+    socket: CanonicalSocket,
     #[serde(skip_serializing_if = "Option::is_none")]
     command: Option<Vec<String>>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -41,6 +37,17 @@ pub struct Canonical {
     proxy_protocol: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     via: Option<CanonicalHop>,
+}
+
+/// The fields of an inherited socket.
+#[derive(Debug, Default, Serialize)]
+struct CanonicalSocket {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fd: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -80,9 +87,9 @@ impl Listen {
             ListenPlace::Inherited(which) => {
                 form.kind("fd");
                 match which {
-                    Inherited::Number(number) => form.fd = Some(*number),
-                    Inherited::Index(index) => form.index = Some(*index),
-                    Inherited::Name(name) => form.name = Some(name.clone()),
+                    Inherited::Number(number) => form.socket.fd = Some(*number),
+                    Inherited::Index(index) => form.socket.index = Some(*index),
+                    Inherited::Name(name) => form.socket.name = Some(name.clone()),
                 }
             }
             ListenPlace::Custom(own) => form.own(own),

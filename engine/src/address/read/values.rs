@@ -104,11 +104,8 @@ impl Shape {
             }
             Shape::Time => Some(OptionValue::Time(time(text)?)),
             Shape::Mode => {
-                let octal = text.strip_prefix("0o").unwrap_or(text);
-                let known = !octal.is_empty() && octal.bytes().all(|b| matches!(b, b'0'..=b'7'));
                 let mode =
-                    u32::from_str_radix(octal, 8).ok().filter(|mode| known && *mode <= 0o7777);
-                let mode = mode.ok_or_else(|| wrong("an octal mode up to 7777 (try 660)"))?;
+                    octal(text).ok_or_else(|| wrong("an octal mode up to 7777 (try 660)"))?;
                 Some(OptionValue::Mode(mode))
             }
             Shape::Bind => Some(OptionValue::Text(bind(text).ok_or_else(|| {
@@ -140,22 +137,28 @@ impl Shape {
                     _ => return Err(wrong("INET, INET6 or UNIX")),
                 }
             }
-            Shape::Choice(choices) => {
-                let lower = text.to_ascii_lowercase();
-                if !choices.contains(&lower.as_str()) {
-                    let near = nearest(text, choices.iter().copied());
-                    let near = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
-                    return Err(format!(
-                        "{} is none of {}{near}",
-                        quoted(text),
-                        choices.join(", ")
-                    ));
-                }
-                own(&lower)
-            }
+            Shape::Choice(choices) => own(&chosen(text, choices)?),
             _ => own(text),
         })
     }
+}
+
+/// Permissions of a file.
+fn octal(text: &str) -> Option<u32> {
+    let octal = text.strip_prefix("0o").unwrap_or(text);
+    let known = !octal.is_empty() && octal.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
+    u32::from_str_radix(octal, 8).ok().filter(|mode| known && *mode <= 0o7777)
+}
+
+/// The choice that a text names, in lower case.
+fn chosen(text: &str, choices: &'static [&'static str]) -> Result<String, String> {
+    let lower = text.to_ascii_lowercase();
+    if choices.contains(&lower.as_str()) {
+        return Ok(lower);
+    }
+    let near = nearest(text, choices.iter().copied());
+    let near = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
+    Err(format!("{} is none of {}{near}", quoted(text), choices.join(", ")))
 }
 
 /// A port, for a role that may or may not take 0.
