@@ -72,6 +72,18 @@ pub fn summary(proxy: &Proxy, seed: u64) -> String {
     }
     right(&mut table, &[1, 3, 4]);
     let mut out = format!("\n{}\n", shown(&table));
+    out.push_str(&causes(stats));
+    out.push_str(&rules(&proxy.rules()));
+    if let Some(why) = no_fault(std::slice::from_ref(proxy)) {
+        let _ = writeln!(out, "\nno fault happened: {why}");
+    }
+    let _ = writeln!(out, "\nseed {seed}");
+    out
+}
+
+/// The causes for which connections did not come about, and the counts of the protocol.
+fn causes(stats: &Stats) -> String {
+    let mut out = String::new();
     let causes = stats.causes();
     if !causes.is_empty() {
         let mut table = layout::table(&["cause", "times"]);
@@ -90,7 +102,12 @@ pub fn summary(proxy: &Proxy, seed: u64) -> String {
         right(&mut table, &[1]);
         let _ = writeln!(out, "\n{}", shown(&table));
     }
-    let rules = proxy.rules();
+    out
+}
+
+/// Units met and faults made, by rule.
+fn rules(rules: &Rules) -> String {
+    let mut out = String::new();
     if !rules.is_empty() {
         let mut table = layout::table(&["rule", "direction", "met", "faults"]);
         for rule in rules.iter() {
@@ -104,12 +121,8 @@ pub fn summary(proxy: &Proxy, seed: u64) -> String {
         }
         right(&mut table, &[2, 3]);
         let _ = writeln!(out, "\n{}", shown(&table));
-        out.push_str(&paces(&rules));
+        out.push_str(&paces(rules));
     }
-    if let Some(why) = no_fault(std::slice::from_ref(proxy)) {
-        let _ = writeln!(out, "\nno fault happened: {why}");
-    }
-    let _ = writeln!(out, "\nseed {seed}");
     out
 }
 
