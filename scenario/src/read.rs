@@ -8,7 +8,7 @@ use super::keys::{FILE, MATRIX, OWN_NAME, PHASE};
 use super::model::{Phase, ProxyPart, Ready, Scenario, Service, Until};
 use super::node::{Fields, Key, Kind, Node, fill};
 use super::place::{Mistakes, Wrong};
-use super::rules;
+use super::rules::{self, RuleText};
 use super::shape::{Shape, check};
 use super::subjects::{Subjects, expectations};
 use super::{names, traffic, yaml};
@@ -363,6 +363,28 @@ fn unfold(node: &Node, cx: &Context<'_>, mistakes: &mut Mistakes) -> Vec<(String
     unfolded.collect()
 }
 
+/// Reads the steps of a schedule, in order of time; none where one is wrong, which was told.
+fn schedule(
+    node: Option<&Node>,
+    cx: &Context<'_>,
+    mistakes: &mut Mistakes,
+) -> Option<Vec<(Duration, Vec<Vec<RuleText>>)>> {
+    let mut schedule = Some(Vec::new());
+    for node in node.map_or(&[][..], Node::items) {
+        let mut fields = node.fields().ok();
+        let at = fields.as_mut().and_then(|fields| fields.take("at"));
+        let at = at.and_then(|node| node.time().ok());
+        let rules =
+            fields.map(|mut fields| rules::read::of_proxies(fields.take("rules"), cx, mistakes));
+        schedule = schedule.zip(at.zip(rules.flatten())).map(|(mut all, step)| {
+            all.push(step);
+            all
+        });
+    }
+    schedule.iter_mut().for_each(|steps| steps.sort_by_key(|(at, _)| *at));
+    schedule
+}
+
 /// Reads a phase; none where something is wrong with it, which was told.
 fn phase(
     node: &Node,
@@ -385,17 +407,7 @@ fn phase(
             ramps.extend(mistakes.keep(rules::read::ramp(node, proxies, rules)));
         }
     }
-    let mut schedule = Some(Vec::new());
-    for node in fields.take("schedule").map_or(&[][..], Node::items) {
-        let mut fields = node.fields().ok()?;
-        let at = fields.take("at").and_then(|node| node.time().ok());
-        let rules = rules::read::of_proxies(fields.take("rules"), cx, mistakes);
-        schedule = schedule.zip(at.zip(rules)).map(|(mut all, step)| {
-            all.push(step);
-            all
-        });
-    }
-    schedule.iter_mut().for_each(|steps| steps.sort_by_key(|(at, _)| *at));
+    let schedule = schedule(fields.take("schedule"), cx, mistakes);
     let counters = cx
         .speaks
         .iter()

@@ -1,6 +1,7 @@
 //! Runs a scenario: starts what it needs, goes through its phases, judges, stops everything.
 
 mod facts;
+mod plan;
 
 use super::load::{self, Measured};
 use super::model::{Phase, Ready, Scenario, Service, Until};
@@ -13,6 +14,7 @@ use chenapan_engine::endpoint::{Connect, Dialer, Target, plain};
 use chenapan_engine::proxy::{Config, Limits, Proxy};
 use chenapan_engine::rule::Rules;
 use facts::{Facts, SETTLE};
+use plan::Plan;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::os::unix::process::ExitStatusExt;
@@ -271,11 +273,7 @@ impl<'a> Run<'a> {
     ) -> Result<PhaseOutcome, RunError> {
         let began = Instant::now();
         let mut facts = Facts::new(self, began);
-        let mut rules = phase.rules.clone();
-        for ramp in &phase.ramps {
-            ramp.apply(0.0, &mut rules[ramp.proxy]);
-        }
-        facts.set(rules)?;
+        facts.set(Plan::start(phase))?;
         let mut process = match &phase.run {
             Some(command) => Some(self.command(command, &phase.env).map_err(|error| {
                 RunError(format!("{}: phase {name:?}: {}", phase.place, plain(&error)))
@@ -304,22 +302,10 @@ impl<'a> Run<'a> {
         let cut = began.elapsed();
         let (loaded, ran) = done.unwrap_or((cut, Some((None, cut))));
         facts.writes = None;
-        facts.command = match (process, ran) {
-            (Some(mut process), Some((status, took))) => {
-                process.output.end(SETTLE).await;
-                process.errors.end(SETTLE).await;
-                let outcome = CommandOutcome {
-                    command: self.text(phase.run.as_deref().unwrap_or_default()),
-                    exit: status.and_then(exit),
-                    took,
-                    output: process.output.text(),
-                    errors: process.errors.text(),
-                };
-                process.stop().await;
-                Some(outcome)
-            }
-            _ => None,
-        };
+        if let (Some(process), Some((status, took))) = (process, ran) {
+            let text = phase.run.as_deref().unwrap_or_default();
+            facts.command = Some(self.commanded(text, process, status, took).await);
+        }
         facts.load = phase.load.is_some().then(|| measured.outcome(loaded));
         // What follows is ours: waiting for counters is no part of the phase.
         let took = began.elapsed();
@@ -342,6 +328,27 @@ impl<'a> Run<'a> {
         })
     }
 
+    /// Returns the outcome of a command, of which what it has left running is stopped.
+    async fn commanded(
+        &self,
+        text: &str,
+        mut process: Process,
+        status: Option<ExitStatus>,
+        took: Duration,
+    ) -> CommandOutcome {
+        process.output.end(SETTLE).await;
+        process.errors.end(SETTLE).await;
+        let outcome = CommandOutcome {
+            command: self.text(text),
+            exit: status.and_then(exit),
+            took,
+            output: process.output.text(),
+            errors: process.errors.text(),
+        };
+        process.stop().await;
+        outcome
+    }
+
     /// Lets the work go on until it and the phase are over; moves ramps, keeps the schedule. None
     /// where the bound of the phase ended the work.
     async fn watch<T>(
@@ -355,37 +362,14 @@ impl<'a> Run<'a> {
         tokio::pin!(work);
         let mut done = None;
         let mut ticks = tokio::time::interval(TICK);
-        let mut schedule = phase.schedule.iter();
-        let mut next = schedule.next();
-        let mut base = phase.rules.clone();
-        let mut step = 0;
+        let mut plan = Plan::new(phase);
         loop {
             tokio::select! {
                 result = &mut work, if done.is_none() => done = Some(result),
                 _ = ticks.tick() => {}
             }
             let age = facts.began.elapsed();
-            let mut changed = false;
-            while let Some((_, rules)) = next.filter(|(at, _)| *at <= age) {
-                base.clone_from(rules);
-                next = schedule.next();
-                changed = true;
-            }
-            let steps = phase.ramps.iter().map(|ramp| {
-                let share = age.as_secs_f64() / ramp.over.as_secs_f64().max(1e-9);
-                (share.min(1.0) * f64::from(ramp.steps)) as u32
-            });
-            let now: u32 = steps.sum();
-            changed |= now != step && !phase.ramps.is_empty();
-            step = now;
-            if changed {
-                let mut rules = base.clone();
-                for ramp in &phase.ramps {
-                    let share = age.as_secs_f64() / ramp.over.as_secs_f64().max(1e-9);
-                    let share =
-                        (share.min(1.0) * f64::from(ramp.steps)).floor() / f64::from(ramp.steps);
-                    ramp.apply(share, &mut rules[ramp.proxy]);
-                }
+            if let Some(rules) = plan.due(age) {
                 facts.set(rules)?;
             }
             if facts.sampled.elapsed() >= SAMPLE {
@@ -397,7 +381,7 @@ impl<'a> Run<'a> {
                     faults: facts.faults(None, None),
                 });
             }
-            facts.ahead = schedule.len() + usize::from(next.is_some());
+            facts.ahead = plan.ahead();
             if phase.load.is_some() {
                 facts.load = Some(measured.outcome(age));
             }

@@ -98,19 +98,7 @@ impl Subjects<'_> {
             return self.one_of(key, rest, &["output", "errors"]).map(|()| Some(true));
         }
         let Some(at) = self.proxies.iter().position(|known| known == owner) else {
-            let wrong = key.place.wrong(format!("{name:?} is nothing that can be expected"));
-            let owners = self.proxies.iter().chain(self.services).map(String::as_str);
-            let near = nearest(owner, PLAIN.into_iter().chain(["load"]).chain(owners));
-            return Err(match near {
-                Some(near) if rest.is_empty() => wrong.help(format!("did you mean {near:?}?")),
-                Some(near) => wrong.help(format!("did you mean \"{near}.{rest}\"?")),
-                None => {
-                    let known: Vec<_> = PLAIN.into_iter().chain(["load.p99"]).collect();
-                    let proxies: String =
-                        self.proxies.iter().map(|name| format!(", {name}.accepted")).collect();
-                    wrong.help(format!("such as {}{proxies}", known.join(", ")))
-                }
-            });
+            return Err(self.no_owner(key, owner, rest));
         };
         if rest
             .strip_prefix("faults.")
@@ -135,6 +123,23 @@ impl Subjects<'_> {
         let plain = counters.iter().filter(|name| !name.ends_with('*'));
         let known: Vec<_> = of_proxy().chain(plain.copied()).collect();
         self.one_of(key, rest, &known).map(|()| Some(false))
+    }
+
+    /// Says that nothing has a name, and what was meant.
+    fn no_owner(&self, key: &Key, owner: &str, rest: &str) -> Wrong {
+        let wrong = key.place.wrong(format!("{:?} is nothing that can be expected", key.name));
+        let owners = self.proxies.iter().chain(self.services).map(String::as_str);
+        let near = nearest(owner, PLAIN.into_iter().chain(["load"]).chain(owners));
+        match near {
+            Some(near) if rest.is_empty() => wrong.help(format!("did you mean {near:?}?")),
+            Some(near) => wrong.help(format!("did you mean \"{near}.{rest}\"?")),
+            None => {
+                let known: Vec<_> = PLAIN.into_iter().chain(["load.p99"]).collect();
+                let proxies: String =
+                    self.proxies.iter().map(|name| format!(", {name}.accepted")).collect();
+                wrong.help(format!("such as {}{proxies}", known.join(", ")))
+            }
+        }
     }
 
     fn one_of(&self, key: &Key, name: &str, known: &[&'static str]) -> Result<(), Wrong> {

@@ -45,39 +45,11 @@ pub(super) fn load(node: &Node, cx: &Context<'_>) -> Result<Option<Load>, Wrong>
         _ => Bytes::new(),
     };
     let header = fields.take("header").map(|node| rules::read::protocol(node, cx)).transpose()?;
-    let receive = match fields.take("receive") {
-        None => Receive::Close,
-        Some(node) => match node.text()? {
-            "close" => Receive::Close,
-            "line" => Receive::Line,
-            "nothing" => Receive::Nothing,
-            _ => match node.form(Form::Size) {
-                Ok(Value::Size(size)) => {
-                    Receive::Bytes(usize::try_from(size.0).unwrap_or(usize::MAX))
-                }
-                _ => {
-                    let wrong = "expected close, line, nothing or a number of bytes";
-                    return Err(node.place.wrong(wrong));
-                }
-            },
-        },
-    };
-    let verify = match fields.take("verify") {
-        None if http.is_some() => Verify::Status(http.as_ref().map_or(200, |(_, status)| *status)),
-        None => Verify::Any,
-        Some(node) => match node.text()? {
-            "none" => Verify::Nothing,
-            "any" => Verify::Any,
-            "echo" => Verify::Echo,
-            text if text.starts_with('~') => {
-                let pattern = Form::Pattern.parse(text[1..].trim());
-                match pattern.map_err(|wrong| node.place.wrong(wrong))? {
-                    Value::Pattern(pattern) => Verify::Matches(pattern),
-                    _ => Verify::Any,
-                }
-            }
-            _ => return Err(node.place.wrong("expected none, any, echo or ~ PATTERN")),
-        },
+    let receive = fields.take("receive").map_or(Ok(Receive::Close), receive)?;
+    let verify = match (fields.take("verify"), &http) {
+        (Some(node), _) => verify(node)?,
+        (None, Some((_, status))) => Verify::Status(*status),
+        (None, None) => Verify::Any,
     };
     if let Some((request, _)) = http {
         send = request;
@@ -102,6 +74,37 @@ pub(super) fn load(node: &Node, cx: &Context<'_>) -> Result<Option<Load>, Wrong>
         timeout: fields.take("timeout").map_or(Ok(Duration::from_secs(10)), Node::time)?,
     };
     Ok(Some(load))
+}
+
+fn receive(node: &Node) -> Result<Receive, Wrong> {
+    Ok(match node.text()? {
+        "close" => Receive::Close,
+        "line" => Receive::Line,
+        "nothing" => Receive::Nothing,
+        _ => match node.form(Form::Size) {
+            Ok(Value::Size(size)) => Receive::Bytes(usize::try_from(size.0).unwrap_or(usize::MAX)),
+            _ => {
+                let wrong = "expected close, line, nothing or a number of bytes";
+                return Err(node.place.wrong(wrong));
+            }
+        },
+    })
+}
+
+fn verify(node: &Node) -> Result<Verify, Wrong> {
+    Ok(match node.text()? {
+        "none" => Verify::Nothing,
+        "any" => Verify::Any,
+        "echo" => Verify::Echo,
+        text if text.starts_with('~') => {
+            let pattern = Form::Pattern.parse(text[1..].trim());
+            match pattern.map_err(|wrong| node.place.wrong(wrong))? {
+                Value::Pattern(pattern) => Verify::Matches(pattern),
+                _ => Verify::Any,
+            }
+        }
+        _ => return Err(node.place.wrong("expected none, any, echo or ~ PATTERN")),
+    })
 }
 
 /// A request, and the status that its answer must have.

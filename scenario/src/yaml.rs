@@ -169,69 +169,70 @@ impl<'de> Deserialize<'de> for Raw {
 
 impl<'de> Deserialize<'de> for RawKind {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Anything;
-
-        impl<'de> Visitor<'de> for Anything {
-            type Value = RawKind;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("text, a list or a map")
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<RawKind, E> {
-                Ok(RawKind::Text(text.to_owned()))
-            }
-
-            fn visit_bool<E>(self, _: bool) -> Result<RawKind, E> {
-                Ok(RawKind::Plain)
-            }
-
-            fn visit_i64<E>(self, _: i64) -> Result<RawKind, E> {
-                Ok(RawKind::Plain)
-            }
-
-            fn visit_u64<E>(self, _: u64) -> Result<RawKind, E> {
-                Ok(RawKind::Plain)
-            }
-
-            fn visit_i128<E>(self, _: i128) -> Result<RawKind, E> {
-                Ok(RawKind::Plain)
-            }
-
-            fn visit_u128<E>(self, _: u128) -> Result<RawKind, E> {
-                Ok(RawKind::Plain)
-            }
-
-            fn visit_f64<E>(self, _: f64) -> Result<RawKind, E> {
-                Ok(RawKind::Plain)
-            }
-
-            fn visit_unit<E>(self) -> Result<RawKind, E> {
-                Ok(RawKind::Null)
-            }
-
-            fn visit_none<E>(self) -> Result<RawKind, E> {
-                Ok(RawKind::Null)
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<RawKind, A::Error> {
-                let mut items = Vec::new();
-                while let Some(item) = list.next_element()? {
-                    items.push(item);
-                }
-                Ok(RawKind::List(items))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawKind, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
-                }
-                Ok(RawKind::Map(entries))
-            }
-        }
-
         deserializer.deserialize_any(Anything)
+    }
+}
+
+/// Visitor of whatever stands in a file.
+struct Anything;
+
+impl<'de> Visitor<'de> for Anything {
+    type Value = RawKind;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text, a list or a map")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<RawKind, E> {
+        Ok(RawKind::Text(text.to_owned()))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<RawKind, E> {
+        Ok(RawKind::Plain)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<RawKind, E> {
+        Ok(RawKind::Plain)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<RawKind, E> {
+        Ok(RawKind::Plain)
+    }
+
+    fn visit_i128<E>(self, _: i128) -> Result<RawKind, E> {
+        Ok(RawKind::Plain)
+    }
+
+    fn visit_u128<E>(self, _: u128) -> Result<RawKind, E> {
+        Ok(RawKind::Plain)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<RawKind, E> {
+        Ok(RawKind::Plain)
+    }
+
+    fn visit_unit<E>(self) -> Result<RawKind, E> {
+        Ok(RawKind::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<RawKind, E> {
+        Ok(RawKind::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<RawKind, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element()? {
+            items.push(item);
+        }
+        Ok(RawKind::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawKind, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(RawKind::Map(entries))
     }
 }
 
