@@ -315,10 +315,6 @@ impl RuleSlot {
         facts: &Facts,
         record: &mut Record,
     ) -> Verdict {
-        let key = match self.place {
-            Some((place, repeat)) if place == offset && repeat > 0 => self.key.with(repeat),
-            _ => self.key,
-        };
         let unit = match &question {
             Question::Unit(unit) => Some(unit.bytes.len() as u64),
             _ => None,
@@ -329,7 +325,7 @@ impl RuleSlot {
             direction,
             now: at,
             offset,
-            key,
+            key: self.key_at(offset),
         };
         let state = record.states.of(self.rule_address() as usize);
         let mut cx = Context::new(moment, &mut record.damage, state);
@@ -343,12 +339,11 @@ impl RuleSlot {
         }
         let wake = self.wake();
         let hook = question.hook();
-        let behavior = &mut self.behavior;
         self.shown |= unit.is_some();
         self.asked |= hook != ON_END;
         // Caught for its name only: the connection ends by it all the same.
         let asked =
-            panic::catch_unwind(AssertUnwindSafe(|| question.put_to(&mut **behavior, &mut cx)));
+            panic::catch_unwind(AssertUnwindSafe(|| question.put_to(&mut *self.behavior, &mut cx)));
         let verdict = asked.unwrap_or_else(|panicked| {
             let rule = self.rule.shared_name();
             record.culprit = Some(Box::new(Culprit { direction, offset, rule, hook }));
@@ -372,6 +367,14 @@ impl RuleSlot {
             self.journal(&verdict, (at, direction, offset, length), facts, record);
         }
         verdict
+    }
+
+    /// Returns the key of the draws about an offset, however often it has come by.
+    fn key_at(&self, offset: u64) -> Key {
+        match self.place {
+            Some((place, repeat)) if place == offset && repeat > 0 => self.key.with(repeat),
+            _ => self.key,
+        }
     }
 
     /// Returns what becomes of that which stands behind a unit, by the verdict on the unit.
