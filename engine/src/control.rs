@@ -36,7 +36,7 @@ impl Control {
     /// A control without proxies; to be called on a tokio runtime.
     ///
     /// ```
-    /// # use chenapan::control::Control;
+    /// # use chenapan_engine::control::Control;
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
     /// let control = Control::seeded(42)?;
     /// assert_eq!(control.seed(), 42);

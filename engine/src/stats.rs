@@ -170,7 +170,7 @@ pub static COUNTERS: &[CounterSpec] = {
             "open at the end",
             "Connections that are open.",
             (Unit::Connections, Now),
-            |s| s.active(),
+            Stats::active,
         ),
         end(
             "closed-by-source",
