@@ -90,9 +90,9 @@ fn section(page: &mut String, name: &str, about: Vec<String>, table: &[OptionSpe
 fn options(page: &mut String, table: &[OptionSpec]) {
     page.push_str("| option | form | default | meaning |\n|---|---|---|---|\n");
     for spec in table {
-        let form = match spec.choices {
+        let form = match spec.choices() {
             [] => spec.form.name().to_owned(),
-            choices => choices.join(", "),
+            _ => spec.texts().collect::<Vec<_>>().join(", "),
         };
         let default = match spec.default {
             None => "must be given".to_owned(),
@@ -100,7 +100,10 @@ fn options(page: &mut String, table: &[OptionSpec]) {
             Some(default) => format!("`{default}`"),
         };
         let repeated = if spec.repeated { " May be repeated." } else { "" };
-        let help = spec.summary().replace('|', "\\|") + repeated;
+        let choices = spec.choices().iter();
+        let choices = choices.map(|choice| format!("<br>`{}`: {}", choice.text, choice.summary()));
+        let help = spec.summary() + repeated + &choices.collect::<String>();
+        let help = help.replace('|', "\\|");
         let _ = writeln!(page, "| `{}` | {form} | {default} | {help} |", spec.name);
     }
 }

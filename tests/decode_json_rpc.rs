@@ -172,7 +172,7 @@ fn options_of_the_protocol_do_what_the_flags_of_their_names_do() {
 #[test]
 fn every_option_of_the_protocol_is_taken_and_no_other() {
     for spec in JsonRpc::OPTIONS {
-        for value in spec.choices.iter().chain(&spec.default).chain([&spec.example]) {
+        for value in spec.texts().chain(spec.default).chain([spec.example]) {
             let protocol = format!("json-rpc:{}={value}", spec.name);
             assert_eq!(
                 told(&["--protocol", &protocol], b""),
@@ -189,8 +189,8 @@ fn every_option_of_the_protocol_is_taken_and_no_other() {
         if option == "framing" { capture.framing.name() } else { capture.dialect.name() }
     };
     for spec in JsonRpc::OPTIONS.iter().filter(|spec| ["framing", "dialect"].contains(&spec.name)) {
-        for value in spec.choices {
-            assert_eq!(name(spec.name, value), *value);
+        for value in spec.texts() {
+            assert_eq!(name(spec.name, value), value);
         }
     }
     for (wrong, part) in [

@@ -6,7 +6,7 @@ use chenapan::proxy::{Config, Proxy};
 use chenapan::rule::{Defaults, Rule, Rules};
 use chenapan_core::{
     Behavior, BehaviorEntry, Context, Direction, End, Field, Handled, Kind, Malformed, Protocol,
-    Registry, Unit, Verdict, Want, plugin,
+    Registry, Unit, Verdict, Want, choices, plugin,
 };
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -53,32 +53,48 @@ impl Protocol for Sized {
     }
 }
 
+choices! {
+    /// Hook of a behavior.
+    enum Hook {
+        /// A connection is there.
+        Connect = "connect",
+        /// A unit comes.
+        Unit = "unit",
+        /// The stream has ended.
+        Eof = "eof",
+        /// The time has come.
+        Wake = "wake",
+        /// The connection has ended.
+        End = "end",
+    }
+}
+
 plugin! {
     /// Panics where it is told to.
     struct Bomb = "bomb" {
         /// Hook that panics.
-        hook: String = "unit" in &["connect", "unit", "eof", "wake", "end"],
+        hook: Hook = "unit",
     }
 }
 
 impl Behavior for Bomb {
     fn on_connect(&mut self, _: &mut Context<'_>) -> Verdict {
-        assert!(self.hook != "connect", "boom");
+        assert!(self.hook != Hook::Connect, "boom");
         Verdict::Forward
     }
 
     fn on_unit(&mut self, _: &mut Unit, _: &mut Context<'_>) -> Verdict {
-        assert!(self.hook != "unit", "boom");
+        assert!(self.hook != Hook::Unit, "boom");
         Verdict::Forward
     }
 
     fn on_eof(&mut self, _: &mut Context<'_>) -> Verdict {
-        assert!(self.hook != "eof", "boom");
+        assert!(self.hook != Hook::Eof, "boom");
         Verdict::Forward
     }
 
     fn wake(&self) -> Option<Duration> {
-        (self.hook == "wake").then_some(Duration::from_millis(1))
+        (self.hook == Hook::Wake).then_some(Duration::from_millis(1))
     }
 
     fn on_wake(&mut self, _: &mut Context<'_>) -> Verdict {
@@ -86,7 +102,7 @@ impl Behavior for Bomb {
     }
 
     fn on_end(&mut self, _: End, _: &mut Context<'_>) {
-        assert!(self.hook != "end", "boom");
+        assert!(self.hook != Hook::End, "boom");
     }
 }
 

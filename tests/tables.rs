@@ -3,7 +3,7 @@
 mod support;
 
 use chenapan::rule::{Defaults, Rule, SELECTORS};
-use chenapan_core::OptionSpec;
+use chenapan_core::{OptionSpec, Value};
 use std::collections::BTreeSet;
 
 /// Every plug-in: its name, its summary and its options.
@@ -37,7 +37,7 @@ fn names_are_in_kebab_case_and_options_unique() {
 fn every_default_and_example_is_a_value() {
     for (name, _, options) in plug_ins() {
         for spec in options {
-            for text in spec.default.iter().chain([&spec.example]).chain(spec.choices) {
+            for text in spec.default.into_iter().chain([spec.example]).chain(spec.texts()) {
                 assert!(spec.parse(text).is_ok(), "{name} {}: {text:?}", spec.name);
             }
         }
@@ -53,6 +53,32 @@ fn every_plug_in_and_option_is_documented_in_sentences() {
             assert!(spec.summary().ends_with('.'), "{name} {}", spec.name);
         }
     }
+}
+
+/// A choice is a value of a type, never a text: what a plug-in does not know cannot reach it.
+#[test]
+fn choices_are_typed_and_documented_in_sentences() {
+    let mut seen = 0;
+    for (name, _, options) in plug_ins() {
+        for spec in options.iter().filter(|spec| !spec.choices().is_empty()) {
+            let option = spec.name;
+            for (at, choice) in spec.choices().iter().enumerate() {
+                for text in choice.aliases.iter().chain([&choice.text]) {
+                    let expected = match spec.repeated {
+                        true => Value::List(vec![Value::Choice(at)]),
+                        false => Value::Choice(at),
+                    };
+                    assert_eq!(spec.parse(text), Ok(expected), "{name} {option}: {text}");
+                }
+                let summary = choice.summary();
+                assert!(summary.ends_with('.'), "{name} {option}: {summary:?}");
+            }
+            let wrong = spec.parse("no such choice").unwrap_err();
+            assert!(wrong.contains(spec.choices()[0].text), "{name} {option}: {wrong}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 34, "{seen}");
 }
 
 fn page(sort: &str) -> String {

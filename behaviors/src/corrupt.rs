@@ -1,7 +1,7 @@
 //! Changes single bytes of a stream.
 
 use crate::hits::Hits;
-use chenapan_core::{Behavior, Chance, Context, Interest, Size, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Chance, Context, Interest, Size, Unit, Verdict, choices, plugin};
 
 plugin! {
     /// Changes single bytes of the stream; its length stays the same.
@@ -10,18 +10,27 @@ plugin! {
     /// direction, the 128th, and so on. With a `chance` above 0 each byte is changed with that
     /// probability instead, and `every` does not count. Which bytes are changed, and how, depends
     /// on the seed and on their place in the stream, never on how reads cut it.
-    ///
-    /// The option `how` decides what happens to a byte. `flip`: one of its bits is flipped. `zero`:
-    /// it becomes 0 (where it is 0 already nothing happens). `random`: it becomes any other byte.
     pub struct Corrupt = "corrupt" {
         /// The distance between changed bytes; 0 for none.
         every: Size = "64B",
         /// The probability with which each byte is changed.
         chance: Chance = "0",
         /// Change of a byte.
-        how: String = "flip" in &["flip", "zero", "random"],
+        how: Change = "flip",
         ;
         hits: Hits,
+    }
+}
+
+choices! {
+    /// Change of a byte.
+    pub enum Change {
+        /// One of its bits is flipped.
+        Flip = "flip",
+        /// It becomes 0; where it is 0 already nothing happens.
+        Zero = "zero",
+        /// It becomes any other byte.
+        Random = "random",
     }
 }
 
@@ -55,22 +64,13 @@ impl Corrupt {
 
     fn change(&self, place: u64, byte: &mut u8, cx: &mut Context<'_>) {
         let mut dice = cx.dice_at(place);
-        let what = match self.how.as_str() {
-            "zero" if *byte == 0 => return,
-            "zero" => {
-                *byte = 0;
-                "zero"
-            }
-            "random" => {
-                *byte ^= 1 + dice.below(255) as u8;
-                "random"
-            }
-            _ => {
-                dice.flip_bit(byte);
-                "flip"
-            }
-        };
-        cx.record(place, what);
+        match self.how {
+            Change::Zero if *byte == 0 => return,
+            Change::Zero => *byte = 0,
+            Change::Random => *byte ^= 1 + dice.below(255) as u8,
+            Change::Flip => dice.flip_bit(byte),
+        }
+        cx.record(place, self.how.name());
     }
 }
 

@@ -3,17 +3,11 @@
 use bytes::Bytes;
 use chenapan_core::{
     Behavior, Context, Dice, Field, FieldName, Interest, Kind, Needs, OptionError, Scope, Unit,
-    Verdict, plugin,
+    Verdict, choices, plugin,
 };
 
 plugin! {
     /// Damages one field of a header or message; the rest of it stays right.
-    ///
-    /// `flip`: one bit of the field is flipped. `set`: the field becomes `value`. `random`: it
-    /// becomes other bytes. `zero`: all of its bits become 0. `missing`: it is taken out.
-    /// `swap-case`: capital letters become small ones and the other way round. `extra-space`: a
-    /// space comes in before it. `lf-only` and `cr-only`: the line end becomes a lone LF or CR,
-    /// whatever the field.
     ///
     /// Lengths and checksums are made right again, apart from the field itself, so that exactly one
     /// thing is wrong. Any unit that has the field is meant, whatever its kind; without `field` that
@@ -24,14 +18,42 @@ plugin! {
         /// of those that the unit has is drawn.
         field: Option<FieldName> = "none",
         /// Change of the field.
-        how: String = "flip" in &[
-            "flip", "set", "random", "zero", "missing", "swap-case", "extra-space", "lf-only",
-            "cr-only"
-        ],
+        how: Change = "flip",
         /// New value with `set`; a part of a byte becomes the lowest bits of this.
         value: Option<Bytes> = "none",
         /// Corrects lengths and checksums afterwards.
         seal: bool = "yes",
+    }
+}
+
+choices! {
+    /// Change of a field.
+    pub enum Change {
+        /// One of its bits is flipped.
+        Flip = "flip",
+        /// It becomes `value`.
+        Set = "set",
+        /// It becomes other bytes.
+        Random = "random",
+        /// All of its bits become 0.
+        Zero = "zero",
+        /// It is taken out.
+        Missing = "missing",
+        /// Capital letters become small ones and the other way round.
+        SwapCase = "swap-case",
+        /// A space comes in before it.
+        ExtraSpace = "extra-space",
+        /// The line end becomes a lone LF, whatever the field.
+        LfOnly = "lf-only",
+        /// The line end becomes a lone CR, whatever the field.
+        CrOnly = "cr-only",
+    }
+}
+
+impl Change {
+    /// Returns `true` if the line end is changed, whatever the field.
+    fn ends_line(self) -> bool {
+        matches!(self, Change::LfOnly | Change::CrOnly)
     }
 }
 
@@ -72,12 +94,12 @@ impl Behavior for CorruptHeader {
     }
 
     fn check(&self) -> Result<(), OptionError> {
-        match (&*self.how, &self.value) {
-            ("set", None) => {
+        match (self.how == Change::Set, &self.value) {
+            (true, None) => {
                 Err(OptionError::value("value", "must be given with how=set, such as 0x00"))
             }
-            ("set", Some(_)) | (_, None) => Ok(()),
-            (_, Some(_)) => Err(OptionError::value("value", "goes with how=set only")),
+            (true, Some(_)) | (false, None) => Ok(()),
+            (false, Some(_)) => Err(OptionError::value("value", "goes with how=set only")),
         }
     }
 }
@@ -85,28 +107,28 @@ impl Behavior for CorruptHeader {
 impl CorruptHeader {
     /// Returns the field without which there is nothing to change.
     fn needed(&self) -> Needs<'_> {
-        match (self.how.as_str(), &self.field) {
-            ("lf-only" | "cr-only", _) => Needs::Field("line-end"),
-            (_, Some(FieldName { name, .. })) => Needs::Field(name),
-            (_, None) => Needs::AnyField,
+        match &self.field {
+            _ if self.how.ends_line() => Needs::Field("line-end"),
+            Some(FieldName { name, .. }) => Needs::Field(name),
+            None => Needs::AnyField,
         }
     }
 
     /// Returns the index of the field to change, if the unit has one.
     fn choose(&self, unit: &Unit, dice: &mut Dice) -> Option<usize> {
-        match (&*self.how, &self.field) {
-            ("lf-only" | "cr-only", _) => {
-                unit.fields.iter().position(|field| field.name == "line-end")
-            }
-            (_, Some(field)) => unit.find(field),
-            (how, None) => {
+        if self.how.ends_line() {
+            return unit.fields.iter().position(|field| field.name == "line-end");
+        }
+        match &self.field {
+            Some(field) => unit.find(field),
+            None => {
                 let letters = |field: &Field| {
                     let bytes = unit.bytes.get(field.range.clone()).unwrap_or_default();
                     bytes.iter().any(u8::is_ascii_alphabetic)
                 };
-                let suits = |field: &Field| match how {
-                    "swap-case" => letters(field),
-                    _ => !field.range.is_empty(),
+                let suits = |field: &Field| match self.how == Change::SwapCase {
+                    true => letters(field),
+                    false => !field.range.is_empty(),
                 };
                 let suitable = || unit.fields.iter().enumerate().filter(|(_, field)| suits(field));
                 let index = dice.below(suitable().count() as u64);
@@ -117,9 +139,9 @@ impl CorruptHeader {
 
     fn damaged(&self, before: &[u8], mask: u8, dice: &mut Dice) -> Vec<u8> {
         let mut after = before.to_vec();
-        match &*self.how {
-            "flip" => flip(&mut after, mask, dice),
-            "set" => {
+        match self.how {
+            Change::Flip => flip(&mut after, mask, dice),
+            Change::Set => {
                 let value = self.value.as_deref().unwrap_or_default();
                 match (mask, value.last()) {
                     (0xff, _) | (_, None) => return value.to_vec(),
@@ -128,7 +150,7 @@ impl CorruptHeader {
                     }),
                 }
             }
-            "random" => {
+            Change::Random => {
                 let mut noise = vec![0; after.len()];
                 dice.fill(&mut noise);
                 for (byte, noise) in after.iter_mut().zip(noise) {
@@ -138,16 +160,18 @@ impl CorruptHeader {
                     flip(&mut after, mask, dice);
                 }
             }
-            "zero" => after.iter_mut().for_each(|byte| *byte &= !mask),
-            "missing" if mask == 0xff => after.clear(),
-            "missing" => after.iter_mut().for_each(|byte| *byte &= !mask),
-            "swap-case" => after.iter_mut().filter(|byte| byte.is_ascii_alphabetic()).for_each(
-                // The bit that tells them apart.
-                |byte| *byte ^= 0x20,
-            ),
-            "extra-space" => after.insert(0, b' '),
-            "lf-only" => return b"\n".to_vec(),
-            _ => return b"\r".to_vec(),
+            Change::Zero => after.iter_mut().for_each(|byte| *byte &= !mask),
+            Change::Missing if mask == 0xff => after.clear(),
+            Change::Missing => after.iter_mut().for_each(|byte| *byte &= !mask),
+            Change::SwapCase => {
+                after.iter_mut().filter(|byte| byte.is_ascii_alphabetic()).for_each(
+                    // The bit that tells them apart.
+                    |byte| *byte ^= 0x20,
+                )
+            }
+            Change::ExtraSpace => after.insert(0, b' '),
+            Change::LfOnly => return b"\n".to_vec(),
+            Change::CrOnly => return b"\r".to_vec(),
         }
         after
     }

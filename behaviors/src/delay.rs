@@ -1,7 +1,8 @@
 //! Holds units for a time that may be drawn.
 
 use chenapan_core::{
-    Behavior, Context, Dice, Held, Holding, OptionError, Others, Scope, Step, Unit, Verdict, plugin,
+    Behavior, Context, Dice, Held, Holding, OptionError, Others, Scope, Step, Unit, Verdict,
+    choices, plugin,
 };
 use std::time::Duration;
 
@@ -12,11 +13,8 @@ plugin! {
     /// other closely overlap instead of adding up. Order is kept: a unit with a short delay still
     /// waits for the ones before it. The end of stream is not delayed by itself (see `slow-close`).
     ///
-    /// The option `distribution` decides how `jitter` changes the time. `uniform`: from `sleep` to
-    /// `sleep` + `jitter`, evenly spread. `normal`: around `sleep` with the standard deviation
-    /// `jitter`, and never below zero. `pareto` and `exponential`: at least `sleep`, with an extra
-    /// that is `jitter` on average, mostly small and now and then very long (`pareto` has the
-    /// longer tail). No more than a day is added to or taken from `sleep` by the last three.
+    /// The option `distribution` decides how `jitter` changes the time. No distribution but `uniform`
+    /// adds more than a day to `sleep`, or takes more from it.
     ///
     /// With `overtake` order is not kept: units that the rule does not select pass those that it
     /// holds, and so do later ones whose time comes earlier. So one chosen reply comes late, and
@@ -30,7 +28,7 @@ plugin! {
         /// Variation of the time from unit to unit.
         jitter: Duration = "0s",
         /// In which way it varies.
-        distribution: String = "uniform" in &["uniform", "normal", "pareto", "exponential"],
+        distribution: Distribution = "uniform",
         /// Waits before the unit. With `no` it passes at once, and whatever comes after
         /// it waits.
         before: bool = "yes",
@@ -39,6 +37,21 @@ plugin! {
         ;
         /// Units that others may overtake.
         held: Held,
+    }
+}
+
+choices! {
+    /// Distribution of delays.
+    pub enum Distribution {
+        /// From `sleep` to `sleep` + `jitter`, evenly spread.
+        Uniform = "uniform",
+        /// Around `sleep` with the standard deviation `jitter`, and never below zero.
+        Normal = "normal",
+        /// At least `sleep`, with an extra that is `jitter` on average: mostly small, and now and then
+        /// very long.
+        Pareto = "pareto",
+        /// As `pareto`, with a shorter tail.
+        Exponential = "exponential",
     }
 }
 
@@ -93,14 +106,16 @@ impl Delay {
         if self.jitter.is_zero() {
             return self.sleep;
         }
-        match self.distribution.as_str() {
-            "normal" => match dice.normal() {
+        match self.distribution {
+            Distribution::Normal => match dice.normal() {
                 shift if shift < 0.0 => self.sleep.saturating_sub(scaled(self.jitter, -shift)),
                 shift => self.sleep.saturating_add(scaled(self.jitter, shift)),
             },
-            "pareto" => self.sleep.saturating_add(scaled(self.jitter, dice.pareto())),
-            "exponential" => self.sleep.saturating_add(scaled(self.jitter, dice.exponential())),
-            _ => self.sleep.saturating_add(dice.up_to(self.jitter)),
+            Distribution::Pareto => self.sleep.saturating_add(scaled(self.jitter, dice.pareto())),
+            Distribution::Exponential => {
+                self.sleep.saturating_add(scaled(self.jitter, dice.exponential()))
+            }
+            Distribution::Uniform => self.sleep.saturating_add(dice.up_to(self.jitter)),
         }
     }
 }

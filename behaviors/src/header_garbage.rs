@@ -1,7 +1,9 @@
 //! Sends junk beside headers.
 
 use bytes::{Bytes, BytesMut};
-use chenapan_core::{Behavior, Context, Interest, Kind, Scope, Step, Unit, Verdict, plugin};
+use chenapan_core::{
+    Behavior, Context, Interest, Kind, Scope, Step, Unit, Verdict, choices, plugin,
+};
 
 plugin! {
     /// Adds bytes that nobody sent right before the header, or right after it.
@@ -13,7 +15,17 @@ plugin! {
         /// Number of random bytes to send where `with` is not given, at most 65536.
         random: u64 = "16",
         /// Side of the header.
-        place as "where": String = "before" in &["before", "after"],
+        place as "where": Side = "before",
+    }
+}
+
+choices! {
+    /// Side of a unit.
+    pub enum Side {
+        /// Before it.
+        Before = "before",
+        /// Behind it.
+        After = "after",
     }
 }
 
@@ -31,9 +43,9 @@ impl Behavior for HeaderGarbage {
         }
         let junk = Step::Send(Unit::data(junk, unit.offset));
         let header = Step::Send(unit.take());
-        Verdict::Play(match self.place.as_str() {
-            "after" => vec![header, junk],
-            _ => vec![junk, header],
+        Verdict::Play(match self.place {
+            Side::Before => vec![junk, header],
+            Side::After => vec![header, junk],
         })
     }
 

@@ -1,7 +1,9 @@
 //! Adds bytes.
 
 use bytes::{Bytes, BytesMut};
-use chenapan_core::{Behavior, Context, Dice, Interest, Size, Step, Unit, Verdict, plugin};
+use chenapan_core::{
+    Behavior, Context, Dice, Interest, Size, Step, Unit, Verdict, choices, plugin,
+};
 use std::borrow::Cow;
 
 plugin! {
@@ -23,11 +25,23 @@ plugin! {
         /// Number of random bytes to add, at most 1 MiB.
         random: u64 = "16",
         /// At which place of each unit.
-        place as "where": String = "before" in &["before", "middle", "after"],
+        place as "where": Place = "before",
         /// At which offset to add them once.
         at: Option<Size> = "none",
         ;
         done: bool,
+    }
+}
+
+choices! {
+    /// Place in a unit.
+    pub enum Place {
+        /// Before its first byte.
+        Before = "before",
+        /// In its middle.
+        Middle = "middle",
+        /// Behind its last byte.
+        After = "after",
     }
 }
 
@@ -80,10 +94,10 @@ impl Inject {
     }
 
     fn place_in(&self, unit: &Unit) -> usize {
-        match self.place.as_str() {
-            "middle" => unit.bytes.len() / 2,
-            "after" => unit.bytes.len(),
-            _ => 0,
+        match self.place {
+            Place::Before => 0,
+            Place::Middle => unit.bytes.len() / 2,
+            Place::After => unit.bytes.len(),
         }
     }
 

@@ -1,7 +1,8 @@
 //! Makes a length say something else.
 
 use chenapan_core::{
-    Behavior, Context, Field, FieldName, Interest, Kind, OptionError, Scope, Unit, Verdict, plugin,
+    Behavior, Context, Field, FieldName, Interest, Kind, OptionError, Scope, Unit, Verdict,
+    choices, plugin,
 };
 
 /// Name of the field that is changed where no field is named.
@@ -22,11 +23,22 @@ plugin! {
         to: Option<u64> = "none",
         /// The field, such as size or tlv-length#2; unless given, length.
         field: Option<FieldName> = "none",
-        /// Notation of the field: a number of up to 8 bytes with its most or its least significant
-        /// byte first, or decimal digits.
-        written: String = "big-endian" in &["big-endian", "little-endian", "decimal"],
+        /// Notation of the field.
+        written: Notation = "big-endian",
         /// Corrects the checksum afterwards.
         seal: bool = "yes",
+    }
+}
+
+choices! {
+    /// Notation of a number.
+    pub enum Notation {
+        /// A number of up to 8 bytes, its most significant byte first.
+        BigEndian = "big-endian",
+        /// A number of up to 8 bytes, its least significant byte first.
+        LittleEndian = "little-endian",
+        /// Decimal digits.
+        Decimal = "decimal",
     }
 }
 
@@ -78,7 +90,7 @@ impl LieLength {
 
     /// The number that a field says, and the largest that it could say; none where it is no number.
     fn read(&self, bytes: &[u8]) -> Option<(u64, u64)> {
-        if self.written == "decimal" {
+        if self.written == Notation::Decimal {
             let digits = bytes.iter().all(u8::is_ascii_digit).then_some(bytes)?;
             return Some((str::from_utf8(digits).ok()?.parse().ok()?, u64::MAX));
         }
@@ -86,18 +98,18 @@ impl LieLength {
             return None;
         }
         let push = |sum: u64, byte: &u8| sum << 8 | u64::from(*byte);
-        let says = match &*self.written {
-            "little-endian" => bytes.iter().rev().fold(0, push),
-            _ => bytes.iter().fold(0, push),
+        let says = match self.written == Notation::LittleEndian {
+            true => bytes.iter().rev().fold(0, push),
+            false => bytes.iter().fold(0, push),
         };
         Some((says, u64::MAX >> (64 - 8 * bytes.len())))
     }
 
     fn write(&self, number: u64, length: usize) -> Vec<u8> {
-        match &*self.written {
-            "decimal" => number.to_string().into_bytes(),
-            "little-endian" => number.to_le_bytes()[..length].to_vec(),
-            _ => number.to_be_bytes()[size_of::<u64>() - length..].to_vec(),
+        match self.written {
+            Notation::Decimal => number.to_string().into_bytes(),
+            Notation::LittleEndian => number.to_le_bytes()[..length].to_vec(),
+            Notation::BigEndian => number.to_be_bytes()[size_of::<u64>() - length..].to_vec(),
         }
     }
 }

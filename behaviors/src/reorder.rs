@@ -1,6 +1,6 @@
 //! Lets later units overtake.
 
-use chenapan_core::{Behavior, Context, Held, Holding, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Held, Holding, Unit, Verdict, choices, plugin};
 use std::time::Duration;
 
 plugin! {
@@ -20,9 +20,8 @@ plugin! {
         by: u64 = "1",
         /// Longest time for which a unit is held if no others come.
         within: Duration = "1s",
-        /// Order to send in: one unit is overtaken by the next, or all are held and sent in another
-        /// order.
-        order: String = "overtake" in &["overtake", "reverse", "random"],
+        /// Order to send in.
+        order: Order = "overtake",
         ;
         held: Held,
         /// Number of units that may still overtake the one that is held.
@@ -32,12 +31,24 @@ plugin! {
     }
 }
 
+choices! {
+    /// Order to send units in.
+    pub enum Order {
+        /// One unit is held, and the next ones overtake it.
+        Overtake = "overtake",
+        /// All are held and sent in the opposite order.
+        Reverse = "reverse",
+        /// All are held and sent in an order that is drawn.
+        Random = "random",
+    }
+}
+
 impl Behavior for Reorder {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
         if self.by == 0 {
             return Verdict::Forward;
         }
-        if self.order != "overtake" {
+        if self.order != Order::Overtake {
             return self.gather(unit, cx);
         }
         if self.held.is_empty() {
@@ -75,7 +86,7 @@ const MOST_BYTES: usize = 64 << 20;
 
 impl Reorder {
     fn let_go(&mut self, cx: &mut Context<'_>) -> Verdict {
-        if self.order == "overtake" { Verdict::send(self.held.pop()) } else { self.send(cx) }
+        if self.order == Order::Overtake { Verdict::send(self.held.pop()) } else { self.send(cx) }
     }
 
     /// Holds a unit until enough are there.
@@ -95,12 +106,15 @@ impl Reorder {
     fn send(&mut self, cx: &mut Context<'_>) -> Verdict {
         let mut units = self.held.take_all();
         units.iter_mut().for_each(|unit| cx.protocol.set_apart(unit));
-        if self.order == "reverse" {
-            units.reverse();
-        } else {
-            for last in (1..units.len()).rev() {
-                let other = cx.dice.below(last as u64 + 1);
-                units.swap(last, usize::try_from(other).unwrap_or(last));
+        match self.order {
+            // What overtakes is never gathered.
+            Order::Overtake => {}
+            Order::Reverse => units.reverse(),
+            Order::Random => {
+                for last in (1..units.len()).rev() {
+                    let other = cx.dice.below(last as u64 + 1);
+                    units.swap(last, usize::try_from(other).unwrap_or(last));
+                }
             }
         }
         Verdict::send(units)

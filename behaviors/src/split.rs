@@ -1,8 +1,8 @@
 //! Cuts units into pieces.
 
 use chenapan_core::{
-    Behavior, Context, Dice, Form, Interest, Needs, Scope, Size, Step, Unit, Value, Verdict,
-    Written, plugin,
+    Behavior, Choices, Context, Dice, Form, Interest, Needs, Scope, Size, Step, Unit, Value,
+    Verdict, Written, choices, plugin,
 };
 use std::ops::Range;
 use std::time::Duration;
@@ -42,15 +42,15 @@ impl Behavior for Split {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
         let length = unit.bytes.len();
         let cuts = match self.at {
-            Place::Fields => borders(unit),
-            Place::Character => character(unit).into_iter().collect(),
-            Place::Header => vec![payload(unit).start],
-            Place::Middle => {
+            Place::Named(Named::Fields) => borders(unit),
+            Place::Named(Named::Character) => character(unit).into_iter().collect(),
+            Place::Named(Named::Header) => vec![payload(unit).start],
+            Place::Named(Named::Middle) => {
                 let payload = payload(unit);
                 vec![payload.start + payload.len() / 2]
             }
             Place::Byte(at) => vec![usize::try_from(at).unwrap_or(usize::MAX).min(length)],
-            Place::Size => {
+            Place::Named(Named::Size) => {
                 let (mut at, least) = (0, length.div_ceil(MOST));
                 let next = || {
                     at += self.draw(&mut cx.dice).max(least);
@@ -75,13 +75,13 @@ impl Behavior for Split {
     }
 
     fn scope(&self) -> Scope<'_> {
-        let fields = matches!(self.at, Place::Fields);
+        let fields = matches!(self.at, Place::Named(Named::Fields));
         let needs = if fields { Needs::AnyField } else { Needs::Nothing };
         Scope::default().needs(needs).paced(!self.gap.is_zero())
     }
 
     fn interest(&self) -> Interest {
-        if matches!(self.at, Place::Fields | Place::Header) {
+        if matches!(self.at, Place::Named(Named::Fields | Named::Header)) {
             Interest::Units
         } else {
             Interest::Everything
@@ -89,15 +89,27 @@ impl Behavior for Split {
     }
 }
 
+choices! {
+    /// Place to cut at that has a name.
+    pub enum Named {
+        /// Behind every so many bytes.
+        Size = "size",
+        /// Where named fields start and end.
+        Fields = "fields",
+        /// Inside of the first character of the payload that has several bytes.
+        Character = "utf8",
+        /// Between the head and the payload.
+        Header = "header",
+        /// In the middle of the payload.
+        Middle = "middle",
+    }
+}
+
 /// A place to cut at.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    #[default]
-    Size,
-    Fields,
-    Character,
-    Header,
-    Middle,
+    /// One that has a name.
+    Named(Named),
     /// Behind so many bytes.
     Byte(u64),
 }
@@ -106,25 +118,19 @@ impl Written for Place {
     const NAME: &'static str = "place";
 
     fn read(text: &str) -> Result<Self, String> {
-        let names = ["size", "fields", "utf8", "header", "middle"];
-        Ok(match text {
-            "size" => Place::Size,
-            "fields" => Place::Fields,
-            "utf8" => Place::Character,
-            "header" => Place::Header,
-            "middle" => Place::Middle,
-            _ => match Form::Size.parse(text) {
-                Ok(Value::Size(Size(at @ 1..))) => Place::Byte(at),
-                Ok(_) => return Err("expected at least 1: nothing is cut at byte 0".to_owned()),
-                Err(_) => {
-                    let near = chenapan_core::nearest(text, names.into_iter());
-                    let near = near.map(|near| format!("; did you mean {near:?}?"));
-                    let names = names.join(", ");
-                    let near = near.unwrap_or_default();
-                    return Err(format!("expected {names} or a number of bytes{near}"));
-                }
-            },
-        })
+        if let Ok(named) = Named::read(text) {
+            return Ok(Place::Named(named));
+        }
+        match Form::Size.parse(text) {
+            Ok(Value::Size(Size(at @ 1..))) => Ok(Place::Byte(at)),
+            Ok(_) => Err("expected at least 1: nothing is cut at byte 0".to_owned()),
+            Err(_) => {
+                let near = chenapan_core::nearest(text, Named::ALL.map(Named::name).into_iter());
+                let near = near.map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
+                let names = Named::ALL.map(Named::name).join(", ");
+                Err(format!("expected {names} or a number of bytes{near}"))
+            }
+        }
     }
 }
 

@@ -3,7 +3,8 @@
 //! A client has no socket and no clock: whoever has the connection writes and reads for it.
 
 use crate::options::{OptionError, OptionSpec, Values};
-use crate::plugin::{Plugin, one_line};
+use crate::plugin::Plugin;
+use crate::text::one_line;
 use bytes::BytesMut;
 use std::borrow::Cow;
 use std::fmt;

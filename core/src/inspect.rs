@@ -3,7 +3,8 @@
 //! An inspection has no socket, no file and no clock: whoever has the bytes shows them, oldest first.
 
 use crate::options::{OptionError, OptionSpec, Values};
-use crate::plugin::{Plugin, paragraphs};
+use crate::plugin::Plugin;
+use crate::text::paragraphs;
 use std::fmt;
 use std::time::Duration;
 

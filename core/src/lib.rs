@@ -59,10 +59,14 @@
 //! ```
 
 mod behavior;
+mod choice;
+mod choices;
 mod client;
 mod dice;
 mod each;
+mod from_value;
 mod inspect;
+mod nearest;
 mod network;
 mod options;
 mod plugin;
@@ -71,6 +75,7 @@ mod registry;
 mod synonyms;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod text;
 mod unit;
 mod value;
 mod verdict;
@@ -82,13 +87,17 @@ pub use behavior::{
     Behavior, Context, Damage, End, Held, Holding, Interest, Moment, Needs, Others, Pace, Scope,
     StateOf, States,
 };
+pub use choice::Choice;
+pub use choices::Choices;
 pub use client::{Answer, Client, ClientEntry};
 pub use dice::{Dice, Key};
 pub use each::Each;
+pub use from_value::{FromValue, Written};
 pub use inspect::{Extent, Found, Inspect, Inspection, Remark};
+pub use nearest::nearest;
 pub use network::{Network, Networks};
-pub use options::{Fault, OptionError, OptionSpec, Values, nearest};
-pub use plugin::{Directions, FromValue, Plugin, Written};
+pub use options::{Fault, OptionError, OptionSpec, Values};
+pub use plugin::{Directions, Plugin};
 pub use protocol::{
     Amount, Connection, Counted, Handled, Malformed, Paths, Protocol, Refusal, Remedy, Replies,
     Want,
@@ -102,5 +111,6 @@ pub use verdict::{Step, Verdict};
 /// Items that the code written by [`plugin!`] needs; not for use by hand.
 #[doc(hidden)]
 pub mod private {
-    pub use crate::plugin::{choices, directions_or_both, first, first_of, kebab, kebab_text};
+    pub use crate::choices::texts_differ;
+    pub use crate::plugin::{directions_or_both, first, first_of, kebab, kebab_text};
 }

@@ -1,6 +1,8 @@
 //! Options tables, and the check of what a user gave against them.
 
-use crate::plugin::FromValue;
+use crate::choice::Choice;
+use crate::from_value::FromValue;
+use crate::nearest::nearest;
 use crate::synonyms::instead;
 use crate::value::{Form, Value};
 use std::fmt;
@@ -22,8 +24,6 @@ pub struct OptionSpec {
     pub default: Option<&'static str>,
     /// A value as a user would write it.
     pub example: &'static str,
-    /// The only texts allowed; empty where any is.
-    pub choices: &'static [&'static str],
 }
 
 impl OptionSpec {
@@ -36,35 +36,26 @@ impl OptionSpec {
         if text == "none" && (self.optional || self.repeated) {
             return Ok(if self.repeated { Value::List(Vec::new()) } else { Value::None });
         }
-        if !self.choices.is_empty() && !self.choices.contains(&text) {
-            let known = self.choices.join(", ");
-            return Err(match self.meant(text) {
-                Some(near) => format!("{text:?} is none of {known}; did you mean {near:?}?"),
-                None => format!("{text:?} is none of {known}"),
-            });
-        }
         let value = self.form.parse(text)?;
         Ok(if self.repeated { Value::List(vec![value]) } else { value })
     }
 
-    /// The choice that somebody means with a text that is none: one that looks like it, one that it
-    /// abbreviates, or one that other tools call so.
-    fn meant(&self, text: &str) -> Option<&'static str> {
-        let choices = || self.choices.iter().copied();
-        let longer = || choices().filter(|choice| text.len() > 1 && choice.starts_with(text));
-        let elsewhere = || {
-            let written = instead(text)?;
-            let words = || written.split(|letter: char| !letter.is_alphanumeric() && letter != '-');
-            choices().find(|choice| words().any(|word| word == *choice))
-        };
-        nearest(text, choices())
-            .or_else(|| longer().next().filter(|_| longer().count() == 1))
-            .or_else(elsewhere)
+    /// Its choices; empty where any text of its form is allowed.
+    pub fn choices(&self) -> &'static [Choice] {
+        match self.form {
+            Form::Choice(choices) => choices,
+            _ => &[],
+        }
+    }
+
+    /// The texts of its choices.
+    pub fn texts(&self) -> impl Iterator<Item = &'static str> + Clone + use<> {
+        self.choices().iter().map(|choice| choice.text)
     }
 
     /// Its documentation in one line.
     pub fn summary(&self) -> String {
-        crate::plugin::one_line(self.help)
+        crate::text::one_line(self.help)
     }
 }
 
@@ -252,25 +243,22 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for OptionError {}
 
-/// The candidate that looks most like `name`, where one comes close.
-pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    // Names are short; a very long text is a mistake of another kind.
-    if name.len() > 64 {
-        return None;
-    }
-    let lower = name.to_lowercase().replace('_', "-");
-    candidates
-        .map(|known| (strsim::damerau_levenshtein(&lower, known), known))
-        .filter(|(distance, known)| *distance <= 1 + known.len().min(name.len()) / 4)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, known)| known)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::choices;
     use crate::value::Size;
     use std::time::Duration;
+
+    choices! {
+        /// Change of a byte.
+        enum How {
+            /// One of its bits flips.
+            Flip = "flip",
+            /// It becomes 0.
+            Zero = "zero",
+        }
+    }
 
     const TABLE: &[OptionSpec] = &[
         OptionSpec {
@@ -281,7 +269,6 @@ mod tests {
             repeated: false,
             default: Some("1s"),
             example: "1s",
-            choices: &[],
         },
         OptionSpec {
             name: "at",
@@ -291,17 +278,15 @@ mod tests {
             repeated: false,
             default: Some("none"),
             example: "1KiB",
-            choices: &[],
         },
         OptionSpec {
             name: "how",
             help: " In which way.",
-            form: Form::Text,
+            form: How::FORM,
             optional: false,
             repeated: false,
             default: None,
             example: "flip",
-            choices: &["flip", "zero"],
         },
     ];
 
@@ -314,7 +299,7 @@ mod tests {
         let values = Values::parse(TABLE, [("how", "zero")]).unwrap();
         assert_eq!(values.get::<Duration>("sleep"), Duration::from_secs(1));
         assert_eq!(values.get::<Option<Size>>("at"), None);
-        assert_eq!(values.get::<String>("how"), "zero");
+        assert_eq!(values.get::<How>("how"), How::Zero);
         let values = Values::parse(TABLE, [("how", "zero"), ("at", "2")]).unwrap();
         assert_eq!(values.get::<Option<Size>>("at"), Some(Size(2)));
     }
@@ -352,15 +337,5 @@ mod tests {
         assert!(told("nap", OptionSpec { help: " ", ..good }).contains("no documentation"));
         let twice = sound("nap", " Naps.", &[good, good]).unwrap_err();
         assert!(twice.contains("two of this name"), "{twice}");
-    }
-
-    #[test]
-    fn nearest_finds_slips_and_nothing_far_off() {
-        let known = ["delay", "drop", "duplicate", "close"];
-        assert_eq!(nearest("dleay", known.into_iter()), Some("delay"));
-        assert_eq!(nearest("Delay", known.into_iter()), Some("delay"));
-        assert_eq!(nearest("dupicate", known.into_iter()), Some("duplicate"));
-        assert_eq!(nearest("banana", known.into_iter()), None);
-        assert_eq!(nearest(&"x".repeat(1 << 20), known.into_iter()), None);
     }
 }

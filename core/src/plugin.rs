@@ -1,11 +1,7 @@
 //! Description that every plug-in gives of itself, and the macro that writes it.
 
+use crate::choices;
 use crate::options::{OptionSpec, Values};
-use crate::value::{Chance, FieldName, Form, OwnForm, Pattern, Rate, Size, Value};
-use bytes::Bytes;
-use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
-use std::time::Duration;
 
 /// Description that every plug-in gives of itself; written by [`plugin!`](crate::plugin!).
 pub trait Plugin: Sized {
@@ -22,15 +18,16 @@ pub trait Plugin: Sized {
     fn configure(values: &Values) -> Self;
 }
 
-/// One direction, or both.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Directions {
-    /// Source to backend.
-    Upstream,
-    /// Backend to source.
-    Downstream,
-    /// Each way, with a state of its own each.
-    Both,
+choices! {
+    /// One direction, or both.
+    pub enum Directions {
+        /// Source to backend.
+        Upstream = "upstream",
+        /// Backend to source.
+        Downstream = "downstream",
+        /// Each way, with a state of its own each.
+        Both = "both",
+    }
 }
 
 impl Directions {
@@ -42,174 +39,6 @@ impl Directions {
             Directions::Both => true,
         }
     }
-
-    /// The word for it in options and documentation.
-    pub fn name(self) -> &'static str {
-        match self {
-            Directions::Upstream => "upstream",
-            Directions::Downstream => "downstream",
-            Directions::Both => "both",
-        }
-    }
-}
-
-/// A type that can be a plug-in's option.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be an option of a plug-in",
-    label = "no option has this type",
-    note = "options are bool, u16, u32, u64, usize, i64, f64, Duration, String, PathBuf, IpAddr, SocketAddr, \
-            Bytes, Chance, Size, Rate, Pattern, FieldName, or an Option or a Vec of one of these",
-    note = "a type of your own is an option where it implements `chenapan_core::Written`; a field that is no \
-            option stands after a lone `;`, with its type alone"
-)]
-pub trait FromValue: Sized {
-    /// The form its text takes.
-    const FORM: Form;
-    /// Set when the option may be left unset.
-    const OPTIONAL: bool = false;
-    /// Set when the option may be given more than once.
-    const REPEATED: bool = false;
-
-    /// Takes it out of a value of that form.
-    fn from_value(value: &Value) -> Option<Self>;
-}
-
-macro_rules! from_value {
-    ($($type:ty => $form:ident),+ $(,)?) => {$(
-        impl FromValue for $type {
-            const FORM: Form = Form::$form;
-
-            fn from_value(value: &Value) -> Option<Self> {
-                match value {
-                    Value::$form(inner) => Some(inner.clone()),
-                    _ => None,
-                }
-            }
-        }
-    )+};
-}
-
-from_value! {
-    bool => Flag,
-    u64 => Count,
-    i64 => Number,
-    Chance => Chance,
-    Duration => Time,
-    Size => Size,
-    Rate => Rate,
-    String => Text,
-    Bytes => Bytes,
-    Pattern => Pattern,
-}
-
-impl Written for FieldName {
-    const NAME: &'static str = "field";
-
-    fn read(text: &str) -> Result<Self, String> {
-        let (name, nth) = match text.split_once('#') {
-            Some((name, number)) => (name, number.parse().ok().filter(|nth| *nth > 0)),
-            None => (text, Some(1)),
-        };
-        let nth = nth.ok_or("expected a field such as checksum or tlv-value#2")?;
-        Ok(FieldName { name: name.to_owned(), nth })
-    }
-}
-
-macro_rules! written {
-    ($($type:ty, $name:literal, $expected:literal;)+) => {$(
-        impl Written for $type {
-            const NAME: &'static str = $name;
-
-            fn read(text: &str) -> Result<Self, String> {
-                text.parse().map_err(|_| format!("expected {}", $expected))
-            }
-        }
-    )+};
-}
-
-written! {
-    IpAddr, "address", "an address such as 203.0.113.7 or 2001:db8::7";
-    SocketAddr, "address", "an address with its port, such as 203.0.113.7:80 or [2001:db8::7]:80";
-    PathBuf, "path", "a path";
-}
-
-macro_rules! numbers {
-    ($($type:ty),+) => {$(
-        impl Written for $type {
-            const NAME: &'static str = "count";
-
-            fn read(text: &str) -> Result<Self, String> {
-                let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-                let number = text.parse().ok().filter(|_| digits);
-                number.ok_or_else(|| format!("expected a whole number from 0 to {}", <$type>::MAX))
-            }
-        }
-    )+};
-}
-
-numbers!(u16, u32, usize);
-
-impl Written for f64 {
-    const NAME: &'static str = "number";
-
-    fn read(text: &str) -> Result<Self, String> {
-        let number = text.parse().ok().filter(|number: &f64| number.is_finite());
-        number.ok_or_else(|| "expected a number such as 1.5 or -2".to_owned())
-    }
-}
-
-impl<T: FromValue> FromValue for Option<T> {
-    const FORM: Form = T::FORM;
-    const OPTIONAL: bool = true;
-
-    fn from_value(value: &Value) -> Option<Self> {
-        match value {
-            Value::None => Some(None),
-            value => T::from_value(value).map(Some),
-        }
-    }
-}
-
-impl<T: FromValue> FromValue for Vec<T> {
-    const FORM: Form = T::FORM;
-    const REPEATED: bool = true;
-
-    fn from_value(value: &Value) -> Option<Self> {
-        match value {
-            Value::List(values) => values.iter().map(T::from_value).collect(),
-            _ => None,
-        }
-    }
-}
-
-/// A type of a plug-in's own that can be an option: it is written as text and reads itself.
-pub trait Written: Sized {
-    /// The placeholder for it in help texts.
-    const NAME: &'static str;
-    /// Regular expression that all its texts match, for schemas.
-    const PATTERN: Option<&'static str> = None;
-
-    /// Reads it.
-    ///
-    /// # Errors
-    ///
-    /// The expected form, such as `expected an address such as 203.0.113.7`.
-    fn read(text: &str) -> Result<Self, String>;
-}
-
-impl<T: Written> FromValue for T {
-    const FORM: Form = Form::Own(&OwnForm {
-        name: T::NAME,
-        check: |text| T::read(text).map(drop),
-        pattern: T::PATTERN,
-    });
-
-    fn from_value(value: &Value) -> Option<Self> {
-        match value {
-            Value::Text(text) => T::read(text).ok(),
-            _ => None,
-        }
-    }
 }
 
 /// Declares a plug-in: its struct, its name, its options and their documentation in one place.
@@ -217,8 +46,9 @@ impl<T: Written> FromValue for T {
 /// Each field is an option and needs a doc comment; `= "1s"` is its default as a user would write
 /// it, `= like "1s"` says that it must be given, and `= like "1s" "0s"` shows in examples another
 /// value than the default. `as "name"` gives the option another name than
-/// its field, `in &["a", "b"]` lists the only texts allowed, an `Option` may be `"none"`, and a
-/// `Vec` takes one value each time it is given. Types of one's own implement [`Written`](crate::Written).
+/// its field, an `Option` may be `"none"`, and a `Vec` takes one value each time it is given. An option
+/// that is one of a few texts has a type that [`choices!`](crate::choices!) declares; any other type of
+/// one's own implements [`Written`](crate::Written).
 /// Fields after a lone `;` are state: no options, and born from [`Default`]. A behavior that acts
 /// in one direction unless told otherwise says so after its name: `"abort", Upstream`.
 ///
@@ -279,7 +109,7 @@ macro_rules! plugin {
             $(
                 $(#[doc = $help:literal])+
                 $field:ident $(as $given:literal)? : $type:ty =
-                    $(like $example:literal)? $($default:literal)? $(in $choices:expr)?
+                    $(like $example:literal)? $($default:literal)?
             ),* $(,)?
             $(; $( $(#[$attribute:meta])* $state:ident : $state_type:ty ),* $(,)? )?
         }
@@ -305,7 +135,6 @@ macro_rules! plugin {
                     repeated: <$type as $crate::FromValue>::REPEATED,
                     default: $crate::private::first_of(&[$($default)?]),
                     example: $crate::private::first(&[$($example,)? $($default,)?]),
-                    choices: $crate::private::choices(&[$($choices)?]),
                 }, )*
             ];
 
@@ -377,38 +206,24 @@ pub const fn first_of(texts: &[&'static str]) -> Option<&'static str> {
     if texts.is_empty() { None } else { Some(texts[0]) }
 }
 
-/// The list of choices, or an empty one.
-pub const fn choices(given: &[&'static [&'static str]]) -> &'static [&'static str] {
-    if given.is_empty() { &[] } else { given[0] }
-}
-
-/// A doc comment as one line of text.
-pub(crate) fn one_line(doc: &str) -> String {
-    doc.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// The paragraphs of a doc comment, each as one line.
-pub(crate) fn paragraphs(doc: &str) -> Vec<String> {
-    let mut paragraphs = vec![String::new()];
-    for line in doc.lines().map(str::trim) {
-        let last = paragraphs.len() - 1;
-        match (line, paragraphs[last].as_str()) {
-            ("", "") => {}
-            ("", _) => paragraphs.push(String::new()),
-            (line, "") => paragraphs[last].push_str(line),
-            (line, _) => {
-                paragraphs[last].push(' ');
-                paragraphs[last].push_str(line);
-            }
-        }
-    }
-    paragraphs.retain(|paragraph| !paragraph.is_empty());
-    paragraphs
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::paragraphs;
+    use crate::{Pattern, Size, Written, choices};
+    use std::net::{IpAddr, SocketAddr};
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    choices! {
+        /// Change of a byte.
+        enum How {
+            /// One of its bits flips.
+            Flip = "flip",
+            /// It becomes 0.
+            Zero = "zero" | "null",
+        }
+    }
 
     plugin! {
         /// Tries everything.
@@ -421,7 +236,7 @@ mod tests {
             /// Pattern to look for.
             looking_for as "match": Pattern = like "GET",
             /// Change to make.
-            how: String = "flip" in &["flip", "zero"],
+            how: How = "flip",
             /// From where.
             at: Option<Size> = "none",
             /// Some more.
@@ -522,13 +337,13 @@ mod tests {
         assert_eq!(Sample::OPTIONS[0].summary(), "Time to hold.");
         assert_eq!(Sample::OPTIONS[1].default, None);
         assert_eq!(Sample::OPTIONS[1].example, "GET");
-        assert_eq!(Sample::OPTIONS[2].choices, ["flip", "zero"]);
+        assert_eq!(Sample::OPTIONS[2].texts().collect::<Vec<_>>(), ["flip", "zero"]);
 
         let values = Values::parse(Sample::OPTIONS, [("match", "a+"), ("at", "7")]).unwrap();
         let sample = Sample::configure(&values);
         assert_eq!(sample.sleep, Duration::from_millis(250));
         assert_eq!((sample.at, sample.count), (Some(Size(7)), 0));
         assert!(sample.looking_for.is_match(b"caat"));
-        assert_eq!(sample.how, "flip");
+        assert_eq!(sample.how, How::Flip);
     }
 }

@@ -2,9 +2,11 @@
 
 use crate::client::ClientEntry;
 use crate::inspect::Inspection;
-use crate::options::{OptionError, OptionSpec, Values, nearest, sound};
-use crate::plugin::{Directions, Plugin, one_line, paragraphs};
+use crate::nearest::nearest;
+use crate::options::{OptionError, OptionSpec, Values, sound};
+use crate::plugin::{Directions, Plugin};
 use crate::synonyms::instead;
+use crate::text::{one_line, paragraphs};
 use crate::{Behavior, Protocol};
 use std::fmt;
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! The kinds of option values, and the one parser for all of them.
 
+use crate::choice::{self, Choice};
 use bytes::Bytes;
 use regex::bytes::{Regex, RegexBuilder};
 use std::fmt;
@@ -30,6 +31,8 @@ pub enum Form {
     Bytes,
     /// A regular expression over bytes.
     Pattern,
+    /// One of a few texts.
+    Choice(&'static [Choice]),
     /// Text that a type of a plug-in's own has to take.
     Own(&'static OwnForm),
 }
@@ -73,6 +76,7 @@ impl Form {
             Form::Text => "text",
             Form::Bytes => "bytes",
             Form::Pattern => "pattern",
+            Form::Choice(_) => "choice",
             Form::Own(own) => own.name,
         }
     }
@@ -94,6 +98,7 @@ impl Form {
             Form::Text => Value::Text(text.to_owned()),
             Form::Bytes => Value::Bytes(bytes(text)?),
             Form::Pattern => Value::Pattern(Pattern::new(text)?),
+            Form::Choice(choices) => Value::Choice(choice::find(choices, text)?),
             Form::Own(own) => {
                 (own.check)(text)?;
                 Value::Text(text.to_owned())
@@ -127,6 +132,8 @@ pub enum Value {
     Bytes(Bytes),
     /// See [`Form::Pattern`].
     Pattern(Pattern),
+    /// See [`Form::Choice`]: the place of the choice in its table.
+    Choice(usize),
     /// The values of a repeated option, in order.
     List(Vec<Value>),
 }

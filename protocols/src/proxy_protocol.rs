@@ -34,6 +34,7 @@ mod profile;
 mod scan;
 pub mod ssl;
 mod stage;
+mod stating;
 mod template;
 pub mod tlv;
 pub mod v1;

@@ -6,7 +6,7 @@ use chenapan_engine::config::ConfiguredProtocol;
 use chenapan_engine::endpoint::{Connect, Kinds, Listen};
 use chenapan_engine::proxy::Limits;
 use chenapan_engine::rule::{Defaults, Rule, Rules};
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -388,24 +388,26 @@ pub(super) fn flag(id: String, spec: &'static OptionSpec) -> Arg {
         .help(help(spec))
         .hide_possible_values(true);
     let arg = if spec.repeated { arg.action(ArgAction::Append) } else { arg };
-    match (spec.form, spec.choices) {
-        (Form::Flag, _) => arg.num_args(0..=1).default_missing_value("yes"),
-        (_, []) => arg,
-        (_, choices) => {
+    match spec.form {
+        Form::Flag => arg.num_args(0..=1).default_missing_value("yes"),
+        Form::Choice(choices) => {
             // The default may be a word for none of them.
-            let default = spec.default.filter(|text| !text.is_empty() && !choices.contains(text));
-            let words = choices.iter().copied().chain(default);
+            let other = |text: &&str| !text.is_empty() && spec.texts().all(|known| known != *text);
+            let words = choices
+                .iter()
+                .map(|choice| PossibleValue::new(choice.text).aliases(choice.aliases))
+                .chain(spec.default.filter(other).map(PossibleValue::new));
             return arg.value_parser(PossibleValuesParser::new(words));
         }
+        _ => arg,
     }
     .value_parser(move |text: &str| spec.parse(text).map(|_| text.to_owned()))
 }
 
 fn help(spec: &OptionSpec) -> String {
-    let choices = if spec.choices.is_empty() {
-        String::new()
-    } else {
-        format!(" One of {}.", spec.choices.join(", "))
+    let choices = match spec.choices() {
+        [] => String::new(),
+        _ => format!(" One of {}.", spec.texts().collect::<Vec<_>>().join(", ")),
     };
     let repeated = if spec.repeated { " May be repeated." } else { "" };
     let default = match spec.default {

@@ -142,9 +142,12 @@ fn parts<'a>(
         Some((option, value)) => options
             .iter()
             .filter(|spec| spec.name == option)
-            .flat_map(|spec| spec.choices.iter())
-            .filter(|choice| choice.starts_with(value))
-            .map(|choice| CompletionCandidate::new(format!("{before}:{option}={choice}")))
+            .flat_map(|spec| spec.choices())
+            .filter(|choice| choice.text.starts_with(value))
+            .map(|choice| {
+                let text = format!("{before}:{option}={}", choice.text);
+                CompletionCandidate::new(text).help(Some(choice.summary().into()))
+            })
             .collect(),
     }
 }

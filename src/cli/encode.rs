@@ -35,7 +35,7 @@ pub(super) fn with_protocols(command: clap::Command, registry: &Registry) -> cla
 
 fn adds(entry: &ProtocolEntry) -> bool {
     let (name, add) = HEADER;
-    entry.options.iter().any(|spec| spec.name == name && spec.choices.contains(&add))
+    entry.options.iter().any(|spec| spec.name == name && spec.texts().any(|text| text == add))
 }
 
 fn options(entry: &ProtocolEntry) -> impl Iterator<Item = &'static OptionSpec> {

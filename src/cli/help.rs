@@ -198,7 +198,10 @@ fn rows() -> String {
                 Some("none") | None => String::new(),
                 Some(default) => format!(" [default: {default}]"),
             };
-            (format!("{}={}", spec.name, spec.example), spec.summary() + &default)
+            let choices = spec.choices().iter();
+            let choices = choices.map(|choice| format!(" {}: {}", choice.text, choice.summary()));
+            let about = spec.summary() + &choices.collect::<String>() + &default;
+            (format!("{}={}", spec.name, spec.example), about)
         })
         .collect();
     columns("  ", &rows)
@@ -215,10 +218,10 @@ fn page(sort: &str, name: &str, about: Vec<String>, options: &[OptionSpec]) -> S
     }
     page.push_str("\nOptions:\n");
     for spec in options {
-        let form = match (spec.form, spec.choices) {
-            (Form::Flag, _) => "yes or no".to_owned(),
-            (_, []) => spec.form.name().to_owned(),
-            (_, choices) => choices.join(", "),
+        let form = match spec.form {
+            Form::Flag => "yes or no".to_owned(),
+            Form::Choice(_) => spec.texts().collect::<Vec<_>>().join(", "),
+            form => form.name().to_owned(),
         };
         let default = match spec.default {
             Some("") => "empty".to_owned(),
@@ -229,6 +232,10 @@ fn page(sort: &str, name: &str, about: Vec<String>, options: &[OptionSpec]) -> S
         let head = format!("{} ({form}; {default}{repeated})", spec.name);
         page += &chenapan_scenario::layout::hang(&head, "  ", "    ");
         page += &wrap(&spec.summary(), "      ");
+        for choice in spec.choices() {
+            let line = format!("{}: {}", choice.text, choice.summary());
+            page += &crate::layout::hang(&line, "        ", "          ");
+        }
     }
     page
 }

@@ -79,8 +79,7 @@ type Given = (&'static str, &'static str);
 /// Settings of a protocol to try: one option that has choices, with up to two others.
 fn setups(entry: &ProtocolEntry) -> impl Iterator<Item = Vec<Given>> {
     let options = entry.options;
-    let modes =
-        options.iter().flat_map(|spec| spec.choices.iter().map(|choice| (spec.name, *choice)));
+    let modes = options.iter().flat_map(|spec| spec.texts().map(|text| (spec.name, text)));
     let more = move || {
         let shown =
             |spec: &&OptionSpec| spec.default != Some(spec.example) || spec.form == Form::Flag;
@@ -132,7 +131,7 @@ fn options(table: &'static [OptionSpec]) -> Vec<Given> {
             let telling = table.iter().find(|spec| spec.default != Some(spec.example));
             let plain = |spec: &&OptionSpec| {
                 spec.form != Form::Flag
-                    && spec.choices.is_empty()
+                    && spec.choices().is_empty()
                     && !matches!(spec.example, "" | "none" | "0")
             };
             telling.or_else(|| table.first().filter(plain)).into_iter().collect()

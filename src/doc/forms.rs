@@ -123,11 +123,11 @@ pub(super) fn form(form: Form) -> Value {
 }
 
 /// One of some words; YAML takes some of them for numbers or flags.
-pub(super) fn choice(words: &[&str]) -> Value {
-    let mut values: Vec<Value> = words.iter().map(|word| json!(word)).collect();
+pub(super) fn choice(words: impl Iterator<Item = &'static str> + Clone) -> Value {
+    let mut values: Vec<Value> = words.clone().map(|word| json!(word)).collect();
     for word in words {
         values.extend(word.parse::<i64>().ok().map(|number| json!(number)));
-        match *word {
+        match word {
             "yes" | "on" | "true" => values.push(json!(true)),
             "no" | "off" | "false" => values.push(json!(false)),
             _ => {}
@@ -160,12 +160,12 @@ fn one(name: &str, about: &str, options: &[OptionSpec], properties: Map<String, 
 }
 
 fn property(spec: &OptionSpec) -> Value {
-    let mut property = match spec.choices {
+    let mut property = match spec.choices() {
         [] => form(spec.form),
-        words => choice(words),
+        _ => choice(spec.texts()),
     };
     // An option without a value is switched on.
-    if spec.choices.is_empty() && spec.form.parse("yes").is_ok() {
+    if spec.choices().is_empty() && spec.form.parse("yes").is_ok() {
         property = json!({ "anyOf": [property, { "type": "null" }] });
     }
     if spec.repeated {

@@ -74,7 +74,7 @@ fn of_scalar(scalar: &Scalar) -> Value {
                 { "$ref": "#/$defs/variable" }
             ]})
         }
-        Scalar::Choice(words) => choice(words),
+        Scalar::Choice(words) => choice(words.iter().copied()),
         Scalar::Match(pattern, expected) => {
             let mut alternatives = vec![
                 json!({ "type": "string", "pattern": pattern, "description": expected }),

@@ -137,10 +137,8 @@ fn draw(
 
 /// A value that its form takes. Maxima of what a rule makes of one unit are measured elsewhere.
 fn value(choices: &mut Choices<'_>, spec: &OptionSpec) -> String {
-    if !spec.choices.is_empty() {
-        return (*choices.pick(spec.choices)).to_owned();
-    }
     let texts: &[&str] = match spec.form {
+        Form::Choice(known) => return choices.pick(known).text.to_owned(),
         Form::Flag => &["yes", "no"],
         Form::Count => &["1", "0", "2", "3", "7"],
         Form::Number => &["0", "1", "-32000", "-9223372036854775808"],

@@ -2,36 +2,33 @@
 
 use super::span::{Connections, span, window};
 use chenapan_core::{
-    Chance, Connection, Directions, Form, Kind, Member, Networks, OptionError, OptionSpec, Pattern,
-    Protocol, Unit, Values, Written, nearest,
+    Chance, Connection, Directions, Form, FromValue, Kind, Member, Networks, OptionError,
+    OptionSpec, Pattern, Protocol, Unit, Values, Written, choices, nearest,
 };
 use std::ops::Range;
 use std::time::Duration;
 
-const PER: &str = " Over which units first, skip and every count: those of each direction of each \
-    connection by itself (`unit`, `connection`), those of all connections from one address (`source`), \
-    or all that the rule meets (`rule`). With `connection`, chance is drawn once per connection, and \
-    else per unit.";
-
 /// The selectors' options table: names, forms and documentation.
 pub const SELECTORS: &[OptionSpec] = &[
     text("name", " The rule's name in reports, the journal and its draws.", "slow-replies"),
-    OptionSpec {
-        choices: &["upstream", "downstream", "both"],
-        ..text(
-            "direction",
-            " Direction in which it acts; the default is the behavior's own.",
-            "upstream",
-        )
-    },
+    row(
+        "direction",
+        " Direction in which it acts; the default is the behavior's own.",
+        Directions::FORM,
+        "upstream",
+    ),
     OptionSpec {
         default: Some("100%"),
         ..row("chance", " Probability that it applies to a unit.", Form::Chance, "30%")
     },
     OptionSpec {
         default: Some("unit"),
-        choices: &["unit", "connection", "source", "rule"],
-        ..text("per", PER, "rule")
+        ..row(
+            "per",
+            " Scope of draws and counts: of chance, first, skip and every.",
+            Per::FORM,
+            "rule",
+        )
     },
     text(
         "only",
@@ -80,7 +77,7 @@ const fn row(
     example: &'static str,
 ) -> OptionSpec {
     let default = Some("none");
-    OptionSpec { name, help, form, optional: true, repeated: false, default, example, choices: &[] }
+    OptionSpec { name, help, form, optional: true, repeated: false, default, example }
 }
 
 const fn text(name: &'static str, help: &'static str, example: &'static str) -> OptionSpec {
@@ -117,13 +114,18 @@ pub(crate) struct Selectors {
     given: Vec<&'static str>,
 }
 
-/// Scope of one draw and one count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Per {
-    Unit,
-    Connection,
-    Source,
-    Rule,
+choices! {
+    /// Scope of one draw and one count.
+    pub(crate) enum Per {
+        /// The units of each direction of each connection; chance is drawn for each unit.
+        Unit = "unit",
+        /// The units of each direction of each connection; chance is drawn once for the connection.
+        Connection = "connection",
+        /// The units of all connections from one address.
+        Source = "source",
+        /// All units that the rule meets.
+        Rule = "rule",
+    }
 }
 
 impl Selectors {
@@ -140,12 +142,7 @@ impl Selectors {
             .filter(|name| given.iter().any(|(known, text)| known == name && *text != "none"))
             .collect();
         let text = |name: &str| values.get::<Option<String>>(name);
-        let directions = match text("direction").as_deref() {
-            Some("upstream") => Directions::Upstream,
-            Some("downstream") => Directions::Downstream,
-            Some(_) => Directions::Both,
-            None => directions,
-        };
+        let directions = values.get::<Option<Directions>>("direction").unwrap_or(directions);
         let chance = values.get::<Option<Chance>>("chance").unwrap_or(Chance(1.0));
         let glob = |name: &'static str| {
             let pattern = text(name).map(|glob| Pattern::glob(&glob)).transpose();
@@ -170,12 +167,7 @@ impl Selectors {
         Ok(Self {
             directions,
             chance: 0.0..chance.0,
-            per: match text("per").as_deref() {
-                Some("connection") => Per::Connection,
-                Some("source") => Per::Source,
-                Some("rule") => Per::Rule,
-                _ => Per::Unit,
-            },
+            per: values.get::<Option<Per>>("per").unwrap_or(Per::Unit),
             only: match text("on").as_deref().map(str::trim) {
                 Some("any") => Some(Vec::new()),
                 Some(_) => read("on", text("on"), kinds)?,

@@ -4,50 +4,25 @@
 
 use super::message::{Kind, Message, Reason};
 use super::read;
-use std::fmt;
-use std::str::FromStr;
+use chenapan_core::choices;
 
-/// Rules by which a message is read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Dialect {
-    /// Rules of the dialect that the first frame of JSON speaks.
-    #[default]
-    Auto,
-    /// JSON-RPC 1.0 (2005), strictly.
-    V1,
-    /// JSON-RPC 2.0, strictly.
-    V2,
-    /// Either of them, and what is between.
-    Loose,
-}
-
-impl Dialect {
-    /// All of them, in documentation order.
-    pub const ALL: [Dialect; 4] = [Dialect::Auto, Dialect::V1, Dialect::V2, Dialect::Loose];
-
-    /// The word for it in options and reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Dialect::Auto => "auto",
-            Dialect::V1 => "v1",
-            Dialect::V2 => "v2",
-            Dialect::Loose => "loose",
-        }
+choices! {
+    /// Rules by which a message is read.
+    pub enum Dialect {
+        /// Rules of the dialect that the first frame of JSON speaks.
+        Auto = "auto",
+        /// JSON-RPC 1.0 (2005), strictly.
+        V1 = "v1",
+        /// JSON-RPC 2.0, strictly.
+        V2 = "v2",
+        /// Either of them, and what is between.
+        Loose = "loose",
     }
 }
 
-impl fmt::Display for Dialect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Dialect {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        let found = Dialect::ALL.into_iter().find(|dialect| dialect.name() == name);
-        found.ok_or_else(|| "expected auto, v1, v2 or loose".to_owned())
+impl Default for Dialect {
+    fn default() -> Self {
+        Dialect::Auto
     }
 }
 
@@ -147,6 +122,9 @@ mod tests {
         for dialect in Dialect::ALL {
             assert_eq!(dialect.name().parse(), Ok(dialect));
         }
-        assert_eq!("2.0".parse::<Dialect>(), Err("expected auto, v1, v2 or loose".to_owned()));
+        assert_eq!(
+            "2.0".parse::<Dialect>(),
+            Err("\"2.0\" is none of auto, v1, v2, loose".to_owned())
+        );
     }
 }

@@ -11,7 +11,7 @@ use crate::framer::MAX_HEAD;
 use bytes::BytesMut;
 use chenapan_core::{
     Counted, Direction, Handled, Malformed, Member, OptionError, Protocol, Refusal, Replies, Size,
-    Unit, plugin,
+    Unit, choices, plugin,
 };
 use std::borrow::Cow;
 use std::time::Duration;
@@ -46,25 +46,61 @@ plugin! {
     /// a reply, one that a rule dropped is none). It also measures the longest time from a request
     /// to the delivery of its reply (`slowest`).
     pub struct JsonRpc = "json-rpc" {
-        /// Framing of the messages. `http` is the bodies of its requests and replies, with events
-        /// and WebSocket where those follow.
-        framing: String = "auto" in &[
-            "auto", "newline", "json", "content-length", "http", "sse", "websocket", "bitcoin",
-            "be32", "netstring", "nul", "rs",
-        ],
+        /// Way in which messages are told apart.
+        framing: LiveFraming = "auto",
         /// Rules by which messages are read, and so what counts as `invalid`; `auto` takes those of
         /// the first message of each direction.
-        dialect: String = "auto" in &["auto", "v1", "v2", "loose"],
+        dialect: Dialect = "auto",
         /// The largest message; what is larger passes unread. 0 is no limit.
         max_size as "max-size": Size = "16MiB",
-        /// `refuse` makes requests of HTTP ask for no compression: `Accept-Encoding` says `identity`,
-        /// and WebSocket is asked for without permessage-deflate. `pass` leaves them as they are;
-        /// bodies in gzip or deflate are read all the same.
-        compression: String = "pass" in &["pass", "refuse"],
+        /// Treatment of requests of HTTP that ask for compression; bodies in gzip or deflate are read all the
+        /// same.
+        compression: Compression = "pass",
         /// Number of requests without a reply that are remembered, in each direction.
         pending_limit as "pending-limit": u64 = "10000",
         ;
         state: Option<Box<State>>,
+    }
+}
+
+choices! {
+    /// Framings of live traffic, upstream and downstream.
+    pub struct LiveFraming: [Framing; 2] {
+        /// By whatever the first bytes tell.
+        "auto" = [Framing::Auto; 2],
+        /// By a line feed.
+        "newline" = [Framing::Newline; 2],
+        /// By their brackets.
+        "json" = [Framing::Json; 2],
+        /// By headers that tell the length.
+        "content-length" = [Framing::ContentLength; 2],
+        /// As the bodies of requests and replies of HTTP, with events and WebSocket where those follow.
+        "http" = [Framing::HttpRequest, Framing::HttpResponse],
+        /// As server-sent events.
+        "sse" = [Framing::Sse; 2],
+        /// As messages of WebSocket, after its handshake.
+        "websocket" = [Framing::Websocket; 2],
+        /// As messages of the Bitcoin network.
+        "bitcoin" = [Framing::Bitcoin; 2],
+        /// By four bytes that tell the length.
+        "be32" = [Framing::Be32; 2],
+        /// As netstrings.
+        "netstring" = [Framing::Netstring; 2],
+        /// By a zero byte.
+        "nul" = [Framing::Nul; 2],
+        /// As sequences of JSON texts, by a record separator and a line feed.
+        "rs" = [Framing::Sequence; 2],
+    }
+}
+
+choices! {
+    /// Treatment of requests that ask for compression.
+    pub enum Compression {
+        /// They stay as they are.
+        Pass = "pass",
+        /// They ask for none: `Accept-Encoding` says `identity`, and WebSocket is asked for without
+        /// permessage-deflate.
+        Refuse = "refuse",
     }
 }
 
@@ -85,17 +121,12 @@ pub struct Capture {
 
 impl JsonRpc {
     fn settings(&self) -> Settings {
-        let both = |framing| [framing, framing];
         Settings {
-            framings: match &*self.framing {
-                "http" => [Framing::HttpRequest, Framing::HttpResponse],
-                // The table and `Framing` use the same words.
-                name => both(name.parse().unwrap_or(Framing::Auto)),
-            },
-            dialect: self.dialect.parse().unwrap_or(Dialect::Auto),
+            framings: self.framing.0,
+            dialect: self.dialect,
             most: usize::try_from(self.max_size.0).unwrap_or(usize::MAX),
             pending: usize::try_from(self.pending_limit).unwrap_or(usize::MAX),
-            refuses: self.compression == "refuse",
+            refuses: self.compression == Compression::Refuse,
         }
     }
 
@@ -183,7 +214,7 @@ impl Protocol for JsonRpc {
 
     fn streams(&self, direction: Direction) -> bool {
         // A head that changes must not have gone ahead.
-        (direction == Direction::Downstream || self.compression != "refuse")
+        (direction == Direction::Downstream || self.compression != Compression::Refuse)
             && self.look(|state| state.streams(direction))
     }
 

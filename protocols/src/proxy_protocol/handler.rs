@@ -6,13 +6,14 @@
 use super::address_template::AddressTemplate;
 use super::field::{BINARY, EITHER, LINE};
 use super::stage::{Accepts, Mode, Settings, Stage};
+use super::stating::{Invalid, MixedEnds, Refused, StatedCommand, StatedFamily, StatedTransport};
 use super::template::{Template, Version};
 use super::tlv::TlvText;
-use super::{Family, Mixed, Profile, ProxyCommand, Tolerance, Transport, Verification, checksum};
+use super::{Profile, Tolerance, Verification, checksum};
 use bytes::BytesMut;
 use chenapan_core::{
     Connection, Direction, Handled, Kind, Malformed, Networks, OptionError, Protocol, Remedy, Size,
-    Unit, Written, plugin,
+    Unit, plugin,
 };
 use std::time::Duration;
 
@@ -27,18 +28,14 @@ macro_rules! handler {
         plugin! {
             $(#[doc = $about])+
             ///
-            /// `header` says what becomes of it. `pass`: the source sends one, and it goes on as it
-            /// is. `add`: the source sends none; one is made from the real connection, or from the
-            /// options, and goes first. `strip`: the source sends one, the backend gets none.
-            /// `replace`: the source sends one, the backend gets one of the other version that says
-            /// the same, as far as it can, and what the options say.
+            /// `header` says what becomes of it.
             ///
             /// With `strip` and `replace` nothing goes either way before the header is complete. A
             /// header that is wrong, too long, too late, or from a source that is not trusted, is
             /// dealt with as `invalid` says. After the header the bytes have no structure.
             pub struct $handler = $name {
                 /// Treatment of the header.
-                header: Mode = "pass" in &["pass", "add", "strip", "replace"],
+                header: Mode = "pass",
                 $($own)*
                 /// The source address to state with `add` and `replace`, such as 203.0.113.{n},
                 /// [203.0.113.7:51234], unix:/run/app.sock or unix:@abstract; `{n}` is the number of the
@@ -46,16 +43,14 @@ macro_rules! handler {
                 source: Option<AddressTemplate> = "none",
                 /// The destination address to state, in the same way.
                 destination: Option<AddressTemplate> = "none",
-                /// Command: the proxy speaks for a client, or for itself as in a health check (LOCAL,
-                /// in version 2 only).
-                command: String = "auto" in &["auto", "proxy", "local"],
-                /// The family to state: inet6 maps IPv4 addresses, inet unmaps them, and what then
-                /// cannot be said becomes unspec (UNKNOWN in version 1).
-                family: String = "auto" in &["auto", "inet", "inet6", "unspec"],
+                /// Command to state; LOCAL is in version 2 only.
+                command: StatedCommand = "auto",
+                /// The family to state; what cannot be said in it becomes unspec.
+                family: StatedFamily = "auto",
                 /// The transport to state in version 2.
-                transport: String = "auto" in &["auto", "stream", "dgram"],
-                /// Addresses to state for IPv4 at one end and IPv6 at the other: both as IPv6, or none.
-                mixed: String = "map" in &["map", "unspec"],
+                transport: StatedTransport = "auto",
+                /// Addresses to state for IPv4 at one end and IPv6 at the other.
+                mixed: MixedEnds = "map",
                 /// A TLV to add in version 2: a name with a value (alpn, authority, noop, unique-id,
                 /// ssl, netns, gcp, azure, aws, alibaba-vpc ...), or a type with its value in hex,
                 /// such as 0xE0=6869; crc32c alone is the place of the checksum.
@@ -72,17 +67,15 @@ macro_rules! handler {
                 limit: Option<Size> = "none",
                 /// On receiving, networks of sources that may send a header; unless given, all.
                 trusted: Option<Networks> = "none",
-                /// On receiving, treatment of checksums: skip them, compare those that are there,
-                /// or also refuse headers without one.
-                verify: String = "present" in &["skip", "present", "require"],
-                /// On receiving, headers to refuse where the standard leaves the choice: UNKNOWN, an unspecified
-                /// family, IPv6 addresses that end in IPv4, an undefined family under LOCAL.
-                refuse: Vec<String> = "none" in &["unknown", "unspec", "dotted", "local-family"],
+                /// On receiving, treatment of checksums.
+                verify: Verification = "present",
+                /// On receiving, headers to refuse where the standard leaves the choice.
+                refuse: Vec<Refused> = "none",
                 /// On receiving, accepts TLVs with content that does not fit their type.
                 lenient: bool = "no",
-                /// On receiving, treatment of a missing or wrong header: `pass` on what came, or
-                /// `close`. Unless given, that is `pass` with header=pass, and else `close`.
-                invalid: Option<String> = "none" in &["pass", "close"],
+                /// On receiving, treatment of a missing or wrong header. Unless given, that is `pass` with
+                /// header=pass, and else `close`.
+                invalid: Option<Invalid> = "none",
                 ;
                 stage: Stage,
             }
@@ -95,36 +88,20 @@ macro_rules! handler {
             }
 
             fn settings(&self) -> Settings<'_> {
-                let accepts = $accepts;
-                let version: fn(&Self) -> Option<Version> = $version;
-                let version = version(self);
-                let refused = |name: &str| match self.refuse.iter().any(|refused| refused == name) {
+                let refused = |header: Refused| match self.refuse.contains(&header) {
                     true => Tolerance::Refuse,
                     false => Tolerance::Accept,
                 };
                 Settings {
-                    accepts,
+                    accepts: $accepts,
                     mode: self.header,
-                    sends: version,
+                    sends: { let sends: fn(&Self) -> Option<Version> = $version; sends(self) },
                     template: Template {
                         version: Version::Two,
-                        command: match &*self.command {
-                            "proxy" => Some(ProxyCommand::Proxy),
-                            "local" => Some(ProxyCommand::Local),
-                            _ => None,
-                        },
-                        family: match &*self.family {
-                            "inet" => Some(Family::Inet),
-                            "inet6" => Some(Family::Inet6),
-                            "unspec" => Some(Family::Unspec),
-                            _ => None,
-                        },
-                        transport: match &*self.transport {
-                            "stream" => Some(Transport::Stream),
-                            "dgram" => Some(Transport::Dgram),
-                            _ => None,
-                        },
-                        mixed: if self.mixed == "map" { Mixed::Map } else { Mixed::Unknown },
+                        command: self.command.0,
+                        family: self.family.0,
+                        transport: self.transport.0,
+                        mixed: self.mixed.0,
                         source: self.source.as_ref(),
                         destination: self.destination.as_ref(),
                         tlvs: &self.tlv,
@@ -132,16 +109,12 @@ macro_rules! handler {
                         checksum: self.checksum,
                     },
                     profile: Profile {
-                        unknown: refused("unknown"),
-                        unspec: refused("unspec"),
-                        dotted: refused("dotted"),
-                        local_family: refused("local-family"),
+                        unknown: refused(Refused::Unknown),
+                        unspec: refused(Refused::Unspec),
+                        dotted: refused(Refused::Dotted),
+                        local_family: refused(Refused::LocalFamily),
                         tlvs: if self.lenient { Tolerance::Accept } else { Tolerance::Refuse },
-                        checksum: match &*self.verify {
-                            "skip" => Verification::Skip,
-                            "require" => Verification::Require,
-                            _ => Verification::Verify,
-                        },
+                        checksum: self.verify,
                         limit: match (self.limit, self.header) {
                             (Some(Size(most)), _) => usize::try_from(most).unwrap_or(usize::MAX),
                             (None, Mode::Pass) => LONGEST,
@@ -151,9 +124,9 @@ macro_rules! handler {
                         ..Profile::default()
                     },
                     trusted: self.trusted.as_ref(),
-                    remedy: match (self.invalid.as_deref(), self.header) {
-                        (Some("close"), _) => Remedy::Close,
-                        (Some(_), _) | (None, Mode::Pass) => Remedy::Pass,
+                    remedy: match (self.invalid, self.header) {
+                        (Some(Invalid(remedy)), _) => remedy,
+                        (None, Mode::Pass) => Remedy::Pass,
                         (None, _) => Remedy::Close,
                     },
                 }
@@ -229,7 +202,7 @@ macro_rules! handler {
             fn check(&self) -> Result<(), OptionError> {
                 let receiving = [
                     ("trusted", self.trusted.is_some()),
-                    ("verify", self.verify != "present"),
+                    ("verify", self.verify != Verification::Verify),
                     ("refuse", !self.refuse.is_empty()),
                     ("lenient", self.lenient),
                     ("invalid", self.invalid.is_some()),
@@ -262,27 +235,9 @@ handler! {
 
 handler! {
     /// A header of the PROXY protocol, either version, then any service.
-    Proxy = "proxy", Accepts::Either, |handler| match handler.version {
-        Some(1) => Some(Version::One),
-        Some(_) => Some(Version::Two),
-        None => None,
-    }, {
-        /// The version to send, 1 or 2: unless given, 2 with `add`, and with `replace` the other
+    Proxy = "proxy", Accepts::Either, |handler| handler.version, {
+        /// The version to send: unless given, 2 with `add`, and with `replace` the other
         /// than the one received.
-        version: Option<u64> = "none" in &["1", "2"],
-    }
-}
-
-impl Written for Mode {
-    const NAME: &'static str = "mode";
-
-    fn read(text: &str) -> Result<Self, String> {
-        match text {
-            "pass" => Ok(Mode::Pass),
-            "add" => Ok(Mode::Add),
-            "strip" => Ok(Mode::Strip),
-            "replace" => Ok(Mode::Replace),
-            _ => Err("expected pass, add, strip or replace".to_owned()),
-        }
+        version: Option<Version> = "none",
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! It never changes what a header means.
 
+use chenapan_core::choices;
 use std::time::Duration;
 
 /// The choices of a receiver.
@@ -61,13 +62,14 @@ pub enum Tolerance {
     Refuse,
 }
 
-/// Treatment of the checksum of a header whose block is not discarded [2.2.3].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Verification {
-    /// Do not compare it.
-    Skip,
-    /// Compare it where there is one.
-    Verify,
-    /// Refuse a header of version 2 without one, too.
-    Require,
+choices! {
+    /// Treatment of the checksum of a header whose block is not discarded [2.2.3].
+    pub enum Verification {
+        /// It is not compared.
+        Skip = "skip",
+        /// It is compared where there is one.
+        Verify = "present",
+        /// It is compared, and a header of version 2 without one is refused.
+        Require = "require",
+    }
 }

@@ -6,20 +6,23 @@ use super::template::{Source, Template, Version};
 use super::{Profile, ProxyHeader, Unpack, Want, fields, pack, unpack, v1, v2};
 use bytes::{Buf, BytesMut};
 use chenapan_core::{
-    Connection, Direction, Handled, Kind, Malformed, Networks, OptionError, Remedy, Unit,
+    Connection, Direction, Handled, Kind, Malformed, Networks, OptionError, Remedy, Unit, choices,
 };
 
-/// Use of the header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Expect one and forward it.
-    Pass,
-    /// Make one.
-    Add,
-    /// Expect one and take it off.
-    Strip,
-    /// Expect one and send one of the other version.
-    Replace,
+choices! {
+    /// Use of the header.
+    pub enum Mode {
+        /// The source sends one, and it goes on as it is.
+        Pass = "pass",
+        /// The source sends none; one is made from the real connection, or from the options, and goes
+        /// first.
+        Add = "add",
+        /// The source sends one, the backend gets none.
+        Strip = "strip",
+        /// The source sends one, the backend gets one of the other version that says the same, as far as
+        /// it can, and what the options say.
+        Replace = "replace",
+    }
 }
 
 /// Versions that a source may send.

@@ -5,14 +5,17 @@
 use super::address_template::{AddressTemplate, StatedAddress};
 use super::tlv::{self, TlvText};
 use super::{Addresses, Family, Mixed, Pack, ProxyCommand, ProxyHeader, Tlvs, Transport, v1, v2};
-use chenapan_core::{Connection, Paths};
+use chenapan_core::{Connection, Paths, choices};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// One of the two versions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Version {
-    One,
-    Two,
+choices! {
+    /// One of the two versions.
+    pub enum Version {
+        /// Version 1, a line of text.
+        One = "1",
+        /// Version 2, binary.
+        Two = "2",
+    }
 }
 
 impl Version {

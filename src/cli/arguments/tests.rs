@@ -45,10 +45,10 @@ fn every_command_takes_every_option_of_every_protocol_as_its_table_does() {
     let (mut taken, mut all) = (0, 0);
     for entry in registry.protocols() {
         for spec in entry.options {
-            let values = spec.default.iter().chain(spec.choices).chain([&spec.example]);
+            let values = spec.default.into_iter().chain(spec.texts()).chain([spec.example]);
             for (at, value) in values.filter(|value| !value.is_empty()).enumerate() {
                 // Some options need others: whether they go together is the protocol's to say.
-                let expected = entry.configure([(spec.name, *value)]).map(drop);
+                let expected = entry.configure([(spec.name, value)]).map(drop);
                 let quoted = value.replace('\\', r"\\").replace(':', r"\:");
                 let line = format!("{}:{}={quoted}", entry.name, spec.name);
                 let flag = format!("--protocol-{}-{}={value}", entry.name, spec.name);

@@ -4,19 +4,15 @@ use super::{MESSAGE, change_whole, extra_behind, fail, put, read, replies, troub
 use crate::json::Patch;
 use crate::json_rpc::{Flow, Forgery, Id, Kind as Said, Message};
 use chenapan_core::{
-    Behavior, Context, Dice, Interest, Kind, OptionError, Scope, Step, Unit, Verdict, plugin,
+    Behavior, Context, Dice, Interest, Kind, OptionError, Scope, Step, Unit, Verdict, choices,
+    plugin,
 };
 use std::ops::Range;
 
 plugin! {
     /// Changes the answer to a batch of JSON-RPC.
     ///
-    /// Allowed, so a healthy peer must not even notice: `reverse` (the replies come in the opposite
-    /// order), `item-error` (one of them becomes an error). Not allowed: `partial` (some are missing),
-    /// `extra` (one more, which nobody asked for, behind the others), `duplicate` (one comes twice),
-    /// `split` (each is a message of its own, which HTTP has no place for), `single-error` (one error
-    /// with the id null instead of all), `empty` (an array of none), `null-item` (null in the place of
-    /// one), `nested` (the array is in another one).
+    /// `reverse` and `item-error` are allowed, so a healthy peer must not even notice. No other change is.
     ///
     /// Single replies stay as they are, and so does a batch without the reply that is meant. Replies
     /// keep their bytes, and what stands between them stays.
@@ -26,10 +22,7 @@ plugin! {
     /// objects being returned from a batch call MAY be returned in any order".
     pub struct RpcBatch = "rpc-batch", Downstream {
         /// Change of the batch.
-        mode: String = "reverse" in &[
-            "reverse", "item-error", "partial", "extra", "duplicate", "split", "single-error",
-            "empty", "null-item", "nested"
-        ],
+        mode: Mode = "reverse",
         /// Number of the reply that becomes an error or null, or comes twice, from 1.
         n: u64 = "1",
         /// Number of replies that remain with `partial`, from the first one; the others are
@@ -44,9 +37,35 @@ plugin! {
     }
 }
 
+choices! {
+    /// Change of a batch of replies.
+    pub enum Mode {
+        /// The replies come in the opposite order.
+        Reverse = "reverse",
+        /// One of them becomes an error.
+        ItemError = "item-error",
+        /// Some are missing.
+        Partial = "partial",
+        /// One more, which nobody asked for, comes behind the others.
+        Extra = "extra",
+        /// One comes twice.
+        Duplicate = "duplicate",
+        /// Each is a message of its own, which HTTP has no place for.
+        Split = "split",
+        /// One error with the id null comes instead of all.
+        SingleError = "single-error",
+        /// An array of none comes.
+        Empty = "empty",
+        /// Null comes in the place of one.
+        NullItem = "null-item",
+        /// The array is in another one.
+        Nested = "nested",
+    }
+}
+
 impl Behavior for RpcBatch {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
-        if self.mode == "split" {
+        if self.mode == Mode::Split {
             return split(unit, cx);
         }
         change_whole(unit, cx, format!("batch: {}", self.mode), |message, patch, dice| {
@@ -85,19 +104,19 @@ fn answers(message: &Message<'_>) -> bool {
 impl RpcBatch {
     fn edit(&self, message: &Message<'_>, patch: &mut Patch, dice: &mut Dice) {
         let nth = |number: u64| message.spans().nth(index(number));
-        match self.mode.as_str() {
-            "reverse" => {
+        match self.mode {
+            Mode::Reverse => {
                 let spans: Vec<Range<usize>> = message.spans().map(|item| item.value).collect();
                 for (to, from) in spans.iter().zip(spans.iter().rev()) {
                     patch.put(to.clone(), message.raw(from.clone()));
                 }
             }
-            "item-error" => {
+            Mode::ItemError => {
                 if let Some(item) = message.items().nth(index(self.n)) {
                     fail(&item, &trouble(self.code, &self.message, None), patch);
                 }
             }
-            "partial" => match self.keep {
+            Mode::Partial => match self.keep {
                 Some(keep) => self.keep_first(keep, message, patch),
                 None => {
                     if let Some(item) = nth(self.drop.unwrap_or(1)) {
@@ -105,28 +124,30 @@ impl RpcBatch {
                     }
                 }
             },
-            "extra" => {
+            Mode::Extra => {
                 if let Some((at, made)) = one_more(message, dice) {
                     patch.insert(at, format!(",{made}"));
                 }
             }
-            "duplicate" => {
+            Mode::Duplicate => {
                 if let Some(item) = nth(self.n) {
                     let again = message.raw(item.value.clone());
                     patch.insert(item.value.end, format!(",{again}"));
                 }
             }
-            "single-error" => {
+            Mode::SingleError => {
                 let forgery = Forgery { code: self.code, message: &self.message, data: None };
                 patch.put(message.span.clone(), forgery.with_id(message.dialect, "null"));
             }
-            "empty" => patch.put(message.span.clone(), "[]"),
-            "null-item" => {
+            Mode::Empty => patch.put(message.span.clone(), "[]"),
+            Mode::NullItem => {
                 if let Some(item) = nth(self.n) {
                     patch.put(item.value, "null");
                 }
             }
-            _ => {
+            // That makes several units of one.
+            Mode::Split => {}
+            Mode::Nested => {
                 patch.insert(message.span.start, "[");
                 patch.insert(message.span.end, "]");
             }

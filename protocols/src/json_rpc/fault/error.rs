@@ -5,16 +5,14 @@ use super::{Json, MESSAGE, REPLIES, change, dialect, fail, read, trouble};
 use crate::json_rpc::{Dialect, Forgery, Message};
 use bytes::BytesMut;
 use chenapan_core::{
-    Behavior, Context, Direction, Interest, Kind, OptionError, Scope, Step, Unit, Verdict, plugin,
+    Behavior, Context, Direction, Interest, Kind, OptionError, Scope, Step, Unit, Verdict, choices,
+    plugin,
 };
 
 plugin! {
     /// Answers calls of JSON-RPC with an error.
     ///
-    /// `instead`: the request vanishes and the error goes back, so the backend never sees it. `mask`:
-    /// the backend answers, and the answer becomes the error, in its place: whoever tries again then
-    /// has done it twice. `cut`: the request vanishes, the first half of the error goes back, and the
-    /// connection is closed. So with `mask` the rule acts on replies, and on requests otherwise; `to`
+    /// With `mask` the rule acts on replies, and on requests otherwise; `to`
     /// says whose. A batch gets an error for each request in it; notifications in it vanish with it,
     /// and one of nothing else passes. With `mask` all bytes beside result and error stay as they are.
     ///
@@ -29,13 +27,9 @@ plugin! {
     /// section 5.1.
     pub struct RpcError = "rpc-error" {
         /// Way in which the error is sent.
-        mode: String = "instead" in &["instead", "mask", "cut"],
+        mode: Mode = "instead",
         /// Code and message of a known error; `code` and `message` go before it.
-        preset: String = "internal" in &[
-            "internal", "invalid-params", "method-not-found", "rate-limit", "rate-limit-quicknode",
-            "busy", "excessive", "bitcoind-warmup", "lsp-cancelled", "lsp-modified",
-            "lsp-not-initialized", "mcp-timeout"
-        ],
+        preset: Preset = "internal",
         /// The code, such as -32603.
         code: Option<i64> = "none",
         /// The message.
@@ -43,38 +37,77 @@ plugin! {
         /// The data, as a JSON text.
         data: Option<Json> = "none",
         /// Whose calls fail.
-        to: String = "client" in &["client", "backend", "both"],
+        to: Caller = "client",
         /// The status of HTTP that the error comes with; 200 unless given. Not with `mask`, where
         /// `rpc-http:body=same` changes it.
         status: Option<u64> = "none",
     }
 }
 
-/// Errors that servers send: name, code and message.
-const PRESETS: [(&str, i64, &str); 12] = [
-    ("internal", -32_603, "Internal error"),
-    ("invalid-params", -32_602, "Invalid params"),
-    ("method-not-found", -32_601, "Method not found"),
-    ("rate-limit", -32_005, "daily request count exceeded, request rate limited"),
-    ("rate-limit-quicknode", -32_007, "50/second request limit reached"),
-    ("busy", -102, "server busy - request timed out"),
-    ("excessive", -101, "excessive resource usage"),
-    ("bitcoind-warmup", -28, "Loading block index..."),
-    ("lsp-cancelled", -32_800, "request cancelled"),
-    ("lsp-modified", -32_801, "content modified"),
-    ("lsp-not-initialized", -32_002, "server not initialized"),
-    ("mcp-timeout", -32_001, "Request timed out"),
-];
+choices! {
+    /// An error that servers send: its code and its message.
+    pub struct Preset: (i64, &'static str) {
+        /// An error inside of the server.
+        "internal" = (-32_603, "Internal error"),
+        /// Parameters that the method does not take.
+        "invalid-params" = (-32_602, "Invalid params"),
+        /// A method that is not there.
+        "method-not-found" = (-32_601, "Method not found"),
+        /// Too many requests in a day, as Ethereum nodes say it.
+        "rate-limit" = (-32_005, "daily request count exceeded, request rate limited"),
+        /// Too many requests in a second, as QuickNode says it.
+        "rate-limit-quicknode" = (-32_007, "50/second request limit reached"),
+        /// A server without time, as Electrum servers say it.
+        "busy" = (-102, "server busy - request timed out"),
+        /// A client that asks too much, as Electrum servers say it.
+        "excessive" = (-101, "excessive resource usage"),
+        /// A server that still starts, as bitcoind says it.
+        "bitcoind-warmup" = (-28, "Loading block index..."),
+        /// A request that was cancelled, as language servers say it.
+        "lsp-cancelled" = (-32_800, "request cancelled"),
+        /// A text that has changed since, as language servers say it.
+        "lsp-modified" = (-32_801, "content modified"),
+        /// A session that has not begun, as language servers say it.
+        "lsp-not-initialized" = (-32_002, "server not initialized"),
+        /// A request that took too long, as servers of the Model Context Protocol say it.
+        "mcp-timeout" = (-32_001, "Request timed out"),
+    }
+}
+
+choices! {
+    /// Way in which an error is sent.
+    pub enum Mode {
+        /// The request vanishes and the error goes back, so the backend never sees it.
+        Instead = "instead",
+        /// The backend answers, and the answer becomes the error, in its place: whoever tries again
+        /// then has done it twice.
+        Mask = "mask",
+        /// The request vanishes, the first half of the error goes back, and the connection is closed.
+        Cut = "cut",
+    }
+}
+
+choices! {
+    /// Peers whose calls fail.
+    pub enum Caller {
+        /// The client's calls.
+        Client = "client",
+        /// The backend's calls.
+        Backend = "backend",
+        /// All calls.
+        Both = "both",
+    }
+}
 
 impl Behavior for RpcError {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
-        let masks = self.mode == "mask";
+        let masks = self.mode == Mode::Mask;
         // The error goes to whoever asked: the way of the reply, or against that of the request.
         let receiver = match (cx.direction, masks) {
-            (Direction::Downstream, true) | (Direction::Upstream, false) => "client",
-            _ => "backend",
+            (Direction::Downstream, true) | (Direction::Upstream, false) => Caller::Client,
+            _ => Caller::Backend,
         };
-        if self.to != "both" && self.to != receiver {
+        if self.to != Caller::Both && self.to != receiver {
             return Verdict::Forward;
         }
         let (code, message) = self.says();
@@ -93,7 +126,7 @@ impl Behavior for RpcError {
             Some(status) => with_status(reply, status),
             None => reply,
         };
-        if self.mode == "cut" {
+        if self.mode == Mode::Cut {
             let half = BytesMut::from(&reply[..reply.len() / 2]);
             return Verdict::Play(vec![Step::Reply(half), Step::Close]);
         }
@@ -102,7 +135,7 @@ impl Behavior for RpcError {
 
     fn scope(&self) -> Scope<'_> {
         let kinds: &[Kind] =
-            if self.mode == "mask" { REPLIES } else { &[Kind::Request, Kind::Batch] };
+            if self.mode == Mode::Mask { REPLIES } else { &[Kind::Request, Kind::Batch] };
         Scope::of(kinds).needs(MESSAGE)
     }
 
@@ -112,7 +145,7 @@ impl Behavior for RpcError {
 
     fn check(&self) -> Result<(), OptionError> {
         match self.status {
-            Some(_) if self.mode == "mask" => Err(OptionError::value(
+            Some(_) if self.mode == Mode::Mask => Err(OptionError::value(
                 "status",
                 "a reply that is masked keeps its status; change that with rpc-http:body=same",
             )),
@@ -127,9 +160,8 @@ impl Behavior for RpcError {
 
 impl RpcError {
     fn says(&self) -> (i64, &str) {
-        let preset = PRESETS.iter().find(|(name, _, _)| *name == self.preset);
-        let (_, code, message) = preset.unwrap_or(&PRESETS[0]);
-        (self.code.unwrap_or(*code), self.message.as_deref().unwrap_or(message))
+        let Preset((code, message)) = self.preset;
+        (self.code.unwrap_or(code), self.message.as_deref().unwrap_or(message))
     }
 }
 
@@ -256,10 +288,11 @@ mod tests {
 
     #[test]
     fn presets_have_a_code_each_and_data_is_json() {
-        let option = <RpcError as chenapan_core::Plugin>::OPTIONS.iter();
-        let known = option.filter(|spec| spec.name == "preset").flat_map(|spec| spec.choices);
-        assert!(known.eq(PRESETS.iter().map(|(name, _, _)| name)));
-        use chenapan_core::Written;
+        use chenapan_core::{Choices, Written};
+        let mut codes: Vec<_> = Preset::VALUES.iter().map(|Preset((code, _))| *code).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), Preset::CHOICES.len());
         for wrong in ["", "{", "{} {}", "nope", "01"] {
             assert!(Json::read(wrong).is_err(), "{wrong}");
         }

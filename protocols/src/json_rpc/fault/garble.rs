@@ -3,16 +3,13 @@
 use super::{MESSAGE, REPLIES, change, change_whole, content};
 use crate::json::{Patch, Tokens};
 use crate::json_rpc::Message;
-use chenapan_core::{Behavior, Context, Interest, Scope, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Interest, Scope, Unit, Verdict, choices, plugin};
 use std::ops::Range;
 
 plugin! {
     /// Damages the JSON text of a message, inside of a frame that stays right.
     ///
-    /// `truncate`: the text ends in its middle, between two characters. `trailing`: a comma before the
-    /// last bracket. `bad-utf8`: a byte that UTF-8 never has at the start of a string of the result (of
-    /// the error, of the params). `nan`: the first number in there becomes NaN. `quotes`: all strings have
-    /// single quotes. `duplicate-key`: behind the result comes another one, which is null. Where there is
+    /// `bad-utf8`, `nan` and `duplicate-key` damage the result (or the error, or the params). Where there is
     /// no string, or no number, all of the result becomes one. In a batch each reply is damaged, and
     /// `truncate` cuts the whole.
     ///
@@ -20,16 +17,32 @@ plugin! {
     /// text for right. RFC 8259, sections 2, 4, 6, 7 and 8.1.
     pub struct RpcGarble = "rpc-garble", Downstream {
         /// In which way it is damaged.
-        how: String = "truncate" in &[
-            "truncate", "trailing", "bad-utf8", "nan", "quotes", "duplicate-key"
-        ],
+        how: How = "truncate",
+    }
+}
+
+choices! {
+    /// Damage to a JSON text.
+    pub enum How {
+        /// The text ends in its middle, between two characters.
+        Truncate = "truncate",
+        /// A comma comes before the last bracket.
+        Trailing = "trailing",
+        /// A byte that UTF-8 never has comes at the start of a string.
+        BadUtf8 = "bad-utf8",
+        /// The first number becomes NaN.
+        Nan = "nan",
+        /// All strings have single quotes.
+        Quotes = "quotes",
+        /// Another result, which is null, comes behind the result.
+        DuplicateKey = "duplicate-key",
     }
 }
 
 impl Behavior for RpcGarble {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
         let what = format!("garble: {}", self.how);
-        if self.how == "truncate" {
+        if self.how == How::Truncate {
             change_whole(unit, cx, what, |message, patch, _| {
                 let span = message.span.clone();
                 let mut at = span.start + span.len() / 2;
@@ -56,35 +69,39 @@ impl Behavior for RpcGarble {
 
 impl RpcGarble {
     fn edit(&self, message: &Message<'_>, patch: &mut Patch) {
-        match self.how.as_str() {
-            "trailing" => patch.insert(message.span.end.saturating_sub(1), ","),
-            "quotes" => {
+        match self.how {
+            // That is about the whole, however many messages are in it.
+            How::Truncate => {}
+            How::Trailing => patch.insert(message.span.end.saturating_sub(1), ","),
+            How::Quotes => {
                 let strings = tokens(message, message.span.clone());
                 for span in strings.filter(|span| message.raw(span.clone()).starts_with('"')) {
                     patch.put(span.start..span.start + 1, "'");
                     patch.put(span.end - 1..span.end, "'");
                 }
             }
-            how => {
-                let Some(member) = content(message) else { return };
-                let value = member.value.clone();
-                match how {
-                    "bad-utf8" => match string(message, value.clone()) {
-                        Some(at) => patch.insert(at + 1, [0xff]),
-                        None => patch.put(value, b"\"\xff\""),
-                    },
-                    "nan" => {
-                        let digit = |byte: u8| byte == b'-' || byte.is_ascii_digit();
-                        let number = tokens(message, value.clone()).find(|span| {
-                            message.raw(span.clone()).bytes().next().is_some_and(digit)
-                        });
-                        patch.put(number.unwrap_or(value), "NaN");
-                    }
-                    _ => {
-                        let key = message.raw(member.key.clone());
-                        patch.insert(value.end, format!(",{key}:null"));
-                    }
+            How::BadUtf8 => {
+                let Some(value) = content(message).map(|member| member.value.clone()) else {
+                    return;
+                };
+                match string(message, value.clone()) {
+                    Some(at) => patch.insert(at + 1, [0xff]),
+                    None => patch.put(value, b"\"\xff\""),
                 }
+            }
+            How::Nan => {
+                let Some(value) = content(message).map(|member| member.value.clone()) else {
+                    return;
+                };
+                let digit = |byte: u8| byte == b'-' || byte.is_ascii_digit();
+                let number = tokens(message, value.clone())
+                    .find(|span| message.raw(span.clone()).bytes().next().is_some_and(digit));
+                patch.put(number.unwrap_or(value), "NaN");
+            }
+            How::DuplicateKey => {
+                let Some(member) = content(message) else { return };
+                let key = message.raw(member.key.clone());
+                patch.insert(member.value.end, format!(",{key}:null"));
             }
         }
     }

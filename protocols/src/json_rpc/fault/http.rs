@@ -6,20 +6,17 @@ use crate::json_rpc::parts::UNREAD;
 use bytes::BytesMut;
 use chenapan_core::{
     Behavior, Context, Direction, Field, Held, Holding, Interest, Kind, Needs, OptionError, Others,
-    Scope, Size, Turn, Unit, Verdict, plugin,
+    Scope, Size, Turn, Unit, Verdict, choices, plugin,
 };
 
 plugin! {
     /// Gives a reply of JSON-RPC over HTTP another status and another body.
     ///
-    /// `mask`: the backend answers, and the answer gets another status and body. `instead`: the request
-    /// vanishes and this reply goes back, so the backend never sees it. So with `instead` the rule acts
+    /// With `instead` the rule acts
     /// on requests, and on replies otherwise, also on those to notifications, which have no message.
     ///
     /// The head keeps its other headers; its length is that of the new body, and it has no chunks any
-    /// more. `json`: an error of JSON-RPC, with the id of the reply. `text`: what busy servers say,
-    /// without JSON. `html`: a page as a gateway shows it. `empty`: no body. `null`: the word. `same`:
-    /// the body stays. A reply that is a stream of events becomes that plain reply as a whole, and with
+    /// more. A reply that is a stream of events becomes that plain reply as a whole, and with
     /// `same` the message of its first reply is the body. What is not HTTP, such as WebSocket, stays as
     /// it is.
     ///
@@ -27,11 +24,11 @@ plugin! {
     /// calls. JSON-RPC 2.0 does not say what HTTP's status means; clients meet all of these.
     pub struct RpcHttp = "rpc-http" {
         /// Way in which the reply is sent.
-        mode: String = "mask" in &["mask", "instead"],
+        mode: Mode = "mask",
         /// The status of the reply.
         status: u64 = "503",
         /// The body of the reply.
-        body: String = "text" in &["json", "text", "html", "empty", "null", "same"],
+        body: Body = "text",
         /// The code of the error with `body=json`.
         code: i64 = "-32603",
         /// The message of that error.
@@ -43,6 +40,34 @@ plugin! {
         longer: Size = "0B",
         ;
         taken: Taken,
+    }
+}
+
+choices! {
+    /// Way in which a reply is sent.
+    pub enum Mode {
+        /// The backend answers, and the answer gets another status and body.
+        Mask = "mask",
+        /// The request vanishes and this reply goes back, so the backend never sees it.
+        Instead = "instead",
+    }
+}
+
+choices! {
+    /// Body of a reply.
+    pub enum Body {
+        /// An error of JSON-RPC, with the id of the reply.
+        Json = "json",
+        /// The words of a busy server, without JSON.
+        Text = "text",
+        /// A page as a gateway shows it.
+        Html = "html",
+        /// No body.
+        Empty = "empty",
+        /// The word null.
+        Null = "null",
+        /// The body that the reply has.
+        Same = "same",
     }
 }
 
@@ -72,10 +97,12 @@ impl Holding for Taken {
 
 impl Behavior for RpcHttp {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
-        match (cx.direction, self.mode.as_str()) {
-            (Direction::Upstream, "instead") => return self.answer(unit, cx),
-            (Direction::Downstream, "mask") => {}
-            _ => return Verdict::Forward,
+        match (cx.direction, self.mode) {
+            (Direction::Upstream, Mode::Instead) => return self.answer(unit, cx),
+            (Direction::Downstream, Mode::Mask) => {}
+            (Direction::Upstream, Mode::Mask) | (Direction::Downstream, Mode::Instead) => {
+                return Verdict::Forward;
+            }
         }
         if self.taken.more {
             self.swallow(unit, cx);
@@ -88,7 +115,7 @@ impl Behavior for RpcHttp {
             return Verdict::Forward;
         }
         let Some(message) = cx.protocol.message(unit) else { return Verdict::Forward };
-        if self.body == "same" && unit.mark(UNREAD).is_some() {
+        if self.body == Body::Same && unit.mark(UNREAD).is_some() {
             // Nobody could read it without the header that says how it is compressed.
             return Verdict::Forward;
         }
@@ -108,13 +135,13 @@ impl Behavior for RpcHttp {
     }
 
     fn scope(&self) -> Scope<'_> {
-        let kinds: &[Kind] = match self.mode.as_str() {
-            "instead" => &[Kind::Request, Kind::Batch],
-            _ => &[Kind::Response, Kind::Error, Kind::Batch, Kind::Notification],
+        let kinds: &[Kind] = match self.mode {
+            Mode::Instead => &[Kind::Request, Kind::Batch],
+            Mode::Mask => &[Kind::Response, Kind::Error, Kind::Batch, Kind::Notification],
         };
         Scope::of(kinds)
             .needs(Needs::Fields(&[MESSAGE, "status"]))
-            .by_reply(self.mode == "mask")
+            .by_reply(self.mode == Mode::Mask)
             .others(Others::Shown)
             .ordered(true)
     }
@@ -130,7 +157,7 @@ impl Behavior for RpcHttp {
     fn check(&self) -> Result<(), OptionError> {
         match self.status {
             // RFC 9110, sections 15.3.5 and 15.4.5.
-            204 | 304 if self.body != "empty" => {
+            204 | 304 if self.body != Body::Empty => {
                 let wrong = format!("{} has no body; add body=empty", self.status);
                 Err(OptionError::value("status", wrong))
             }
@@ -138,7 +165,7 @@ impl Behavior for RpcHttp {
                 let wrong = format!("{} has no body, and so no length", self.status);
                 Err(OptionError::value("longer", wrong))
             }
-            200..=599 if self.mode == "instead" && self.body == "same" => {
+            200..=599 if self.mode == Mode::Instead && self.body == Body::Same => {
                 let wrong = "there is no other body with mode=instead; name another one";
                 Err(OptionError::value("body", wrong))
             }
@@ -187,7 +214,7 @@ impl RpcHttp {
     /// A reply with the headers of another one, and its fields.
     fn made(&self, head: &[u8], message: &[u8]) -> (BytesMut, Vec<Field>) {
         let (mut sort, body) = self.body(message);
-        if self.body == "same" && head.split(|&byte| byte == b'\n').any(is_stream) {
+        if self.body == Body::Same && head.split(|&byte| byte == b'\n').any(is_stream) {
             sort = Some("application/json");
         }
         let length = (body.len() as u64).saturating_add(self.longer.0);
@@ -226,8 +253,8 @@ impl RpcHttp {
     /// The type of the body, where it is another one, and the body.
     fn body(&self, message: &[u8]) -> (Option<&'static str>, Vec<u8>) {
         let status = format!("{} {}", self.status, reason(self.status));
-        match self.body.as_str() {
-            "json" => {
+        match self.body {
+            Body::Json => {
                 let (text, code) = (read(message), self.code);
                 let forgery = Forgery { code, message: &self.message, data: None };
                 let mut ids = text.items().filter(super::replies).peekable();
@@ -244,17 +271,17 @@ impl RpcHttp {
                 };
                 (Some("application/json"), body)
             }
-            "html" => {
+            Body::Html => {
                 let page = format!(
                     "<html><head><title>{status}</title></head>\
                      <body><center><h1>{status}</h1></center></body></html>\n"
                 );
                 (Some("text/html"), page.into_bytes())
             }
-            "empty" => (None, Vec::new()),
-            "null" => (Some("application/json"), b"null".to_vec()),
-            "same" => (None, message.to_vec()),
-            _ => {
+            Body::Empty => (None, Vec::new()),
+            Body::Null => (Some("application/json"), b"null".to_vec()),
+            Body::Same => (None, message.to_vec()),
+            Body::Text => {
                 let text = match self.status {
                     503 => "Work queue depth exceeded",
                     status => reason(status),
@@ -268,7 +295,7 @@ impl RpcHttp {
     fn stays(&self, line: &[u8]) -> bool {
         let name = line.split(|&byte| byte == b':').next().unwrap_or_default().trim_ascii();
         let is = |header: &str| name.eq_ignore_ascii_case(header.as_bytes());
-        let typed = !matches!(self.body.as_str(), "same" | "empty");
+        let typed = !matches!(self.body, Body::Same | Body::Empty);
         !(line.trim_ascii().is_empty()
             || is("content-length")
             || is("transfer-encoding")

@@ -3,15 +3,12 @@
 use super::{MESSAGE, REPLIES, change, integer, unknown};
 use crate::json::{Patch, ValueType, text};
 use crate::json_rpc::{Id, Message};
-use chenapan_core::{Behavior, Context, Dice, Interest, Scope, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Dice, Interest, Scope, Unit, Verdict, choices, plugin};
 
 plugin! {
     /// Gives a reply of JSON-RPC another id than its request had, or none.
     ///
-    /// `retype`: an integer becomes a string, and a string that is an integer becomes one; other
-    /// ids stay. `number`: a string becomes the integer that it is, and 0 where it is none, as with a
-    /// peer that reads all ids as numbers. `case`: a string gets its letters in the other case. `float`: an integer gets `.0`, which is the same number. `null` and `missing`: what
-    /// they say. `unknown`: an id of the same type for which nobody has asked. All other bytes stay
+    /// All other bytes stay
     /// as they are. In a batch each reply gets one; a reply without an id stays as it is.
     ///
     /// A healthy peer fails the call at once, or takes `float` for what it is, and serves later
@@ -19,7 +16,28 @@ plugin! {
     /// the id member in the Request Object".
     pub struct RpcId = "rpc-id", Downstream {
         /// Change of the id.
-        to: String = "retype" in &["retype", "number", "case", "float", "null", "missing", "unknown"],
+        to: Change = "retype",
+    }
+}
+
+choices! {
+    /// Change of an id.
+    pub enum Change {
+        /// An integer becomes a string, and a string that is an integer becomes one; other ids stay.
+        Retype = "retype",
+        /// A string becomes the integer that it is, and 0 where it is none, as with a peer that reads all
+        /// ids as numbers.
+        Number = "number",
+        /// A string gets its letters in the other case.
+        Case = "case",
+        /// An integer gets `.0`, which is the same number.
+        Float = "float",
+        /// The id becomes null.
+        Null = "null",
+        /// The id is taken out.
+        Missing = "missing",
+        /// The id becomes one of the same type for which nobody has asked.
+        Unknown = "unknown",
     }
 }
 
@@ -44,7 +62,7 @@ impl RpcId {
         let Some(member) = message.object.as_ref().and_then(|object| object.id.as_ref()) else {
             return;
         };
-        if self.to == "missing" {
+        if self.to == Change::Missing {
             return patch.remove(member.removal());
         }
         let id = message.raw(member.value.clone());
@@ -55,26 +73,28 @@ impl RpcId {
 
     fn other(&self, id: Id<'_>, dice: &mut Dice) -> Option<String> {
         let raw = id.raw();
-        match (self.to.as_str(), id.value_type()) {
-            ("retype", ValueType::Number) => integer(raw).then(|| format!("\"{raw}\"")),
-            ("retype", ValueType::Text) => {
+        match (self.to, id.value_type()) {
+            (Change::Retype, ValueType::Number) => integer(raw).then(|| format!("\"{raw}\"")),
+            (Change::Retype, ValueType::Text) => {
                 let text = text::text(raw);
                 integer(&text).then(|| text.into_owned())
             }
-            ("number", ValueType::Text) => {
+            (Change::Number, ValueType::Text) => {
                 let text = text::text(raw);
                 Some(if integer(&text) { text.into_owned() } else { "0".to_owned() })
             }
-            ("case", ValueType::Text) => {
+            (Change::Case, ValueType::Text) => {
                 let swapped: String = text::text(raw).chars().map(other_case).collect();
                 let mut out = Vec::new();
                 text::quote(&swapped, &mut out);
                 String::from_utf8(out).ok().filter(|_| swapped != text::text(raw))
             }
-            ("float", ValueType::Number) => integer(raw).then(|| format!("{raw}.0")),
-            ("null", sort) => (sort != ValueType::Null).then(|| "null".to_owned()),
-            ("unknown", _) => unknown(id, dice),
-            _ => None,
+            (Change::Float, ValueType::Number) => integer(raw).then(|| format!("{raw}.0")),
+            (Change::Null, sort) => (sort != ValueType::Null).then(|| "null".to_owned()),
+            (Change::Unknown, _) => unknown(id, dice),
+            (Change::Retype | Change::Number | Change::Case | Change::Float, _) => None,
+            // That takes the member out.
+            (Change::Missing, _) => None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{MESSAGE, REPLIES};
 use chenapan_core::{
-    Behavior, Context, Interest, Needs, OptionError, Scope, Unit, Verdict, plugin,
+    Behavior, Context, Interest, Needs, OptionError, Scope, Unit, Verdict, choices, plugin,
 };
 use std::ops::Range;
 
@@ -20,7 +20,7 @@ plugin! {
         /// Difference to add to the number, such as 1 or -1.
         by: Option<i64> = "none",
         /// Unit of the number.
-        unit: String = "bytes" in &["bytes", "chars"],
+        unit: Measure = "bytes",
         /// Removes the header.
         missing: bool = "no",
         /// Adds a second header with another number.
@@ -31,6 +31,16 @@ plugin! {
 const LENGTH: &str = "length";
 const NAME: &[u8] = b"content-length";
 
+choices! {
+    /// Unit of a length.
+    pub enum Measure {
+        /// Bytes, as it has to be.
+        Bytes = "bytes",
+        /// Characters, as with servers that measure text.
+        Chars = "chars",
+    }
+}
+
 impl Behavior for RpcLength {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
         let Some((line, digits, length)) = header(unit) else { return Verdict::Forward };
@@ -40,10 +50,12 @@ impl Behavior for RpcLength {
             cx.record(unit.offset + line.start as u64, "length: missing");
             return Verdict::Forward;
         }
-        let says = match (self.twice, self.unit.as_str(), self.by) {
+        let says = match (self.twice, self.unit, self.by) {
             (true, _, _) => length.checked_add(1),
-            (_, "chars", _) => characters(unit).filter(|count| *count != length),
-            (_, _, by) => length.checked_add_signed(by.unwrap_or(-1)).filter(|to| *to != length),
+            (false, Measure::Chars, _) => characters(unit).filter(|count| *count != length),
+            (false, Measure::Bytes, by) => {
+                length.checked_add_signed(by.unwrap_or(-1)).filter(|to| *to != length)
+            }
         };
         let Some(says) = says else { return Verdict::Forward };
         if self.twice {
@@ -72,7 +84,7 @@ impl Behavior for RpcLength {
     fn check(&self) -> Result<(), OptionError> {
         let given = [
             ("by", self.by.is_some()),
-            ("unit", self.unit == "chars"),
+            ("unit", self.unit == Measure::Chars),
             ("missing", self.missing),
             ("twice", self.twice),
         ];

@@ -2,13 +2,12 @@
 
 use super::{Frames, MESSAGE, PAYLOAD, REPLIES};
 use bytes::{Bytes, BytesMut};
-use chenapan_core::{Behavior, Context, Interest, Scope, Step, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Interest, Scope, Step, Unit, Verdict, choices, plugin};
 
 plugin! {
     /// Writes something that is no message into the stream, before or after a message.
     ///
-    /// `log-line`: a line as a program logs it on its standard output. `blank`: an empty line. `html`:
-    /// a page about an error. `bom`: a byte order mark. All lines end with LF. The message itself stays
+    /// All lines end with LF. The message itself stays
     /// as it is; where messages have headers that tell their length, the noise lies outside of what the
     /// length counts. In HTTP, events and WebSocket nothing can lie between messages: they stay as they
     /// are.
@@ -18,12 +17,36 @@ plugin! {
     /// server MUST NOT write anything to its stdout that is not a valid MCP message."
     pub struct RpcNoise = "rpc-noise", Downstream {
         /// Kind of noise.
-        kind: String = "log-line" in &["log-line", "blank", "html", "bom"],
+        kind: Noise = "log-line",
         /// Text to write instead of that, with escapes such as \n; it gets a line of its own unless
         /// it ends with \n.
         text: Option<Bytes> = "none",
         /// On which side of the message.
-        place as "where": String = "before" in &["before", "after"],
+        place as "where": Side = "before",
+    }
+}
+
+choices! {
+    /// Noise between messages.
+    pub enum Noise {
+        /// A line as a program logs it on its standard output.
+        LogLine = "log-line",
+        /// An empty line.
+        Blank = "blank",
+        /// A page about an error.
+        Html = "html",
+        /// A byte order mark.
+        Bom = "bom",
+    }
+}
+
+choices! {
+    /// Side of a message.
+    pub enum Side {
+        /// Before it.
+        Before = "before",
+        /// Behind it.
+        After = "after",
     }
 }
 
@@ -37,9 +60,12 @@ impl Behavior for RpcNoise {
             return Verdict::Forward;
         }
         let mut noise = Unit::data(self.noise(), unit.offset);
-        if self.place == "after" {
+        if self.place == Side::After {
             // Where the line end is no part of its message, it comes behind the noise.
-            if frames == Frames::Lines && unit.bytes.last() != Some(&b'\n') && self.kind != "bom" {
+            if frames == Frames::Lines
+                && unit.bytes.last() != Some(&b'\n')
+                && self.kind != Noise::Bom
+            {
                 noise.insert(0, b"\n");
             }
             noise.offset += unit.bytes.len() as u64;
@@ -66,14 +92,14 @@ impl RpcNoise {
             }
             return noise;
         }
-        BytesMut::from(match self.kind.as_str() {
-            "blank" => "\n",
-            "html" => {
+        BytesMut::from(match self.kind {
+            Noise::Blank => "\n",
+            Noise::Html => {
                 "<html><head><title>502 Bad Gateway</title></head>\
                  <body><h1>502 Bad Gateway</h1></body></html>\n"
             }
-            "bom" => "\u{feff}",
-            _ => "[info] server listening, 1 tool loaded\n",
+            Noise::Bom => "\u{feff}",
+            Noise::LogLine => "[info] server listening, 1 tool loaded\n",
         })
     }
 }

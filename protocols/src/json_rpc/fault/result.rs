@@ -2,7 +2,7 @@
 
 use super::{Json, MESSAGE, change_whole, picks_at};
 use chenapan_core::{
-    Behavior, Context, Interest, Kind, OptionError, Protocol, Scope, Unit, Verdict, plugin,
+    Behavior, Context, Interest, Kind, OptionError, Protocol, Scope, Unit, Verdict, choices, plugin,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,17 +10,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 plugin! {
     /// Gives a reply of JSON-RPC another result.
     ///
-    /// `null`: no value, as for a receipt that is not there yet. `value`: the one that the option `value`
-    /// says. `previous`: the result that the same method had before, over all connections of the rule, as from
-    /// a node that is behind; the first one of a method stays, and so does one larger than 1 MiB, or
-    /// beyond 1,000 methods. All other bytes stay as they are, and lengths are made right. In a batch
+    /// With `previous` the first result of a method stays, and so does one larger than 1 MiB, or beyond
+    /// 1,000 methods. All other bytes stay as they are, and lengths are made right. In a batch
     /// each reply that is meant gets one; errors stay.
     ///
     /// A healthy peer takes it for what it is: it neither fails on null where a value may be missing,
     /// nor takes an old answer for a new one where that matters.
     pub struct RpcResult = "rpc-result", Downstream {
         /// Result that it gets.
-        to: String = "null" in &["null", "value", "previous"],
+        to: Other = "null",
         /// The result with `to=value`, as a JSON text.
         value: Option<Json> = "none",
         ;
@@ -30,6 +28,19 @@ plugin! {
 
 const MOST_METHODS: usize = 1_000;
 const MOST_BYTES: usize = 1 << 20;
+
+choices! {
+    /// Result that takes the place of another.
+    pub enum Other {
+        /// No value, as for a receipt that is not there yet.
+        Null = "null",
+        /// The one that the option `value` says.
+        Value = "value",
+        /// The result that the same method had before, over all connections of the rule, as from a node
+        /// that is behind.
+        Previous = "previous",
+    }
+}
 
 impl Behavior for RpcResult {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
@@ -61,7 +72,7 @@ impl Behavior for RpcResult {
     }
 
     fn check(&self) -> Result<(), OptionError> {
-        match (self.to == "value", &self.value) {
+        match (self.to == Other::Value, &self.value) {
             (true, None) => Err(OptionError::value("to", "value wants the option value, too")),
             (false, Some(_)) => Err(OptionError::value("value", "goes with to=value only")),
             _ => Ok(()),
@@ -74,7 +85,7 @@ impl RpcResult {
     fn methods(&self, unit: &Unit, protocol: &dyn Protocol) -> Vec<Option<Box<str>>> {
         let mut methods = Vec::new();
         match unit.kind {
-            _ if self.to != "previous" => {}
+            _ if self.to != Other::Previous => {}
             Kind::Batch => protocol.members(unit, &mut |member| {
                 methods.push(member.label.map(Into::into));
                 true
@@ -86,10 +97,10 @@ impl RpcResult {
 
     /// Returns the text that takes the place of a result.
     fn other(&self, method: Option<&str>, result: &str) -> Option<Box<str>> {
-        match &*self.to {
-            "null" => return Some("null".into()),
-            "value" => return self.value.as_ref().map(|Json(text)| text.as_str().into()),
-            _ => {}
+        match self.to {
+            Other::Null => return Some("null".into()),
+            Other::Value => return self.value.as_ref().map(|Json(text)| text.as_str().into()),
+            Other::Previous => {}
         }
         // A panic cannot leave it half changed.
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);

@@ -3,7 +3,8 @@
 use super::{MESSAGE, REPLIES};
 use bytes::BytesMut;
 use chenapan_core::{
-    Behavior, Context, Dice, Field, Interest, Scope, Size, Step, Turn, Unit, Verdict, plugin,
+    Behavior, Context, Dice, Field, Interest, Scope, Size, Step, Turn, Unit, Verdict, choices,
+    plugin,
 };
 use std::ops::Range;
 use std::time::Duration;
@@ -11,16 +12,7 @@ use std::time::Duration;
 plugin! {
     /// Breaks a stream of server-sent events around a reply of JSON-RPC, or adds what is allowed there.
     ///
-    /// `cut-before-reply`: the stream ends in order before the event of the reply, which never comes.
-    /// `no-final-blank`: the event comes without the empty line behind it, then the stream ends.
-    ///
-    /// Before the event comes, with `comment`, a comment; with `retry`, the time after which to connect
-    /// again; with `ping`, an event of the type ping, without a message; with `empty`, an event with
-    /// empty data; with `text`, an event whose data is no JSON.
-    ///
-    /// The event itself changes with `no-id`, `same-id` and `other-id`: its id is taken out, is the one of
-    /// the event before, or is another one. With `chunks` it comes in chunks of `size` bytes, where the
-    /// body has chunks. What has no id or no chunks stays as it is, and so does what is not an event.
+    /// What has no id or no chunks stays as it is, and so does what is not an event.
     ///
     /// A healthy client skips comments and events that it does not know, takes an event in any number of
     /// chunks, fails its call where the stream ends before the reply, and drops an event without an end.
@@ -28,10 +20,7 @@ plugin! {
     /// the stream is discarded.
     pub struct RpcSse = "rpc-sse", Downstream {
         /// Change of the stream.
-        mode: String = "cut-before-reply" in &[
-            "cut-before-reply", "no-final-blank", "comment", "retry", "ping", "empty", "text", "no-id",
-            "same-id", "other-id", "chunks"
-        ],
+        mode: Mode = "cut-before-reply",
         /// The time that `retry` tells.
         time: Duration = "3s",
         /// Number of bytes of the event in a chunk with `chunks`, at least one.
@@ -45,18 +34,46 @@ plugin! {
 /// An id that is longer is not kept.
 const LONGEST: usize = 1 << 10;
 
+choices! {
+    /// Change of a stream of events.
+    pub enum Mode {
+        /// The stream ends in order before the event of the reply, which never comes.
+        CutBeforeReply = "cut-before-reply",
+        /// The event comes without the empty line behind it, then the stream ends.
+        NoFinalBlank = "no-final-blank",
+        /// A comment comes before the event.
+        Comment = "comment",
+        /// The time after which to connect again comes before the event.
+        Retry = "retry",
+        /// An event of the type ping, without a message, comes before the event.
+        Ping = "ping",
+        /// An event with empty data comes before the event.
+        Empty = "empty",
+        /// An event whose data is no JSON comes before the event.
+        Text = "text",
+        /// The id of the event is taken out.
+        NoId = "no-id",
+        /// The id of the event is the one of the event before.
+        SameId = "same-id",
+        /// The id of the event is another one.
+        OtherId = "other-id",
+        /// The event comes in chunks of `size` bytes, where the body has chunks.
+        Chunks = "chunks",
+    }
+}
+
 impl Behavior for RpcSse {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
         let Some(body) = Body::of(&unit.bytes) else { return Verdict::Forward };
         let offset = unit.offset;
         let part = |bytes| Unit { turn: Turn::Part, ..Unit::data(bytes, offset) };
-        let before = match self.mode.as_str() {
-            "comment" => b": keep-alive\n\n".to_vec(),
-            "retry" => format!("retry: {}\n\n", self.time.as_millis()).into_bytes(),
-            "ping" => b"event: ping\ndata: ping\n\n".to_vec(),
-            "empty" => b"data:\n\n".to_vec(),
-            "text" => b"data: not a message\n\n".to_vec(),
-            "no-final-blank" => {
+        let before = match self.mode {
+            Mode::Comment => b": keep-alive\n\n".to_vec(),
+            Mode::Retry => format!("retry: {}\n\n", self.time.as_millis()).into_bytes(),
+            Mode::Ping => b"event: ping\ndata: ping\n\n".to_vec(),
+            Mode::Empty => b"data:\n\n".to_vec(),
+            Mode::Text => b"data: not a message\n\n".to_vec(),
+            Mode::NoFinalBlank => {
                 let event = body.text(&unit.bytes);
                 let Some(cut) = without_blank(&event) else { return Verdict::Forward };
                 let left = Unit {
@@ -67,13 +84,13 @@ impl Behavior for RpcSse {
                 };
                 return ends(body, vec![Step::Send(left)], offset);
             }
-            "no-id" | "same-id" | "other-id" => {
+            Mode::NoId | Mode::SameId | Mode::OtherId => {
                 if let Some(what) = self.change_id(unit, body, &mut cx.dice) {
                     cx.record(offset, what);
                 }
                 return Verdict::Forward;
             }
-            "chunks" => {
+            Mode::Chunks => {
                 let text = body.text(&unit.bytes);
                 let size = usize::try_from(self.size.0).unwrap_or(usize::MAX).max(1);
                 if body == Body::Chunked && text.len() > size {
@@ -84,7 +101,7 @@ impl Behavior for RpcSse {
                 }
                 return Verdict::Forward;
             }
-            _ => return ends(body, Vec::new(), offset),
+            Mode::CutBeforeReply => return ends(body, Vec::new(), offset),
         };
         Verdict::Play(vec![Step::Send(part(body.piece(&before))), Step::Send(unit.take())])
     }
@@ -105,9 +122,9 @@ impl RpcSse {
         let (line, value) = id(&text)?;
         let known = text[value.clone()].to_vec();
         let before = self.last.take();
-        let (range, with) = match self.mode.as_str() {
-            "no-id" => (line, Vec::new()),
-            "same-id" => {
+        let (range, with) = match self.mode {
+            Mode::NoId => (line, Vec::new()),
+            Mode::SameId => {
                 self.last = Some(before.clone().unwrap_or_else(|| known.clone()));
                 self.last.take_if(|last| last.len() > LONGEST);
                 (value, before.filter(|before| *before != known)?)

@@ -3,15 +3,15 @@
 use super::{MESSAGE, SINGLE_REPLIES, extra, read, replies, unknown};
 use crate::json::Patch;
 use crate::json_rpc::Id;
-use chenapan_core::{Behavior, Context, Dice, Interest, Scope, Step, Unit, Verdict, plugin};
+use chenapan_core::{
+    Behavior, Context, Dice, Interest, Scope, Step, Unit, Verdict, choices, plugin,
+};
 use std::collections::VecDeque;
 
 plugin! {
     /// Sends a reply of JSON-RPC with an id that nobody waits for before the right one.
     ///
-    /// It is a copy of the right one but for its id. `previous`: the id of the reply before, which is
-    /// answered already. `random`: one of the last 64 that are answered. `unknown`: one of the same
-    /// type that nobody has asked for. The first reply has none before it, and comes alone. Only
+    /// It is a copy of the right one but for its id. The first reply has none before it, and comes alone. Only
     /// replies that the rule applies to count; batches stay as they are, and so does HTTP, where each
     /// reply answers a request.
     ///
@@ -19,7 +19,7 @@ plugin! {
     /// twice is no reason to end the session, or to fail another call.
     pub struct RpcStale = "rpc-stale", Downstream {
         /// Id of the reply.
-        from: String = "previous" in &["previous", "random", "unknown"],
+        from: Stale = "previous",
         ;
         answered: VecDeque<Box<str>>,
     }
@@ -28,6 +28,18 @@ plugin! {
 /// Number of ids that are kept, and of bytes that one of them may have.
 const MOST: usize = 64;
 const LONGEST: usize = 1 << 10;
+
+choices! {
+    /// Id that nobody waits for.
+    pub enum Stale {
+        /// The id of the reply before, which is answered already.
+        Previous = "previous",
+        /// One of the last 64 that are answered.
+        Random = "random",
+        /// One of the same type that nobody has asked for.
+        Unknown = "unknown",
+    }
+}
 
 impl Behavior for RpcStale {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
@@ -69,14 +81,14 @@ impl RpcStale {
     /// An id that is not this one.
     fn other(&self, id: Id<'_>, dice: &mut Dice) -> Option<String> {
         let mut others = self.answered.iter().rev().filter(|known| !Id::new(known).matches(id));
-        let other = match self.from.as_str() {
-            "unknown" => return unknown(id, dice),
-            "random" => {
+        let other = match self.from {
+            Stale::Unknown => return unknown(id, dice),
+            Stale::Random => {
                 let others: Vec<_> = others.collect();
                 let at = usize::try_from(dice.below(others.len() as u64)).unwrap_or(0);
                 others.get(at).copied()
             }
-            _ => others.next(),
+            Stale::Previous => others.next(),
         };
         other.map(|id| id.clone().into_string())
     }

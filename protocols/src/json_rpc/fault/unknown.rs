@@ -3,7 +3,7 @@
 use super::{MESSAGE, SINGLE_REPLIES, call, dialect, extra, read, replies};
 use crate::json::ValueType;
 use crate::json_rpc::Id;
-use chenapan_core::{Behavior, Context, Interest, Scope, Step, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Interest, Scope, Step, Unit, Verdict, choices, plugin};
 
 plugin! {
     /// Sends a peer a request, or a notification, of a method that it cannot know.
@@ -19,7 +19,17 @@ plugin! {
         /// The method.
         method: String = "chenapan.unknown",
         /// Kind of message.
-        sort as "as": String = "request" in &["request", "notification"],
+        sort as "as": Call = "request",
+    }
+}
+
+choices! {
+    /// Kind of call.
+    pub enum Call {
+        /// It wants a reply.
+        Request = "request",
+        /// It wants none.
+        Notification = "notification",
     }
 }
 
@@ -32,7 +42,7 @@ impl Behavior for RpcUnknown {
         }
         let id = message.id().map(Id::raw).filter(|raw| ValueType::of(raw) != ValueType::Null);
         let Some(id) = id else { return Verdict::Forward };
-        let id = (self.sort == "request").then_some(id);
+        let id = (self.sort == Call::Request).then_some(id);
         let made = call(dialect(unit, &message, cx.protocol), &self.method, id);
         let Some(made) = extra(cx, &made, unit) else { return Verdict::Forward };
         drop(text);

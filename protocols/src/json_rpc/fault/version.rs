@@ -2,20 +2,33 @@
 
 use super::{MESSAGE, REPLIES, change};
 use crate::json::{ValueType, text};
-use chenapan_core::{Behavior, Context, Interest, Scope, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Interest, Scope, Unit, Verdict, choices, plugin};
 
 plugin! {
     /// Makes a message of JSON-RPC 2.0 say that it is of another version, or not say of which.
     ///
-    /// `missing`: the member `jsonrpc` is taken out. `1.0` and `3.0`: it says so. `number`: it is
-    /// 2.0 without the quotes. All other bytes stay as they are. In a batch each reply is changed;
+    /// All other bytes stay as they are. In a batch each reply is changed;
     /// what does not say "2.0" stays as it is.
     ///
     /// A healthy peer reads it anyway, or fails the call and goes on. JSON-RPC 2.0, section 5:
     /// `jsonrpc` "MUST be exactly "2.0"".
     pub struct RpcVersion = "rpc-version", Downstream {
         /// Content of the member.
-        to: String = "missing" in &["missing", "1.0", "number", "3.0"],
+        to: Version = "missing",
+    }
+}
+
+choices! {
+    /// Content of the member `jsonrpc`.
+    pub enum Version {
+        /// The member is taken out.
+        Missing = "missing",
+        /// It says 1.0.
+        One = "1.0",
+        /// It is 2.0 without the quotes.
+        Number = "number",
+        /// It says 3.0.
+        Three = "3.0",
     }
 }
 
@@ -28,10 +41,12 @@ impl Behavior for RpcVersion {
             let Some(member) = version.filter(|it| right(message.raw(it.value.clone()))) else {
                 return;
             };
-            match self.to.as_str() {
-                "missing" => patch.remove(member.removal()),
-                "number" => patch.put(member.value.clone(), "2.0"),
-                version => patch.put(member.value.clone(), format!("\"{version}\"")),
+            match self.to {
+                Version::Missing => patch.remove(member.removal()),
+                Version::Number => patch.put(member.value.clone(), "2.0"),
+                version @ (Version::One | Version::Three) => {
+                    patch.put(member.value.clone(), format!("\"{version}\""))
+                }
             }
         });
         Verdict::Forward

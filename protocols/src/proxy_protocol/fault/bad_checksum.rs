@@ -3,23 +3,41 @@
 use super::{append, binary, rename};
 use crate::proxy_protocol::tlv::CRC32C;
 use crate::proxy_protocol::v2::FIXED;
-use chenapan_core::{Behavior, Context, Dice, Interest, Kind, Needs, Scope, Unit, Verdict, plugin};
+use chenapan_core::{
+    Behavior, Context, Dice, Interest, Kind, Needs, Scope, Unit, Verdict, choices, plugin,
+};
 
 plugin! {
     /// Makes the checksum of a PROXY header of version 2 wrong; everything else in it stays right.
     ///
-    /// `flip`: one of its bits is flipped. `zero`: it becomes 0. `swap`: its bytes come in the
-    /// opposite order. `missing`: it is taken out, with its TLV. `short` and `long`: it has three
-    /// or five bytes. `range`: it is right for the header without its first sixteen bytes.
-    /// `unzeroed`: it was made with 0xff in its own place instead of 0. Where it is like that
-    /// already nothing happens.
+    /// Where it is like that already nothing happens.
     pub struct BadChecksum = "bad-checksum", Upstream {
         /// In which way it is wrong.
-        how: String = "flip" in &[
-            "flip", "zero", "swap", "missing", "short", "long", "range", "unzeroed"
-        ],
+        how: Wrong = "flip",
         /// Adds a checksum to a header without one, so that it can be wrong.
         add: bool = "yes",
+    }
+}
+
+choices! {
+    /// Way in which a checksum is wrong.
+    pub enum Wrong {
+        /// One of its bits is flipped.
+        Flip = "flip",
+        /// It becomes 0.
+        Zero = "zero",
+        /// Its bytes come in the opposite order.
+        Swap = "swap",
+        /// It is taken out, with its TLV.
+        Missing = "missing",
+        /// It has three bytes.
+        Short = "short",
+        /// It has five bytes.
+        Long = "long",
+        /// It is right for the header without its first sixteen bytes.
+        Range = "range",
+        /// It was made with 0xff in its own place instead of 0.
+        Unzeroed = "unzeroed",
     }
 }
 
@@ -29,7 +47,7 @@ impl Behavior for BadChecksum {
             return Verdict::Forward;
         }
         let mut broken = unit.clone();
-        if broken.named("checksum").is_none() && self.add && self.how != "missing" {
+        if broken.named("checksum").is_none() && self.add && self.how != Wrong::Missing {
             append(&mut broken, CRC32C, 4, &[0; 4]);
             cx.protocol.seal(&mut broken);
             rename(&mut broken);
@@ -62,23 +80,26 @@ impl BadChecksum {
         let &before = unit.bytes.get(range.clone())?.first_chunk::<4>()?;
         let at = range.start;
         let (front, rest) = (unit.bytes.get(..at)?, unit.bytes.get(at + 4..)?);
-        let after = match self.how.as_str() {
-            "flip" => {
+        let after = match self.how {
+            Wrong::Flip => {
                 let bit = dice.below(32);
                 (u32::from_be_bytes(before) ^ 1 << bit).to_be_bytes()
             }
-            "zero" => [0; 4],
-            "swap" => u32::from_be_bytes(before).swap_bytes().to_be_bytes(),
-            "range" => sum(&[front.get(FIXED..)?, &[0; 4], rest]),
-            "unzeroed" => sum(&[front, &[0xff; 4], rest]),
-            how => {
-                // With the type and length before it.
-                let start = at.checked_sub(3)?;
-                match how {
-                    "missing" => unit.splice(start..at + 4, &[]),
-                    "short" => unit.splice(start + 1..at + 4, &[&[0, 3], &before[..3]].concat()),
-                    _ => unit.splice(start + 1..at + 4, &[&[0, 5][..], &before, &[0]].concat()),
-                }
+            Wrong::Zero => [0; 4],
+            Wrong::Swap => u32::from_be_bytes(before).swap_bytes().to_be_bytes(),
+            Wrong::Range => sum(&[front.get(FIXED..)?, &[0; 4], rest]),
+            Wrong::Unzeroed => sum(&[front, &[0xff; 4], rest]),
+            // These three change the type and length before it, too.
+            Wrong::Missing => {
+                unit.splice(at.checked_sub(3)?..at + 4, &[]);
+                return Some(at);
+            }
+            Wrong::Short => {
+                unit.splice(at.checked_sub(2)?..at + 4, &[&[0, 3], &before[..3]].concat());
+                return Some(at);
+            }
+            Wrong::Long => {
+                unit.splice(at.checked_sub(2)?..at + 4, &[&[0, 5][..], &before, &[0]].concat());
                 return Some(at);
             }
         };

@@ -3,15 +3,27 @@
 use super::{header, rename};
 use crate::proxy_protocol::{ProxyHeader, Tolerance};
 use bytes::BytesMut;
-use chenapan_core::{Behavior, Context, Dice, Interest, Kind, Scope, Unit, Verdict, plugin};
+use chenapan_core::{
+    Behavior, Context, Dice, Interest, Kind, Scope, Unit, Verdict, choices, plugin,
+};
 
 plugin! {
     /// Puts the TLVs of a PROXY header of version 2 into another order; each stays as it is.
     ///
     /// The checksum is made right again where it was right. A header with fewer than two TLVs passes as it is.
     pub struct ReorderTlvs = "reorder-tlvs", Upstream {
-        /// The last first, or any other order, drawn.
-        how: String = "reverse" in &["reverse", "shuffle"],
+        /// New order of the TLVs.
+        how: Order = "reverse",
+    }
+}
+
+choices! {
+    /// New order of TLVs.
+    pub enum Order {
+        /// The last comes first.
+        Reverse = "reverse",
+        /// Any other order, drawn.
+        Shuffle = "shuffle",
     }
 }
 
@@ -32,9 +44,9 @@ impl Behavior for ReorderTlvs {
             order.push(first);
             rest = others;
         }
-        match self.how.as_str() {
-            "shuffle" => shuffle(&mut order, &mut cx.dice),
-            _ => order.reverse(),
+        match self.how {
+            Order::Reverse => order.reverse(),
+            Order::Shuffle => shuffle(&mut order, &mut cx.dice),
         }
         let mut moved = BytesMut::with_capacity(size);
         for tlv in &order {
