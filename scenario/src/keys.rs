@@ -1,7 +1,8 @@
 //! The keys of a scenario file: the one table by which it is read, and from which its schema is made.
 
 use super::shape::{Field, Object, Scalar, Shape, may, must};
-use chenapan_core::Form;
+use super::words::{Answer, Whole};
+use chenapan_core::{Choices, Form};
 
 const TEXT: Shape = Shape::Scalar(Scalar::Text);
 const TIME: Shape = Shape::Scalar(Scalar::Form(Form::Time));
@@ -187,15 +188,20 @@ const LOAD: Object = Object {
         may(
             "receive",
             "When the answer is whole: close, line, nothing or a number of bytes.",
-            Shape::Scalar(Scalar::Match(
-                "^(close|line|nothing|([0-9]+[.]?[0-9]*|[.][0-9]+) *(B|[kKMGT]B|[KMGT]iB)?)$",
-                "close, line, nothing or a number of bytes",
+            Shape::Scalar(Scalar::ChoiceOr(
+                Whole::CHOICES,
+                &Scalar::Form(Form::Size),
+                "a number of bytes",
             )),
         ),
         may(
             "verify",
             "What the answer must be: none, any, echo or ~ PATTERN.",
-            Shape::Scalar(Scalar::Match("^(none|any|echo|~.*)$", "none, any, echo or ~ PATTERN")),
+            Shape::Scalar(Scalar::ChoiceOr(
+                Answer::CHOICES,
+                &Scalar::Match("^~.*$", "~ PATTERN"),
+                "~ PATTERN",
+            )),
         ),
         may("timeout", "The most that an exchange may take; 10s if not given.", TIME),
     ],

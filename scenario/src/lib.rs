@@ -22,6 +22,7 @@ mod shape;
 mod subjects;
 mod traffic;
 mod watch;
+mod words;
 mod yaml;
 
 use chenapan_core::Registry;

@@ -5,7 +5,9 @@
 use super::keys::REQUESTS;
 use super::node::{Kind, Node};
 use super::place::Mistakes;
-use chenapan_core::{ClientEntry, Form, OptionSpec, Pattern, ProtocolEntry, Registry, nearest};
+use chenapan_core::{
+    Choice, ClientEntry, Form, OptionSpec, Pattern, ProtocolEntry, Registry, nearest,
+};
 
 /// Shape of the value at a place.
 #[derive(Debug)]
@@ -46,7 +48,9 @@ pub enum Scalar {
     /// A whole number from one to another.
     Count(u64, u64),
     /// One of these.
-    Choice(&'static [&'static str]),
+    Choice(&'static [Choice]),
+    /// One of these, or something else; and what that is, in words.
+    ChoiceOr(&'static [Choice], &'static Scalar, &'static str),
     /// The pattern that it matches; and what is expected, in words.
     Match(&'static str, &'static str),
 }
@@ -168,9 +172,9 @@ fn of_client(
     let field = |spec: &OptionSpec| Field {
         name: spec.name,
         about: spec.help,
-        shape: Shape::Scalar(match spec.choices {
+        shape: Shape::Scalar(match spec.choices() {
             [] => Scalar::Form(spec.form),
-            words => Scalar::Choice(words),
+            choices => Scalar::Choice(choices),
         }),
         needed: spec.default.is_none(),
     };
@@ -316,13 +320,9 @@ impl Scalar {
                 }
                 _ => Ok(()),
             },
-            Scalar::Choice(words) if words.contains(&text) => Ok(()),
-            Scalar::Choice(words) => {
-                let known = format!("expected {}", either(words));
-                Err(match nearest(text, words.iter().copied()) {
-                    Some(near) => format!("{known}; did you mean {near}?"),
-                    None => known,
-                })
+            Scalar::Choice(choices) => one_of(choices, text, None),
+            Scalar::ChoiceOr(choices, other, expected) => {
+                other.read(text).or_else(|_| one_of(choices, text, Some(expected)))
             }
             Scalar::Match(pattern, expected) => match Pattern::new(pattern) {
                 Ok(pattern) if pattern.is_match(text.as_bytes()) => Ok(()),
@@ -330,6 +330,19 @@ impl Scalar {
             },
         }
     }
+}
+
+/// Reads one of a few texts; `other` is expected, too.
+fn one_of(choices: &'static [Choice], text: &str, other: Option<&str>) -> Result<(), String> {
+    if Form::Choice(choices).parse(text).is_ok() {
+        return Ok(());
+    }
+    let texts = || choices.iter().map(|choice| choice.text);
+    let known = format!("expected {}", either(&texts().chain(other).collect::<Vec<_>>()));
+    Err(match nearest(text, texts()) {
+        Some(near) => format!("{known}; did you mean {near}?"),
+        None => known,
+    })
 }
 
 /// `a, b or c`

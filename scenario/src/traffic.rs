@@ -8,8 +8,9 @@ use super::model::{Load, Receive, Verify};
 use super::node::{Kind, Node};
 use super::place::Wrong;
 use super::rules;
+use super::words::{Answer, Whole};
 use bytes::Bytes;
-use chenapan_core::{Form, Value};
+use chenapan_core::{Choices, Form, Pattern, Value};
 use std::time::Duration;
 
 /// Reads a load; none where something is wrong with its proxy, which was told.
@@ -76,34 +77,29 @@ pub(super) fn load(node: &Node, cx: &Context<'_>) -> Result<Option<Load>, Wrong>
     Ok(Some(load))
 }
 
+/// When an answer is whole: at an end that has a name, or after so many bytes.
 fn receive(node: &Node) -> Result<Receive, Wrong> {
-    Ok(match node.text()? {
-        "close" => Receive::Close,
-        "line" => Receive::Line,
-        "nothing" => Receive::Nothing,
-        _ => match node.form(Form::Size) {
-            Ok(Value::Size(size)) => Receive::Bytes(usize::try_from(size.0).unwrap_or(usize::MAX)),
-            _ => {
-                let wrong = "expected close, line, nothing or a number of bytes";
-                return Err(node.place.wrong(wrong));
-            }
-        },
+    if let Value::Size(size) = node.form(Form::Size).unwrap_or(Value::None) {
+        return Ok(Receive::Bytes(usize::try_from(size.0).unwrap_or(usize::MAX)));
+    }
+    Ok(match Whole::read(node.text()?).map_err(|wrong| node.place.wrong(wrong))? {
+        Whole::Close => Receive::Close,
+        Whole::Line => Receive::Line,
+        Whole::Nothing => Receive::Nothing,
     })
 }
 
+/// The check of an answer: one that has a name, or a pattern behind `~`.
 fn verify(node: &Node) -> Result<Verify, Wrong> {
-    Ok(match node.text()? {
-        "none" => Verify::Nothing,
-        "any" => Verify::Any,
-        "echo" => Verify::Echo,
-        text if text.starts_with('~') => {
-            let pattern = Form::Pattern.parse(text[1..].trim());
-            match pattern.map_err(|wrong| node.place.wrong(wrong))? {
-                Value::Pattern(pattern) => Verify::Matches(pattern),
-                _ => Verify::Any,
-            }
-        }
-        _ => return Err(node.place.wrong("expected none, any, echo or ~ PATTERN")),
+    let text = node.text()?;
+    if let Some(pattern) = text.strip_prefix('~') {
+        let pattern = Pattern::new(pattern.trim()).map_err(|wrong| node.place.wrong(wrong))?;
+        return Ok(Verify::Matches(pattern));
+    }
+    Ok(match Answer::read(text).map_err(|wrong| node.place.wrong(wrong))? {
+        Answer::Nothing => Verify::Nothing,
+        Answer::Any => Verify::Any,
+        Answer::Echo => Verify::Echo,
     })
 }
 

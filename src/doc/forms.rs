@@ -1,6 +1,6 @@
 //! A JSON Schema of rules and protocols, made from the tables of their options.
 
-use chenapan_core::{Form, OptionSpec, Registry};
+use chenapan_core::{Choice, Form, OptionSpec, Registry};
 use chenapan_engine::rule::SELECTORS;
 use serde_json::{Map, Value, json};
 
@@ -123,9 +123,10 @@ pub(super) fn form(form: Form) -> Value {
 }
 
 /// One of some words; YAML takes some of them for numbers or flags.
-pub(super) fn choice(words: impl Iterator<Item = &'static str> + Clone) -> Value {
-    let mut values: Vec<Value> = words.clone().map(|word| json!(word)).collect();
-    for word in words {
+pub(super) fn choice(choices: &[Choice]) -> Value {
+    let words = || choices.iter().map(|choice| choice.text);
+    let mut values: Vec<Value> = words().map(|word| json!(word)).collect();
+    for word in words() {
         values.extend(word.parse::<i64>().ok().map(|number| json!(number)));
         match word {
             "yes" | "on" | "true" => values.push(json!(true)),
@@ -162,7 +163,7 @@ fn one(name: &str, about: &str, options: &[OptionSpec], properties: Map<String, 
 fn property(spec: &OptionSpec) -> Value {
     let mut property = match spec.choices() {
         [] => form(spec.form),
-        _ => choice(spec.texts()),
+        choices => choice(choices),
     };
     // An option without a value is switched on.
     if spec.choices().is_empty() && spec.form.parse("yes").is_ok() {

@@ -74,7 +74,10 @@ fn of_scalar(scalar: &Scalar) -> Value {
                 { "$ref": "#/$defs/variable" }
             ]})
         }
-        Scalar::Choice(words) => choice(words.iter().copied()),
+        Scalar::Choice(choices) => choice(choices),
+        Scalar::ChoiceOr(choices, other, _) => {
+            json!({ "anyOf": [choice(choices), of_scalar(other)] })
+        }
         Scalar::Match(pattern, expected) => {
             let mut alternatives = vec![
                 json!({ "type": "string", "pattern": pattern, "description": expected }),

@@ -3,7 +3,7 @@
 use super::{Cut, Dialect, Event, Framer, Framing, IdKey, Kind, Message, Reader};
 use crate::json::{Scan, Scanner, text};
 use bytes::{Buf, BytesMut};
-use chenapan_core::{Answer, Client, Written, plugin};
+use chenapan_core::{Answer, Client, Written, choices, plugin};
 use std::borrow::Cow;
 
 plugin! {
@@ -14,9 +14,21 @@ plugin! {
         /// Its params, as JSON: an array or an object.
         params: Option<Params> = "none",
         /// The framing; newline if not given.
-        framing: String = "newline" in &["newline", "content-length", "http"],
+        framing: Exchange = "newline",
         ;
         framers: Option<Framers>,
+    }
+}
+
+choices! {
+    /// Framing of requests and of their replies.
+    pub struct Exchange: [Framing; 2] {
+        /// By a line feed.
+        "newline" = [Framing::Newline; 2],
+        /// By headers that tell the length.
+        "content-length" = [Framing::ContentLength; 2],
+        /// As the bodies of HTTP.
+        "http" = [Framing::HttpRequest, Framing::HttpResponse],
     }
 }
 
@@ -51,13 +63,9 @@ impl Written for Params {
 
 impl CallJsonRpc {
     fn framers(&mut self) -> &mut Framers {
-        let framing = &self.framing;
+        let framing = self.framing;
         self.framers.get_or_insert_with(|| {
-            let (requests, replies) = match &**framing {
-                "content-length" => (Framing::ContentLength, Framing::ContentLength),
-                "http" => (Framing::HttpRequest, Framing::HttpResponse),
-                _ => (Framing::Newline, Framing::Newline),
-            };
+            let Exchange([requests, replies]) = framing;
             Framers { requests: requests.framer(None), replies: replies.framer(None) }
         })
     }

@@ -146,13 +146,9 @@ inspection! {
     /// On a terminal it shows every field with its bytes and meaning, and marks the first wrong
     /// byte; elsewhere it writes JSON, as soon as it has decided. The text comes at the end of the
     /// input, since it says how much follows the header, and counts no further than 131102 bytes.
-    InspectProxy = "proxy", |inspection| match &*inspection.version {
-        "v1" => Version::V1,
-        "v2" => Version::V2,
-        _ => Version::Auto,
-    }, {
+    InspectProxy = "proxy", |inspection| inspection.version, {
         /// The version that the header must have.
-        version: String = "auto" in &["auto", "v1", "v2"],
+        version: Version = "auto",
     }
 }
 

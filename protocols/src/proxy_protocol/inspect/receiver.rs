@@ -3,16 +3,21 @@
 //! It adds nothing to the codec, and has no defaults of its own.
 
 use crate::proxy_protocol::{self, Profile, ProxyHeader, Unpack, Want, v1, v2};
+use chenapan_core::choices;
 
 /// Result of the codec for some bytes.
 pub(super) type Unpacked = Result<(ProxyHeader, usize), Unpack>;
 
-/// Version of the header that is expected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Version {
-    Auto,
-    V1,
-    V2,
+choices! {
+    /// Version of the header that is expected.
+    pub enum Version {
+        /// Either version.
+        Auto = "auto",
+        /// Version 1, a line.
+        V1 = "v1",
+        /// Version 2, binary.
+        V2 = "v2",
+    }
 }
 
 /// A receiver that expects a header.
