@@ -234,7 +234,7 @@ fn page(sort: &str, name: &str, about: Vec<String>, options: &[OptionSpec]) -> S
         page += &wrap(&spec.summary(), "      ");
         for choice in spec.choices() {
             let line = format!("{}: {}", choice.text, choice.summary());
-            page += &crate::layout::hang(&line, "        ", "          ");
+            page += &chenapan_scenario::layout::hang(&line, "        ", "          ");
         }
     }
     page
