@@ -33,7 +33,6 @@ pub use listener::{Arrival, Listener};
 pub use local::Local;
 pub(crate) use shortage::is_shortage;
 pub use stream::{Peer, Stream, unmapped};
-pub use words::Expected;
 
 /// Puts what was to be done before an error of the system.
 pub fn in_words(what: impl fmt::Display, error: &io::Error) -> io::Error {

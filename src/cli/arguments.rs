@@ -1,132 +1,15 @@
 //! The arguments: those written here, and those that come from the options tables.
 
-use crate::cli::Failure;
+use super::failure::Failure;
 use chenapan_core::{Direction, Form, OptionSpec, ProtocolEntry, Registry, Size, Value};
 use chenapan_engine::config::ConfiguredProtocol;
-use chenapan_engine::endpoint::{Connect, Kinds, Listen};
+use chenapan_engine::endpoint::{Connect, Listen};
 use chenapan_engine::proxy::Limits;
 use chenapan_engine::rule::{Defaults, Rule, Rules};
 use clap::builder::{PossibleValue, PossibleValuesParser};
-use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{Arg, ArgAction, ArgMatches, Args, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
-
-const ABOUT: &str = "\
-A chaos proxy that understands what it breaks.
-
-It stands between a client (the source) and a server (the backend) and
-misbehaves on purpose, as told and repeatably. Without rules it changes nothing.";
-
-const EXAMPLES: &str = "\
-Examples:
-  chenapan demo
-  chenapan --backend db:5432 --behavior delay:sleep=250ms:chance=30%
-  chenapan --listen 8001 --backend 127.0.0.1:80 --behavior limit:bytes=1000
-  chenapan --backend 127.0.0.1:80 --behavior 20:delay,5:error --seed 42
-
-Vaurien's flags work, too: --behavior-delay-sleep 2 sets an option of delay.
-Environment variables: CHENAPAN_SEED, CHENAPAN_LISTEN, CHENAPAN_BACKEND, \
-    CHENAPAN_JOURNAL, CHENAPAN_LOG_LEVEL, CHENAPAN_LOG_FORMAT.
-
-Exit codes: 0 success, 1 a check failed, 2 bad usage or configuration, 3 failed to run.";
-
-#[derive(Debug, Parser)]
-#[command(
-    name = "chenapan",
-    version,
-    about = ABOUT,
-    after_help = chenapan_scenario::layout::notes(EXAMPLES),
-    args_conflicts_with_subcommands = true,
-    disable_help_subcommand = true,
-    max_term_width = 100
-)]
-pub(super) struct Cli {
-    #[command(subcommand)]
-    pub(super) command: Option<Command>,
-    #[command(flatten)]
-    pub(super) serve: Serve,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum Command {
-    /// Show a few faults; needs nothing to be set up
-    Demo {
-        /// Random seed; printed if not given
-        #[arg(long, value_name = "N", env = "CHENAPAN_SEED", hide_env = true, value_parser = seed)]
-        seed: Option<u64>,
-    },
-    /// Run a command with a proxy in its way, and check that rules acted
-    Run(super::run::Run),
-    /// Run chaos tests written in YAML, and check their expectations
-    #[command(subcommand)]
-    Scenario(super::scenario::Command),
-    /// Connect once, send bytes, and report what the backend did
-    ///
-    /// The answer goes to standard output. Standard error gets the journal, and at the end how much was
-    /// sent, how much came back and who closed the connection.
-    Send(super::send::Send),
-    /// Apply rules to standard input, in virtual time
-    ///
-    /// The bytes that would be forwarded (or sent back) go to standard output, the journal to standard
-    /// error.
-    Apply(Apply),
-    /// Write a header of a protocol, right or wrong
-    Encode,
-    /// Explain the bytes on standard input, as a protocol reads them
-    Decode,
-    /// Run a server that sends back what it receives, and reads headers
-    Echo(super::echo::Echo),
-    /// Explain an address as --listen or --backend reads it
-    #[command(subcommand)]
-    Endpoint(super::endpoint::Command),
-    /// List protocols, behaviors and kinds of addresses
-    List {
-        /// List only these
-        what: Option<ListWhat>,
-    },
-    /// Explain a behavior, a protocol, a command or a topic such as rules
-    Help {
-        /// A behavior, a protocol, a page, or the words of a command; `help topics` lists all
-        topic: Vec<String>,
-    },
-    /// Write manual pages, completion scripts and other generated documents
-    Doc {
-        #[command(subcommand)]
-        what: DocWhat,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum DocWhat {
-    /// A page of all behaviors, all protocols or all kinds of addresses
-    Markdown {
-        /// Name of the page
-        page: ListWhat,
-    },
-    /// A manual page: of the program, or of a command
-    Man {
-        /// Words of the command, such as scenario run
-        command: Vec<String>,
-        /// Folder for the pages of all commands, one file each
-        #[arg(long, value_name = "FOLDER", conflicts_with = "command")]
-        directory: Option<PathBuf>,
-    },
-    /// A completion script
-    Completions {
-        /// For which shell
-        shell: clap_complete::Shell,
-    },
-    /// A JSON Schema of rules and protocols
-    Schema,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum ListWhat {
-    Protocols,
-    Behaviors,
-    #[value(alias = "endpoints")]
-    Kinds,
-}
 
 /// Protocol, rules and seed: everything that decides the faults.
 #[derive(Clone, Debug, Args)]
@@ -336,40 +219,8 @@ pub(super) enum Output {
     Replied,
 }
 
-/// All arguments, with a hidden flag for every option of every plug-in.
-pub(super) fn command(registry: &Registry, kinds: &Kinds) -> clap::Command {
-    with_flags(flags(registry), registry, kinds)
-}
-
-/// The arguments that help, manual pages and completion show.
-pub(super) fn shown(registry: &Registry, kinds: &Kinds) -> clap::Command {
-    with_flags(Vec::new(), registry, kinds)
-}
-
-fn with_flags(generated: Vec<Arg>, registry: &Registry, kinds: &Kinds) -> clap::Command {
-    let with = |command: clap::Command| command.args(generated.iter().cloned());
-    let (listeners, backends) = (kinds.clone(), kinds.clone());
-    let listen = |arg: Arg| arg.value_parser(move |text: &str| listeners.listen(text));
-    let backend = |arg: Arg| arg.value_parser(move |text: &str| backends.connect(text));
-    with(Cli::command())
-        // Unlike `mut_arg` this keeps the order of arguments.
-        .mut_args(|arg| match arg.get_id().as_str() {
-            "listen" => listen.clone()(arg),
-            "backend" => backend.clone()(arg),
-            _ => arg,
-        })
-        .mut_subcommand("apply", with)
-        .mut_subcommand("send", |command| with(command).mut_arg("backend", backend))
-        .mut_subcommand("run", |command| super::run::with_kinds(with(command), kinds))
-        .mut_subcommand("echo", |command| {
-            super::echo::with_protocols(command.mut_arg("listen", listen), registry)
-        })
-        .mut_subcommand("decode", |command| super::decode::with_protocols(command, registry))
-        .mut_subcommand("encode", |command| super::encode::with_protocols(command, registry))
-}
-
 /// A plug-in's option as a flag, Vaurien's way: `--behavior-delay-sleep`.
-fn flags(registry: &Registry) -> Vec<Arg> {
+pub(super) fn flags(registry: &Registry) -> Vec<Arg> {
     let protocols =
         registry.protocols().iter().map(|entry| ("protocol", entry.name, entry.options));
     let behaviors =
@@ -448,7 +299,10 @@ impl Breaking {
         let rules = self.rules(registry, matches)?;
         let fits = rules.fit(&*protocol, protocol.name());
         fits.map_err(|error| Failure::usage(format!("--behavior: {error}")))?;
-        rules.doubts().iter().for_each(|doubt| super::warning(&format!("--behavior: {doubt}")));
+        rules
+            .doubts()
+            .iter()
+            .for_each(|doubt| super::output::warning(&format!("--behavior: {doubt}")));
         Ok((protocol, rules))
     }
 

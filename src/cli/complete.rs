@@ -4,7 +4,6 @@
 
 use super::{Failure, help};
 use chenapan_core::{OptionSpec, Registry};
-use chenapan_engine::endpoint::Kinds;
 use chenapan_engine::rule::SELECTORS;
 use clap::Command;
 use clap_complete::Shell;
@@ -17,11 +16,11 @@ use std::sync::Arc;
 const VARIABLE: &str = "COMPLETE";
 
 /// Answers a shell that asks for candidates; true if one did.
-pub(super) fn answer(registry: &Registry, kinds: &Kinds) -> bool {
+pub(super) fn answer(registry: &Registry, shown: impl Fn() -> Command) -> bool {
     if std::env::var_os(VARIABLE).is_none_or(|asks| asks.is_empty() || asks == "0") {
         return false;
     }
-    let command = || with_names(super::arguments::shown(registry, kinds), registry);
+    let command = || with_names(shown(), registry);
     let here = std::env::current_dir().ok();
     let asked = CompleteEnv::with_factory(command)
         .var(VARIABLE)

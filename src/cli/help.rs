@@ -1,12 +1,12 @@
 //! Texts that `list` and `help` print.
 
 use super::Failure;
-use super::arguments::{self, ListWhat};
 use crate::doc;
 use chenapan_core::{Form, OptionSpec, Registry, instead, nearest};
 use chenapan_engine::endpoint::Kinds;
 use chenapan_engine::rule::SELECTORS;
 use chenapan_scenario::layout::{columns, wrap};
+use clap::ValueEnum;
 use std::fmt::Write;
 
 /// Topics that no page of docs/ and no plug-in has.
@@ -17,6 +17,15 @@ const OWN: &[(&str, &str)] = &[
     ("protocols", "All protocols"),
     ("kinds", "All kinds of addresses"),
 ];
+
+/// Names to list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ListWhat {
+    Protocols,
+    Behaviors,
+    #[value(alias = "endpoints")]
+    Kinds,
+}
 
 /// Names and summaries.
 pub(super) fn list(registry: &Registry, kinds: &Kinds, what: Option<ListWhat>) -> String {
@@ -45,9 +54,9 @@ pub(super) fn list(registry: &Registry, kinds: &Kinds, what: Option<ListWhat>) -
 pub(super) fn topic(
     registry: &Registry,
     kinds: &Kinds,
+    mut command: clap::Command,
     words: &[impl AsRef<str>],
 ) -> Result<String, Failure> {
-    let mut command = arguments::shown(registry, kinds);
     let words: Vec<_> = words.iter().map(AsRef::as_ref).collect();
     let topic = match words[..] {
         [] => return Ok(flag_help(command, &[])),
@@ -246,7 +255,7 @@ fn example(command: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::arguments::{Cli, Command};
+    use super::super::commands::{self, Cli, Command};
     use super::*;
     use chenapan_engine::control::Control;
     use chenapan_engine::proxy::Config;
@@ -278,13 +287,14 @@ mod tests {
     async fn every_generated_example_starts_and_stops_as_printed() {
         let registry = chenapan_engine::registry();
         let kinds = Kinds::new();
-        let command = arguments::command(&registry, &kinds);
+        let command = commands::command(&registry, &kinds);
         let behaviors = registry.behaviors().iter().map(|entry| entry.name);
         let names: Vec<_> =
             behaviors.chain(registry.protocols().iter().map(|entry| entry.name)).collect();
         let control = Control::seeded(1).unwrap();
         for name in &names {
-            let page = topic(&registry, &kinds, &[name]).unwrap_or_default();
+            let page = topic(&registry, &kinds, commands::shown(&registry, &kinds), &[name])
+                .unwrap_or_default();
             let (_, example) = page.split_once("\nExample:\n").expect(name);
             let words = words(example);
             let matches = command.clone().try_get_matches_from(&words);

@@ -1,8 +1,6 @@
 //! Hints for arguments that clap refuses.
 
-use super::arguments;
 use chenapan_core::{Registry, instead};
-use chenapan_engine::endpoint::Kinds;
 use chenapan_engine::rule::{Defaults, Rule, meant};
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
@@ -19,13 +17,18 @@ const SHORT: &[(&str, &str)] = &[
 ];
 
 /// An error of usage with a hint, where it is known what would do.
-pub(super) fn helped(error: Error, registry: &Registry, kinds: &Kinds) -> Error {
+pub(super) fn helped(error: Error, registry: &Registry, shown: &clap::Command) -> Error {
     let words: Vec<_> =
         std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-    with_words(error, &words, registry, kinds)
+    with_words(error, &words, registry, shown)
 }
 
-fn with_words(mut error: Error, words: &[String], registry: &Registry, kinds: &Kinds) -> Error {
+fn with_words(
+    mut error: Error,
+    words: &[String],
+    registry: &Registry,
+    shown: &clap::Command,
+) -> Error {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
         _ => String::new(),
@@ -33,7 +36,7 @@ fn with_words(mut error: Error, words: &[String], registry: &Registry, kinds: &K
     let (argument, command) = (text(ContextKind::InvalidArg), text(ContextKind::InvalidSubcommand));
     let value = text(ContextKind::InvalidValue);
     let unknown = matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand);
-    let is_command = arguments::shown(registry, kinds).find_subcommand(&command).is_some();
+    let is_command = shown.find_subcommand(&command).is_some();
     // A word that is no command at all is no conflict, but one too many.
     let stray = error.kind() == ErrorKind::ArgumentConflict && !command.is_empty() && !is_command;
     let hint = match error.kind() {
@@ -50,8 +53,7 @@ fn with_words(mut error: Error, words: &[String], registry: &Registry, kinds: &K
         _ => None,
     };
     if stray {
-        let mut other =
-            Error::new(ErrorKind::UnknownArgument).with_cmd(&arguments::shown(registry, kinds));
+        let mut other = Error::new(ErrorKind::UnknownArgument).with_cmd(shown);
         other.insert(ContextKind::InvalidArg, ContextValue::String(command));
         error = other;
     }
@@ -162,7 +164,9 @@ fn for_missing(error: &Error, words: &[String]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::commands;
     use super::*;
+    use chenapan_engine::endpoint::Kinds;
 
     #[test]
     fn arguments_that_are_refused_say_what_would_do() {
@@ -190,8 +194,14 @@ mod tests {
         ] {
             let words: Vec<_> = line.split(' ').map(str::to_owned).collect();
             let given = std::iter::once("chenapan".to_owned()).chain(words.clone());
-            let error = arguments::command(&registry, &kinds).try_get_matches_from(given);
-            let said = with_words(error.expect_err(line), &words, &registry, &kinds).to_string();
+            let error = commands::command(&registry, &kinds).try_get_matches_from(given);
+            let said = with_words(
+                error.expect_err(line),
+                &words,
+                &registry,
+                &commands::shown(&registry, &kinds),
+            )
+            .to_string();
             assert!(said.contains(&format!("tip: {hint}")), "{line}: {said}");
             assert!(!said.contains("cannot be used with"), "{line}: {said}");
         }
@@ -202,8 +212,10 @@ mod tests {
         let (registry, kinds) = (chenapan_engine::registry(), Kinds::new());
         let words: Vec<_> = ["--backend", "80", "demo"].map(str::to_owned).to_vec();
         let given = std::iter::once("chenapan".to_owned()).chain(words.clone());
-        let error = arguments::command(&registry, &kinds).try_get_matches_from(given);
-        let said = with_words(error.unwrap_err(), &words, &registry, &kinds).to_string();
+        let error = commands::command(&registry, &kinds).try_get_matches_from(given);
+        let said =
+            with_words(error.unwrap_err(), &words, &registry, &commands::shown(&registry, &kinds))
+                .to_string();
         assert!(said.contains("the subcommand 'demo' cannot be used with"), "{said}");
     }
 }

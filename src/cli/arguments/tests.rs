@@ -1,7 +1,8 @@
 //! Values that the arguments take, by the tables that they come from.
 
-use super::{Breaking, command};
+use super::Breaking;
 use crate::cli::Failure;
+use crate::cli::commands::command;
 use chenapan_core::Registry;
 use chenapan_engine::endpoint::Kinds;
 use clap::FromArgMatches;

@@ -1,0 +1,36 @@
+//! Ends of a command that has not done what it should.
+
+use chenapan_engine::proxy::Proxy;
+
+/// End of a command that has not done what it should.
+pub(crate) enum Failure {
+    /// It ran, and the answer is no: exit code 1. What there is to say was said.
+    Verdict,
+    /// It ran, and the answer is no: exit code 1. This is the message.
+    Negative(String),
+    /// Usage or configuration: exit code 2.
+    Usage(String),
+    /// It could not run: exit code 3.
+    Run(String),
+}
+
+impl Failure {
+    pub(super) fn usage(message: impl ToString) -> Self {
+        Failure::Usage(message.to_string())
+    }
+
+    pub(super) fn run(message: impl ToString) -> Self {
+        Failure::Run(message.to_string())
+    }
+}
+
+/// A run in which a plug-in has panicked has no verdict.
+pub(super) fn panicked(proxies: &[Proxy]) -> Result<(), Failure> {
+    match proxies.iter().map(|proxy| proxy.stats().panicked.value()).sum() {
+        0 => Ok(()),
+        1 => Err(Failure::run("a plug-in has panicked and ended a connection: see above")),
+        some @ 2_u64.. => Err(Failure::run(format!(
+            "plug-ins have panicked and ended {some} connections: see above"
+        ))),
+    }
+}
