@@ -23,7 +23,7 @@ plugin! {
         value: Option<Bytes> = "none",
         /// Corrects lengths and checksums afterwards.
         seal: bool = "yes",
-    }
+    } check = CorruptHeader::check
 }
 
 choices! {
@@ -92,7 +92,10 @@ impl Behavior for CorruptHeader {
             named => Scope::default().needs(named),
         }
     }
+}
 
+impl CorruptHeader {
+    /// Checks that the options make sense together.
     fn check(&self) -> Result<(), OptionError> {
         match (self.how == Change::Set, &self.value) {
             (true, None) => {
@@ -102,9 +105,7 @@ impl Behavior for CorruptHeader {
             (false, Some(_)) => Err(OptionError::value("value", "goes with how=set only")),
         }
     }
-}
 
-impl CorruptHeader {
     /// Returns the field without which there is nothing to change.
     fn needed(&self) -> Needs<'_> {
         match &self.field {

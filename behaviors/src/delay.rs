@@ -37,7 +37,7 @@ plugin! {
         ;
         /// Units that others may overtake.
         held: Held,
-    }
+    } check = Delay::check
 }
 
 choices! {
@@ -91,7 +91,10 @@ impl Behavior for Delay {
     fn holding(&mut self) -> Option<&mut dyn Holding> {
         Some(&mut self.held)
     }
+}
 
+impl Delay {
+    /// Checks that the options make sense together.
     fn check(&self) -> Result<(), OptionError> {
         if self.overtake && !self.before {
             let wrong = "has nothing to overtake with before=no: the unit itself does not wait";
@@ -99,9 +102,7 @@ impl Behavior for Delay {
         }
         Ok(())
     }
-}
 
-impl Delay {
     fn draw(&self, dice: &mut Dice) -> Duration {
         if self.jitter.is_zero() {
             return self.sleep;

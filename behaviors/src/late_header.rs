@@ -21,7 +21,7 @@ plugin! {
         ;
         held: Held,
         passed: u64,
-    }
+    } check = LateHeader::check
 }
 
 impl Behavior for LateHeader {
@@ -61,16 +61,17 @@ impl Behavior for LateHeader {
     fn holding(&mut self) -> Option<&mut dyn Holding> {
         Some(&mut self.held)
     }
+}
 
+impl LateHeader {
+    /// Checks that the options make sense together.
     fn check(&self) -> Result<(), OptionError> {
         match self.payload {
             Some(Size(0)) => Err(OptionError::value("payload", "expected at least a byte")),
             _ => Ok(()),
         }
     }
-}
 
-impl LateHeader {
     /// The header, once enough payload is through.
     fn due(&mut self, most: u64) -> Option<Unit> {
         (self.passed >= most).then(|| self.held.pop())?

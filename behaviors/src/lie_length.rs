@@ -27,7 +27,7 @@ plugin! {
         written: Notation = "big-endian",
         /// Corrects the checksum afterwards.
         seal: bool = "yes",
-    }
+    } check = LieLength::check
 }
 
 choices! {
@@ -74,16 +74,17 @@ impl Behavior for LieLength {
         let kinds: &[Kind] = if self.field.is_some() { &[] } else { &[Kind::Header] };
         Scope::of(kinds).needs(self.field.as_ref().map_or(LENGTH, |field| &*field.name))
     }
+}
 
+impl LieLength {
+    /// Checks that the options make sense together.
     fn check(&self) -> Result<(), OptionError> {
         match (self.by, self.to) {
             (0, None) => Err(OptionError::value("by", "expected anything but 0")),
             _ => Ok(()),
         }
     }
-}
 
-impl LieLength {
     fn field(&self) -> FieldName {
         self.field.clone().unwrap_or_else(|| FieldName { name: LENGTH.to_owned(), nth: 1 })
     }

@@ -10,7 +10,7 @@ pub use held::{Held, Holding};
 pub use scope::{Needs, Others, Scope};
 pub use state::{StateOf, States};
 
-use crate::{OptionError, Unit, Verdict};
+use crate::{Unit, Verdict};
 use std::time::Duration;
 
 /// Decides what becomes of units: one instance per rule, connection and direction.
@@ -186,15 +186,6 @@ pub trait Behavior: Send {
     /// hook: while the part is not empty, nothing passes but as [`Scope::others`] says.
     fn holding(&mut self) -> Option<&mut dyn Holding> {
         None
-    }
-
-    /// Checks that the options make sense together; called once, after the configuration.
-    ///
-    /// # Errors
-    ///
-    /// The first option that does not go with the others.
-    fn check(&self) -> Result<(), OptionError> {
-        Ok(())
     }
 }
 

@@ -65,7 +65,8 @@ impl ClientEntry {
             options: C::OPTIONS,
             configure: |values| {
                 let configured = C::configure(values);
-                configured.check()?;
+                Plugin::check(&configured)?;
+                Client::check(&configured)?;
                 Ok(Box::new(configured))
             },
         }

@@ -131,7 +131,8 @@ impl Inspection {
             options: I::OPTIONS,
             configure: |values| {
                 let configured = I::configure(values);
-                configured.check()?;
+                Plugin::check(&configured)?;
+                Inspect::check(&configured)?;
                 Ok(Box::new(configured))
             },
         }

@@ -1,7 +1,7 @@
 //! Description that every plug-in gives of itself, and the macro that writes it.
 
 use crate::choices;
-use crate::options::{OptionSpec, Values};
+use crate::options::{OptionError, OptionSpec, Values};
 
 /// Description that every plug-in gives of itself; written by [`plugin!`](crate::plugin!).
 pub trait Plugin: Sized {
@@ -16,6 +16,15 @@ pub trait Plugin: Sized {
 
     /// Builds it from checked values.
     fn configure(values: &Values) -> Self;
+
+    /// Checks that the options make sense together; called once, after [`Plugin::configure`].
+    ///
+    /// # Errors
+    ///
+    /// The first option that does not go with the others.
+    fn check(&self) -> Result<(), OptionError> {
+        Ok(())
+    }
 }
 
 choices! {
@@ -51,6 +60,7 @@ impl Directions {
 /// one's own implements [`Written`](crate::Written).
 /// Fields after a lone `;` are state: no options, and born from [`Default`]. A behavior that acts
 /// in one direction unless told otherwise says so after its name: `"abort", Upstream`.
+/// `check = This::check` behind the struct names the function that looks at all options together.
 ///
 /// Instances are clones of one that was configured for the rule, so an [`Arc`](std::sync::Arc)
 /// in the state is shared by all connections of a rule, and everything else is not.
@@ -113,6 +123,7 @@ macro_rules! plugin {
             ),* $(,)?
             $(; $( $(#[$attribute:meta])* $state:ident : $state_type:ty ),* $(,)? )?
         }
+        $(check = $check:path)?
     ) => {
         $(#[doc = $about])+
         #[derive(Clone, Debug)]
@@ -146,6 +157,12 @@ macro_rules! plugin {
                     $( $( $state: ::core::default::Default::default(), )* )?
                 }
             }
+
+            $(
+                fn check(&self) -> ::core::result::Result<(), $crate::OptionError> {
+                    $check(self)
+                }
+            )?
         }
     };
     ($($wrong:tt)*) => {

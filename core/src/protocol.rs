@@ -1,6 +1,6 @@
 //! Interface of protocol handlers: they tell the engine where one unit ends and the next begins.
 
-use crate::{Direction, Kind, Member, OptionError, Unit};
+use crate::{Direction, Kind, Member, Unit};
 use bytes::{Bytes, BytesMut};
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -286,15 +286,6 @@ pub trait Protocol: Send {
     fn give_up(&mut self, direction: Direction) -> Remedy {
         let _ = direction;
         Remedy::Pass
-    }
-
-    /// Checks that the options make sense together; called once, after the configuration.
-    ///
-    /// # Errors
-    ///
-    /// The first option that does not go with the others.
-    fn check(&self) -> Result<(), OptionError> {
-        Ok(())
     }
 }
 

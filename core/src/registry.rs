@@ -83,7 +83,7 @@ macro_rules! entry {
                     $( $part: None, )*
                     configure: |values| {
                         let configured = T::configure(values);
-                        configured.check()?;
+                        Plugin::check(&configured)?;
                         Ok(Arc::new(configured))
                     },
                 }

@@ -60,7 +60,7 @@ plugin! {
         pending_limit as "pending-limit": u64 = "10000",
         ;
         state: Option<Box<State>>,
-    }
+    } check = JsonRpc::check
 }
 
 choices! {
@@ -120,6 +120,14 @@ pub struct Capture {
 }
 
 impl JsonRpc {
+    /// Checks that the options make sense together.
+    fn check(&self) -> Result<(), OptionError> {
+        if self.pending_limit == 0 {
+            return Err(OptionError::value("pending-limit", "expected 1 or more"));
+        }
+        Ok(())
+    }
+
     fn settings(&self) -> Settings {
         Settings {
             framings: self.framing.0,
@@ -284,13 +292,6 @@ impl Protocol for JsonRpc {
     fn fields(&self) -> &'static [&'static str] {
         let [_, replies] = self.settings().framings;
         fields(replies)
-    }
-
-    fn check(&self) -> Result<(), OptionError> {
-        if self.pending_limit == 0 {
-            return Err(OptionError::value("pending-limit", "expected 1 or more"));
-        }
-        Ok(())
     }
 }
 

@@ -116,7 +116,7 @@ impl Inspect for InspectJsonRpc {
         let given = options.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let values = Values::parse(JsonRpc::OPTIONS, given).map_err(|error| error.to_string())?;
         let configured = JsonRpc::configure(&values);
-        chenapan_core::Protocol::check(&configured).map_err(|error| error.to_string())?;
+        chenapan_core::Plugin::check(&configured).map_err(|error| error.to_string())?;
         self.capture = Some(configured.capture());
         Ok(())
     }

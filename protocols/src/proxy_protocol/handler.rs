@@ -78,10 +78,32 @@ macro_rules! handler {
                 invalid: Option<Invalid> = "none",
                 ;
                 stage: Stage,
-            }
+            } check = $handler::check
         }
 
         impl $handler {
+            /// Checks that the options make sense together.
+            fn check(&self) -> Result<(), OptionError> {
+                let receiving = [
+                    ("trusted", self.trusted.is_some()),
+                    ("verify", self.verify != Verification::Verify),
+                    ("refuse", !self.refuse.is_empty()),
+                    ("lenient", self.lenient),
+                    ("invalid", self.invalid.is_some()),
+                ];
+                let given = receiving.iter().find(|(_, given)| *given);
+                if let (Mode::Add, Some((option, _))) = (self.header, given) {
+                    let wrong = "is for a header that the source sends, and with header=add it \
+                        sends none";
+                    return Err(OptionError::value(*option, wrong));
+                }
+                if self.deadline == Some(Duration::ZERO) {
+                    let wrong = "expected more than 0s, or none for ever";
+                    return Err(OptionError::value("deadline", wrong));
+                }
+                self.settings().check()
+            }
+
             /// The choices that its options make of a receiver.
             pub fn profile(&self) -> Profile {
                 self.settings().profile
@@ -197,27 +219,6 @@ macro_rules! handler {
             fn give_up(&mut self, _: Direction) -> Remedy {
                 self.stage.end();
                 self.settings().remedy
-            }
-
-            fn check(&self) -> Result<(), OptionError> {
-                let receiving = [
-                    ("trusted", self.trusted.is_some()),
-                    ("verify", self.verify != Verification::Verify),
-                    ("refuse", !self.refuse.is_empty()),
-                    ("lenient", self.lenient),
-                    ("invalid", self.invalid.is_some()),
-                ];
-                let given = receiving.iter().find(|(_, given)| *given);
-                if let (Mode::Add, Some((option, _))) = (self.header, given) {
-                    let wrong = "is for a header that the source sends, and with header=add it \
-                        sends none";
-                    return Err(OptionError::value(*option, wrong));
-                }
-                if self.deadline == Some(Duration::ZERO) {
-                    let wrong = "expected more than 0s, or none for ever";
-                    return Err(OptionError::value("deadline", wrong));
-                }
-                self.settings().check()
             }
         }
     };

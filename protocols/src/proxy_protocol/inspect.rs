@@ -196,7 +196,7 @@ fn profile<P: Plugin + Protocol>(
     let given = options.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let values = Values::parse(P::OPTIONS, given.chain([("header", "strip")]));
     let protocol = P::configure(&values.map_err(|error| error.to_string())?);
-    protocol.check().map_err(|error| error.to_string())?;
+    Plugin::check(&protocol).map_err(|error| error.to_string())?;
     Ok(profile(&protocol))
 }
 

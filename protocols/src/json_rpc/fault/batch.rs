@@ -34,7 +34,7 @@ plugin! {
         code: i64 = "-32603",
         /// The message of an error.
         message: String = "Internal error",
-    }
+    } check = RpcBatch::check
 }
 
 choices! {
@@ -83,7 +83,15 @@ impl Behavior for RpcBatch {
     fn interest(&self) -> Interest {
         Interest::Units
     }
+}
 
+/// Returns `true` if a message is a batch with replies in it.
+fn answers(message: &Message<'_>) -> bool {
+    matches!(message.meant(), Said::Batch(Flow::Response | Flow::Mixed))
+}
+
+impl RpcBatch {
+    /// Checks that the options make sense together.
     fn check(&self) -> Result<(), OptionError> {
         if self.keep.is_some() && self.drop.is_some() {
             return Err(OptionError::value("drop", "does not go together with keep"));
@@ -94,14 +102,7 @@ impl Behavior for RpcBatch {
             None => Ok(()),
         }
     }
-}
 
-/// Returns `true` if a message is a batch with replies in it.
-fn answers(message: &Message<'_>) -> bool {
-    matches!(message.meant(), Said::Batch(Flow::Response | Flow::Mixed))
-}
-
-impl RpcBatch {
     fn edit(&self, message: &Message<'_>, patch: &mut Patch, dice: &mut Dice) {
         let nth = |number: u64| message.spans().nth(index(number));
         match self.mode {

@@ -23,7 +23,7 @@ plugin! {
         digits: Option<u64> = "none",
         /// Number of bytes to add, at most 64 MiB.
         pad: Option<Size> = "none",
-    }
+    } check = RpcBulk::check
 }
 
 const MOST_NEST: u64 = 1_000_000;
@@ -58,7 +58,18 @@ impl Behavior for RpcBulk {
     fn interest(&self) -> Interest {
         Interest::Units
     }
+}
 
+/// The result of a reply that went well.
+fn result<'a>(message: &'a Message<'_>) -> Option<&'a crate::json::Member> {
+    let object = message.object.as_ref().filter(|object| object.replies())?;
+    let null = |span: std::ops::Range<usize>| ValueType::of(message.raw(span)) == ValueType::Null;
+    let failed = object.error.as_ref().is_some_and(|error| !null(error.value.clone()));
+    object.result.as_ref().filter(|_| !failed)
+}
+
+impl RpcBulk {
+    /// Checks that the options make sense together.
     fn check(&self) -> Result<(), OptionError> {
         let given = [
             ("nest", self.nest, MOST_NEST),
@@ -81,17 +92,7 @@ impl Behavior for RpcBulk {
         }
         Ok(())
     }
-}
 
-/// The result of a reply that went well.
-fn result<'a>(message: &'a Message<'_>) -> Option<&'a crate::json::Member> {
-    let object = message.object.as_ref().filter(|object| object.replies())?;
-    let null = |span: std::ops::Range<usize>| ValueType::of(message.raw(span)) == ValueType::Null;
-    let failed = object.error.as_ref().is_some_and(|error| !null(error.value.clone()));
-    object.result.as_ref().filter(|_| !failed)
-}
-
-impl RpcBulk {
     fn edit(&self, message: &Message<'_>, patch: &mut Patch) {
         let Some(member) = result(message) else { return };
         let value = member.value.clone();

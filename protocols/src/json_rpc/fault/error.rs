@@ -41,7 +41,7 @@ plugin! {
         /// The status of HTTP that the error comes with; 200 unless given. Not with `mask`, where
         /// `rpc-http:body=same` changes it.
         status: Option<u64> = "none",
-    }
+    } check = RpcError::check
 }
 
 choices! {
@@ -142,7 +142,10 @@ impl Behavior for RpcError {
     fn interest(&self) -> Interest {
         Interest::Units
     }
+}
 
+impl RpcError {
+    /// Checks that the options make sense together.
     fn check(&self) -> Result<(), OptionError> {
         match self.status {
             Some(_) if self.mode == Mode::Mask => Err(OptionError::value(
@@ -156,9 +159,7 @@ impl Behavior for RpcError {
             _ => Ok(()),
         }
     }
-}
 
-impl RpcError {
     fn says(&self) -> (i64, &str) {
         let Preset((code, message)) = self.preset;
         (self.code.unwrap_or(code), self.message.as_deref().unwrap_or(message))

@@ -40,7 +40,7 @@ plugin! {
         longer: Size = "0B",
         ;
         taken: Taken,
-    }
+    } check = RpcHttp::check
 }
 
 choices! {
@@ -153,7 +153,10 @@ impl Behavior for RpcHttp {
     fn interest(&self) -> Interest {
         Interest::Units
     }
+}
 
+impl RpcHttp {
+    /// Checks that the options make sense together.
     fn check(&self) -> Result<(), OptionError> {
         match self.status {
             // RFC 9110, sections 15.3.5 and 15.4.5.
@@ -173,9 +176,7 @@ impl Behavior for RpcHttp {
             _ => Err(OptionError::value("status", "expected a status from 200 to 599")),
         }
     }
-}
 
-impl RpcHttp {
     /// Answers in the place of the backend.
     fn answer(&self, unit: &Unit, cx: &mut Context<'_>) -> Verdict {
         let asked = cx.protocol.message(unit).unwrap_or_default();

@@ -25,7 +25,7 @@ plugin! {
         missing: bool = "no",
         /// Adds a second header with another number.
         twice: bool = "no",
-    }
+    } check = RpcLength::check
 }
 
 const LENGTH: &str = "length";
@@ -80,7 +80,10 @@ impl Behavior for RpcLength {
     fn interest(&self) -> Interest {
         Interest::Units
     }
+}
 
+impl RpcLength {
+    /// Checks that the options make sense together.
     fn check(&self) -> Result<(), OptionError> {
         let given = [
             ("by", self.by.is_some()),

@@ -23,7 +23,7 @@ plugin! {
         value: Option<Json> = "none",
         ;
         known: Arc<Mutex<HashMap<Box<str>, Box<str>>>>,
-    }
+    } check = RpcResult::check
 }
 
 const MOST_METHODS: usize = 1_000;
@@ -70,7 +70,10 @@ impl Behavior for RpcResult {
     fn interest(&self) -> Interest {
         Interest::Units
     }
+}
 
+impl RpcResult {
+    /// Checks that the options make sense together.
     fn check(&self) -> Result<(), OptionError> {
         match (self.to == Other::Value, &self.value) {
             (true, None) => Err(OptionError::value("to", "value wants the option value, too")),
@@ -78,9 +81,7 @@ impl Behavior for RpcResult {
             _ => Ok(()),
         }
     }
-}
 
-impl RpcResult {
     /// The methods of the messages in a unit, as far as they have to be known.
     fn methods(&self, unit: &Unit, protocol: &dyn Protocol) -> Vec<Option<Box<str>>> {
         let mut methods = Vec::new();

@@ -29,7 +29,7 @@ plugin! {
         repeat: bool = "no",
         ;
         storm: Option<Storm>,
-    }
+    } check = RpcStorm::check
 }
 
 /// Notifications that are still to be sent.
@@ -114,7 +114,13 @@ impl Behavior for RpcStorm {
     fn holding(&mut self) -> Option<&mut dyn Holding> {
         Some(self.storm.as_mut()?)
     }
+}
 
+/// Number of notifications that one waking sends at most.
+const BURST: usize = 1_000;
+
+impl RpcStorm {
+    /// Checks that the options make sense together.
     fn check(&self) -> Result<(), OptionError> {
         if !(1..=MOST).contains(&self.count) {
             return Err(OptionError::value("count", format!("expected a number from 1 to {MOST}")));
@@ -126,12 +132,7 @@ impl Behavior for RpcStorm {
             _ => Ok(()),
         }
     }
-}
 
-/// Number of notifications that one waking sends at most.
-const BURST: usize = 1_000;
-
-impl RpcStorm {
     fn gap(&self) -> Option<Duration> {
         self.rate.map(|rate| Duration::from_nanos(1_000_000_000 / rate.max(1)))
     }

@@ -27,7 +27,7 @@ plugin! {
         ;
         held: Held,
         first: First,
-    }
+    } check = RpcSwap::check
 }
 
 /// The reply that is held.
@@ -87,7 +87,10 @@ impl Behavior for RpcSwap {
     fn holding(&mut self) -> Option<&mut dyn Holding> {
         Some(&mut self.held)
     }
+}
 
+impl RpcSwap {
+    /// Checks that the options make sense together.
     fn check(&self) -> Result<(), OptionError> {
         match self.window {
             0 | 1 => Err(OptionError::value("window", "expected 2 or more")),

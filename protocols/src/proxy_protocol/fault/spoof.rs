@@ -17,7 +17,7 @@ plugin! {
         source: AddressTemplate = "203.0.113.{n}",
         /// The destination to state, in the same way; unless given, it stays.
         destination: Option<AddressTemplate> = "none",
-    }
+    } check = Spoof::check
 }
 
 impl Behavior for Spoof {
@@ -62,7 +62,10 @@ impl Behavior for Spoof {
     fn scope(&self) -> Scope<'_> {
         Scope::of(&[Kind::Header]).needs("source-address")
     }
+}
 
+impl Spoof {
+    /// Checks that the options make sense together.
     fn check(&self) -> Result<(), OptionError> {
         let template = Template {
             source: Some(&self.source),
