@@ -15,8 +15,8 @@
 
 use bytes::BytesMut;
 use chenapan_core::{
-    Direction, Handled, Kind, Malformed, Protocol, ProtocolEntry, Refusal, Replies, Unit, Want,
-    plugin,
+    Description, Direction, Handled, Kind, Malformed, Protocol, ProtocolEntry, Refusal, Replies,
+    Unit, Want, plugin,
 };
 use std::process::ExitCode;
 
@@ -51,15 +51,8 @@ impl Protocol for Lines {
         }))
     }
 
-    fn replies(&self) -> Replies {
-        Replies::InOrder
-    }
-
-    fn kinds(&self, direction: Direction) -> &'static [Kind] {
-        match direction {
-            Direction::Upstream => &[Kind::Request],
-            Direction::Downstream => &[Kind::Response],
-        }
+    fn describe(&self) -> Description {
+        Description::new().kinds(&[Kind::Request], &[Kind::Response]).replies(Replies::InOrder)
     }
 
     fn refuse(&self, _: &Unit, refusal: &Refusal) -> Option<BytesMut> {

@@ -59,11 +59,11 @@ pub(crate) fn protocols_page(registry: &Registry) -> String {
     }
     for entry in registry.protocols() {
         section(&mut page, entry.name, entry.paragraphs(), entry.options);
-        let fields = entry.fields();
+        let fields = entry.describe().fields;
         if !fields.is_empty() {
             let _ = write!(page, "\nFields: `{}`.\n", fields.join("`, `"));
         }
-        let counters = entry.counters();
+        let counters = entry.describe().counters;
         if !counters.is_empty() {
             let _ = write!(page, "\nCounters: `{}`.\n", counters.join("`, `"));
         }

@@ -5,8 +5,8 @@ use chenapan::control::Control;
 use chenapan::proxy::{Config, Proxy};
 use chenapan::rule::{Defaults, Rule, Rules};
 use chenapan_core::{
-    Behavior, BehaviorEntry, Context, Direction, End, Field, Handled, Kind, Malformed, Protocol,
-    Registry, Unit, Verdict, Want, choices, plugin,
+    Behavior, BehaviorEntry, Context, Description, Direction, End, Field, Handled, Kind, Malformed,
+    Protocol, Registry, Unit, Verdict, Want, choices, plugin,
 };
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -22,6 +22,8 @@ plugin! {
     struct Sized = "sized" {}
 }
 
+const KINDS: [[Kind; 1]; 2] = [[Kind::Request], [Kind::Response]];
+
 impl Protocol for Sized {
     fn handle(&mut self, direction: Direction, input: &mut BytesMut) -> Result<Handled, Malformed> {
         let Some(mut head) = input.get(..4) else {
@@ -31,25 +33,15 @@ impl Protocol for Sized {
         if input.len() < whole {
             return Ok(Handled::Incomplete(Want::Bytes(whole - input.len())));
         }
-        let kind = self.kinds(direction)[0];
+        let [kind] = KINDS[direction as usize];
         let mut unit = Unit::new(kind, input.split_to(whole));
         unit.fields = vec![Field::new("size", 0..4), Field::new("body", 4..whole)];
         Ok(Handled::Unit(unit))
     }
 
-    fn kinds(&self, direction: Direction) -> &'static [Kind] {
-        match direction {
-            Direction::Upstream => &[Kind::Request],
-            Direction::Downstream => &[Kind::Response],
-        }
-    }
-
-    fn labels(&self) -> bool {
-        false
-    }
-
-    fn fields(&self) -> &'static [&'static str] {
-        &["size", "body"]
+    fn describe(&self) -> Description {
+        let [upstream, downstream] = &KINDS;
+        Description::new().kinds(upstream, downstream).unlabelled().fields(&["size", "body"])
     }
 }
 

@@ -4,8 +4,8 @@ use bytes::BytesMut;
 use chenapan::rule::{Defaults, Rule, Rules};
 use chenapan::session::{Output, Session, Settings};
 use chenapan_core::{
-    Connection, Direction, Field, Handled, Kind, Malformed, Protocol, Refusal, Replies, Turn, Unit,
-    Want,
+    Audit, Connection, Description, Direction, Field, Handled, Kind, Malformed, Protocol, Refusal,
+    Replies, Turn, Unit, Want,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,8 +73,8 @@ impl Protocol for Resp {
         Ok(Handled::Unit(Unit { label, ..Unit::new(Kind::Request, bytes) }))
     }
 
-    fn replies(&self) -> Replies {
-        Replies::InOrder
+    fn describe(&self) -> Description {
+        Description::new().replies(Replies::InOrder)
     }
 
     fn refuse(&self, unit: &Unit, refusal: &Refusal) -> Option<BytesMut> {
@@ -117,24 +117,26 @@ impl Protocol for Http {
         Ok(Handled::Unit(Unit { turn, ..Unit::new(Kind::Response, bytes) }))
     }
 
-    fn replies(&self) -> Replies {
-        Replies::InOrder
+    fn describe(&self) -> Description {
+        Description::new().replies(Replies::InOrder)
     }
 
-    fn follows(&self) -> bool {
-        true
-    }
-
-    fn delivered(&mut self, direction: Direction, unit: &Unit, _: Duration) {
-        if direction == UP {
-            let head = unit.label.as_deref().is_some_and(|label| label.starts_with("HEAD "));
-            self.heads.push_back(head);
-        }
+    fn audit(&mut self) -> Option<&mut dyn Audit> {
+        Some(self)
     }
 
     fn refuse(&self, _: &Unit, refusal: &Refusal) -> Option<BytesMut> {
         let code = refusal.code.unwrap_or(503);
         Some(format!("HTTP/1.1 {code} No\r\nContent-Length: 0\r\n\r\n").as_str().into())
+    }
+}
+
+impl Audit for Http {
+    fn delivered(&mut self, direction: Direction, unit: &Unit, _: Duration) {
+        if direction == UP {
+            let head = unit.label.as_deref().is_some_and(|label| label.starts_with("HEAD "));
+            self.heads.push_back(head);
+        }
     }
 }
 

@@ -62,7 +62,7 @@ impl Behavior for Delay {
             return Verdict::Forward;
         }
         if self.overtake {
-            cx.protocol.set_apart(unit);
+            cx.messages().set_apart(unit);
             return self.held.hold_until(unit, cx.now.saturating_add(time));
         }
         if self.before {

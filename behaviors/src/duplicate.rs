@@ -24,7 +24,7 @@ impl Behavior for Duplicate {
             return Verdict::Forward;
         }
         let mut copy = unit.clone();
-        cx.protocol.set_apart(&mut copy);
+        cx.messages().set_apart(&mut copy);
         let mut steps = Vec::new();
         for _ in 0..copies {
             steps.push(Step::Send(copy.clone()));

@@ -60,7 +60,7 @@ impl Behavior for Reorder {
             return Verdict::Forward;
         }
         let mut units = [Some(unit.take()), self.held.pop()];
-        units.iter_mut().flatten().for_each(|unit| cx.protocol.set_apart(unit));
+        units.iter_mut().flatten().for_each(|unit| cx.messages().set_apart(unit));
         Verdict::send(units.into_iter().flatten())
     }
 
@@ -105,7 +105,7 @@ impl Reorder {
     /// Sends what is held in another order.
     fn send(&mut self, cx: &mut Context<'_>) -> Verdict {
         let mut units = self.held.take_all();
-        units.iter_mut().for_each(|unit| cx.protocol.set_apart(unit));
+        units.iter_mut().for_each(|unit| cx.messages().set_apart(unit));
         match self.order {
             // What overtakes is never gathered.
             Order::Overtake => {}

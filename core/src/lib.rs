@@ -62,6 +62,7 @@ mod behavior;
 mod choice;
 mod choices;
 mod client;
+mod connection;
 mod dice;
 mod each;
 mod from_value;
@@ -90,6 +91,7 @@ pub use behavior::{
 pub use choice::Choice;
 pub use choices::Choices;
 pub use client::{Answer, Client, ClientEntry};
+pub use connection::{Connection, Paths};
 pub use dice::{Dice, Key};
 pub use each::Each;
 pub use from_value::{FromValue, Written};
@@ -99,8 +101,8 @@ pub use network::{Network, Networks};
 pub use options::{Fault, OptionError, OptionSpec, Values};
 pub use plugin::{Directions, Plugin};
 pub use protocol::{
-    Amount, Connection, Counted, Handled, Malformed, Paths, Protocol, Refusal, Remedy, Replies,
-    Want,
+    Admission, Amount, Audit, Counted, Description, Handled, Malformed, Messages, Protocol,
+    Refusal, Remedy, Replies, Want,
 };
 pub use registry::{BehaviorEntry, Instances, ProtocolEntry, Registry, UnknownName};
 pub use synonyms::instead;

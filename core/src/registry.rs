@@ -7,7 +7,7 @@ use crate::options::{OptionError, OptionSpec, Values, sound};
 use crate::plugin::{Directions, Plugin};
 use crate::synonyms::instead;
 use crate::text::{one_line, paragraphs};
-use crate::{Behavior, Protocol};
+use crate::{Behavior, Description, Protocol};
 use std::fmt;
 use std::sync::Arc;
 
@@ -135,19 +135,11 @@ impl ProtocolEntry {
         self
     }
 
-    /// The names that fields of its units may have.
-    pub fn fields(&self) -> &'static [&'static str] {
+    /// Returns the description of its units, as configured by default.
+    pub fn describe(&self) -> Description {
         let required = self.options.iter().filter(|spec| spec.default.is_none());
         let configured = self.configure(required.map(|spec| (spec.name, spec.example)));
-        configured.map_or(&[], |protocol| protocol.instance().fields())
-    }
-
-    /// Returns the names of its counters, as configured by default; see
-    /// [`Protocol::counters`](crate::Protocol::counters).
-    pub fn counters(&self) -> &'static [&'static str] {
-        let required = self.options.iter().filter(|spec| spec.default.is_none());
-        let configured = self.configure(required.map(|spec| (spec.name, spec.example)));
-        configured.map_or(&[], |protocol| protocol.instance().counters())
+        configured.map_or(Description::opaque(), |protocol| protocol.instance().describe())
     }
 }
 

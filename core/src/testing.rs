@@ -173,7 +173,7 @@ pub fn sent((verdict, unit): (Verdict, Unit)) -> Vec<Vec<u8>> {
 }
 
 /// Feeds `bytes` to a fresh protocol at every split point and checks that the units do not depend
-/// on it, and that their kinds are among [`Protocol::kinds`]; returns them.
+/// on it, and that their kinds are among [`Description::kinds`](crate::Description::kinds); returns them.
 ///
 /// # Panics
 ///
@@ -208,9 +208,9 @@ fn feed<'a>(
             match protocol.handle(direction, &mut input)? {
                 Handled::Unit(unit) => {
                     let told =
-                        unit.kind == Kind::Data || protocol.kinds(direction).contains(&unit.kind);
+                        unit.kind == Kind::Data || protocol.describe().makes(unit.kind, direction);
                     let kind = unit.kind.name();
-                    assert!(told, "Protocol::kinds does not tell of {kind} units {direction}");
+                    assert!(told, "its description does not tell of {kind} units {direction}");
                     units.push(unit);
                 }
                 Handled::Incomplete(_) | Handled::Hold => break,

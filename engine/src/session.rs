@@ -19,8 +19,8 @@ use crate::budget::{Budget, MEMORY};
 use crate::rule::Rules;
 use bytes::BytesMut;
 use chenapan_core::{
-    Connection, Counted, Damage, Direction, Each, Key, Kind, Protocol, Replies, States, Step, Unit,
-    Verdict,
+    Admission, Audit, Connection, Counted, Damage, Description, Direction, Each, Key, Kind,
+    Protocol, Remedy, Replies, States, Step, Unit, Verdict,
 };
 use end::Culprit;
 pub(crate) use end::caught;
@@ -129,8 +129,8 @@ struct Facts {
     protocol: Box<dyn Protocol>,
     settings: Settings,
     budget: Arc<Budget>,
-    /// Set when the protocol is told what becomes of its units.
-    follows: bool,
+    /// The protocol's description, as it was after the last time that it took bytes.
+    described: Described,
     /// For how long nothing had come before the unit that is shown now.
     idle: Duration,
     /// The latest time that was heard of.
@@ -148,17 +148,72 @@ impl Facts {
         answer
     }
 
+    /// Asks the protocol's part that keeps books, if it has one.
+    fn audits<T>(
+        &mut self,
+        hook: &'static str,
+        ask: impl FnOnce(&mut dyn Audit) -> T,
+    ) -> Option<T> {
+        if !self.described.audits {
+            return None;
+        }
+        self.asks(hook, |protocol| protocol.audit().map(ask))
+    }
+
+    /// Asks the protocol's part that may wait and refuse, if it has one.
+    fn admits<T>(
+        &mut self,
+        hook: &'static str,
+        ask: impl FnOnce(&mut dyn Admission) -> T,
+    ) -> Option<T> {
+        if !self.described.admits {
+            return None;
+        }
+        self.asks(hook, |protocol| protocol.admission().map(ask))
+    }
+
+    /// Tells the protocol that nothing more is asked of a direction.
+    fn gives_up(&mut self, direction: Direction) -> Remedy {
+        let remedy = self.admits("give_up", |admission| admission.give_up(direction));
+        self.describe();
+        remedy.unwrap_or(Remedy::Pass)
+    }
+
+    /// Takes over what the protocol's description says by now.
+    fn describe(&mut self) {
+        let Description { replies, longest, ahead, .. } = self.protocol.describe();
+        self.described = Described { replies, longest, ahead, ..self.described };
+    }
+
     /// The most that one direction may hold of a unit that is not whole.
     fn most(&self) -> usize {
-        self.settings.buffer.max(self.protocol.longest())
+        self.settings.buffer.max(self.described.longest)
     }
 
     /// Tells the protocol of a reply that a rule has made.
     fn delivers(&mut self, direction: Direction, bytes: &BytesMut, at: Duration) {
-        if self.follows {
+        if self.described.audits {
             let reply = Unit::new(Kind::Data, bytes.clone());
-            self.asks("delivered", |protocol| protocol.delivered(direction, &reply, at));
+            self.audits("delivered", |audit| audit.delivered(direction, &reply, at));
         }
+    }
+}
+
+/// Parts of a protocol's description that a connection needs, and the parts that it hands out.
+#[derive(Clone, Copy)]
+struct Described {
+    replies: Replies,
+    longest: usize,
+    ahead: [bool; 2],
+    admits: bool,
+    audits: bool,
+}
+
+impl Described {
+    fn of(protocol: &mut dyn Protocol) -> Self {
+        let Description { replies, longest, ahead, .. } = protocol.describe();
+        let (admits, audits) = (protocol.admission().is_some(), protocol.audit().is_some());
+        Self { replies, longest, ahead, admits, audits }
     }
 }
 
@@ -181,7 +236,7 @@ struct Record {
 impl Record {
     /// Returns `true` if replies come in the order of requests, as far as that can be told.
     fn in_order(&self, facts: &Facts) -> bool {
-        facts.protocol.replies() == Replies::InOrder && !self.ledger.gave_up()
+        facts.described.replies == Replies::InOrder && !self.ledger.gave_up()
     }
 }
 
@@ -222,14 +277,15 @@ impl Session {
     pub fn within(
         budget: &Arc<Budget>,
         connection: Connection,
-        protocol: Box<dyn Protocol>,
+        mut protocol: Box<dyn Protocol>,
         rules: Arc<Rules>,
         settings: Settings,
     ) -> Self {
-        let follows = protocol.follows();
+        let described = Described::of(&mut *protocol);
         let budget = Arc::clone(budget);
         let (idle, now, hook) = (Duration::ZERO, Duration::ZERO, "");
-        let mut facts = Facts { connection, protocol, settings, budget, follows, idle, now, hook };
+        let mut facts =
+            Facts { connection, protocol, settings, budget, described, idle, now, hook };
         let mut record = Record::default();
         let lanes = Each::from_fn(|direction| {
             let mut lane = Lane::new(direction);
@@ -301,6 +357,7 @@ impl Session {
         let Facts { connection, .. } = &self.facts;
         let connection = connection.clone();
         let first = self.facts.asks("open", |protocol| protocol.open(&connection));
+        self.facts.describe();
         let lane = &mut self.lanes.upstream;
         for (from, unit) in first.map(|unit| (0, unit)).into_iter().chain(early) {
             lane.judge(unit, from, now, &mut self.facts, &mut self.record);
@@ -385,8 +442,9 @@ impl Session {
     }
 
     /// When the next rule wants to be woken.
-    pub fn next_wake(&self) -> Option<Duration> {
-        self.lanes.iter().filter_map(|lane| lane.next_wake(&self.facts)).min()
+    pub fn next_wake(&mut self) -> Option<Duration> {
+        let Self { lanes, facts, .. } = self;
+        lanes.iter().filter_map(|lane| lane.next_wake(facts)).min()
     }
 
     /// Returns the next step in a direction. To be asked until it says to wait.
@@ -496,7 +554,7 @@ impl Session {
     /// Takes the counts of the protocol since the last call. They are no part of the events, since
     /// the protocol works for them: to be asked when nothing else is to be done.
     pub fn counted(&mut self) -> Vec<Counted> {
-        self.facts.protocol.counted()
+        self.facts.protocol.audit().map_or_else(Vec::new, |audit| audit.counted())
     }
 
     /// The connection's facts.
@@ -514,13 +572,13 @@ impl Session {
         self.wait(Direction::Upstream)
     }
 
-    fn wait(&self, direction: Direction) -> Output {
+    fn wait(&mut self, direction: Direction) -> Output {
         let lane = &self.lanes[direction];
         let dial = match self.phase {
             Phase::Waiting { dial, .. } if direction == Direction::Upstream => Some(dial),
             _ => None,
         };
-        let next = [lane.queued().next_due(), lane.next_wake(&self.facts), dial]
+        let next = [lane.queued().next_due(), lane.next_wake(&mut self.facts), dial]
             .into_iter()
             .flatten()
             .min();

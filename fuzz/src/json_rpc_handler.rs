@@ -3,7 +3,9 @@
 //! It never looks for a certain unit, only for bytes that got lost, came twice or were changed.
 
 use bytes::BytesMut;
-use chenapan_core::{Direction, Handled, Kind, Plugin, Protocol, Refusal, Unit, Values};
+use chenapan_core::{
+    Audit, Direction, Handled, Kind, Messages, Plugin, Protocol, Refusal, Unit, Values,
+};
 use chenapan_protocols::json_rpc::JsonRpc;
 use std::time::Duration;
 

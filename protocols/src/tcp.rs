@@ -1,7 +1,7 @@
 //! Bytes without structure.
 
 use bytes::BytesMut;
-use chenapan_core::{Direction, Handled, Malformed, Protocol, plugin};
+use chenapan_core::{Description, Direction, Handled, Malformed, Protocol, plugin};
 
 plugin! {
     /// Any service: bytes without structure, in both directions.
@@ -16,12 +16,8 @@ impl Protocol for Tcp {
         Ok(Handled::Opaque)
     }
 
-    fn cuts(&self, _: Direction) -> bool {
-        false
-    }
-
-    fn labels(&self) -> bool {
-        false
+    fn describe(&self) -> Description {
+        Description::opaque()
     }
 }
 

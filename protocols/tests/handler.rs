@@ -3,7 +3,8 @@
 use bytes::BytesMut;
 use chenapan_core::testing::{at_every_split, configured};
 use chenapan_core::{
-    Connection, Direction, Handled, Kind, Malformed, OptionError, Plugin, Protocol, Remedy, Unit,
+    Admission, Connection, Direction, Handled, Kind, Malformed, OptionError, Plugin, Protocol,
+    Remedy, Unit,
 };
 use chenapan_protocols::proxy_protocol::{Proxy, ProxyV1, ProxyV2};
 use std::time::Duration;

@@ -411,7 +411,7 @@ fn phase(
     let counters = cx
         .speaks
         .iter()
-        .map(|speaks| speaks.as_ref().map(|(protocol, _)| protocol.instance().counters()));
+        .map(|speaks| speaks.as_ref().map(|(protocol, _)| protocol.instance().describe().counters));
     let counters: Vec<_> = counters.collect();
     let subjects = Subjects { proxies, counters: &counters, services: &cx.services, run, load };
     let until = fields.take("until").map(|node| until(node, &subjects, mistakes));

@@ -80,11 +80,11 @@ pub(super) fn topic(
     }
     if let Some(entry) = registry.protocols().iter().find(|entry| entry.name == topic) {
         let mut page = page("protocol", entry.name, entry.paragraphs(), entry.options);
-        let fields = entry.fields();
+        let fields = entry.describe().fields;
         if !fields.is_empty() {
             let _ = write!(page, "\nFields:\n{}", wrap(&fields.join(", "), "  "));
         }
-        let counters = entry.counters();
+        let counters = entry.describe().counters;
         if !counters.is_empty() {
             let _ = write!(page, "\nCounters:\n{}", wrap(&counters.join(", "), "  "));
         }

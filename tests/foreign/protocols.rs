@@ -3,7 +3,7 @@
 
 use bytes::BytesMut;
 use chenapan_core::{
-    Direction, Field, Handled, Kind, Malformed, Protocol, Refusal, Replies, Unit, Want,
+    Description, Direction, Field, Handled, Kind, Malformed, Protocol, Refusal, Replies, Unit, Want,
 };
 
 const MORE: Handled = Handled::Incomplete(Want::Bytes(1));
@@ -57,20 +57,9 @@ impl Protocol for Greeting {
         }
     }
 
-    fn kinds(&self, direction: Direction) -> &'static [Kind] {
-        if self.cuts(direction) { &[Kind::Header] } else { &[] }
-    }
-
-    fn cuts(&self, direction: Direction) -> bool {
-        direction == Direction::Upstream
-    }
-
-    fn labels(&self) -> bool {
-        false
-    }
-
-    fn fields(&self) -> &'static [&'static str] {
-        &["length", "name", "checksum", "line-end"]
+    fn describe(&self) -> Description {
+        let fields = &["length", "name", "checksum", "line-end"];
+        Description::new().kinds(&[Kind::Header], &[]).unlabelled().fields(fields)
     }
 }
 
@@ -96,21 +85,15 @@ impl Protocol for Lines {
         }))
     }
 
-    fn replies(&self) -> Replies {
-        Replies::InOrder
-    }
-
     fn refuse(&self, unit: &Unit, refusal: &Refusal) -> Option<BytesMut> {
         let text = format!("ERR {}\n", refusal.message);
         (unit.kind == Kind::Request).then(|| BytesMut::from(&*text))
     }
 
-    fn kinds(&self, direction: Direction) -> &'static [Kind] {
-        message(direction)
-    }
-
-    fn fields(&self) -> &'static [&'static str] {
-        &["verb", "line-end"]
+    fn describe(&self) -> Description {
+        let [upstream, downstream] = Direction::BOTH.map(message);
+        let lines = Description::new().kinds(upstream, downstream).fields(&["verb", "line-end"]);
+        lines.replies(Replies::InOrder)
     }
 }
 
@@ -146,16 +129,10 @@ impl Protocol for Frames {
         Some(BytesMut::from(&*format!("{digit}{}", refusal.message)))
     }
 
-    fn kinds(&self, direction: Direction) -> &'static [Kind] {
-        message(direction)
-    }
-
-    fn labels(&self) -> bool {
-        false
-    }
-
-    fn fields(&self) -> &'static [&'static str] {
-        &["size", "payload"]
+    fn describe(&self) -> Description {
+        let [upstream, downstream] = Direction::BOTH.map(message);
+        let sized = Description::new().kinds(upstream, downstream).unlabelled();
+        sized.fields(&["size", "payload"])
     }
 }
 

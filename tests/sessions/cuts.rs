@@ -5,12 +5,10 @@
 
 use bytes::BytesMut;
 use chenapan_core::{
-    Connection, Counted, Direction, Handled, Kind, Malformed, Member, OptionError, Protocol,
-    Refusal, Remedy, Replies, Unit,
+    Admission, Audit, Connection, Description, Direction, Handled, Malformed, Messages, Protocol,
+    Refusal, Unit,
 };
-use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 /// What was cut in both directions, shared with the protocol that does it.
 #[derive(Clone, Default)]
@@ -177,23 +175,6 @@ impl Noted {
     }
 }
 
-/// Methods that ask the protocol itself.
-macro_rules! asks {
-    ($($name:ident($($arg:ident: $sort:ty),*) $(-> $back:ty)?;)*) => {
-        $(fn $name(&self, $($arg: $sort),*) $(-> $back)? {
-            self.inner.$name($($arg),*)
-        })*
-    };
-}
-
-macro_rules! tells {
-    ($($name:ident($($arg:ident: $sort:ty),*) $(-> $back:ty)?;)*) => {
-        $(fn $name(&mut self, $($arg: $sort),*) $(-> $back)? {
-            self.inner.$name($($arg),*)
-        })*
-    };
-}
-
 /// Every method: one that is not here would be answered as if the protocol had none.
 impl Protocol for Noted {
     fn handle(&mut self, direction: Direction, input: &mut BytesMut) -> Result<Handled, Malformed> {
@@ -204,42 +185,31 @@ impl Protocol for Noted {
         self.note(direction, input, |inner, input| inner.end(direction, input))
     }
 
-    fn message<'a>(&self, unit: &'a Unit) -> Option<Cow<'a, [u8]>> {
-        self.inner.message(unit)
+    fn open(&mut self, connection: &Connection) -> Option<Unit> {
+        self.inner.open(connection)
     }
 
-    tells! {
-        open(connection: &Connection) -> Option<Unit>;
-        at(now: Duration);
-        watched(direction: Direction, watched: bool);
-        prompt(direction: Direction) -> Option<BytesMut>;
-        passed(direction: Direction, unit: &Unit, at: Duration);
-        delivered(direction: Direction, unit: &Unit, at: Duration);
-        ended();
-        counted() -> Vec<Counted>;
-        noted() -> Option<&'static str>;
-        give_up(direction: Direction) -> Remedy;
+    fn describe(&self) -> Description {
+        self.inner.describe()
     }
 
-    asks! {
-        longest() -> usize;
-        put_message(unit: &mut Unit, message: &[u8]) -> bool;
-        members(unit: &Unit, show: &mut dyn FnMut(Member<'_>) -> bool);
-        frame(direction: Direction, message: &[u8]) -> Option<Unit>;
-        set_apart(unit: &mut Unit);
-        replies() -> Replies;
-        reply(to: &Unit, message: &[u8]) -> Option<BytesMut>;
-        streams(direction: Direction) -> bool;
-        follows() -> bool;
-        counters() -> &'static [&'static str];
-        refuse(unit: &Unit, refusal: &Refusal) -> Option<BytesMut>;
-        seal(unit: &mut Unit);
-        cuts(direction: Direction) -> bool;
-        kinds(direction: Direction) -> &'static [Kind];
-        labels() -> bool;
-        owes(direction: Direction) -> bool;
-        fields() -> &'static [&'static str];
-        deadline(direction: Direction) -> Option<Duration>;
-        check() -> Result<(), OptionError>;
+    fn refuse(&self, unit: &Unit, refusal: &Refusal) -> Option<BytesMut> {
+        self.inner.refuse(unit, refusal)
+    }
+
+    fn seal(&self, unit: &mut Unit) {
+        self.inner.seal(unit);
+    }
+
+    fn admission(&mut self) -> Option<&mut dyn Admission> {
+        self.inner.admission()
+    }
+
+    fn messages(&self) -> Option<&dyn Messages> {
+        self.inner.messages()
+    }
+
+    fn audit(&mut self) -> Option<&mut dyn Audit> {
+        self.inner.audit()
     }
 }

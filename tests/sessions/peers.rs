@@ -109,7 +109,8 @@ fn word(choices: &mut Choices<'_>, speaks: &Speaks, direction: Direction, first:
         // Those that are more work to write, by the protocol itself.
         framing @ ("websocket" | "bitcoin") => {
             let protocol = speaks.instances.instance();
-            let framed = protocol.frame(direction, json.as_bytes());
+            let messages = protocol.messages().unwrap_or(&());
+            let framed = messages.frame(direction, json.as_bytes());
             framed.map_or_else(|| framing.into(), |unit| unit.bytes.to_vec())
         }
         _ => format!("{json}\n").into(),

@@ -171,7 +171,7 @@ impl Wire {
         let cuts = Cuts::default();
         let protocol = cuts.of(speaks.instances.instance());
         // What is read, what waits for its receiver and what rules hold back, with a unit of each.
-        let bound = settings.buffer.max(protocol.longest()).saturating_mul(2);
+        let bound = settings.buffer.max(protocol.describe().longest).saturating_mul(2);
         let bound = bound.saturating_add(settings.in_flight + 2 * 16 * KIB);
         let mut connection = Connection::new(1);
         connection.source = Some(([127, 0, 0, 1], 1_000).into());

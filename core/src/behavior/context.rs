@@ -1,7 +1,7 @@
 //! Facts and chance that a hook is called with, and what it records.
 
 use super::state::StateOf;
-use crate::{Connection, Dice, Direction, Key, Member, Protocol, Rate, Unit};
+use crate::{Connection, Dice, Direction, Key, Member, Messages, Protocol, Rate, Unit};
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -109,11 +109,16 @@ impl<'a> Context<'a> {
         Self { picks: Some(picks), ..self }
     }
 
+    /// The protocol's knowledge of messages; it answers nothing where the protocol has none.
+    pub fn messages(&self) -> &'a dyn Messages {
+        self.protocol.messages().unwrap_or(&())
+    }
+
     /// Returns, for each message in a unit, `true` if its rule means it; none where it means all.
     pub fn picked(&self, unit: &Unit) -> Option<Vec<bool>> {
         let picks = self.picks?;
         let mut picked = Vec::new();
-        self.protocol.members(unit, &mut |member| {
+        self.messages().members(unit, &mut |member| {
             picked.push(picks(&member));
             true
         });

@@ -5,7 +5,8 @@
 
 use super::{Rule, RuleError, Rules};
 use chenapan_core::{
-    Behavior, Direction, Instances, Interest, Kind, Needs, OptionError, Protocol, nearest,
+    Behavior, Description, Direction, Instances, Interest, Kind, Needs, OptionError, Protocol,
+    nearest,
 };
 
 /// The selectors that look at units; what only looks at events is shown none.
@@ -23,12 +24,12 @@ impl Rules {
     ///
     /// The first rule that could never do anything.
     pub fn fit(&self, protocol: &dyn Instances<dyn Protocol>, name: &str) -> Result<(), RuleError> {
-        let protocol = protocol.instance();
+        let described = protocol.instance().describe();
         self.iter().try_for_each(|rule| {
             rule.can_apply()?;
-            match misfit(rule, &*rule.instance(), &*protocol) {
+            match misfit(rule, &*rule.instance(), &described) {
                 None => Ok(()),
-                Some(misfit) => Err(misfit.tell(rule, &*protocol, name)),
+                Some(misfit) => Err(misfit.tell(rule, &described, name)),
             }
         })
     }
@@ -87,7 +88,7 @@ fn ways(rule: &Rule) -> impl Iterator<Item = Direction> {
     Direction::BOTH.into_iter().filter(move |direction| directions.include(*direction))
 }
 
-fn misfit(rule: &Rule, behavior: &dyn Behavior, protocol: &dyn Protocol) -> Option<Misfit> {
+fn misfit(rule: &Rule, behavior: &dyn Behavior, protocol: &Description) -> Option<Misfit> {
     let selectors = rule.selectors();
     let cuts = ways(rule).any(|direction| protocol.cuts(direction));
     if !cuts && behavior.interest() == Interest::Units {
@@ -96,29 +97,27 @@ fn misfit(rule: &Rule, behavior: &dyn Behavior, protocol: &dyn Protocol) -> Opti
     let kinds = selectors.kinds();
     // Bytes without structure may come in any direction: what is not understood becomes that.
     let made = |kind: &Kind| {
-        let comes =
-            |direction| protocol.cuts(direction) && protocol.kinds(direction).contains(kind);
-        *kind == Kind::Data || ways(rule).any(comes)
+        *kind == Kind::Data || ways(rule).any(|direction| protocol.makes(*kind, direction))
     };
     if !kinds.is_empty() && !kinds.iter().any(made) {
         return Some(Misfit::Kinds(kinds.to_vec()));
     }
     match behavior.scope().needs {
-        Needs::AnyField if protocol.fields().is_empty() => return Some(Misfit::AnyField),
-        Needs::Field(field) if !protocol.fields().contains(&field) => {
+        Needs::AnyField if protocol.fields.is_empty() => return Some(Misfit::AnyField),
+        Needs::Field(field) if !protocol.fields.contains(&field) => {
             return Some(Misfit::Field(field.to_owned()));
         }
         Needs::Fields(fields) => {
-            let missing = fields.iter().find(|field| !protocol.fields().contains(field));
+            let missing = fields.iter().find(|field| !protocol.fields.contains(field));
             if let Some(field) = missing {
                 return Some(Misfit::Field((*field).to_owned()));
             }
         }
         _ => {}
     }
-    let labelled = cuts && protocol.labels();
-    let told = |name: &str| cuts && protocol.fields().contains(&name);
-    let batches = cuts && ways(rule).any(|way| protocol.kinds(way).contains(&Kind::Batch));
+    let labelled = cuts && protocol.labels;
+    let told = |name: &str| cuts && protocol.fields.contains(&name);
+    let batches = cuts && ways(rule).any(|way| protocol.makes(Kind::Batch, way));
     let found = [
         ("label", labelled),
         ("method", labelled),
@@ -131,7 +130,7 @@ fn misfit(rule: &Rule, behavior: &dyn Behavior, protocol: &dyn Protocol) -> Opti
 }
 
 impl Misfit {
-    fn tell(self, rule: &Rule, protocol: &dyn Protocol, name: &str) -> RuleError {
+    fn tell(self, rule: &Rule, protocol: &Description, name: &str) -> RuleError {
         let behavior = rule.behavior();
         let way = match ways(rule).collect::<Vec<_>>().as_slice() {
             [one] => format!(" {one}"),
@@ -144,9 +143,7 @@ impl Misfit {
                  up, has none{way}{other}"
             ),
             Misfit::Kinds(kinds) => {
-                let makes = |kind: &Kind| {
-                    ways(rule).any(|way| protocol.cuts(way) && protocol.kinds(way).contains(kind))
-                };
+                let makes = |kind: &Kind| ways(rule).any(|way| protocol.makes(*kind, way));
                 let made: Vec<_> = Kind::ALL.into_iter().filter(makes).map(Kind::name).collect();
                 let said = rule.selectors().given("only") || rule.selectors().given("on");
                 let kinds = kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ");
@@ -165,7 +162,7 @@ impl Misfit {
                 )
             }
             Misfit::Field(field) => {
-                let known = protocol.fields();
+                let known = protocol.fields;
                 let would = match nearest(&field, known.iter().copied()) {
                     Some(near) => format!("; did you mean {near:?}?"),
                     None if known.is_empty() => other,
@@ -198,8 +195,9 @@ fn other_protocols(rule: &Rule) -> String {
     let fits = registry.protocols().iter().filter(|entry| {
         let required = entry.options.iter().filter(|spec| spec.default.is_none());
         let configured = entry.configure(required.map(|spec| (spec.name, spec.example)));
-        configured
-            .is_ok_and(|protocol| misfit(rule, &*rule.instance(), &*protocol.instance()).is_none())
+        configured.is_ok_and(|protocol| {
+            misfit(rule, &*rule.instance(), &protocol.instance().describe()).is_none()
+        })
     });
     match fits.map(|entry| entry.name).collect::<Vec<_>>().as_slice() {
         [] => String::new(),
@@ -328,15 +326,10 @@ mod tests {
             Ok(Handled::Opaque)
         }
 
-        fn kinds(&self, direction: Direction) -> &'static [Kind] {
-            match direction {
-                Direction::Upstream => &[Kind::Request],
-                Direction::Downstream => &[Kind::Response],
-            }
-        }
-
-        fn fields(&self) -> &'static [&'static str] {
-            &["size", "payload"]
+        fn describe(&self) -> Description {
+            Description::new()
+                .kinds(&[Kind::Request], &[Kind::Response])
+                .fields(&["size", "payload"])
         }
     }
 

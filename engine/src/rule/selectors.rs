@@ -268,7 +268,7 @@ impl Selectors {
         };
         let fits = |members: &Connections| {
             let mut number = 0;
-            protocol.members(unit, &mut |_| {
+            protocol.messages().unwrap_or(&()).members(unit, &mut |_| {
                 number += 1;
                 true
             });
@@ -299,7 +299,7 @@ impl Selectors {
 
     fn any(&self, unit: &Unit, protocol: &dyn Protocol) -> bool {
         let mut found = false;
-        protocol.members(unit, &mut |member| {
+        protocol.messages().unwrap_or(&()).members(unit, &mut |member| {
             found = self.member(&member);
             !found
         });

@@ -45,7 +45,7 @@ impl Session {
     pub fn closed(&mut self, end: End, now: Duration) -> Option<String> {
         let first = self.end(end, now);
         self.record.culprit = None;
-        let closed = caught(|| self.facts.asks("ended", |protocol| protocol.ended()));
+        let closed = caught(|| self.facts.audits("ended", |audit| audit.ended()));
         let second = closed.err();
         if let Some(message) = &second {
             self.panicked(message, now);

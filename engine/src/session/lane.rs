@@ -106,8 +106,11 @@ impl Lane {
         }
         let left = !self.intake.bytes.is_empty() || self.turns.fenced.is_some();
         if self.intake.sender == Sender::Ended && !left && !self.stopped() {
-            if !self.is_opaque() && facts.protocol.owes(self.direction) {
-                let remedy = facts.protocol.give_up(self.direction);
+            let direction = self.direction;
+            let owes =
+                |facts: &mut Facts| facts.admits("owes", |admission| admission.owes(direction));
+            if !self.is_opaque() && owes(facts) == Some(true) {
+                let remedy = facts.gives_up(direction);
                 let what = match self.intake.offset {
                     // Who comes and goes without a word has only looked whether there is anybody.
                     0 => "",
@@ -292,18 +295,20 @@ impl Lane {
     }
 
     /// When what is incomplete is too late.
-    fn deadline(&self, facts: &Facts) -> Option<Duration> {
+    fn deadline(&self, facts: &mut Facts) -> Option<Duration> {
         if self.is_opaque() || self.stopped() {
             return None;
         }
-        Some(self.intake.begun?.saturating_add(facts.protocol.deadline(self.direction)?))
+        let (begun, direction) = (self.intake.begun?, self.direction);
+        let time = facts.admits("deadline", |admission| admission.deadline(direction))??;
+        Some(begun.saturating_add(time))
     }
 
     /// Wakes the rules whose time has come, and goes on where one hung for a time only.
     pub(super) fn wake(&mut self, facts: &mut Facts, record: &mut Record, now: Duration) {
         self.pass(now);
         if self.deadline(facts).is_some_and(|deadline| deadline <= now) {
-            let remedy = facts.protocol.give_up(self.direction);
+            let remedy = facts.gives_up(self.direction);
             let late = (Refused::Late, "not whole in time".into());
             self.give_up(late, remedy, facts, record, now);
         }
@@ -329,7 +334,7 @@ impl Lane {
     }
 
     /// When the next rule wants to be woken.
-    pub(super) fn next_wake(&self, facts: &Facts) -> Option<Duration> {
+    pub(super) fn next_wake(&self, facts: &mut Facts) -> Option<Duration> {
         if self.outlet.is_closing() {
             return None;
         }

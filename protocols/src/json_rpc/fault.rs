@@ -26,11 +26,9 @@ mod value;
 mod version;
 mod wrap;
 
-use super::{Dialect, Id, Kind as Said, Message, Reader};
+use super::{Dialect, Framing, Id, Kind as Said, Message, Reader};
 use crate::json::{Member, Patch, Scan, Scanner, ValueType, text};
-use chenapan_core::{
-    Context, Dice, Direction, Kind, Pattern, Protocol, Refusal, Turn, Unit, Written,
-};
+use chenapan_core::{Context, Dice, Direction, Kind, Messages, Pattern, Turn, Unit, Written};
 use std::borrow::Cow;
 
 pub use batch::RpcBatch;
@@ -124,7 +122,7 @@ fn change_whole(
     what: impl Into<Cow<'static, str>>,
     edit: impl FnOnce(&Message<'_>, &mut Patch, &mut Dice),
 ) -> bool {
-    let Some(text) = cx.protocol.message(unit) else { return false };
+    let Some(text) = cx.messages().message(unit) else { return false };
     let mut patch = Patch::default();
     edit(&read(&text), &mut patch, &mut cx.dice);
     let Some(at) = patch.first() else { return false };
@@ -145,7 +143,7 @@ fn put(
 ) -> bool {
     // Where the message lies in pieces there is no field, and the unit's start has to do.
     let place = unit.named(PAYLOAD).map_or(0, |payload| payload.range.start + at);
-    if !cx.protocol.put_message(unit, message) {
+    if !cx.messages().put_message(unit, message) {
         return false;
     }
     cx.record(unit.offset + place as u64, what);
@@ -156,11 +154,11 @@ fn put(
 /// replies answers a request.
 fn extra(cx: &Context<'_>, message: &[u8], beside: &Unit) -> Option<Unit> {
     let http = |unit: &Unit| unit.bytes.starts_with(b"HTTP/") || unit.bytes.starts_with(b"POST ");
-    let mut unit = cx.protocol.frame(cx.direction, message)?;
+    let mut unit = cx.messages().frame(cx.direction, message)?;
     if http(&unit) && !http(beside) && beside.turn == Turn::Part {
         // An event that a rule has held for a while: the stream behind it is over already.
         unit = Unit { bytes: beside.bytes.clone(), ..beside.clone() };
-        if !cx.protocol.put_message(&mut unit, message) {
+        if !cx.messages().put_message(&mut unit, message) {
             return None;
         }
     }
@@ -200,11 +198,10 @@ enum Frames {
 }
 
 impl Frames {
-    fn of(protocol: &dyn Protocol, direction: Direction) -> Self {
-        // How the shortest message is framed tells it.
-        match protocol.frame(direction, b"0") {
-            Some(unit) if unit.bytes.trim_ascii_start() == b"0\n" => Frames::Lines,
-            Some(unit) if unit.bytes.starts_with(b"Content-Length:") => Frames::Headers,
+    fn of(messages: &dyn Messages, direction: Direction) -> Self {
+        match messages.framing(direction).and_then(|name| name.parse().ok()) {
+            Some(Framing::Newline | Framing::Json) => Frames::Lines,
+            Some(Framing::ContentLength) => Frames::Headers,
             _ => Frames::Others,
         }
     }
@@ -212,14 +209,12 @@ impl Frames {
 
 /// The dialect of a request. Where it does not say so itself, the protocol knows: it answers in
 /// the dialect of the connection.
-fn dialect(unit: &Unit, message: &Message<'_>, protocol: &dyn Protocol) -> Dialect {
-    if matches!(message.dialect, Dialect::V1 | Dialect::V2) {
-        return message.dialect;
+fn dialect(unit: &Unit, message: &Message<'_>, messages: &dyn Messages) -> Dialect {
+    let spoken = unit.direction.and_then(|direction| messages.dialect(direction));
+    match (message.dialect, spoken.and_then(|name| name.parse().ok())) {
+        (Dialect::Auto | Dialect::Loose, Some(Dialect::V1)) => Dialect::V1,
+        (own, _) => own,
     }
-    let refusal = Refusal { code: Some(0), message: "-".to_owned() };
-    let refused = protocol.refuse(unit, &refusal).unwrap_or_default();
-    let old = memchr::memmem::find(&refused, b"{\"result\":null,\"error\":{\"code\":0,").is_some();
-    if old { Dialect::V1 } else { message.dialect }
 }
 
 /// The value of an `error`.

@@ -10,8 +10,8 @@ use super::{Dialect, Forgery, Framer, Framing};
 use crate::framer::MAX_HEAD;
 use bytes::BytesMut;
 use chenapan_core::{
-    Counted, Direction, Handled, Malformed, Member, OptionError, Protocol, Refusal, Replies, Size,
-    Unit, choices, plugin,
+    Admission, Audit, Counted, Description, Direction, Handled, Malformed, Member, Messages,
+    OptionError, Protocol, Refusal, Replies, Size, Unit, choices, plugin,
 };
 use std::borrow::Cow;
 use std::time::Duration;
@@ -189,89 +189,23 @@ impl Protocol for JsonRpc {
         Ok(self.state().handle(direction, input, true))
     }
 
-    fn at(&mut self, now: Duration) {
-        self.state().now = now;
-    }
-
-    fn longest(&self) -> usize {
-        match self.max_size.0 {
+    fn describe(&self) -> Description {
+        let longest = match self.max_size.0 {
             0 => usize::MAX,
             size => usize::try_from(size).unwrap_or(usize::MAX).saturating_add(MAX_HEAD + 1),
-        }
-    }
-
-    fn message<'a>(&self, unit: &'a Unit) -> Option<Cow<'a, [u8]>> {
-        self.look(|state| state.message(unit))
-    }
-
-    fn put_message(&self, unit: &mut Unit, message: &[u8]) -> bool {
-        self.look(|state| state.put_message(unit, message)).is_some()
-    }
-
-    fn members(&self, unit: &Unit, show: &mut dyn FnMut(Member<'_>) -> bool) {
-        self.look(|state| state.members(unit, show));
-    }
-
-    fn frame(&self, direction: Direction, message: &[u8]) -> Option<Unit> {
-        self.look(|state| state.frame(direction, message))
-    }
-
-    fn set_apart(&self, unit: &mut Unit) {
-        self.look(|state| state.set_apart(unit));
-    }
-
-    fn streams(&self, direction: Direction) -> bool {
-        // A head that changes must not have gone ahead.
-        (direction == Direction::Downstream || self.compression != Compression::Refuse)
-            && self.look(|state| state.streams(direction))
-    }
-
-    fn noted(&mut self) -> Option<&'static str> {
-        self.state.as_mut()?.noted()
-    }
-
-    fn replies(&self) -> Replies {
-        // Before its first byte nothing tells.
-        match &self.state {
-            Some(state) if state.in_order() => Replies::InOrder,
-            _ => Replies::Unordered,
-        }
-    }
-
-    fn watched(&mut self, direction: Direction, watched: bool) {
-        self.state().watched(direction, watched);
-    }
-
-    fn reply(&self, to: &Unit, message: &[u8]) -> Option<BytesMut> {
-        self.look(|state| state.reply(to, message))
-    }
-
-    fn prompt(&mut self, direction: Direction) -> Option<BytesMut> {
-        self.state().prompt(direction)
-    }
-
-    fn follows(&self) -> bool {
-        true
-    }
-
-    fn delivered(&mut self, direction: Direction, unit: &Unit, at: Duration) {
-        self.state().delivered(direction, unit, at);
-    }
-
-    fn passed(&mut self, direction: Direction, unit: &Unit, at: Duration) {
-        self.state().passed(direction, unit, at);
-    }
-
-    fn ended(&mut self) {
-        self.state().close();
-    }
-
-    fn counted(&mut self) -> Vec<Counted> {
-        self.state.as_mut().map_or_else(Vec::new, |state| state.counts.take())
-    }
-
-    fn counters(&self) -> &'static [&'static str] {
-        NAMES
+        };
+        let all = Description::new().counters(NAMES).longest(longest);
+        // Before its first byte nothing tells in which order replies come.
+        let begun = self.state.is_some();
+        self.look(|state| {
+            let [_, replies] = state.framings();
+            // A head that changes must not have gone ahead.
+            let upstream = !state.refuses() && state.streams(Direction::Upstream);
+            let all = all.fields(fields(replies));
+            let all = all.ahead(upstream, state.streams(Direction::Downstream));
+            let in_order = begun && state.in_order();
+            all.replies(if in_order { Replies::InOrder } else { Replies::None })
+        })
     }
 
     fn refuse(&self, unit: &Unit, refusal: &Refusal) -> Option<BytesMut> {
@@ -289,9 +223,86 @@ impl Protocol for JsonRpc {
         self.look(|state| state.seal(unit));
     }
 
-    fn fields(&self) -> &'static [&'static str] {
-        let [_, replies] = self.settings().framings;
-        fields(replies)
+    fn admission(&mut self) -> Option<&mut dyn Admission> {
+        Some(self)
+    }
+
+    fn messages(&self) -> Option<&dyn Messages> {
+        Some(self)
+    }
+
+    fn audit(&mut self) -> Option<&mut dyn Audit> {
+        Some(self)
+    }
+}
+
+impl Admission for JsonRpc {
+    fn prompt(&mut self, direction: Direction) -> Option<BytesMut> {
+        self.state().prompt(direction)
+    }
+}
+
+impl Messages for JsonRpc {
+    fn message<'a>(&self, unit: &'a Unit) -> Option<Cow<'a, [u8]>> {
+        self.look(|state| state.message(unit))
+    }
+
+    fn put_message(&self, unit: &mut Unit, message: &[u8]) -> bool {
+        self.look(|state| state.put_message(unit, message)).is_some()
+    }
+
+    fn members(&self, unit: &Unit, show: &mut dyn FnMut(Member<'_>) -> bool) {
+        self.look(|state| state.members(unit, show));
+    }
+
+    fn frame(&self, direction: Direction, message: &[u8]) -> Option<Unit> {
+        self.look(|state| state.frame(direction, message))
+    }
+
+    fn reply(&self, to: &Unit, message: &[u8]) -> Option<BytesMut> {
+        self.look(|state| state.reply(to, message))
+    }
+
+    fn set_apart(&self, unit: &mut Unit) {
+        self.look(|state| state.set_apart(unit));
+    }
+
+    fn framing(&self, direction: Direction) -> Option<&'static str> {
+        self.look(|state| state.framing(direction)).map(Framing::name)
+    }
+
+    fn dialect(&self, direction: Direction) -> Option<&'static str> {
+        self.look(|state| state.dialect(direction)).map(Dialect::name)
+    }
+}
+
+impl Audit for JsonRpc {
+    fn at(&mut self, now: Duration) {
+        self.state().now = now;
+    }
+
+    fn watched(&mut self, direction: Direction, watched: bool) {
+        self.state().watched(direction, watched);
+    }
+
+    fn noted(&mut self) -> Option<&'static str> {
+        self.state.as_mut()?.noted()
+    }
+
+    fn passed(&mut self, direction: Direction, unit: &Unit, at: Duration) {
+        self.state().passed(direction, unit, at);
+    }
+
+    fn delivered(&mut self, direction: Direction, unit: &Unit, at: Duration) {
+        self.state().delivered(direction, unit, at);
+    }
+
+    fn ended(&mut self) {
+        self.state().close();
+    }
+
+    fn counted(&mut self) -> Vec<Counted> {
+        self.state.as_mut().map_or_else(Vec::new, |state| state.counts.take())
     }
 }
 

@@ -86,6 +86,16 @@ impl State {
         Self { now, counts, told, untold, settings, sides }
     }
 
+    /// Returns the framings that the options say.
+    pub(super) fn framings(&self) -> [Framing; 2] {
+        self.settings.framings
+    }
+
+    /// Returns `true` if requests ask for no compression.
+    pub(super) fn refuses(&self) -> bool {
+        self.settings.refuses
+    }
+
     /// Returns `true` if each request gets one reply, in their order: in HTTP, for as long as it is
     /// that.
     pub(super) fn in_order(&self) -> bool {

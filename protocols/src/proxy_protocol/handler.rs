@@ -12,13 +12,16 @@ use super::tlv::TlvText;
 use super::{Profile, Tolerance, Verification, checksum};
 use bytes::BytesMut;
 use chenapan_core::{
-    Connection, Direction, Handled, Kind, Malformed, Networks, OptionError, Protocol, Remedy, Size,
-    Unit, plugin,
+    Admission, Connection, Description, Direction, Handled, Kind, Malformed, Networks, OptionError,
+    Protocol, Remedy, Size, Unit, plugin,
 };
 use std::time::Duration;
 
 /// The longest header that there can be: sixteen bytes, and as many as their length can say.
 const LONGEST: usize = 16 + 0xffff;
+
+/// The kinds of units upstream, where a header goes on.
+const HEADERS: &[Kind] = &[Kind::Header];
 
 macro_rules! handler {
     (
@@ -174,42 +177,32 @@ macro_rules! handler {
                 handled
             }
 
-            fn longest(&self) -> usize {
-                match self.header != Mode::Add && self.stage.waits() {
-                    true => self.settings().profile.limit.min(LONGEST),
-                    false => 0,
-                }
+            fn describe(&self) -> Description {
+                let (upstream, fields) = match (self.header, self.settings().forwards()) {
+                    (Mode::Strip, _) => (&[][..], &[][..]),
+                    (_, Some(Version::One)) => (HEADERS, LINE),
+                    (_, Some(Version::Two)) => (HEADERS, BINARY),
+                    (_, None) => (HEADERS, EITHER),
+                };
+                let waits = self.header != Mode::Add && self.stage.waits();
+                let longest = if waits { self.settings().profile.limit.min(LONGEST) } else { 0 };
+                Description::new().kinds(upstream, &[]).unlabelled().fields(fields).longest(longest)
             }
 
             fn seal(&self, unit: &mut Unit) {
                 checksum::seal_unit(unit);
             }
 
-            fn cuts(&self, direction: Direction) -> bool {
-                direction == Direction::Upstream && self.header != Mode::Strip
+            fn admission(&mut self) -> Option<&mut dyn Admission> {
+                Some(self)
             }
+        }
 
-            fn kinds(&self, direction: Direction) -> &'static [Kind] {
-                if self.cuts(direction) { &[Kind::Header] } else { &[] }
-            }
-
-            fn labels(&self) -> bool {
-                false
-            }
-
+        impl Admission for $handler {
             fn owes(&self, direction: Direction) -> bool {
                 direction == Direction::Upstream
                     && self.header != Mode::Add
                     && self.stage.waits()
-            }
-
-            fn fields(&self) -> &'static [&'static str] {
-                match (self.header, self.settings().forwards()) {
-                    (Mode::Strip, _) => &[],
-                    (_, Some(Version::One)) => LINE,
-                    (_, Some(Version::Two)) => BINARY,
-                    (_, None) => EITHER,
-                }
             }
 
             fn deadline(&self, direction: Direction) -> Option<Duration> {

@@ -26,7 +26,9 @@ impl Lane {
         self.intake.begun = Some(now);
         let direction = self.direction;
         let none = &mut BytesMut::new();
-        match facts.asks("handle", |protocol| protocol.handle(direction, none)) {
+        let handled = facts.asks("handle", |protocol| protocol.handle(direction, none));
+        facts.describe();
+        match handled {
             Ok(handled) => {
                 self.intake.reading = match handled {
                     Handled::Opaque => Reading::Opaque,
@@ -67,20 +69,26 @@ impl Lane {
                 return None;
             }
             let before = self.intake.bytes.len();
-            facts.protocol.at(now);
-            let watched = self.intake.ahead == 0 && self.is_watched(now);
-            facts.protocol.watched(self.direction, watched);
+            if facts.described.audits {
+                let (direction, watched) =
+                    (self.direction, self.intake.ahead == 0 && self.is_watched(now));
+                facts.audits("watched", |audit| {
+                    audit.at(now);
+                    audit.watched(direction, watched);
+                });
+            }
             let (direction, input) = (self.direction, &mut self.intake.bytes);
             let mut handled = facts.asks("handle", |protocol| protocol.handle(direction, input));
             if self.intake.sender.is_over() && matches!(handled, Ok(Handled::Incomplete(_))) {
                 let input = &mut self.intake.bytes;
                 handled = facts.asks("end", |protocol| protocol.end(direction, input));
             }
+            facts.describe();
             self.intake.reading = match handled {
                 Ok(Handled::Hold) => Reading::Holding,
                 _ => Reading::Cutting,
             };
-            while let Some(note) = facts.protocol.noted() {
+            while let Some(note) = facts.audits("noted", |audit| audit.noted()).flatten() {
                 self.note(note, facts, record, now);
             }
             let start = self.intake.offset;
@@ -111,7 +119,7 @@ impl Lane {
                             return None;
                         }
                     };
-                    let remedy = facts.protocol.give_up(self.direction);
+                    let remedy = facts.gives_up(self.direction);
                     self.give_up((fault, what.into()), remedy, facts, record, now);
                 }
                 Err(error) => self.malformed(&error, facts, record, now),
@@ -222,13 +230,15 @@ impl Lane {
 
     /// Lets go on what no rule could look at, before its unit is whole.
     fn stream(&mut self, facts: &mut Facts, record: &mut Record, now: Duration) {
+        let direction = self.direction;
         let upstream = self.direction == Direction::Upstream;
         // A reply that is due later must not fall into the middle of it.
         let replies = self.intake.ahead == 0
             && (self.queue.replies() > 0 || (!upstream && record.ledger.is_next()));
-        if self.is_watched(now) || replies || !facts.protocol.streams(self.direction) {
+        if self.is_watched(now) || replies || !facts.described.ahead[direction as usize] {
             if self.intake.ahead == 0
-                && let Some(bytes) = facts.protocol.prompt(self.direction)
+                && let Some(Some(bytes)) =
+                    facts.admits("prompt", |admission| admission.prompt(direction))
             {
                 self.reply(bytes, now, false, facts, record);
             }

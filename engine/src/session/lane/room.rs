@@ -105,7 +105,7 @@ impl Lane {
             }
             true => room,
             // A unit that its protocol will wait for has to come in whole.
-            false => room.max(facts.protocol.longest().saturating_sub(self.intake.bytes.len())),
+            false => room.max(facts.described.longest.saturating_sub(self.intake.bytes.len())),
         };
         let held = flying + self.intake.bytes.len();
         match flying {

@@ -227,15 +227,15 @@ impl Lane {
                 record.ledger.asks(unit.kind, unit.label.as_deref());
             }
         }
-        if facts.follows {
+        if facts.described.audits {
             let direction = self.direction;
             for (nth, unit) in first.enumerate() {
                 match fresh && nth == 0 {
-                    true => facts.asks("passed", |protocol| protocol.passed(direction, unit, at)),
+                    true => facts.audits("passed", |audit| audit.passed(direction, unit, at)),
                     false => {
-                        facts.asks("delivered", |protocol| protocol.delivered(direction, unit, at));
+                        facts.audits("delivered", |audit| audit.delivered(direction, unit, at))
                     }
-                }
+                };
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Replies in the order of requests: what is forged waits for its turn, what is held is not passed.
 
 use super::*;
-use chenapan_core::{Replies, Turn};
+use chenapan_core::{Audit, Description, Replies, Turn};
 use std::sync::Mutex;
 
 /// Lines. Upstream each is a request, and the connection's last where it begins with `last`.
@@ -38,25 +38,23 @@ impl Protocol for Lines {
         Ok(Handled::Unit(unit))
     }
 
-    fn replies(&self) -> Replies {
-        Replies::InOrder
+    fn describe(&self) -> Description {
+        Description::new().replies(Replies::InOrder).ahead(self.longest, self.longest)
     }
 
-    fn streams(&self, _: Direction) -> bool {
-        self.longest
-    }
-
-    fn follows(&self) -> bool {
-        true
-    }
-
-    fn delivered(&mut self, direction: Direction, unit: &Unit, _: Duration) {
-        let label = unit.label.as_deref().unwrap_or("none");
-        self.told.lock().unwrap().push(format!("{direction} {} {label}", unit.kind.name()));
+    fn audit(&mut self) -> Option<&mut dyn Audit> {
+        Some(self)
     }
 
     fn refuse(&self, unit: &Unit, _: &Refusal) -> Option<BytesMut> {
         Some(format!("no {}\n", unit.label.as_deref()?).as_str().into())
+    }
+}
+
+impl Audit for Lines {
+    fn delivered(&mut self, direction: Direction, unit: &Unit, _: Duration) {
+        let label = unit.label.as_deref().unwrap_or("none");
+        self.told.lock().unwrap().push(format!("{direction} {} {label}", unit.kind.name()));
     }
 }
 

@@ -192,7 +192,7 @@ fn one_more(message: &Message<'_>, dice: &mut Dice) -> Option<(usize, String)> {
 
 /// Makes a message of each item: the first one stays in the unit, the others follow.
 fn split(unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
-    let Some(text) = cx.protocol.message(unit).map(std::borrow::Cow::into_owned) else {
+    let Some(text) = cx.messages().message(unit).map(std::borrow::Cow::into_owned) else {
         return Verdict::Forward;
     };
     let message = read(&text);

@@ -59,7 +59,7 @@ impl Behavior for RpcEarlyNotify {
 
     fn on_wake(&mut self, cx: &mut Context<'_>) -> Verdict {
         let due = self.held.take_due(cx.now).into_iter().map(|mut unit| {
-            cx.protocol.set_apart(&mut unit);
+            cx.messages().set_apart(&mut unit);
             unit
         });
         Verdict::send(due)
@@ -81,7 +81,7 @@ impl Behavior for RpcEarlyNotify {
 /// A unit to be sent right behind another one, whose own line end may still follow.
 fn behind(mut unit: Unit, cx: &Context<'_>) -> Unit {
     let first = unit.bytes.first().copied();
-    cx.protocol.set_apart(&mut unit);
+    cx.messages().set_apart(&mut unit);
     if first != Some(b'\n') && unit.bytes.first() == Some(&b'\n') {
         unit.bytes.truncate(unit.bytes.len() - 1);
     }

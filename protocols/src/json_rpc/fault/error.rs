@@ -168,14 +168,14 @@ impl RpcError {
 
 /// The framed reply to what a unit asks for.
 fn reply(forgery: &Forgery<'_>, unit: &Unit, cx: &Context<'_>) -> Option<BytesMut> {
-    let text = cx.protocol.message(unit)?;
+    let text = cx.messages().message(unit)?;
     let message = read(&text);
-    let dialect = match dialect(unit, &message, cx.protocol) {
+    let dialect = match dialect(unit, &message, cx.messages()) {
         Dialect::Auto => Dialect::Loose,
         dialect => dialect,
     };
     let reply = forgery.reply(&Message { dialect, ..message })?;
-    cx.protocol.reply(unit, &reply)
+    cx.messages().reply(unit, &reply)
 }
 
 #[cfg(test)]

@@ -114,7 +114,7 @@ impl Behavior for RpcHttp {
             let _ = self.taken.head.hold(unit);
             return Verdict::Forward;
         }
-        let Some(message) = cx.protocol.message(unit) else { return Verdict::Forward };
+        let Some(message) = cx.messages().message(unit) else { return Verdict::Forward };
         if self.body == Body::Same && unit.mark(UNREAD).is_some() {
             // Nobody could read it without the header that says how it is compressed.
             return Verdict::Forward;
@@ -179,9 +179,9 @@ impl RpcHttp {
 
     /// Answers in the place of the backend.
     fn answer(&self, unit: &Unit, cx: &mut Context<'_>) -> Verdict {
-        let asked = cx.protocol.message(unit).unwrap_or_default();
+        let asked = cx.messages().message(unit).unwrap_or_default();
         let (_, body) = self.body(&asked);
-        let Some(reply) = cx.protocol.reply(unit, &body) else { return Verdict::Forward };
+        let Some(reply) = cx.messages().reply(unit, &body) else { return Verdict::Forward };
         let Some(end) = head(&reply) else { return Verdict::Forward };
         Verdict::Reply(self.made(&reply[..end], &asked).0)
     }
@@ -189,7 +189,7 @@ impl RpcHttp {
     /// Takes what belongs to a reply of events out, and puts another one in the place of its message.
     fn swallow(&mut self, unit: &mut Unit, cx: &mut Context<'_>) {
         let ends = unit.turn_in(cx.direction).ends();
-        let message = cx.protocol.message(unit).map(std::borrow::Cow::into_owned);
+        let message = cx.messages().message(unit).map(std::borrow::Cow::into_owned);
         let replies = |text: &Vec<u8>| {
             let message = read(text);
             super::replies(&message) || message.items().any(|item| super::replies(&item))

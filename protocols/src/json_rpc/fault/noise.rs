@@ -55,7 +55,7 @@ impl Behavior for RpcNoise {
         if unit.named(PAYLOAD).is_none() {
             return Verdict::Forward;
         }
-        let frames = Frames::of(cx.protocol, cx.direction);
+        let frames = Frames::of(cx.messages(), cx.direction);
         if frames == Frames::Others {
             return Verdict::Forward;
         }

@@ -35,7 +35,7 @@ const MEMBER: &str = "\"chenapan\":{\"id\":[null,true,\"result\"]}";
 
 impl Behavior for RpcRestyle {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
-        let Some(text) = cx.protocol.message(unit) else { return Verdict::Forward };
+        let Some(text) = cx.messages().message(unit) else { return Verdict::Forward };
         let message = read(&text);
         if message.span.is_empty() {
             return Verdict::Forward;

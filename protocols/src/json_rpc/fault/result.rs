@@ -2,7 +2,7 @@
 
 use super::{Json, MESSAGE, change_whole, picks_at};
 use chenapan_core::{
-    Behavior, Context, Interest, Kind, OptionError, Protocol, Scope, Unit, Verdict, choices, plugin,
+    Behavior, Context, Interest, Kind, Messages, OptionError, Scope, Unit, Verdict, choices, plugin,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -44,7 +44,7 @@ choices! {
 
 impl Behavior for RpcResult {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
-        let (picked, methods) = (cx.picked(unit), self.methods(unit, cx.protocol));
+        let (picked, methods) = (cx.picked(unit), self.methods(unit, cx.messages()));
         change_whole(unit, cx, format!("result: {}", self.to), |message, patch, _| {
             for (at, item) in picks_at(message, picked.as_deref()) {
                 let Some(result) = item.object.as_ref().and_then(|object| object.result.as_ref())
@@ -83,11 +83,11 @@ impl RpcResult {
     }
 
     /// The methods of the messages in a unit, as far as they have to be known.
-    fn methods(&self, unit: &Unit, protocol: &dyn Protocol) -> Vec<Option<Box<str>>> {
+    fn methods(&self, unit: &Unit, messages: &dyn Messages) -> Vec<Option<Box<str>>> {
         let mut methods = Vec::new();
         match unit.kind {
             _ if self.to != Other::Previous => {}
-            Kind::Batch => protocol.members(unit, &mut |member| {
+            Kind::Batch => messages.members(unit, &mut |member| {
                 methods.push(member.label.map(Into::into));
                 true
             }),

@@ -3,7 +3,7 @@
 use crate::json_rpc::JsonRpc;
 use bytes::BytesMut;
 use chenapan_core::testing::{Judge, configured};
-use chenapan_core::{Behavior, Direction, Handled, Plugin, Protocol, Unit, Verdict};
+use chenapan_core::{Behavior, Direction, Handled, Messages, Plugin, Protocol, Unit, Verdict};
 
 const DOWN: Direction = Direction::Downstream;
 

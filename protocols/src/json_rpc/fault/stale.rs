@@ -43,7 +43,7 @@ choices! {
 
 impl Behavior for RpcStale {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
-        let Some(text) = cx.protocol.message(unit) else { return Verdict::Forward };
+        let Some(text) = cx.messages().message(unit) else { return Verdict::Forward };
         let message = read(&text);
         let object = message.object.as_ref().filter(|_| replies(&message));
         let Some(member) = object.and_then(|object| object.id.as_ref()) else {

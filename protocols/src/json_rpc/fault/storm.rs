@@ -143,20 +143,20 @@ impl RpcStorm {
             return extra_behind(cx, message, unit);
         }
         let mut unit = extra(cx, message, unit)?;
-        cx.protocol.set_apart(&mut unit);
+        cx.messages().set_apart(&mut unit);
         Some(unit)
     }
 
     /// One notification of the storm.
     fn drop(&self, unit: &Unit, cx: &Context<'_>) -> Option<Unit> {
-        let text = cx.protocol.message(unit)?;
+        let text = cx.messages().message(unit)?;
         if self.repeat {
             let known = unit.kind == Kind::Notification;
             let made = known.then(|| self.one(cx, &text, unit))?;
             return made.map(|made| Unit { label: unit.label.clone(), ..made });
         }
         let message = read(&text);
-        let dialect = dialect(unit, &message, cx.protocol);
+        let dialect = dialect(unit, &message, cx.messages());
         self.one(cx, &notification(dialect, &self.method), unit)
     }
 }

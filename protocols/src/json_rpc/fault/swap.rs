@@ -69,7 +69,7 @@ impl Behavior for RpcSwap {
 
     fn on_wake(&mut self, cx: &mut Context<'_>) -> Verdict {
         let held = self.held.pop().map(|mut unit| {
-            cx.protocol.set_apart(&mut unit);
+            cx.messages().set_apart(&mut unit);
             unit
         });
         Verdict::send(held)
@@ -101,7 +101,7 @@ impl RpcSwap {
 
 /// The id of a reply, other than null, and where it lies in the message.
 fn id(unit: &Unit, cx: &Context<'_>) -> Option<(String, Range<usize>)> {
-    let text = cx.protocol.message(unit)?;
+    let text = cx.messages().message(unit)?;
     let message = read(&text);
     let member = message.object.as_ref().filter(|_| replies(&message))?.id.as_ref()?;
     let id = Id::new(message.raw(member.value.clone()));
@@ -112,7 +112,7 @@ fn id(unit: &Unit, cx: &Context<'_>) -> Option<(String, Range<usize>)> {
 /// Puts another id into a reply; whether that could be done.
 fn give(unit: &mut Unit, other: &str, cx: &mut Context<'_>) -> bool {
     let Some((_, span)) = id(unit, cx) else { return false };
-    let Some(text) = cx.protocol.message(unit) else { return false };
+    let Some(text) = cx.messages().message(unit) else { return false };
     let (at, mut patch) = (span.start, Patch::default());
     patch.put(span, other);
     let made = patch.apply(&text);

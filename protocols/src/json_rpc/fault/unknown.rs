@@ -35,7 +35,7 @@ choices! {
 
 impl Behavior for RpcUnknown {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
-        let Some(text) = cx.protocol.message(unit) else { return Verdict::Forward };
+        let Some(text) = cx.messages().message(unit) else { return Verdict::Forward };
         let message = read(&text);
         if !replies(&message) {
             return Verdict::Forward;
@@ -43,7 +43,7 @@ impl Behavior for RpcUnknown {
         let id = message.id().map(Id::raw).filter(|raw| ValueType::of(raw) != ValueType::Null);
         let Some(id) = id else { return Verdict::Forward };
         let id = (self.sort == Call::Request).then_some(id);
-        let made = call(dialect(unit, &message, cx.protocol), &self.method, id);
+        let made = call(dialect(unit, &message, cx.messages()), &self.method, id);
         let Some(made) = extra(cx, &made, unit) else { return Verdict::Forward };
         drop(text);
         Verdict::Play(vec![Step::Send(made), Step::Send(unit.take())])

@@ -67,7 +67,7 @@ fn messages_are_units_with_their_parts_named() {
     assert_eq!(names, ["payload", "jsonrpc", "method", "params", "id"]);
     assert_eq!(unit.field("params"), Some(&b"[1,2]"[..]));
     assert_eq!(unit.field("payload"), Some(&bytes[..bytes.len() - 1]));
-    let known = newline().fields();
+    let known = newline().describe().fields;
     assert!(unit.fields.iter().all(|field| known.contains(&field.name)));
 }
 
@@ -298,7 +298,7 @@ fn what_is_too_large_passes_in_pieces() {
     while let Ok(Handled::Unit(unit)) = rpc.handle(UP, &mut input) {
         bytes += unit.bytes.remaining();
     }
-    assert_eq!((bytes, rpc.longest()), (22, 10 + MAX_HEAD + 1));
+    assert_eq!((bytes, rpc.describe().longest), (22, 10 + MAX_HEAD + 1));
     assert_eq!(told(&mut rpc), "invalid 1, invalid.neither 1, oversize 1");
 }
 

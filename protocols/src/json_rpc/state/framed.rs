@@ -5,7 +5,7 @@
 use super::State;
 use crate::json_rpc::message::Kind;
 use crate::json_rpc::parts::{self, Sums};
-use crate::json_rpc::{Cut, Forgery, Frame, Framer, Framing, Id, Message, Payload};
+use crate::json_rpc::{Cut, Dialect, Forgery, Frame, Framer, Framing, Id, Message, Payload};
 use bytes::BytesMut;
 use chenapan_core::{Direction, Member, Unit};
 use std::borrow::Cow;
@@ -13,14 +13,30 @@ use std::borrow::Cow;
 impl State {
     /// A framer for a frame of this direction that stands alone.
     pub(super) fn again(&self, direction: Direction, frame: &[u8]) -> Box<dyn Framer> {
-        let [own, other] = [direction, direction.opposite()]
-            .map(|direction| &self.sides[direction as usize].framer);
-        match (own.framing(), other.framing()) {
-            (None, Some(Framing::HttpRequest)) => self.framer(Framing::HttpResponse),
-            (None, Some(Framing::HttpResponse)) => self.framer(Framing::HttpRequest),
+        let own = &self.sides[direction as usize].framer;
+        match (own.framing(), self.framing(direction)) {
             (None, Some(framing)) => self.framer(framing),
             _ => own.again(frame),
         }
+    }
+
+    /// The framing of a direction; before its first message that of the other one tells.
+    pub(in crate::json_rpc) fn framing(&self, direction: Direction) -> Option<Framing> {
+        let [own, other] = [direction, direction.opposite()]
+            .map(|direction| self.sides[direction as usize].framer.framing());
+        own.or_else(|| {
+            Some(match other? {
+                Framing::HttpRequest => Framing::HttpResponse,
+                Framing::HttpResponse => Framing::HttpRequest,
+                framing => framing,
+            })
+        })
+    }
+
+    /// The dialect in which a direction is read; none before a message has settled it.
+    pub(in crate::json_rpc) fn dialect(&self, direction: Direction) -> Option<Dialect> {
+        let mut reader = self.sides[direction as usize].reader;
+        Some(reader.read(b"").dialect).filter(|dialect| *dialect != Dialect::Auto)
     }
 
     fn framer(&self, framing: Framing) -> Box<dyn Framer> {

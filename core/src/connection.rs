@@ -1,0 +1,50 @@
+//! Facts of one proxied connection.
+
+use bytes::Bytes;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Facts that are known of one proxied connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Connection {
+    /// Its number in its proxy, from 1, in order of acceptance.
+    pub number: u64,
+    /// When it was accepted, counted from the start of its proxy.
+    pub accepted: Duration,
+    /// The source's address; none for UNIX sockets and standard input.
+    pub source: Option<SocketAddr>,
+    /// The address the source connected to.
+    pub local: Option<SocketAddr>,
+    /// The backend's address, once it is known.
+    pub backend: Option<SocketAddr>,
+    /// The paths at both ends of a UNIX socket.
+    pub paths: Option<Paths>,
+    /// The TLVs of a PROXY header that the listener has taken off, as they came.
+    pub tlvs: Bytes,
+}
+
+/// The paths at both ends of a UNIX socket: empty where it has no name, and beginning with NUL where
+/// that is abstract.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Paths {
+    /// The source's.
+    pub source: Box<[u8]>,
+    /// The one that the source connected to.
+    pub local: Box<[u8]>,
+}
+
+impl Connection {
+    /// A connection of which only the number is known.
+    pub fn new(number: u64) -> Self {
+        Self {
+            number,
+            accepted: Duration::ZERO,
+            source: None,
+            local: None,
+            backend: None,
+            paths: None,
+            tlvs: Bytes::new(),
+        }
+    }
+}
