@@ -9,9 +9,10 @@
 //! Each line of the client asks for one line of the server, in the same order, and `replies` says so.
 //! That is all the bookkeeping there is: the engine remembers what was asked, gives a reply the label
 //! of its request (so `label=get` and `delay:label=get:direction=downstream` mean what they say), and
-//! lets an error that a rule makes wait for the replies before it. It counts requests where they leave
-//! for the server; one that counted them in `handle` would be wrong after the first one that a rule
-//! has refused, dropped or repeated.
+//! lets an error that a rule makes wait for the replies before it, and counts what is `unanswered`, the
+//! `slowest` reply and the `latency` by label. It enters requests where they leave for the server; one
+//! that counted them in `handle` would be wrong after the first one that a rule has refused, dropped or
+//! repeated.
 
 use bytes::BytesMut;
 use chenapan_core::{

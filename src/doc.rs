@@ -63,7 +63,7 @@ pub(crate) fn protocols_page(registry: &Registry) -> String {
         if !fields.is_empty() {
             let _ = write!(page, "\nFields: `{}`.\n", fields.join("`, `"));
         }
-        let counters = entry.describe().counters;
+        let counters = entry.describe().all_counters();
         if !counters.is_empty() {
             let _ = write!(page, "\nCounters: `{}`.\n", counters.join("`, `"));
         }

@@ -4,9 +4,10 @@ use bytes::{Buf, BytesMut};
 use chenapan::control::Control;
 use chenapan::proxy::{Config, Proxy};
 use chenapan::rule::{Defaults, Rule, Rules};
+use chenapan::stats::Total;
 use chenapan_core::{
     Behavior, BehaviorEntry, Context, Description, Direction, End, Field, Handled, Kind, Malformed,
-    Protocol, Registry, Unit, Verdict, Want, choices, plugin,
+    Protocol, Refusal, Registry, Replies, Unit, Verdict, Want, choices, plugin,
 };
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -201,6 +202,51 @@ async fn a_field_of_ones_own_protocol_is_damaged_on_the_wire_and_nothing_else() 
         assert!(rules.iter().next().unwrap().tally().faults() > 0, "{rule}");
         control.stop(Duration::ZERO).await.unwrap();
     }
+}
+
+/// [`Sized`] whose replies come in order.
+#[derive(Clone)]
+struct Ordered(Sized);
+
+impl Protocol for Ordered {
+    fn handle(&mut self, direction: Direction, input: &mut BytesMut) -> Result<Handled, Malformed> {
+        let mut handled = self.0.handle(direction, input)?;
+        if let (Handled::Unit(unit), Direction::Upstream) = (&mut handled, direction) {
+            unit.label = unit.field("body").map(|body| String::from_utf8_lossy(body).into());
+        }
+        Ok(handled)
+    }
+
+    fn describe(&self) -> Description {
+        let [upstream, downstream] = &KINDS;
+        Description::new().kinds(upstream, downstream).replies(Replies::InOrder)
+    }
+
+    fn refuse(&self, _: &Unit, _: &Refusal) -> Option<BytesMut> {
+        Some(BytesMut::from("\0\0\0\x02no"))
+    }
+}
+
+#[tokio::test]
+async fn requests_and_replies_of_a_protocol_of_ones_own_are_counted() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let control = Control::seeded(1).unwrap();
+    let backend = listener.local_addr().unwrap().to_string();
+    let mut config = Config::new("127.0.0.1:0", &backend).unwrap();
+    config.protocol = Ordered(Sized {}).into();
+    config.rules = Rules::parse(&["error:label=b", "drop:label=c:direction=downstream"]).unwrap();
+    let proxy = control.add(config).unwrap();
+    let (mut client, mut server) = through(&proxy, &listener).await;
+    client.write_all(b"\0\0\0\x01a\0\0\0\x01b\0\0\0\x01c\0\0\0\x01d").await.unwrap();
+    assert_eq!(read(&mut server, 15).await, b"\0\0\0\x01a\0\0\0\x01c\0\0\0\x01d");
+    server.write_all(b"\0\0\0\x01A\0\0\0\x01C").await.unwrap();
+    assert_eq!(read(&mut client, 11).await, b"\0\0\0\x01A\0\0\0\x02no");
+    drop((client, server));
+    control.stop(PATIENCE).await.unwrap();
+    let counted = proxy.stats().counted();
+    let names: Vec<_> = counted.keys().map(String::as_str).collect();
+    assert_eq!(names, ["latency.a", "slowest", "unanswered"]);
+    assert_eq!(counted["unanswered"], Total::Count(2), "c, whose reply was dropped, and d");
 }
 
 #[tokio::test]

@@ -44,6 +44,76 @@ pub use messages::Messages;
 /// `prompt`; at the deadline or the end of the stream `owes` and `give_up`. [`Audit`]: `at` and `watched`
 /// before `handle`, `noted` after it; `passed` or `delivered` when a unit leaves; `counted` now and then;
 /// `ended` at the end.
+///
+/// # Example
+///
+/// A protocol of lines, as many have it: each line of the client asks for one of the server, in order.
+/// That is all that the engine has to know. It gives a reply the label of its request, lets a forged
+/// error wait for the replies before it, and counts what is `unanswered`, the `slowest` reply and the
+/// `latency` by label.
+///
+/// ```
+/// use chenapan_core::bytes::BytesMut;
+/// use chenapan_core::{
+///     Description, Direction, Handled, Kind, Malformed, Plugin, Protocol, Refusal, Replies, Unit,
+///     Values, Want, plugin,
+/// };
+///
+/// plugin! {
+///     /// Lines that end in a line feed, one for each line of the client.
+///     pub struct Lines = "lines" {
+///         /// Start of an error reply.
+///         error: String = "ERR",
+///         ;
+///         // How far each direction was searched already: linear on slow senders.
+///         searched: [usize; 2],
+///     }
+/// }
+///
+/// impl Protocol for Lines {
+///     fn handle(
+///         &mut self,
+///         direction: Direction,
+///         input: &mut BytesMut,
+///     ) -> Result<Handled, Malformed> {
+///         let searched = &mut self.searched[direction as usize];
+///         let Some(end) = input[*searched..].iter().position(|&byte| byte == b'\n') else {
+///             *searched = input.len();
+///             return Ok(Handled::Incomplete(Want::Bytes(1)));
+///         };
+///         let line = input.split_to(*searched + end + 1);
+///         *searched = 0;
+///         Ok(Handled::Unit(match direction {
+///             Direction::Upstream => {
+///                 let text = String::from_utf8_lossy(&line);
+///                 let label = text.split_whitespace().next().map(Box::from);
+///                 Unit { label, ..Unit::new(Kind::Request, line) }
+///             }
+///             Direction::Downstream => Unit::new(Kind::Response, line),
+///         }))
+///     }
+///
+///     fn describe(&self) -> Description {
+///         Description::new().kinds(&[Kind::Request], &[Kind::Response]).replies(Replies::InOrder)
+///     }
+///
+///     fn refuse(&self, _: &Unit, refusal: &Refusal) -> Option<BytesMut> {
+///         let (code, text) = (refusal.code.unwrap_or(1), &refusal.message);
+///         Some(format!("{} {code} {text}\n", self.error).as_str().into())
+///     }
+/// }
+///
+/// let mut lines = Lines::configure(&Values::parse(Lines::OPTIONS, []).unwrap());
+/// let mut input = BytesMut::from("get a\nge");
+/// let Ok(Handled::Unit(unit)) = lines.handle(Direction::Upstream, &mut input) else { panic!() };
+/// assert_eq!((unit.label.as_deref(), &unit.bytes[..]), (Some("get"), &b"get a\n"[..]));
+/// let more = Handled::Incomplete(Want::Bytes(1));
+/// assert_eq!(lines.handle(Direction::Upstream, &mut input), Ok(more));
+///
+/// let refusal = Refusal { code: Some(7), message: "no".to_owned() };
+/// assert_eq!(lines.refuse(&unit, &refusal).unwrap(), "ERR 7 no\n");
+/// assert!(lines.describe().all_counters().contains(&"unanswered"));
+/// ```
 pub trait Protocol: Send {
     /// The handle hook: takes the next unit off the front of `input`.
     ///

@@ -60,6 +60,8 @@ pub struct Judge {
     key: Key,
     protocol: Box<dyn Protocol>,
     states: States,
+    /// Bytes of each direction that are no unit yet.
+    inputs: [BytesMut; 2],
 }
 
 impl std::fmt::Debug for Judge {
@@ -83,6 +85,7 @@ impl Judge {
             key: Key::new(seed).rule(1, direction, "under test"),
             protocol: Box::new(Plain),
             states: States::default(),
+            inputs: Default::default(),
         }
     }
 
@@ -115,6 +118,126 @@ impl Judge {
         let silent = verdict == Verdict::Forward && self.damage.len() == known;
         assert!(!silent || unit.bytes == before, "it has changed a unit and recorded nothing");
         (verdict, unit)
+    }
+
+    /// Cuts bytes of a direction by the protocol and shows each unit to a behavior, if it is for that kind;
+    /// returns the verdicts, each with the unit as the behavior left it. What it forwards or sends is
+    /// told to the protocol as delivered.
+    ///
+    /// This is a protocol and a behavior and no engine: nothing waits for its turn, and replies get no
+    /// labels of the engine's.
+    ///
+    /// ```
+    /// use chenapan_core::bytes::BytesMut;
+    /// use chenapan_core::testing::{Judge, configured};
+    /// use chenapan_core::{
+    ///     Behavior, Context, Direction, Handled, Kind, Malformed, Protocol, Unit, Verdict, Want, plugin,
+    /// };
+    ///
+    /// struct Pairs;
+    ///
+    /// impl Protocol for Pairs {
+    ///     fn handle(&mut self, _: Direction, input: &mut BytesMut) -> Result<Handled, Malformed> {
+    ///         if input.len() < 2 {
+    ///             return Ok(Handled::Incomplete(Want::Bytes(2 - input.len())));
+    ///         }
+    ///         Ok(Handled::Unit(Unit::new(Kind::Request, input.split_to(2))))
+    ///     }
+    /// }
+    ///
+    /// plugin! {
+    ///     /// Loses what begins with x.
+    ///     struct Lose = "lose" {}
+    /// }
+    ///
+    /// impl Behavior for Lose {
+    ///     fn on_unit(&mut self, unit: &mut Unit, _: &mut Context<'_>) -> Verdict {
+    ///         if unit.bytes[0] == b'x' { Verdict::Drop } else { Verdict::Forward }
+    ///     }
+    /// }
+    ///
+    /// let mut judge = Judge::new(1).with_protocol(Box::new(Pairs));
+    /// let judged = judge.stream(&mut configured::<Lose>(&[]), Direction::Upstream, b"abxycd");
+    /// let verdicts: Vec<_> = judged.unwrap().into_iter().map(|(verdict, _)| verdict).collect();
+    /// assert_eq!(verdicts, [Verdict::Forward, Verdict::Drop, Verdict::Forward]);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What the protocol cannot read; all before that was shown.
+    ///
+    /// # Panics
+    ///
+    /// As [`Judge::unit`]; or if a unit is of a kind that the protocol does not tell of, or takes nothing
+    /// off the input.
+    pub fn stream(
+        &mut self,
+        behavior: &mut dyn Behavior,
+        direction: Direction,
+        bytes: &[u8],
+    ) -> Result<Vec<(Verdict, Unit)>, Malformed> {
+        self.direction = direction;
+        let at = self.now;
+        let mut input = std::mem::take(&mut self.inputs[direction as usize]);
+        input.extend_from_slice(bytes);
+        let mut judged = Vec::new();
+        loop {
+            if let Some(audit) = self.protocol.audit() {
+                audit.at(at);
+                audit.watched(direction, true);
+            }
+            let before = input.len();
+            let mut unit = match self.protocol.handle(direction, &mut input) {
+                Ok(Handled::Unit(unit)) => unit,
+                Ok(Handled::Opaque) if !input.is_empty() => Unit::data(input.split(), 0),
+                Ok(_) => break,
+                Err(malformed) => {
+                    self.inputs[direction as usize] = input;
+                    return Err(malformed);
+                }
+            };
+            assert!(input.len() < before, "a unit that takes nothing off the input");
+            told_of(&*self.protocol, &unit, direction);
+            unit.offset = self.offset;
+            let kinds = behavior.scope().kinds;
+            let (verdict, unit) = match kinds.is_empty() || kinds.contains(&unit.kind) {
+                true => self.unit(behavior, unit),
+                false => {
+                    self.offset += unit.bytes.len() as u64;
+                    (Verdict::Forward, unit)
+                }
+            };
+            self.deliver(direction, &verdict, &unit);
+            judged.push((verdict, unit));
+        }
+        self.inputs[direction as usize] = input;
+        Ok(judged)
+    }
+
+    /// Tells the protocol what a verdict lets go on.
+    fn deliver(&mut self, direction: Direction, verdict: &Verdict, unit: &Unit) {
+        let at = self.now;
+        let Some(audit) = self.protocol.audit() else { return };
+        match verdict {
+            Verdict::Forward | Verdict::Delay(_) => audit.delivered(direction, unit, at),
+            Verdict::Reply(bytes) => {
+                let reply = Unit::new(Kind::Data, bytes.clone());
+                audit.delivered(direction.opposite(), &reply, at);
+            }
+            Verdict::Play(steps) => {
+                for step in steps {
+                    match step {
+                        Step::Send(unit) if !unit.open => audit.delivered(direction, unit, at),
+                        Step::Reply(bytes) => {
+                            let reply = Unit::new(Kind::Data, bytes.clone());
+                            audit.delivered(direction.opposite(), &reply, at);
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Shows the end of stream.
@@ -207,10 +330,7 @@ fn feed<'a>(
         while !opaque {
             match protocol.handle(direction, &mut input)? {
                 Handled::Unit(unit) => {
-                    let told =
-                        unit.kind == Kind::Data || protocol.describe().makes(unit.kind, direction);
-                    let kind = unit.kind.name();
-                    assert!(told, "its description does not tell of {kind} units {direction}");
+                    told_of(protocol, &unit, direction);
                     units.push(unit);
                 }
                 Handled::Incomplete(_) | Handled::Hold => break,
@@ -222,6 +342,13 @@ fn feed<'a>(
         units.push(Unit::data(input, 0));
     }
     Ok(units)
+}
+
+/// Checks that the protocol tells of units of this kind.
+fn told_of(protocol: &dyn Protocol, unit: &Unit, direction: Direction) {
+    let told = unit.kind == Kind::Data || protocol.describe().makes(unit.kind, direction);
+    let kind = unit.kind.name();
+    assert!(told, "its description does not tell of {kind} units {direction}");
 }
 
 struct Plain;

@@ -1,9 +1,11 @@
 //! The piece of a stream that a protocol hands over at once.
 
-use crate::FieldName;
+use crate::{Correlation, FieldName};
 use bytes::BytesMut;
 use std::fmt;
+use std::num::NonZeroU64;
 use std::ops::Range;
+use std::time::Duration;
 
 /// Direction in which bytes travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -96,13 +98,13 @@ impl Kind {
     }
 }
 
-/// Place of a unit among the replies of a protocol that answers in the order of requests; see
-/// [`Replies::InOrder`](crate::Replies::InOrder).
+/// Part of a unit in the exchange of requests and replies; see [`Replies`](crate::Replies).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Turn {
     /// Its kind tells: upstream a request asks for one reply, downstream a response or an error is
-    /// one, and all else is beside the order.
+    /// one, and all else is beside the order. Where replies find their requests by an id, that holds
+    /// for both directions.
     #[default]
     ByKind,
     /// It neither asks for a reply nor belongs to one: a request that is not answered, an interim
@@ -195,9 +197,16 @@ pub struct Unit {
     /// Set when the unit is a piece of a message that the next unit goes on with: no reply may come
     /// between.
     pub open: bool,
-    /// The place of the unit among replies, where they come in order; its last piece bears it,
-    /// where it was cut.
+    /// The unit's part in the exchange of requests and replies; its last piece bears it, where it was
+    /// cut.
     pub turn: Turn,
+    /// The id by which a reply finds its request, where it does so by that; its last piece bears it,
+    /// where it was cut. See [`Replies::ById`](crate::Replies::ById).
+    pub correlation: Option<Correlation>,
+    /// The engine's knowledge of when the unit was cut, as an age of the connection.
+    pub came: Option<Duration>,
+    /// The engine's number of the request that the unit answers, or is a part of the answer to.
+    pub answers: Option<NonZeroU64>,
     /// The engine's knowledge of units whose bytes are among its own, by [`Unit::append`].
     pub joined: Vec<Unit>,
 }
@@ -218,7 +227,21 @@ impl Unit {
     pub fn new(kind: Kind, bytes: BytesMut) -> Self {
         let (fields, marks, joined) = (Vec::new(), Vec::new(), Vec::new());
         let (direction, label, open, turn) = (None, None, false, Turn::ByKind);
-        Self { kind, bytes, offset: 0, label, fields, marks, direction, open, turn, joined }
+        Self {
+            kind,
+            bytes,
+            offset: 0,
+            label,
+            fields,
+            marks,
+            direction,
+            open,
+            turn,
+            correlation: None,
+            came: None,
+            answers: None,
+            joined,
+        }
     }
 
     /// Plain bytes that start at `offset` of their direction.
@@ -310,6 +333,9 @@ impl Unit {
             fields: front,
             open: !all || self.open,
             turn: if all { self.turn } else { self.turn.of_piece(self.kind) },
+            correlation: self.correlation.filter(|_| all),
+            came: self.came,
+            answers: self.answers,
             joined: if all { std::mem::take(&mut self.joined) } else { Vec::new() },
         };
         if !all && self.turn == Turn::Opens {

@@ -5,6 +5,7 @@
 
 mod end;
 mod events;
+mod facts;
 mod flight;
 mod lane;
 mod ledger;
@@ -19,12 +20,12 @@ use crate::budget::{Budget, MEMORY};
 use crate::rule::Rules;
 use bytes::BytesMut;
 use chenapan_core::{
-    Admission, Audit, Connection, Counted, Damage, Description, Direction, Each, Key, Kind,
-    Protocol, Remedy, Replies, States, Step, Unit, Verdict,
+    Connection, Counted, Damage, Direction, Each, Key, Protocol, States, Step, Unit, Verdict,
 };
 use end::Culprit;
 pub(crate) use end::caught;
 pub use events::{Events, Stalls};
+use facts::{Described, Facts};
 use lane::{Lane, Sender};
 use ledger::{Forged, Ledger};
 use queue::Item;
@@ -124,99 +125,6 @@ pub struct Session {
     record: Record,
 }
 
-struct Facts {
-    connection: Connection,
-    protocol: Box<dyn Protocol>,
-    settings: Settings,
-    budget: Arc<Budget>,
-    /// The protocol's description, as it was after the last time that it took bytes.
-    described: Described,
-    /// For how long nothing had come before the unit that is shown now.
-    idle: Duration,
-    /// The latest time that was heard of.
-    now: Duration,
-    /// The hook of the protocol that is at work, for the case that it never returns.
-    hook: &'static str,
-}
-
-impl Facts {
-    /// Asks the protocol, under the name of the hook that is asked.
-    fn asks<T>(&mut self, hook: &'static str, ask: impl FnOnce(&mut dyn Protocol) -> T) -> T {
-        self.hook = hook;
-        let answer = ask(&mut *self.protocol);
-        self.hook = "";
-        answer
-    }
-
-    /// Asks the protocol's part that keeps books, if it has one.
-    fn audits<T>(
-        &mut self,
-        hook: &'static str,
-        ask: impl FnOnce(&mut dyn Audit) -> T,
-    ) -> Option<T> {
-        if !self.described.audits {
-            return None;
-        }
-        self.asks(hook, |protocol| protocol.audit().map(ask))
-    }
-
-    /// Asks the protocol's part that may wait and refuse, if it has one.
-    fn admits<T>(
-        &mut self,
-        hook: &'static str,
-        ask: impl FnOnce(&mut dyn Admission) -> T,
-    ) -> Option<T> {
-        if !self.described.admits {
-            return None;
-        }
-        self.asks(hook, |protocol| protocol.admission().map(ask))
-    }
-
-    /// Tells the protocol that nothing more is asked of a direction.
-    fn gives_up(&mut self, direction: Direction) -> Remedy {
-        let remedy = self.admits("give_up", |admission| admission.give_up(direction));
-        self.describe();
-        remedy.unwrap_or(Remedy::Pass)
-    }
-
-    /// Takes over what the protocol's description says by now.
-    fn describe(&mut self) {
-        let Description { replies, longest, ahead, .. } = self.protocol.describe();
-        self.described = Described { replies, longest, ahead, ..self.described };
-    }
-
-    /// The most that one direction may hold of a unit that is not whole.
-    fn most(&self) -> usize {
-        self.settings.buffer.max(self.described.longest)
-    }
-
-    /// Tells the protocol of a reply that a rule has made.
-    fn delivers(&mut self, direction: Direction, bytes: &BytesMut, at: Duration) {
-        if self.described.audits {
-            let reply = Unit::new(Kind::Data, bytes.clone());
-            self.audits("delivered", |audit| audit.delivered(direction, &reply, at));
-        }
-    }
-}
-
-/// Parts of a protocol's description that a connection needs, and the parts that it hands out.
-#[derive(Clone, Copy)]
-struct Described {
-    replies: Replies,
-    longest: usize,
-    ahead: [bool; 2],
-    admits: bool,
-    audits: bool,
-}
-
-impl Described {
-    fn of(protocol: &mut dyn Protocol) -> Self {
-        let Description { replies, longest, ahead, .. } = protocol.describe();
-        let (admits, audits) = (protocol.admission().is_some(), protocol.audit().is_some());
-        Self { replies, longest, ahead, admits, audits }
-    }
-}
-
 /// Results of judging that others pick up.
 #[derive(Default)]
 struct Record {
@@ -236,7 +144,7 @@ struct Record {
 impl Record {
     /// Returns `true` if replies come in the order of requests, as far as that can be told.
     fn in_order(&self, facts: &Facts) -> bool {
-        facts.described.replies == Replies::InOrder && !self.ledger.gave_up()
+        facts.described.replies.in_order() && !self.ledger.gave_up()
     }
 }
 
@@ -554,7 +462,11 @@ impl Session {
     /// Takes the counts of the protocol since the last call. They are no part of the events, since
     /// the protocol works for them: to be asked when nothing else is to be done.
     pub fn counted(&mut self) -> Vec<Counted> {
-        self.facts.protocol.audit().map_or_else(Vec::new, |audit| audit.counted())
+        let mut counted = self.facts.audits("counted", |audit| audit.counted()).unwrap_or_default();
+        if self.facts.described.booked {
+            counted.extend(self.record.ledger.counted());
+        }
+        counted
     }
 
     /// The connection's facts.

@@ -408,10 +408,9 @@ fn phase(
         }
     }
     let schedule = schedule(fields.take("schedule"), cx, mistakes);
-    let counters = cx
-        .speaks
-        .iter()
-        .map(|speaks| speaks.as_ref().map(|(protocol, _)| protocol.instance().describe().counters));
+    let counters = cx.speaks.iter().map(|speaks| {
+        speaks.as_ref().map(|(protocol, _)| protocol.instance().describe().all_counters())
+    });
     let counters: Vec<_> = counters.collect();
     let subjects = Subjects { proxies, counters: &counters, services: &cx.services, run, load };
     let until = fields.take("until").map(|node| until(node, &subjects, mistakes));

@@ -13,7 +13,7 @@ use chenapan_engine::stats::COUNTERS;
 pub(super) struct Subjects<'a> {
     pub(super) proxies: &'a [String],
     /// Counters of the protocol of each proxy; `None` where the protocol is wrong.
-    pub(super) counters: &'a [Option<&'static [&'static str]>],
+    pub(super) counters: &'a [Option<Vec<&'static str>>],
     pub(super) services: &'a [String],
     /// Set when there is a command.
     pub(super) run: bool,
@@ -107,8 +107,8 @@ impl Subjects<'_> {
         {
             return Ok(Some(false));
         }
-        let counters = match self.counters.get(at) {
-            Some(Some(counters)) => *counters,
+        let counters: &[&str] = match self.counters.get(at) {
+            Some(Some(counters)) => counters,
             _ if of_proxy().any(|name| name == rest) => &[],
             _ => return Ok(None),
         };

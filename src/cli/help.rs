@@ -84,7 +84,7 @@ pub(super) fn topic(
         if !fields.is_empty() {
             let _ = write!(page, "\nFields:\n{}", wrap(&fields.join(", "), "  "));
         }
-        let counters = entry.describe().counters;
+        let counters = entry.describe().all_counters();
         if !counters.is_empty() {
             let _ = write!(page, "\nCounters:\n{}", wrap(&counters.join(", "), "  "));
         }

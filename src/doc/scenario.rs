@@ -167,7 +167,7 @@ fn bounds(registry: &Registry) -> Value {
     let literal = |name: &str| name.replace('.', "[.]");
     let mut own: Vec<String> = of_proxy().map(literal).collect();
     own.extend(["(faults|met)[.].+", "output", "errors"].map(str::to_owned));
-    let counters = registry.protocols().iter().flat_map(|entry| entry.describe().counters);
+    let counters = registry.protocols().iter().flat_map(|entry| entry.describe().all_counters());
     for name in counters {
         let pattern = match name.strip_suffix('*') {
             Some(front) => format!("{}.+", literal(front)),

@@ -48,6 +48,12 @@ const MESSAGES: &[Kind] = &[
     Kind::Blank,
 ];
 
+/// The engine's counter of requests without a reply.
+const UNANSWERED: &str = "unanswered";
+
+/// The engine's counters of requests and replies.
+const BOOKED: &[&str] = &[UNANSWERED, "slowest", "latency.*"];
+
 impl Description {
     /// Messages of any kind and no header, with labels, both ways.
     pub const fn new() -> Self {
@@ -121,6 +127,19 @@ impl Description {
         self
     }
 
+    /// Returns the names of all that is counted: those of the protocol, and those of the engine where it
+    /// keeps the book of requests and replies.
+    pub fn all_counters(&self) -> Vec<&'static str> {
+        let engine = self.replies != Replies::None && !self.counts_requests();
+        [self.counters, if engine { BOOKED } else { &[] }].concat()
+    }
+
+    /// Returns `true` if the protocol counts requests and replies itself: it has a counter called
+    /// `unanswered`, and the engine counts none then.
+    pub fn counts_requests(&self) -> bool {
+        self.counters.contains(&UNANSWERED)
+    }
+
     /// Returns `true` if there are units in a direction at all.
     pub fn cuts(&self, direction: Direction) -> bool {
         !self.kinds[direction as usize].is_empty()
@@ -140,7 +159,12 @@ impl Default for Description {
 
 /// Ways in which replies find their requests.
 ///
-/// [`Unit::turn`](crate::Unit::turn) says which units ask for a reply, and which are one.
+/// [`Unit::turn`](crate::Unit::turn) says which units ask for a reply, and which are one. Where the
+/// engine knows the way, it remembers the requests that the other side has got until their replies
+/// have left, 65,536 of them at most. A reply without a label gets the one of its request, and the
+/// engine counts, unless the protocol does so itself: requests whose reply was not handed over when
+/// their connection ended (`unanswered`), the longest time from a request to that (`slowest`), and the
+/// longest by label (`latency.GET`). A request that a rule has dropped or answered is none of these.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Replies {
@@ -150,8 +174,20 @@ pub enum Replies {
     /// By their order: the first reply answers the first request.
     ///
     /// The engine keeps that order then. A reply that a rule forges waits for the replies to earlier
-    /// requests, and later ones wait for it. A reply without a label gets the one of its request.
-    /// A part of a reply that a rule holds is not passed by the end of that reply, nor by the next
-    /// one.
+    /// requests, and later ones wait for it. A part of a reply that a rule holds is not passed by the
+    /// end of that reply, nor by the next one.
     InOrder,
+    /// One at a time: a reply answers the request before it, and what was asked before that is not
+    /// answered any more. The order is kept as with [`Replies::InOrder`].
+    Lockstep,
+    /// By an id that both bear as their [`Unit::correlation`](crate::Unit::correlation), in any order.
+    /// Either side may ask.
+    ById,
+}
+
+impl Replies {
+    /// Returns `true` if replies come in the order of requests.
+    pub fn in_order(self) -> bool {
+        matches!(self, Replies::InOrder | Replies::Lockstep)
+    }
 }

@@ -46,6 +46,7 @@ impl Session {
         let first = self.end(end, now);
         self.record.culprit = None;
         let closed = caught(|| self.facts.audits("ended", |audit| audit.ended()));
+        self.record.ledger.close();
         let second = closed.err();
         if let Some(message) = &second {
             self.panicked(message, now);

@@ -1,12 +1,16 @@
 //! Ledger of the requests that the backend has got and of those that a rule has answered, in the
 //! order of replies.
 //!
-//! Kept for protocols whose replies come in order only. It never sees a reply that the backend sent,
-//! only that one came.
+//! Kept for protocols that say how replies find their requests. It never sees a reply that the backend
+//! sent, only that one came, and that it left.
 
+mod book;
+
+use book::Book;
 use bytes::BytesMut;
-use chenapan_core::{Kind, Turn};
+use chenapan_core::{Counted, Direction, Kind, Turn, Unit};
 use std::collections::VecDeque;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 /// The most requests that may wait for replies, and the most bytes of forged replies that may wait
@@ -20,9 +24,8 @@ const OVERHEAD: usize = 64;
 /// The requests of one connection, oldest first.
 #[derive(Default)]
 pub(super) struct Ledger {
-    /// A box, since most connections have none: one word instead of four.
-    #[allow(clippy::box_collection)]
-    slots: Option<Box<VecDeque<Slot>>>,
+    /// A box, since most connections have none.
+    books: Option<Box<Books>>,
     /// Number of slots at the front that wait for nothing from the backend.
     settled: u32,
     /// Set when a reply of the backend has begun and not ended.
@@ -38,6 +41,15 @@ pub(super) struct Ledger {
     full: bool,
 }
 
+/// Requests in the order of replies, and the book beside that.
+#[derive(Default)]
+struct Books {
+    slots: VecDeque<Slot>,
+    book: Book,
+    /// Number of requests so far.
+    asked: u64,
+}
+
 enum Slot {
     /// The backend has to answer it.
     Asked(Asked),
@@ -51,6 +63,12 @@ enum Slot {
 pub(super) struct Asked {
     pub(super) kind: Kind,
     pub(super) label: Option<Box<str>>,
+    /// Number by which replies name it, from 1.
+    pub(super) number: NonZeroU64,
+    /// When it came, as an age of the connection.
+    came: Duration,
+    /// Set when the end of its reply has left.
+    answered: bool,
 }
 
 /// A reply that a rule has made.
@@ -63,16 +81,92 @@ pub(super) struct Forged {
 
 impl Ledger {
     fn slots(&mut self) -> &mut VecDeque<Slot> {
-        self.slots.get_or_insert_default()
+        &mut self.books.get_or_insert_default().slots
     }
 
-    /// The backend gets a request.
-    pub(super) fn asks(&mut self, kind: Kind, label: Option<&str>) {
+    fn book(&mut self) -> &mut Book {
+        &mut self.books.get_or_insert_default().book
+    }
+
+    fn request(&mut self, unit: &Unit, at: Duration) -> Asked {
+        let asked = &mut self.books.get_or_insert_default().asked;
+        *asked += 1;
+        let number = NonZeroU64::new(*asked).unwrap_or(NonZeroU64::MIN);
+        let (kind, label) = (unit.kind, unit.label.clone());
+        Asked { kind, label, number, came: unit.came.unwrap_or(at), answered: false }
+    }
+
+    /// The backend gets a request, at this age of the connection.
+    pub(super) fn asks(&mut self, unit: &Unit, at: Duration) {
         if self.early > 0 {
             self.early -= 1;
             return;
         }
-        self.push(Slot::Asked(Asked { kind, label: label.map(Into::into) }));
+        let asked = self.request(unit, at);
+        self.push(Slot::Asked(asked));
+    }
+
+    /// The request before it gets no reply any more: one is answered at a time.
+    pub(super) fn supersedes(&mut self) {
+        if self.inside || self.asked().is_none() {
+            return;
+        }
+        let before = self.slots().len();
+        self.slots().retain(|slot| !matches!(slot, Slot::Asked(_)));
+        let lost = before - self.slots().len();
+        self.settled = before as u32 - lost as u32;
+        self.book().loses(lost as u64);
+    }
+
+    /// The receiver of a direction gets a request with an id.
+    pub(super) fn asks_by_id(&mut self, direction: Direction, unit: &Unit, at: Duration) {
+        let Some(id) = unit.correlation else { return };
+        let asked = self.request(unit, at);
+        self.book().asks(direction, id, asked, MOST_SLOTS);
+    }
+
+    /// The request that a unit of a direction answers by its id.
+    pub(super) fn asked_by_id(&self, direction: Direction, unit: &Unit) -> Option<&Asked> {
+        self.books.as_ref()?.book.asked(direction.opposite(), unit.correlation?)
+    }
+
+    /// The end of a reply with an id leaves, at this age of the connection.
+    pub(super) fn leaves_by_id(&mut self, direction: Direction, unit: &Unit, at: Duration) {
+        if let (Some(books), Some(id)) = (&mut self.books, unit.correlation) {
+            books.book.answers(direction.opposite(), id, at);
+        }
+    }
+
+    /// The end of a reply leaves, at this age of the connection.
+    pub(super) fn leaves(&mut self, unit: &Unit, at: Duration) {
+        let Some(number) = unit.answers else { return };
+        // Mostly it has come just now.
+        let here = self.asked().filter(|asked| asked.number == number).is_some();
+        if !here {
+            return self.book().leaves(number, at);
+        }
+        let place = self.settled as usize;
+        if let Slot::Asked(asked) = &mut self.slots()[place]
+            && !std::mem::replace(&mut asked.answered, true)
+        {
+            let asked = asked.clone();
+            self.book().took(&asked, at);
+        }
+    }
+
+    /// The connection has ended. Requests of which nobody knows who answers them are not counted.
+    pub(super) fn close(&mut self) {
+        let Some(books) = &mut self.books else { return };
+        let asked = |slot: &&Slot| matches!(slot, Slot::Asked(asked) if !asked.answered);
+        let waits = books.slots.iter().filter(asked).count() as u64;
+        books.book.close(if self.unordered { 0 } else { waits });
+        books.slots.clear();
+        self.settled = 0;
+    }
+
+    /// Takes the counts.
+    pub(super) fn counted(&mut self) -> Vec<Counted> {
+        self.books.as_mut().map_or_else(Vec::new, |books| books.book.counted())
     }
 
     /// A rule has made a reply.
@@ -106,7 +200,7 @@ impl Ledger {
 
     /// The request that the backend's next unit answers, or goes on to answer.
     pub(super) fn asked(&mut self) -> Option<&Asked> {
-        let slots = self.slots.as_ref()?;
+        let slots = &self.books.as_ref()?.slots;
         let open = |at: u32| slots.get(at as usize);
         while matches!(open(self.settled), Some(Slot::Came | Slot::Forged(_))) {
             self.settled += 1;
@@ -130,7 +224,12 @@ impl Ledger {
                 self.inside = false;
                 if self.asked().is_some() {
                     let at = self.settled as usize;
-                    self.slots()[at] = Slot::Came;
+                    let came = std::mem::replace(&mut self.slots()[at], Slot::Came);
+                    if let Slot::Asked(asked) = came
+                        && !asked.answered
+                    {
+                        self.book().comes(asked, MOST_SLOTS);
+                    }
                 } else if self.under_way {
                     self.early += 1;
                 }
@@ -141,7 +240,7 @@ impl Ledger {
 
     /// Returns `true` if a forged reply is next, as all before it have come.
     pub(super) fn is_next(&mut self) -> bool {
-        let Some(slots) = &mut self.slots else { return false };
+        let Some(Books { slots, .. }) = self.books.as_deref_mut() else { return false };
         while let Some(Slot::Came) = slots.front() {
             slots.pop_front();
             self.settled = self.settled.saturating_sub(1);
@@ -169,7 +268,18 @@ impl Ledger {
             Slot::Forged(forged) => Some(forged),
             Slot::Asked(_) | Slot::Came => None,
         };
-        self.slots.take().into_iter().flat_map(|slots| *slots).filter_map(forged).collect()
+        let slots = self.books.as_mut().map(|books| std::mem::take(&mut books.slots));
+        slots.into_iter().flatten().filter_map(forged).collect()
+    }
+
+    /// Forgets the forged replies: nobody is there to take them.
+    pub(super) fn forget_forged(&mut self) {
+        let Some(Books { slots, .. }) = self.books.as_deref_mut() else { return };
+        let forged = |slot: &Slot| matches!(slot, Slot::Forged(_));
+        let before = slots.iter().take(self.settled as usize).filter(|slot| forged(slot)).count();
+        slots.retain(|slot| !forged(slot));
+        self.settled -= before as u32;
+        (self.forged, self.bytes) = (0, 0);
     }
 
     /// Returns `true` if a forged reply waits.
@@ -191,6 +301,11 @@ mod tests {
         Forged { at: Duration::ZERO, bytes: BytesMut::from(text), last: false }
     }
 
+    fn request(label: Option<&str>) -> Unit {
+        let label = label.map(Into::into);
+        Unit { label, ..Unit::new(Kind::Request, BytesMut::new()) }
+    }
+
     fn label(ledger: &mut Ledger) -> Option<String> {
         ledger.asked().and_then(|asked| asked.label.as_deref().map(str::to_owned))
     }
@@ -198,9 +313,9 @@ mod tests {
     #[test]
     fn a_forged_reply_waits_for_those_before_it_and_not_for_those_behind() {
         let mut ledger = Ledger::default();
-        ledger.asks(Kind::Request, Some("a"));
+        ledger.asks(&request(Some("a")), Duration::ZERO);
         ledger.answers(forged("b"));
-        ledger.asks(Kind::Request, Some("c"));
+        ledger.asks(&request(Some("c")), Duration::ZERO);
         assert!(!ledger.is_next() && ledger.waits());
         assert_eq!(label(&mut ledger).as_deref(), Some("a"));
         ledger.came(Turn::Opens);
@@ -219,7 +334,7 @@ mod tests {
     #[test]
     fn what_belongs_to_no_reply_moves_nothing() {
         let mut ledger = Ledger::default();
-        ledger.asks(Kind::Request, Some("a"));
+        ledger.asks(&request(Some("a")), Duration::ZERO);
         ledger.came(Turn::None);
         ledger.came(Turn::ByKind);
         assert_eq!(label(&mut ledger).as_deref(), Some("a"));
@@ -230,13 +345,13 @@ mod tests {
     fn a_reply_to_half_a_request_is_its_reply() {
         let mut ledger = Ledger { under_way: true, ..Ledger::default() };
         ledger.came(Turn::Whole);
-        ledger.asks(Kind::Request, Some("early"));
-        ledger.asks(Kind::Request, Some("next"));
+        ledger.asks(&request(Some("early")), Duration::ZERO);
+        ledger.asks(&request(Some("next")), Duration::ZERO);
         assert_eq!(label(&mut ledger).as_deref(), Some("next"));
         // One that nobody asked for is nobody's.
         let mut ledger = Ledger::default();
         ledger.came(Turn::Whole);
-        ledger.asks(Kind::Request, Some("first"));
+        ledger.asks(&request(Some("first")), Duration::ZERO);
         assert_eq!(label(&mut ledger).as_deref(), Some("first"));
     }
 
@@ -245,7 +360,7 @@ mod tests {
         let mut ledger = Ledger::default();
         for _ in 0..=MOST_SLOTS {
             assert!(!ledger.gave_up());
-            ledger.asks(Kind::Request, None);
+            ledger.asks(&request(None), Duration::ZERO);
         }
         assert!(ledger.gave_up() && ledger.overflows() && !ledger.overflows());
         ledger.answers(forged("x"));

@@ -30,7 +30,7 @@ impl Session {
         let owed = !self.lanes[direction].is_opaque() && owes == Some(true);
         self.lanes[direction].clear();
         self.record.replies.clear();
-        self.record.ledger.drain();
+        self.record.ledger.forget_forged();
         // What waits for the unit that was owed would wait for ever.
         let other = &mut self.lanes[direction.opposite()];
         if owed && other.is_on_hold() {

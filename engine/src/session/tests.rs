@@ -1,5 +1,6 @@
 //! Sessions in virtual time.
 
+mod booked;
 mod ends;
 mod flight;
 mod header;

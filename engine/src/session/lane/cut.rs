@@ -7,7 +7,7 @@ use crate::session::Refusal;
 use crate::session::queue::{Item, Joint};
 use crate::session::slot::RuleSlot;
 use bytes::{Buf, BytesMut};
-use chenapan_core::{Direction, Handled, Kind, Malformed, Remedy, Unit};
+use chenapan_core::{Direction, Handled, Kind, Malformed, Remedy, Turn, Unit};
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -97,6 +97,7 @@ impl Lane {
             match handled {
                 Ok(Handled::Unit(mut unit)) if self.intake.ahead > 0 && consumed > 0 => {
                     unit.offset = start;
+                    unit.came = Some(now);
                     self.follow(unit, consumed, facts, record, now);
                 }
                 // A unit that takes nothing off the input would come again for ever.
@@ -272,6 +273,9 @@ impl Lane {
         let ahead = self.intake.ahead.min(consumed);
         self.intake.ahead -= ahead;
         let at = self.after(now).max(self.queue.latest());
+        if self.direction == Direction::Downstream && unit.turn_in(self.direction) != Turn::None {
+            unit.answers = record.ledger.asked().map(|asked| asked.number);
+        }
         self.leaves(&unit, (at, true), facts, record);
         match self.direction {
             Direction::Upstream => record.ledger.under_way = self.intake.ahead > 0,

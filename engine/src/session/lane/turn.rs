@@ -6,7 +6,7 @@ use crate::session::ledger::{Asked, Forged};
 use crate::session::queue::Item;
 use crate::session::slot::RuleSlot;
 use bytes::BytesMut;
-use chenapan_core::{Direction, Interest, Kind, Turn, Unit};
+use chenapan_core::{Direction, Interest, Kind, Replies, Turn, Unit};
 use std::time::Duration;
 
 /// Replies that come in order, as far as a lane has to know of them.
@@ -39,13 +39,20 @@ impl Lane {
             Some(fenced) => *fenced,
             None => {
                 let Some(mut unit) = self.cut(facts, record, now) else { return false };
+                unit.came = Some(now);
                 let down = self.direction == Direction::Downstream;
+                if facts.described.replies == Replies::ById && !self.is_opaque() {
+                    self.label_by_id(&mut unit, record);
+                }
                 if !down || self.is_opaque() || !record.in_order(facts) {
                     self.fresh = true;
                     self.judge(unit, 0, now, facts, record);
                     return true;
                 }
                 let turn = unit.turn_in(self.direction);
+                if turn != Turn::None {
+                    unit.answers = record.ledger.asked().map(|asked| asked.number);
+                }
                 let begins = turn != Turn::None && !record.ledger.is_inside();
                 let message = !matches!(unit.kind, Kind::Data | Kind::Blank);
                 if let (None, Some(asked), true) =
@@ -71,6 +78,17 @@ impl Lane {
         self.judge(unit, 0, now, facts, record);
         record.ledger.came(turn);
         true
+    }
+
+    /// Gives a reply the label of the request whose id it bears.
+    fn label_by_id(&self, unit: &mut Unit, record: &Record) {
+        let reply = matches!(unit.kind, Kind::Response | Kind::Error) || unit.turn != Turn::ByKind;
+        if unit.label.is_none()
+            && reply
+            && let Some(asked) = record.ledger.asked_by_id(self.direction, unit)
+        {
+            unit.label.clone_from(&asked.label);
+        }
     }
 
     /// Returns `true` if a unit is shown to a rule. Where replies come in order, a rule that is for
@@ -222,10 +240,14 @@ impl Lane {
             return;
         }
         let first = std::iter::once(unit).chain(&unit.joined);
-        if self.direction == Direction::Upstream && !self.is_opaque() && record.in_order(facts) {
-            for unit in first.clone().filter(|unit| unit.turn_in(self.direction).asks()) {
-                record.ledger.asks(unit.kind, unit.label.as_deref());
+        match facts.described.replies {
+            _ if self.is_opaque() => {}
+            Replies::ById => first.clone().for_each(|unit| self.books_by_id(unit, at, record)),
+            _ if record.in_order(facts) => {
+                let lockstep = facts.described.replies == Replies::Lockstep;
+                first.clone().for_each(|unit| self.books(unit, (at, lockstep), record));
             }
+            _ => {}
         }
         if facts.described.audits {
             let direction = self.direction;
@@ -237,6 +259,39 @@ impl Lane {
                     }
                 };
             }
+        }
+    }
+
+    /// Enters a unit that leaves in the book of requests and replies, where these come in order.
+    fn books(&self, unit: &Unit, (at, lockstep): (Duration, bool), record: &mut Record) {
+        let turn = unit.turn_in(self.direction);
+        match self.direction {
+            Direction::Upstream if turn.asks() => {
+                if lockstep {
+                    record.ledger.supersedes();
+                }
+                record.ledger.asks(unit, at);
+            }
+            Direction::Downstream if turn.ends() => record.ledger.leaves(unit, at),
+            _ => {}
+        }
+    }
+
+    /// Enters a unit that leaves in the book of requests and replies that bear ids.
+    fn books_by_id(&self, unit: &Unit, at: Duration, record: &mut Record) {
+        let turn = match (unit.turn, self.direction, unit.kind) {
+            (Turn::ByKind, _, Kind::Request) => {
+                return record.ledger.asks_by_id(self.direction, unit, at);
+            }
+            (Turn::ByKind, _, Kind::Response | Kind::Error) => Turn::Whole,
+            (Turn::ByKind, ..) => Turn::None,
+            (turn, Direction::Upstream, _) if turn.asks() => {
+                return record.ledger.asks_by_id(self.direction, unit, at);
+            }
+            (turn, ..) => turn,
+        };
+        if turn.ends() {
+            record.ledger.leaves_by_id(self.direction, unit, at);
         }
     }
 }
