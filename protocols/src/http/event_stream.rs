@@ -228,23 +228,13 @@ impl Stream {
     }
 
     fn chunk(&mut self, input: &[u8]) -> Option<Cut> {
-        let Body::Chunked(chunks) = &mut self.body else { return None };
         // A byte of data may come with any number of others.
         let most = self.most.saturating_mul(8).saturating_add(MAX_HEAD);
         loop {
-            // An event that ends with its chunk has the line end behind that, too.
             if self.whole.is_some() {
-                while chunks.behind_data() {
-                    let Some(byte) = input.get(self.at..=self.at) else {
-                        return Some(Cut::Incomplete);
-                    };
-                    chunks.step(byte);
-                    self.at += 1;
-                }
-                let cut = resize(self.whole.take()?, self.at);
-                self.at = 0;
-                return Some(cut);
+                return self.behind_event(input);
             }
+            let Body::Chunked(chunks) = &mut self.body else { return None };
             let reach = input.len().min(most);
             let (passed, found) = chunks.step(input.get(self.at..reach).unwrap_or_default());
             self.at += passed;
@@ -260,36 +250,61 @@ impl Stream {
                 Found::More => return Some(Cut::Incomplete),
                 Found::Data(_) if self.at >= reach => return Some(Cut::Incomplete),
                 Found::Data(size) => {
-                    let known = self.text.len();
-                    let data = &input[self.at..reach];
-                    // Piece by piece, so that what stands behind an event is not copied often; and
-                    // at most the byte that is too many.
-                    let room = self.most.saturating_add(1).saturating_sub(known).clamp(1, PIECE);
-                    let piece = (size.min(data.len() as u64) as usize).min(room);
-                    self.text.extend_from_slice(&data[..piece]);
-                    let cut = self.sse.cut(&self.text);
-                    let size = match &cut {
-                        Cut::Incomplete => {
-                            chunks.take(piece);
-                            self.at += piece;
-                            continue;
-                        }
-                        cut => cut.size(),
-                    };
-                    let cut = apart(cut, &self.text);
-                    self.text.truncate(size);
-                    // Where a CR was the end, the byte behind it told: nothing of the chunk at hand
-                    // belongs to the event but its size.
-                    let taken = size.saturating_sub(known);
-                    if taken == 0 {
-                        return Some(resize(cut, std::mem::take(&mut self.at)));
+                    if let Some(cut) = self.take_piece(&input[self.at..reach], size) {
+                        return Some(cut);
                     }
-                    chunks.take(taken);
-                    self.at += taken;
-                    self.whole = Some(cut);
                 }
             }
         }
+    }
+
+    /// Returns the event that is whole: one that ends with its chunk has the line end behind that,
+    /// too.
+    fn behind_event(&mut self, input: &[u8]) -> Option<Cut> {
+        let Body::Chunked(chunks) = &mut self.body else { return None };
+        while chunks.behind_data() {
+            let Some(byte) = input.get(self.at..=self.at) else {
+                return Some(Cut::Incomplete);
+            };
+            chunks.step(byte);
+            self.at += 1;
+        }
+        let cut = resize(self.whole.take()?, self.at);
+        self.at = 0;
+        Some(cut)
+    }
+
+    /// Takes in the next piece of a chunk with `size` bytes to come, of which `data` is here; none
+    /// where the cut is still to be found, or to be returned.
+    fn take_piece(&mut self, data: &[u8], size: u64) -> Option<Cut> {
+        let Body::Chunked(chunks) = &mut self.body else { return None };
+        let known = self.text.len();
+        // Piece by piece, so that what stands behind an event is not copied often; and at most the
+        // byte that is too many.
+        let room = self.most.saturating_add(1).saturating_sub(known).clamp(1, PIECE);
+        let piece = (size.min(data.len() as u64) as usize).min(room);
+        self.text.extend_from_slice(&data[..piece]);
+        let cut = self.sse.cut(&self.text);
+        let size = match &cut {
+            Cut::Incomplete => {
+                chunks.take(piece);
+                self.at += piece;
+                return None;
+            }
+            cut => cut.size(),
+        };
+        let cut = apart(cut, &self.text);
+        self.text.truncate(size);
+        // Where a CR was the end, the byte behind it told: nothing of the chunk at hand belongs to
+        // the event but its size.
+        let taken = size.saturating_sub(known);
+        if taken == 0 {
+            return Some(resize(cut, std::mem::take(&mut self.at)));
+        }
+        chunks.take(taken);
+        self.at += taken;
+        self.whole = Some(cut);
+        None
     }
 }
 
