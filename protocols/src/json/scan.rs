@@ -122,11 +122,7 @@ impl Scanner {
                 },
                 ScanState::Done => return Scan::End(at),
                 ScanState::Wrong => return Scan::Wrong(at),
-                ScanState::Escape => match byte {
-                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => ScanState::Text,
-                    b'u' => ScanState::Digits(4),
-                    _ => ScanState::Wrong,
-                },
+                ScanState::Escape => escaped(byte),
                 ScanState::Digits(left) => match (byte.is_ascii_hexdigit(), left) {
                     (false, _) => ScanState::Wrong,
                     (true, 1) => ScanState::Text,
@@ -165,34 +161,18 @@ impl Scanner {
         while let Some(&byte) = input.get(at) {
             let rest = &input[at + 1..];
             let (next, size) = match (state, byte) {
-                (ScanState::Value | ScanState::Item, b'"') => match string(rest) {
-                    Some(size) if self.open.depth > 0 => (ScanState::After, size),
-                    _ => break,
-                },
+                (ScanState::Value | ScanState::Item, b'"' | b'1'..=b'9' | b't' | b'n' | b'f') => {
+                    match scalar_behind(byte, rest) {
+                        Some(size) if self.open.depth > 0 => (ScanState::After, size),
+                        _ => break,
+                    }
+                }
                 (ScanState::Member | ScanState::Name, b'"') => match string(rest) {
                     // Mostly the colon follows at once.
                     Some(size) if rest.get(size) == Some(&b':') => (ScanState::Value, size + 1),
                     Some(size) => (ScanState::Colon, size),
                     None => break,
                 },
-                (ScanState::Value | ScanState::Item, b'1'..=b'9') => {
-                    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-                    match rest.get(digits) {
-                        Some(b',' | b'}' | b']') if self.open.depth > 0 => {
-                            (ScanState::After, digits)
-                        }
-                        _ => break,
-                    }
-                }
-                (ScanState::Value | ScanState::Item, b't') if word(rest, *b"rue") => {
-                    (ScanState::After, 3)
-                }
-                (ScanState::Value | ScanState::Item, b'n') if word(rest, *b"ull") => {
-                    (ScanState::After, 3)
-                }
-                (ScanState::Value | ScanState::Item, b'f') if rest.starts_with(b"alse") => {
-                    (ScanState::After, 4)
-                }
                 (ScanState::Value | ScanState::Item, b'{') => {
                     self.open.push(Bracket::Brace);
                     (ScanState::Member, 0)
@@ -336,6 +316,34 @@ fn string(text: &[u8]) -> Option<usize> {
             b'u' if text.get(at + 2..at + 6)?.iter().all(u8::is_ascii_hexdigit) => 6,
             _ => return None,
         };
+    }
+}
+
+/// The size of the rest of a string, number or word behind its first byte; none where that is not
+/// there whole, or is rare or wrong.
+///
+/// Part of the loop over the tokens, which is to stay one.
+#[inline(always)]
+fn scalar_behind(first: u8, rest: &[u8]) -> Option<usize> {
+    match first {
+        b'"' => string(rest),
+        b't' => word(rest, *b"rue").then_some(3),
+        b'n' => word(rest, *b"ull").then_some(3),
+        b'f' => rest.starts_with(b"alse").then_some(4),
+        _ => {
+            let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            matches!(rest.get(digits), Some(b',' | b'}' | b']')).then_some(digits)
+        }
+    }
+}
+
+/// The state behind a backslash and this byte.
+#[inline]
+fn escaped(byte: u8) -> ScanState {
+    match byte {
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => ScanState::Text,
+        b'u' => ScanState::Digits(4),
+        _ => ScanState::Wrong,
     }
 }
 
