@@ -67,12 +67,12 @@ fn begin(
     local: Option<SocketAddr>,
     permit: Option<OwnedSemaphorePermit>,
 ) {
-    let Arrival { peer, greeting, written } = arrival;
+    let peer = &arrival.peer;
     let since = Instant::now();
     // Where the listener has an address of its own, that is the one.
     let local = local.or_else(|| peer.stream.local());
     let remote = Arc::new(Remote::default());
-    let mut connection = shared.table.enter(since, &remote, |connection| {
+    let connection = shared.table.enter(since, &remote, |connection| {
         connection.source = peer.address;
         connection.local = local;
         connection.paths.clone_from(&peer.paths);
@@ -82,16 +82,35 @@ fn begin(
     let source = known(connection.source);
     tracing::debug!(proxy = shared.services.told_name(), connection = number, source, "accepted");
     let place = (shared.room.places.take(), permit);
-    let mut guard = Guard { shared: Arc::clone(shared), number, left: false, _place: place };
-    if greeting.is_none() && written.is_none() {
-        match caught(|| shared.pump(connection, peer.stream, remote, since)) {
-            Ok(pump) => drop(shared.table.tasks.spawn(converse(pump, guard, Duration::ZERO))),
-            Err(message) => guard.leave(&Ending::Panicked(message), Each::default()),
+    let guard = Guard { shared: Arc::clone(shared), number, left: false, _place: place };
+    let entered = Entered { shared: Arc::clone(shared), connection, guard, remote, since };
+    match arrival {
+        Arrival { peer, greeting: None, written: None } => {
+            let Entered { connection, mut guard, remote, .. } = entered;
+            match caught(|| shared.pump(connection, peer.stream, remote, since)) {
+                Ok(pump) => drop(shared.table.tasks.spawn(converse(pump, guard, Duration::ZERO))),
+                Err(message) => guard.leave(&Ending::Panicked(message), Each::default()),
+            }
         }
-        return;
+        arrival => drop(shared.table.tasks.spawn(welcome(entered, arrival))),
     }
-    let shared = Arc::clone(shared);
-    shared.clone().table.tasks.spawn(async move {
+}
+
+/// A connection that is on the books, and not at work yet.
+struct Entered {
+    shared: Arc<Shared>,
+    connection: Connection,
+    guard: Guard,
+    remote: Arc<Remote>,
+    since: Instant,
+}
+
+/// The task of a connection whose source has to say something first, or is written by a thread.
+fn welcome(entered: Entered, arrival: Arrival) -> impl Future<Output = ()> + Send {
+    // Taken apart here, so that each part is held once.
+    let Entered { shared, mut connection, mut guard, remote, since } = entered;
+    let Arrival { peer, greeting, written } = arrival;
+    async move {
         // What is left of the stream when it was turned away.
         let bottom = peer.stream.socket();
         let heard = match greeting {
@@ -126,7 +145,7 @@ fn begin(
             let _ = written.await;
             shared.finished.cancel();
         }
-    });
+    }
 }
 
 /// The task of one connection. Everything is built before, so that it is held once: the arguments

@@ -6,6 +6,7 @@ use crate::endpoint::{is_shortage, plain};
 use crate::places::Place;
 use crate::pump::{Ending, Services};
 use crate::session::{Refusal, Refused};
+use crate::stats::Counter;
 use chenapan_core::{Direction, Each};
 use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
@@ -59,27 +60,7 @@ fn count(services: &Services, connection: u64, ending: &Ending, sent: Each<u64>)
         }
         Ending::Lost(Direction::Upstream) => (&stats.reset_by_source, "reset by the source"),
         Ending::Lost(Direction::Downstream) => (&stats.reset_by_backend, "reset by the backend"),
-        Ending::Refused(Refusal { fault, reason }) => {
-            let ended = matches!(fault, Refused::Ended(_));
-            if !reason.is_empty() {
-                let text = match ended {
-                    true => "the protocol has to see more",
-                    false => "the protocol refuses the connection",
-                };
-                tracing::warn!(proxy, connection, reason, "{text}");
-                stats.blame(reason);
-            }
-            match fault {
-                Refused::Wrong => (&stats.refused, "refused by the protocol"),
-                Refused::Late => (&stats.late, "too late for the protocol"),
-                Refused::Ended(Direction::Upstream) => {
-                    (&stats.closed_by_source, "closed by the source")
-                }
-                Refused::Ended(Direction::Downstream) => {
-                    (&stats.closed_by_backend, "closed by the backend")
-                }
-            }
-        }
+        Ending::Refused(refusal) => note_refusal(services, connection, refusal),
         Ending::HalfClosed(bound) => {
             let bound = crate::notation::time(*bound);
             tracing::info!(proxy, connection, "its source had ended {bound} ago (--half-closed)");
@@ -105,4 +86,29 @@ fn count(services: &Services, connection: u64, ending: &Ending, sent: Each<u64>)
     };
     counter.add(1);
     tracing::info!(proxy, connection, upstream, downstream, "{how}");
+}
+
+/// Notes why the protocol refused a connection; where that is counted, and in which words.
+fn note_refusal<'a>(
+    services: &'a Services,
+    connection: u64,
+    Refusal { fault, reason }: &Refusal,
+) -> (&'a Counter, &'static str) {
+    let (stats, proxy) = (&services.stats, services.told_name());
+    if !reason.is_empty() {
+        let text = match fault {
+            Refused::Ended(_) => "the protocol has to see more",
+            Refused::Wrong | Refused::Late => "the protocol refuses the connection",
+        };
+        tracing::warn!(proxy, connection, reason, "{text}");
+        stats.blame(reason);
+    }
+    match fault {
+        Refused::Wrong => (&stats.refused, "refused by the protocol"),
+        Refused::Late => (&stats.late, "too late for the protocol"),
+        Refused::Ended(Direction::Upstream) => (&stats.closed_by_source, "closed by the source"),
+        Refused::Ended(Direction::Downstream) => {
+            (&stats.closed_by_backend, "closed by the backend")
+        }
+    }
 }
