@@ -30,9 +30,8 @@ pub(super) struct Ledger {
     settled: u32,
     /// Set when a reply of the backend has begun and not ended.
     inside: bool,
-    /// Number of forged replies that wait, and number of their bytes.
+    /// Number of forged replies that wait.
     forged: u32,
-    bytes: usize,
     /// Set when the backend has got a part of a request.
     pub(super) under_way: bool,
     /// Number of replies that came before the end of their request.
@@ -46,6 +45,8 @@ pub(super) struct Ledger {
 struct Books {
     slots: VecDeque<Slot>,
     book: Book,
+    /// Number of bytes of the forged replies that wait.
+    bytes: usize,
     /// Number of requests so far.
     asked: u64,
 }
@@ -172,13 +173,13 @@ impl Ledger {
     /// A rule has made a reply.
     pub(super) fn answers(&mut self, forged: Forged) {
         self.forged += 1;
-        self.bytes += forged.bytes.len() + OVERHEAD;
+        self.books.get_or_insert_default().bytes += forged.bytes.len() + OVERHEAD;
         self.push(Slot::Forged(forged));
     }
 
     fn push(&mut self, slot: Slot) {
         self.slots().push_back(slot);
-        if self.slots().len() > MOST_SLOTS || self.bytes > MOST_BYTES {
+        if self.slots().len() > MOST_SLOTS || self.held() > MOST_BYTES {
             self.full = !self.unordered;
             self.unordered = true;
         }
@@ -256,14 +257,17 @@ impl Ledger {
         let Some(Slot::Forged(forged)) = self.slots().pop_front() else { return None };
         self.settled = self.settled.saturating_sub(1);
         self.forged -= 1;
-        self.bytes -= forged.bytes.len() + OVERHEAD;
+        self.books.get_or_insert_default().bytes -= forged.bytes.len() + OVERHEAD;
         Some(forged)
     }
 
     /// Takes all forged replies, whatever is before them, and forgets the rest.
     pub(super) fn drain(&mut self) -> Vec<Forged> {
         (self.settled, self.inside, self.early) = (0, false, 0);
-        (self.forged, self.bytes) = (0, 0);
+        self.forged = 0;
+        if let Some(books) = &mut self.books {
+            books.bytes = 0;
+        }
         let forged = |slot| match slot {
             Slot::Forged(forged) => Some(forged),
             Slot::Asked(_) | Slot::Came => None,
@@ -274,12 +278,12 @@ impl Ledger {
 
     /// Forgets the forged replies: nobody is there to take them.
     pub(super) fn forget_forged(&mut self) {
-        let Some(Books { slots, .. }) = self.books.as_deref_mut() else { return };
+        let Some(Books { slots, bytes, .. }) = self.books.as_deref_mut() else { return };
         let forged = |slot: &Slot| matches!(slot, Slot::Forged(_));
         let before = slots.iter().take(self.settled as usize).filter(|slot| forged(slot)).count();
         slots.retain(|slot| !forged(slot));
         self.settled -= before as u32;
-        (self.forged, self.bytes) = (0, 0);
+        (self.forged, *bytes) = (0, 0);
     }
 
     /// Returns `true` if a forged reply waits.
@@ -289,7 +293,7 @@ impl Ledger {
 
     /// Returns the bytes that wait.
     pub(super) fn held(&self) -> usize {
-        self.bytes
+        self.books.as_ref().map_or(0, |books| books.bytes)
     }
 }
 
