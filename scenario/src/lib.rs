@@ -3,6 +3,7 @@
 //! A scenario is a YAML file ([`Scenario::read`]) and its run ([`run`]) is a verdict ([`Outcome`]).
 
 mod calls;
+mod check;
 mod context;
 mod expect;
 mod keys;
@@ -30,6 +31,7 @@ use chenapan_engine::endpoint::Kinds;
 use std::path::Path;
 
 pub use calls::Calls;
+pub use check::clients;
 pub use expect::{Bound, Comparison, Expectation, Found, Number};
 pub use keys::{FILE, OWN_NAME, PHASE, REQUESTS};
 pub use model::{Load, Phase, ProxyPart, Ready, Receive, Scenario, Service, Until, Verify};
@@ -42,7 +44,7 @@ pub use process::adopt;
 pub use read::TAKEN;
 pub use rules::{Ramp, RuleText};
 pub use runner::{RunError, Settings, run};
-pub use shape::{Field, Object, Scalar, Shape, clients};
+pub use shape::{Field, Object, Scalar, Shape};
 pub use subjects::{PLAIN, of_proxy};
 pub use watch::{Progress, Watcher};
 

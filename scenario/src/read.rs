@@ -2,6 +2,7 @@
 //!
 //! It starts nothing, and opens no file but those that are included.
 
+use super::check::check;
 use super::context::Context;
 use super::expect::{Bound, Comparison};
 use super::keys::{FILE, MATRIX, OWN_NAME, PHASE};
@@ -9,7 +10,7 @@ use super::model::{Phase, ProxyPart, Ready, Scenario, Service, Until};
 use super::node::{Fields, Key, Kind, Node, fill};
 use super::place::{Mistakes, Wrong};
 use super::rules::{self, RuleText};
-use super::shape::{Shape, check};
+use super::shape::Shape;
 use super::subjects::{Subjects, expectations};
 use super::{names, traffic, yaml};
 use chenapan_core::{Form, Pattern, Registry, Value};
