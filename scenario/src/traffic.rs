@@ -5,7 +5,7 @@
 use super::calls::Calls;
 use super::context::{Context, index};
 use super::model::{Load, Receive, Verify};
-use super::node::{Kind, Node};
+use super::node::{Fields, Kind, Node};
 use super::place::Wrong;
 use super::rules;
 use super::words::{Answer, Whole};
@@ -15,17 +15,8 @@ use std::time::Duration;
 
 /// Reads a load; none where something is wrong with its proxy, which was told.
 pub(super) fn load(node: &Node, cx: &Context<'_>) -> Result<Option<Load>, Wrong> {
-    let proxies = &cx.proxies;
     let mut fields = node.fields()?;
-    let to = match (fields.take("to"), proxies.as_slice()) {
-        (Some(node), _) => index(node, proxies)?,
-        (None, [_]) => 0,
-        (None, []) => return Err(fields.place.wrong("there is no proxy for this load")),
-        (None, [first, ..]) => {
-            let wrong = fields.place.wrong("there are several proxies: which one is it for?");
-            return Err(wrong.help(format!("add to: {first}")));
-        }
-    };
+    let to = to(&mut fields, &cx.proxies)?;
     let Some((_, tcp)) = &cx.speaks[to] else { return Ok(None) };
     if !tcp {
         let wrong = "this proxy listens on a UNIX socket, and a load speaks TCP";
@@ -55,18 +46,12 @@ pub(super) fn load(node: &Node, cx: &Context<'_>) -> Result<Option<Load>, Wrong>
     if let Some((request, _)) = http {
         send = request;
     }
-    let concurrency = fields.take("concurrency").map(Node::count).transpose()?;
     let load = Load {
         to,
         exchanges: connections,
         duration: duration.unwrap_or(Duration::MAX),
         rate,
-        concurrency: usize::try_from(concurrency.unwrap_or(match rate {
-            Some(_) => 10_000,
-            None => 1,
-        }))
-        .unwrap_or(usize::MAX)
-        .clamp(1, 100_000),
+        concurrency: concurrency(&mut fields, rate)?,
         header,
         send,
         calls,
@@ -75,6 +60,26 @@ pub(super) fn load(node: &Node, cx: &Context<'_>) -> Result<Option<Load>, Wrong>
         timeout: fields.take("timeout").map_or(Ok(Duration::from_secs(10)), Node::time)?,
     };
     Ok(Some(load))
+}
+
+/// The proxy that a load goes to, by its index.
+fn to(fields: &mut Fields<'_>, proxies: &[String]) -> Result<usize, Wrong> {
+    match (fields.take("to"), proxies) {
+        (Some(node), _) => index(node, proxies),
+        (None, [_]) => Ok(0),
+        (None, []) => Err(fields.place.wrong("there is no proxy for this load")),
+        (None, [first, ..]) => {
+            let wrong = fields.place.wrong("there are several proxies: which one is it for?");
+            Err(wrong.help(format!("add to: {first}")))
+        }
+    }
+}
+
+/// The most exchanges at once; where a rate bounds them already, that is many if not given.
+fn concurrency(fields: &mut Fields<'_>, rate: Option<f64>) -> Result<usize, Wrong> {
+    let given = fields.take("concurrency").map(Node::count).transpose()?;
+    let most = given.unwrap_or(if rate.is_some() { 10_000 } else { 1 });
+    Ok(usize::try_from(most).unwrap_or(usize::MAX).clamp(1, 100_000))
 }
 
 /// When an answer is whole: at an end that has a name, or after so many bytes.
