@@ -444,7 +444,8 @@ fn variables_come_from_the_file_and_from_outside_and_files_include_others() {
     let set = |name: &str| [(name.to_owned(), "81".to_owned())];
     let scenario = Scenario::read(&main, &registry, &set("port")).unwrap();
     assert_eq!(scenario.proxies[0].backend.to_string(), "127.0.0.1:81");
-    assert_eq!(scenario.phases[0].run.as_deref(), Some("echo 81 {x} {web.port}"));
+    let command = scenario.phases[0].run.as_ref().map(|command| command.text.as_str());
+    assert_eq!(command, Some("echo 81 {x} {web.port}"));
     let wrong = Scenario::read(&main, &registry, &set("prot")).map(|_| ()).unwrap_err();
     assert_eq!(wrong, "--set prot: no such variable; known are port");
     let circle = write("circle.yaml", "include: circle.yaml\nphases: [{run: x}]\n");

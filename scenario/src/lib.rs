@@ -34,7 +34,9 @@ pub use calls::Calls;
 pub use check::clients;
 pub use expect::{Bound, Comparison, Expectation, Found, Number};
 pub use keys::{FILE, OWN_NAME, PHASE, REQUESTS};
-pub use model::{Load, Phase, ProxyPart, Ready, Receive, Scenario, Service, Until, Verify};
+pub use model::{
+    Command, Load, Phase, ProxyPart, Ready, Receive, Scenario, Service, Until, Verify,
+};
 pub use names::mistaken;
 pub use outcome::{
     CauseOutcome, Check, CommandOutcome, FIGURES, Figure, Group, Latency, LoadOutcome, Outcome,

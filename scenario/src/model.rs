@@ -92,11 +92,7 @@ pub struct Phase {
     /// Rules that hold from a time on, in order of time.
     pub schedule: Vec<(Duration, Vec<Vec<RuleText>>)>,
     /// The shell command to run.
-    pub run: Option<String>,
-    /// Its environment, beside that of the scenario.
-    pub env: BTreeMap<String, String>,
-    /// Longest time that the command may take.
-    pub timeout: Duration,
+    pub run: Option<Command>,
     /// The traffic to make.
     pub load: Option<Load>,
     /// Condition that it lasts until, beyond command and load.
@@ -105,6 +101,17 @@ pub struct Phase {
     pub expect: Vec<Expectation>,
     /// Set when rules may go without any traffic.
     pub idle: bool,
+}
+
+/// A shell command of a phase.
+#[derive(Debug)]
+pub struct Command {
+    /// Its text, for the shell.
+    pub text: String,
+    /// Its environment, beside that of the scenario.
+    pub env: BTreeMap<String, String>,
+    /// Longest time that it may take.
+    pub timeout: Duration,
 }
 
 /// The end of a phase.

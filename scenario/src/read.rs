@@ -6,7 +6,7 @@ use super::check::check;
 use super::context::Context;
 use super::expect::{Bound, Comparison};
 use super::keys::{FILE, MATRIX, OWN_NAME, PHASE};
-use super::model::{Phase, ProxyPart, Ready, Scenario, Service, Until};
+use super::model::{Command, Phase, ProxyPart, Ready, Scenario, Service, Until};
 use super::node::{Fields, Key, Kind, Node, fill};
 use super::place::{Mistakes, Wrong};
 use super::rules::{self, RuleText};
@@ -417,19 +417,11 @@ fn phase(
     let until = fields.take("until").map(|node| until(node, &subjects, mistakes));
     // Where a rule is wrong, nobody knows what it would be called.
     let names = rules.as_ref().zip(schedule.as_ref()).and_then(|(rules, schedule)| {
-        let mut names = vec![Vec::new(); proxies.len()];
-        for rules in schedule.iter().map(|(_, rules)| rules).chain([rules]) {
-            for (names, texts) in names.iter_mut().zip(rules) {
-                let built =
-                    rules::build(texts).map_err(|error| node.place.wrong(error.to_string()));
-                let built = mistakes.keep(built)?;
-                names.extend(built.iter().map(|rule| rule.name().to_owned()));
-            }
-        }
-        Some(names)
+        let sets = schedule.iter().map(|(_, rules)| rules).chain([rules]);
+        mistakes.keep(rule_names(node, proxies.len(), sets))
     });
     let expect = expectations(fields.take("expect"), &subjects, names.as_deref(), mistakes);
-    let read = |fields: &mut super::node::Fields<'_>| {
+    let read = |fields: &mut Fields<'_>| {
         Ok::<_, Wrong>(Phase {
             name: name + suffix,
             place: node.place.line(),
@@ -437,10 +429,8 @@ fn phase(
             rules: rules.unwrap_or_default(),
             ramps,
             schedule: schedule.unwrap_or_default(),
-            env: env(fields.take("env"))?,
-            timeout: fields.take("timeout").map_or(Ok(Duration::from_secs(60)), Node::time)?,
+            run: command(fields)?,
             idle: fields.take("idle").map_or(Ok(false), Node::flag)?,
-            run: fields.take("run").map(|node| node.text().map(str::to_owned)).transpose()?,
             load: fields.take("load").map(|node| traffic::load(node, cx)).transpose()?.flatten(),
             until: until.flatten(),
             expect,
@@ -448,6 +438,30 @@ fn phase(
     };
     let phase = read(&mut fields);
     mistakes.keep(phase)
+}
+
+/// Returns the names of the rules of each proxy, in all of the sets of a phase.
+fn rule_names<'a>(
+    node: &Node,
+    proxies: usize,
+    sets: impl Iterator<Item = &'a Vec<Vec<RuleText>>>,
+) -> Result<Vec<Vec<String>>, Wrong> {
+    let mut names = vec![Vec::new(); proxies];
+    for rules in sets {
+        for (names, texts) in names.iter_mut().zip(rules) {
+            let built = rules::build(texts).map_err(|error| node.place.wrong(error.to_string()))?;
+            names.extend(built.iter().map(|rule| rule.name().to_owned()));
+        }
+    }
+    Ok(names)
+}
+
+/// Reads the command of a phase; what else there is about it is read, too, where it has none.
+fn command(fields: &mut Fields<'_>) -> Result<Option<Command>, Wrong> {
+    let env = env(fields.take("env"))?;
+    let timeout = fields.take("timeout").map_or(Ok(Duration::from_secs(60)), Node::time)?;
+    let text = fields.take("run").map(Node::text).transpose()?;
+    Ok(text.map(|text| Command { text: text.to_owned(), env, timeout }))
 }
 
 /// Reads the end of a phase; none where something is wrong with it, which was told.

@@ -4,7 +4,7 @@ mod facts;
 mod plan;
 
 use super::load::{self, Measured};
-use super::model::{Phase, Ready, Scenario, Service, Until};
+use super::model::{Command, Phase, Ready, Scenario, Service, Until};
 use super::node::fill;
 use super::outcome::{CommandOutcome, Outcome, PhaseOutcome};
 use super::process::Process;
@@ -274,27 +274,22 @@ impl<'a> Run<'a> {
         let began = Instant::now();
         let mut facts = Facts::new(self, began);
         facts.set(Plan::start(phase))?;
-        let mut process = match &phase.run {
-            Some(command) => Some(self.command(command, &phase.env).map_err(|error| {
+        let start = |command: &Command| {
+            self.command(&command.text, &command.env).map_err(|error| {
                 RunError(format!("{}: phase {name:?}: {}", phase.place, plain(&error)))
-            })?),
-            None => None,
+            })
         };
+        let mut process = phase.run.as_ref().map(start).transpose()?;
         facts.writes =
             process.as_ref().map(|process| (process.output.clone(), process.errors.clone()));
         let measured = Measured::new();
         let loading = async {
-            if let Some(load) = &phase.load {
-                let address = self.proxies[load.to].address();
-                if let Some(address) = address {
-                    load::run(load, address, Arc::clone(&measured)).await;
-                }
-            }
+            self.load(phase, &measured).await;
             began.elapsed()
         };
         let running = async {
-            let Some(process) = &mut process else { return None };
-            let waited = tokio::time::timeout(phase.timeout, process.wait()).await;
+            let (process, command) = process.as_mut().zip(phase.run.as_ref())?;
+            let waited = tokio::time::timeout(command.timeout, process.wait()).await;
             Some((waited.ok().and_then(Result::ok), began.elapsed()))
         };
         let work = async { tokio::join!(loading, running) };
@@ -302,9 +297,8 @@ impl<'a> Run<'a> {
         let cut = began.elapsed();
         let (loaded, ran) = done.unwrap_or((cut, Some((None, cut))));
         facts.writes = None;
-        if let (Some(process), Some((status, took))) = (process, ran) {
-            let text = phase.run.as_deref().unwrap_or_default();
-            facts.command = Some(self.commanded(text, process, status, took).await);
+        if let (Some(command), Some(process), Some((status, took))) = (&phase.run, process, ran) {
+            facts.command = Some(self.commanded(&command.text, process, status, took).await);
         }
         facts.load = phase.load.is_some().then(|| measured.outcome(loaded));
         // What follows is ours: waiting for counters is no part of the phase.
@@ -326,6 +320,14 @@ impl<'a> Run<'a> {
             load: facts.load.take(),
             samples: std::mem::take(&mut facts.samples),
         })
+    }
+
+    /// Makes the traffic of a phase, if it has any.
+    async fn load(&self, phase: &Phase, measured: &Arc<Measured>) {
+        let Some(load) = &phase.load else { return };
+        if let Some(address) = self.proxies[load.to].address() {
+            load::run(load, address, Arc::clone(measured)).await;
+        }
     }
 
     /// Returns the outcome of a command, of which what it has left running is stopped.

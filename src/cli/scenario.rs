@@ -368,7 +368,7 @@ fn plan(scenario: &Scenario, only: &[String]) -> String {
             }
         }
         if let Some(command) = &phase.run {
-            out += &format!("  run {command}\n");
+            out += &format!("  run {}\n", command.text);
         }
         if let Some(load) = &phase.load {
             out += &format!("  load to {}\n", scenario.proxies[load.to].name);
