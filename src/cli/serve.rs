@@ -18,44 +18,14 @@ pub(super) fn serve(
     registry: &Registry,
     matches: &ArgMatches,
 ) -> Result<(), Failure> {
-    let (protocol, rules) = args.breaking.read(registry, matches)?;
-    let backend = args.backend.clone().ok_or_else(|| Failure::usage("--backend is missing"))?;
+    let config = config(args, registry, matches)?;
     let seed = args.breaking.seed();
-    let mut limits = args.breaking.limits();
-    limits.connect_timeout = args.connect_timeout;
-    limits.half_closed = args.half_closed;
-    limits.idle = args.idle;
-    limits.greet_timeout = args.greet_timeout;
-    limits.max_connections = args.max_connections.map(|most| most as usize);
-    limits.reset_refused = args.on_refused == OnRefused::Reset;
-    let config = Config {
-        name: String::new(),
-        listen: args.listen.clone(),
-        backend,
-        protocol,
-        rules,
-        limits,
-    };
     let mut terminal = Terminal::start(&args.logging);
     raise_descriptor_limit();
     on_runtime(async {
         // Before anybody can know that we are there: a signal is then never the end at once.
         let mut signals = Signals::new(Second::Ends)?;
-        let control = match args.precise {
-            true => Control::precise(seed),
-            false => Control::seeded(seed),
-        };
-        let control = control.map_err(Failure::run)?;
-        control.set_memory(args.breaking.memory);
-        if let Some(file) = &args.journal {
-            control.journal(file).map_err(|error| {
-                let error = chenapan_engine::endpoint::plain(&error);
-                Failure::run(format!("--journal {}: {error}", file.display()))
-            })?;
-        }
-        if args.logging.tells_faults() {
-            control.tell_faults().map_err(Failure::run)?;
-        }
+        let control = control(args, seed)?;
         let proxy = control.add(config).map_err(not_started)?;
         // Standard output may be a client's.
         let is_stdio = proxy.locals().contains(&Local::Stdio);
@@ -94,6 +64,41 @@ pub(super) fn serve(
             false => Ok(()),
         }
     })
+}
+
+/// Returns the configuration of the proxy.
+fn config(args: &Serve, registry: &Registry, matches: &ArgMatches) -> Result<Config, Failure> {
+    let (protocol, rules) = args.breaking.read(registry, matches)?;
+    let backend = args.backend.clone().ok_or_else(|| Failure::usage("--backend is missing"))?;
+    let mut limits = args.breaking.limits();
+    limits.connect_timeout = args.connect_timeout;
+    limits.half_closed = args.half_closed;
+    limits.idle = args.idle;
+    limits.greet_timeout = args.greet_timeout;
+    limits.max_connections = args.max_connections.map(|most| most as usize);
+    limits.reset_refused = args.on_refused == OnRefused::Reset;
+    let listen = args.listen.clone();
+    Ok(Config { name: String::new(), listen, backend, protocol, rules, limits })
+}
+
+/// Returns what proxies run under, with its journal where there is one.
+fn control(args: &Serve, seed: u64) -> Result<Control, Failure> {
+    let control = match args.precise {
+        true => Control::precise(seed),
+        false => Control::seeded(seed),
+    };
+    let control = control.map_err(Failure::run)?;
+    control.set_memory(args.breaking.memory);
+    if let Some(file) = &args.journal {
+        control.journal(file).map_err(|error| {
+            let error = chenapan_engine::endpoint::plain(&error);
+            Failure::run(format!("--journal {}: {error}", file.display()))
+        })?;
+    }
+    if args.logging.tells_faults() {
+        control.tell_faults().map_err(Failure::run)?;
+    }
+    Ok(control)
 }
 
 /// Why a proxy cannot be started; what its configuration says may be the reason.
