@@ -17,6 +17,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::net::tcp::ReadHalf;
 
 /// The most that is taken from standard input.
 const MOST: usize = 64 * 1024 * 1024;
@@ -117,7 +118,6 @@ async fn ask(proxy: &Proxy, address: SocketAddr, data: &[u8], args: &Send) -> io
         Err(error) => return Err(error),
     };
     let (mut reader, mut writer) = stream.split();
-    let mut buffer = vec![0; 64 * 1024];
     let writing = async {
         // Who does not take it all has ended the connection, which the reader sees.
         let _ = writer.write_all(data).await;
@@ -126,48 +126,56 @@ async fn ask(proxy: &Proxy, address: SocketAddr, data: &[u8], args: &Send) -> io
         }
         std::future::pending::<()>().await;
     };
-    let reading = async {
-        let tick = (args.wait / 20).clamp(Duration::from_millis(1), TICK);
-        let mut sent = proxy.stats().sent(Direction::Upstream);
-        let mut last = Instant::now();
-        loop {
-            let read = tokio::time::timeout(tick, reader.read(&mut buffer)).await;
-            let now = proxy.stats().sent(Direction::Upstream);
-            // What a rule still holds back, or what is still on its way, is no silence.
-            let moves = std::mem::replace(&mut sent, now) != now
-                || proxy.connections().iter().any(|live| live.due.is_some());
-            if moves || read.is_ok() {
-                last = Instant::now();
+    tokio::select! {
+        () = writing => {}
+        read = take(proxy, &mut reader, args.wait, &mut seen) => read?,
+    }
+    Ok(seen)
+}
+
+/// Prints what comes until the connection ends, or is silent for so long.
+async fn take(
+    proxy: &Proxy,
+    reader: &mut ReadHalf<'_>,
+    wait: Duration,
+    seen: &mut Seen,
+) -> io::Result<()> {
+    let mut buffer = vec![0; 64 * 1024];
+    let tick = (wait / 20).clamp(Duration::from_millis(1), TICK);
+    let mut sent = proxy.stats().sent(Direction::Upstream);
+    let mut last = Instant::now();
+    loop {
+        let read = tokio::time::timeout(tick, reader.read(&mut buffer)).await;
+        let now = proxy.stats().sent(Direction::Upstream);
+        // What a rule still holds back, or what is still on its way, is no silence.
+        let moves = std::mem::replace(&mut sent, now) != now
+            || proxy.connections().iter().any(|live| live.due.is_some());
+        if moves || read.is_ok() {
+            last = Instant::now();
+        }
+        match read {
+            Err(_) if last.elapsed() < wait => {}
+            Err(_) => return Ok(()),
+            Ok(Ok(0)) => {
+                seen.end = Some(End::Closed);
+                return Ok(());
             }
-            match read {
-                Err(_) if last.elapsed() < args.wait => {}
-                Err(_) => return Ok(()),
-                Ok(Ok(0)) => {
-                    seen.end = Some(End::Closed);
-                    return Ok(());
-                }
-                Ok(Err(_)) => {
-                    seen.end = Some(End::Reset);
-                    return Ok(());
-                }
-                Ok(Ok(count)) => {
-                    seen.bytes += count as u64;
-                    let mut out = io::stdout().lock();
-                    match out.write_all(&buffer[..count]).and_then(|()| out.flush()) {
-                        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                            return Err(error);
-                        }
-                        _ => {}
+            Ok(Err(_)) => {
+                seen.end = Some(End::Reset);
+                return Ok(());
+            }
+            Ok(Ok(count)) => {
+                seen.bytes += count as u64;
+                let mut out = io::stdout().lock();
+                match out.write_all(&buffer[..count]).and_then(|()| out.flush()) {
+                    Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                        return Err(error);
                     }
+                    _ => {}
                 }
             }
         }
-    };
-    tokio::select! {
-        () = writing => {}
-        read = reading => read?,
     }
-    Ok(seen)
 }
 
 fn tell(seen: &Seen, stats: &Stats, args: &Send, took: Duration, seed: u64) -> Result<(), Failure> {
