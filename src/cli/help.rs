@@ -2,7 +2,7 @@
 
 use super::Failure;
 use crate::doc;
-use chenapan_core::{Form, OptionSpec, Registry, instead, nearest};
+use chenapan_core::{BehaviorEntry, Form, OptionSpec, ProtocolEntry, Registry, instead, nearest};
 use chenapan_engine::endpoint::Kinds;
 use chenapan_engine::rule::SELECTORS;
 use chenapan_scenario::layout::{columns, wrap};
@@ -69,30 +69,10 @@ pub(super) fn topic(
         _ => return subcommand(command, &words),
     };
     if let Some(entry) = registry.behaviors().iter().find(|entry| entry.name == topic) {
-        let direction =
-            format!("Direction: {} unless the rule says otherwise.", entry.directions.name());
-        let mut page = page("behavior", entry.name, entry.paragraphs(), entry.options);
-        let selectors = "Selectors (chance, first, connections ...) go into the same list; see \
-            chenapan help selectors.";
-        let _ = write!(page, "\n{}{}\n", wrap(&direction, ""), wrap(selectors, ""));
-        page += &example(&doc::behavior_example(registry, entry));
-        return Ok(page);
+        return Ok(behavior(registry, entry));
     }
     if let Some(entry) = registry.protocols().iter().find(|entry| entry.name == topic) {
-        let mut page = page("protocol", entry.name, entry.paragraphs(), entry.options);
-        let fields = entry.describe().fields;
-        if !fields.is_empty() {
-            let _ = write!(page, "\nFields:\n{}", wrap(&fields.join(", "), "  "));
-        }
-        let counters = entry.describe().all_counters();
-        if !counters.is_empty() {
-            let _ = write!(page, "\nCounters:\n{}", wrap(&counters.join(", "), "  "));
-        }
-        if doc::topic_page(topic).is_some() {
-            let _ = writeln!(page, "\nMore: chenapan help {topic} guide");
-        }
-        let _ = write!(page, "\n{}", example(&doc::protocol_example(entry)));
-        return Ok(page);
+        return Ok(protocol(entry));
     }
     match topic {
         "topics" => return Ok(topics(&command)),
@@ -121,6 +101,35 @@ pub(super) fn topic(
     });
     let near = near.unwrap_or_else(|| "; chenapan help topics lists all".to_owned());
     Err(Failure::Usage(format!("no help on {topic:?}{near}")))
+}
+
+/// The page of a behavior.
+fn behavior(registry: &Registry, entry: &BehaviorEntry) -> String {
+    let direction =
+        format!("Direction: {} unless the rule says otherwise.", entry.directions.name());
+    let mut page = page("behavior", entry.name, entry.paragraphs(), entry.options);
+    let selectors = "Selectors (chance, first, connections ...) go into the same list; see \
+        chenapan help selectors.";
+    let _ = write!(page, "\n{}{}\n", wrap(&direction, ""), wrap(selectors, ""));
+    page + &example(&doc::behavior_example(registry, entry))
+}
+
+/// The page of a protocol.
+fn protocol(entry: &ProtocolEntry) -> String {
+    let mut page = page("protocol", entry.name, entry.paragraphs(), entry.options);
+    let fields = entry.describe().fields;
+    if !fields.is_empty() {
+        let _ = write!(page, "\nFields:\n{}", wrap(&fields.join(", "), "  "));
+    }
+    let counters = entry.describe().all_counters();
+    if !counters.is_empty() {
+        let _ = write!(page, "\nCounters:\n{}", wrap(&counters.join(", "), "  "));
+    }
+    if doc::topic_page(entry.name).is_some() {
+        let _ = writeln!(page, "\nMore: chenapan help {} guide", entry.name);
+    }
+    let _ = write!(page, "\n{}", example(&doc::protocol_example(entry)));
+    page
 }
 
 /// The help of a command, given by its words: `scenario run`.
