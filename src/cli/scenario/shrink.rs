@@ -59,6 +59,21 @@ pub(super) fn shrink(mut scenario: Scenario, seed: u64) -> Result<(), Failure> {
         .iter()
         .rposition(|phase| wanted.iter().any(|(name, _)| name.starts_with(phase.name.as_str())));
     scenario.phases.truncate(last.map_or(scenario.phases.len(), |last| last + 1));
+    drop_rules(&mut scenario, &mut fails)?;
+    if scenario.phases.iter().any(|phase| !phase.schedule.is_empty()) {
+        print("rules of a schedule are left as they are\n")?;
+    }
+    let connections = connections(&mut scenario, &first, &mut fails)?;
+    let rest = rest(&scenario, connections);
+    print(&format!("\nseed {seed}, {runs} runs; it still fails with\n{rest}"))?;
+    Err(Failure::Verdict)
+}
+
+/// Takes the rules away, one by one, without which it still fails.
+fn drop_rules(
+    scenario: &mut Scenario,
+    fails: &mut impl FnMut(&Scenario) -> Result<bool, Failure>,
+) -> Result<(), Failure> {
     for phase in 0..scenario.phases.len() {
         for proxy in 0..scenario.phases[phase].rules.len() {
             let mut at = 0;
@@ -68,7 +83,7 @@ pub(super) fn shrink(mut scenario: Scenario, seed: u64) -> Result<(), Failure> {
                 scenario.phases[phase].ramps =
                     before.iter().filter_map(|ramp| ramp.clone().without(proxy, at)).collect();
                 print(&format!("without {rule}: "))?;
-                if fails(&scenario)? {
+                if fails(scenario)? {
                     print("still fails\n")?;
                 } else {
                     print("holds, so it matters\n")?;
@@ -79,11 +94,12 @@ pub(super) fn shrink(mut scenario: Scenario, seed: u64) -> Result<(), Failure> {
             }
         }
     }
-    if scenario.phases.iter().any(|phase| !phase.schedule.is_empty()) {
-        print("rules of a schedule are left as they are\n")?;
-    }
-    let connections = connections(&mut scenario, &first, &mut fails)?;
-    let mut report = format!("\nseed {seed}, {runs} runs; it still fails with\n");
+    Ok(())
+}
+
+/// Returns what is left: rules, and the connection up to which they have to reach.
+fn rest(scenario: &Scenario, connections: Option<u64>) -> String {
+    let mut report = String::new();
     let mut none = true;
     for phase in &scenario.phases {
         for (rules, proxy) in phase.rules.iter().zip(&scenario.proxies) {
@@ -98,8 +114,7 @@ pub(super) fn shrink(mut scenario: Scenario, seed: u64) -> Result<(), Failure> {
     } else if let Some(last) = connections {
         report += &format!("on connection {last} (and none before it alone)\n");
     }
-    print(&report)?;
-    Err(Failure::Verdict)
+    report
 }
 
 /// The first connection that the rules have to reach.
