@@ -1,10 +1,13 @@
 //! When a rule applies: the selectors that all behaviors share.
 
-use super::span::{Connections, span, window};
+mod parts;
+
+use super::span::{span, window};
 use chenapan_core::{
-    Chance, Connection, Directions, Form, FromValue, Kind, Member, Networks, OptionError,
-    OptionSpec, Pattern, Protocol, Unit, Values, Written, choices, nearest,
+    Chance, Connection, Directions, Form, FromValue, Kind, Member, OptionError, OptionSpec,
+    Pattern, Protocol, Unit, choices, nearest,
 };
+use parts::{Clients, Given, Messages, Turns};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -93,18 +96,9 @@ pub(crate) struct Selectors {
     pub(crate) per: Per,
     /// The kinds that are meant; none where that was not said, and empty for all.
     only: Option<Vec<Kind>>,
-    label: Option<Pattern>,
-    id: Option<Pattern>,
-    code: Option<Pattern>,
-    first: Option<u64>,
-    skip: u64,
-    every: u64,
-    /// Numbers of messages that a batch may have.
-    members: Option<Connections>,
-    connections: Connections,
-    /// The last connection of those.
-    last: u64,
-    sources: Option<Networks>,
+    messages: Messages,
+    turns: Turns,
+    clients: Clients,
     pub(crate) window: Range<Duration>,
     /// Time without any bytes that must come before a unit.
     idle: Duration,
@@ -135,64 +129,31 @@ impl Selectors {
         given: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, OptionError> {
         let given: Vec<_> = given.into_iter().collect();
-        let values = Values::parse(SELECTORS, given.iter().copied())?;
+        let options = Given::parse(&given)?;
         let given: Vec<_> = SELECTORS
             .iter()
             .map(|spec| spec.name)
             .filter(|name| given.iter().any(|(known, text)| known == name && *text != "none"))
             .collect();
-        let text = |name: &str| values.get::<Option<String>>(name);
-        let directions = values.get::<Option<Directions>>("direction").unwrap_or(directions);
-        let chance = values.get::<Option<Chance>>("chance").unwrap_or(Chance(1.0));
-        let glob = |name: &'static str| {
-            let pattern = text(name).map(|glob| Pattern::glob(&glob)).transpose();
-            pattern.map_err(|wrong| OptionError::value(name, wrong))
-        };
-        let either = |one: &str, other: &'static str| {
-            let both = text(one).is_some() && text(other).is_some();
-            let wrong = || OptionError::value(other, format!("is the same as {one}: give one"));
-            if both { Err(wrong()) } else { Ok(()) }
-        };
-        for option in ["name", "label", "method", "id", "code"] {
-            if text(option).is_some_and(|text| text.trim().is_empty()) {
-                return Err(OptionError::value(option, "expected a text, and there is none"));
-            }
-        }
-        either("only", "on")?;
-        either("label", "method")?;
-        let every = values.get::<Option<u64>>("every").unwrap_or(1);
-        if every == 0 {
-            return Err(OptionError::value("every", "expected 1 or more"));
-        }
+        options.check()?;
+        let chance = options.get::<Chance>("chance").unwrap_or(Chance(1.0));
+        let turns = Turns::parse(&options)?;
         Ok(Self {
-            directions,
+            directions: options.get("direction").unwrap_or(directions),
             chance: 0.0..chance.0,
-            per: values.get::<Option<Per>>("per").unwrap_or(Per::Unit),
-            only: match text("on").as_deref().map(str::trim) {
+            per: options.get("per").unwrap_or(Per::Unit),
+            only: match options.text("on").as_deref().map(str::trim) {
                 Some("any") => Some(Vec::new()),
-                Some(_) => read("on", text("on"), kinds)?,
-                None => read("only", text("only"), kinds)?,
+                Some(_) => options.read("on", kinds)?,
+                None => options.read("only", kinds)?,
             },
-            label: glob("label")?.or(glob("method")?),
-            id: glob("id")?,
-            code: glob("code")?,
-            first: values.get("first"),
-            skip: values.get::<Option<u64>>("skip").unwrap_or(0),
-            every,
-            members: read("members", text("members"), |text| match Connections::parse(text) {
-                Ok(Connections::Range(range)) => Ok(Connections::Range(range)),
-                _ => Err("expected numbers of messages such as 3, 100.. or 2..5".to_owned()),
-            })?,
-            connections: read("connections", text("connections"), Connections::parse)?
-                .unwrap_or(Connections::Range(1..u64::MAX)),
-            last: u64::MAX,
-            sources: read("source", text("source"), Networks::read)?,
-            window: read("window", text("window"), window)?
-                .unwrap_or(Duration::ZERO..Duration::MAX),
-            idle: values.get::<Option<Duration>>("idle").unwrap_or_default(),
-            bytes: read("bytes", text("bytes"), |text| span(text, Form::Size))?
-                .unwrap_or(0..u64::MAX),
-            matching: values.get("matching"),
+            messages: Messages::parse(&options)?,
+            turns,
+            clients: Clients::parse(&options)?,
+            window: options.read("window", window)?.unwrap_or(Duration::ZERO..Duration::MAX),
+            idle: options.get("idle").unwrap_or_default(),
+            bytes: options.read("bytes", |text| span(text, Form::Size))?.unwrap_or(0..u64::MAX),
+            matching: options.get("matching"),
             given,
         })
     }
@@ -217,10 +178,10 @@ impl Selectors {
     /// The selector by which no unit can ever be meant, and why.
     pub(super) fn never(&self) -> Option<(&'static str, String)> {
         let leave = |what: &str| format!("{what}; leave the rule out, or say 1 or more");
-        if self.first == Some(0) {
+        if self.turns.first == Some(0) {
             return Some(("first", leave("0 never applies")));
         }
-        if self.skip == u64::MAX {
+        if self.turns.skip == u64::MAX {
             return Some(("skip", "skips every unit there can be".to_owned()));
         }
         if self.given("idle") && self.idle.is_zero() {
@@ -239,19 +200,12 @@ impl Selectors {
 
     /// Leaves out connections after this number, of those that are selected.
     pub(crate) fn limit(&mut self, last: u64) {
-        self.last = last;
+        self.clients.last = last;
     }
 
     /// Returns `true` if a rule can apply to this connection at all.
     pub(crate) fn connection(&self, connection: &Connection) -> bool {
-        let source = connection.source.map(|address| address.ip());
-        !self.chance.is_empty()
-            && connection.number <= self.last
-            && self.connections.include(connection.number)
-            && self
-                .sources
-                .as_ref()
-                .is_none_or(|networks| source.is_some_and(|address| networks.include(address)))
+        !self.chance.is_empty() && self.clients.include(connection)
     }
 
     /// Returns `true` if a unit is selected before which nothing came for this long.
@@ -266,35 +220,25 @@ impl Selectors {
             true => self.around(unit, now) && self.any(unit, protocol),
             false => self.unit(unit, now),
         };
-        let fits = |members: &Connections| {
+        let fits = |members: &Range<u64>| {
             let mut number = 0;
             protocol.messages().unwrap_or(&()).members(unit, &mut |_| {
                 number += 1;
                 true
             });
-            unit.kind == Kind::Batch && members.include(number)
+            unit.kind == Kind::Batch && members.contains(&number)
         };
-        meets && self.members.as_ref().is_none_or(fits)
+        meets && self.messages.members.as_ref().is_none_or(fits)
     }
 
     /// Returns `true` if the selectors may select only some of the messages in a unit.
     pub(crate) fn picks(&self) -> bool {
-        self.label.is_some() || self.id.is_some() || self.code.is_some()
+        self.messages.pick()
     }
 
     /// Returns `true` if a message in a unit is selected.
     pub(crate) fn member(&self, member: &Member<'_>) -> bool {
-        let fits = |pattern: &Option<Pattern>, text: Option<&str>| {
-            pattern.as_ref().is_none_or(|pattern| {
-                let fits = |raw: &[u8]| pattern.is_match(raw) || pattern.is_match(unquoted(raw));
-                text.is_some_and(|text| fits(text.as_bytes()))
-            })
-        };
-        let label = self
-            .label
-            .as_ref()
-            .is_none_or(|label| member.label.is_some_and(|text| label.is_match(text.as_bytes())));
-        label && fits(&self.id, member.id) && fits(&self.code, member.code)
+        self.messages.include(member)
     }
 
     fn any(&self, unit: &Unit, protocol: &dyn Protocol) -> bool {
@@ -318,16 +262,7 @@ impl Selectors {
         self.window.contains(&now)
             && self.bytes.contains(&unit.offset)
             && self.kind(unit.kind)
-            && self.label.as_ref().is_none_or(|label| {
-                unit.label.as_deref().is_some_and(|text| label.is_match(text.as_bytes()))
-            })
-            && self.id.as_ref().is_none_or(|id| {
-                told(unit, "id").is_some_and(|raw| id.is_match(raw) || id.is_match(unquoted(raw)))
-            })
-            && self.code.as_ref().is_none_or(|code| {
-                let fits = |raw| code.is_match(raw) || code.is_match(unquoted(raw));
-                told(unit, "code").is_some_and(fits)
-            })
+            && self.messages.include_unit(unit)
             && self.matching.as_ref().is_none_or(|pattern| pattern.is_match(&unit.bytes))
     }
 
@@ -343,44 +278,22 @@ impl Selectors {
     /// Returns `true` if the `count`-th unit (from 1) of those that everything else selects is
     /// selected.
     pub(crate) fn turn(&self, count: u64) -> bool {
-        count > self.skip
-            && (count - self.skip).is_multiple_of(self.every)
-            && self.first.is_none_or(|first| (count - self.skip) / self.every <= first)
+        self.turns.include(count)
     }
 
     /// Returns `true` if no later unit can be selected once `count` were.
     pub(crate) fn exhausted(&self, count: u64) -> bool {
-        let last = self.first.and_then(|first| first.checked_mul(self.every));
-        last.and_then(|last| last.checked_add(self.skip)).is_some_and(|last| count >= last)
+        self.turns.exhausted(count)
     }
 
     /// Returns `true` if opaque data can be selected at this age and from this offset on.
     pub(crate) fn data(&self, now: Duration, offset: u64) -> bool {
         self.window.contains(&now)
             && offset < self.bytes.end
-            && self.label.is_none()
-            && self.id.is_none()
-            && self.code.is_none()
-            && self.members.is_none()
+            && !self.messages.pick()
+            && self.messages.members.is_none()
             && self.kind(Kind::Data)
     }
-}
-
-/// Returns the value of a unit under a name: its field, or else its mark.
-fn told<'a>(unit: &'a Unit, name: &str) -> Option<&'a [u8]> {
-    unit.field(name).or_else(|| unit.mark(name).map(str::as_bytes))
-}
-
-fn unquoted(raw: &[u8]) -> &[u8] {
-    raw.strip_prefix(b"\"").and_then(|raw| raw.strip_suffix(b"\"")).unwrap_or(raw)
-}
-
-fn read<T>(
-    option: &str,
-    text: Option<String>,
-    parse: impl FnOnce(&str) -> Result<T, String>,
-) -> Result<Option<T>, OptionError> {
-    text.map(|text| parse(&text).map_err(|wrong| OptionError::value(option, wrong))).transpose()
 }
 
 /// The word for a response and an error, which answer a request alike.
