@@ -36,12 +36,13 @@ mod id;
 pub mod inspect;
 mod message;
 mod parts;
-mod read;
+mod reader;
 mod state;
 
 pub use crate::framer::{Cut, Event, Frame, Framer, Framing, Payload};
-pub use dialect::{Dialect, Reader};
+pub use dialect::Dialect;
 pub use forge::Forgery;
 pub use handler::{Capture, JsonRpc};
 pub use id::{Id, IdKey};
 pub use message::{Flow, Items, Kind, Message, Object, Params, Reason, Trouble};
+pub use reader::Reader;

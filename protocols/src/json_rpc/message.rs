@@ -2,9 +2,10 @@
 //!
 //! It never owns a byte: whoever changes a message splices the frame at these spans.
 
+pub(super) mod read;
+
 use super::dialect::Dialect;
 use super::id::Id;
-use super::read;
 use crate::json::{Cursor, Item, Member, ValueType, text};
 use std::borrow::Cow;
 use std::ops::Range;

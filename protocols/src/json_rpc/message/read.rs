@@ -2,14 +2,14 @@
 //!
 //! It never stops at what means nothing to it, and never decides what becomes of a frame.
 
-use super::dialect::Dialect;
-use super::id::Id;
-use super::message::{Flow, Kind, Message, Object, Reason, Trouble};
+use super::{Flow, Kind, Message, Object, Reason, Trouble};
 use crate::json::{Cursor, Member, NotJson, Scan, Scanner, ValueType, blanks, text};
+use crate::json_rpc::dialect::Dialect;
+use crate::json_rpc::id::Id;
 use std::ops::Range;
 
 /// Reads a frame; what it returns bears the dialect that the frame settles.
-pub(super) fn read(frame: &[u8], dialect: Dialect) -> Message<'_> {
+pub(in crate::json_rpc) fn read(frame: &[u8], dialect: Dialect) -> Message<'_> {
     let start = blanks(frame);
     let plain = |kind| Message { kind, dialect, span: 0..0, object: None, text: "", inner: false };
     if start == frame.len() {
