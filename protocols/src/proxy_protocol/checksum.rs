@@ -4,7 +4,7 @@
 
 use super::Family;
 use super::tlv::{CRC32C, Tlvs};
-use super::v2::{FIXED, SIGNATURE};
+use super::v2::header::{FIXED, SIGNATURE};
 use chenapan_core::{Field, Unit};
 use std::ops::Range;
 

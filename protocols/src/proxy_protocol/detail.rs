@@ -2,7 +2,8 @@
 //!
 //! It decides nothing; values that are not what their type says are shown as bytes.
 
-use super::tlv::{self, TlvValue};
+use super::tlv;
+use super::tlv_value::TlvValue;
 use super::{Extension, ProxyHeader, Ssl, Tlv, Vendor, ssl};
 use std::fmt::Write;
 use std::str;

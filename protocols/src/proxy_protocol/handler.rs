@@ -8,7 +8,7 @@ use super::field::{BINARY, EITHER, LINE};
 use super::stage::{Accepts, Mode, Settings, Stage};
 use super::stating::{Invalid, MixedEnds, Refused, StatedCommand, StatedFamily, StatedTransport};
 use super::template::{Template, Version};
-use super::tlv::TlvText;
+use super::tlv_text::TlvText;
 use super::{Profile, Tolerance, Verification, checksum};
 use bytes::BytesMut;
 use chenapan_core::{

@@ -3,7 +3,8 @@
 //! It makes nothing that may not be sent.
 
 use super::address_template::{AddressTemplate, StatedAddress};
-use super::tlv::{self, TlvText};
+use super::tlv;
+use super::tlv_text::TlvText;
 use super::{Addresses, Family, Mixed, Pack, ProxyCommand, ProxyHeader, Tlvs, Transport, v1, v2};
 use chenapan_core::{Connection, Paths, choices};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

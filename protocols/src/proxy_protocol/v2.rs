@@ -4,123 +4,23 @@
 //! their bytes: what was received is what is summed and packed.
 
 mod builder;
+pub(super) mod header;
 mod pack;
 mod start;
 
 use super::tlv::check::{Fault, check};
 use super::tlv::{CRC32C, Tlvs};
 use super::{
-    Addresses, Checksum, Family, Mismatch, Pair, Profile, ProxyCommand, Tolerance, Transport,
-    UnixPair, Unpack, Verification, Want, checksum,
+    Addresses, Checksum, Family, Mismatch, Pair, Profile, ProxyCommand, Tolerance, UnixPair,
+    Unpack, Verification, Want, checksum,
 };
 use start::{Start, Stop};
 use std::ops::Range;
 
 pub use builder::Builder;
+pub use header::{FIXED, Header, SIGNATURE};
 pub(super) use pack::block;
 pub use pack::pack;
-
-/// The first bytes of every header.
-pub const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
-
-/// Number of bytes before the addresses.
-pub const FIXED: usize = 16;
-
-/// A header as received, or as it may be sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Header {
-    command: ProxyCommand,
-    /// Byte 14.
-    byte: u8,
-    checksum: Checksum,
-    /// The endpoints to go by: read at once, since they take less room so than their bytes.
-    addresses: Option<Addresses>,
-    /// From where to where in `rest` the TLVs are.
-    tlvs: (u16, u16),
-    /// Bytes that follow those addresses, as they are on the wire.
-    rest: Box<[u8]>,
-}
-
-impl Header {
-    /// A header for a connection of the proxy's own, such as a health check.
-    pub fn local() -> Builder {
-        Builder::new(ProxyCommand::Local, None)
-    }
-
-    /// A header for a client's connection; it states `UNSPEC` where an end or the transport cannot
-    /// be stated.
-    pub fn proxy(addresses: Option<Addresses>, transport: Transport) -> Builder {
-        let stated = addresses.filter(|_| transport != Transport::Unspec);
-        Builder::new(ProxyCommand::Proxy, stated.map(|addresses| (addresses, transport)))
-    }
-
-    /// Who speaks.
-    pub fn command(&self) -> ProxyCommand {
-        self.command
-    }
-
-    /// Byte 14, family and transport, as it is on the wire.
-    pub fn family_byte(&self) -> u8 {
-        self.byte
-    }
-
-    /// The family as stated; an undefined one, which only `LOCAL` may have, counts as none.
-    pub fn family(&self) -> Family {
-        Family::of(self.byte).unwrap_or(Family::Unspec)
-    }
-
-    /// The transport as stated; an undefined one, which only `LOCAL` may have, counts as none.
-    pub fn transport(&self) -> Transport {
-        Transport::of(self.byte).unwrap_or(Transport::Unspec)
-    }
-
-    /// The endpoints to go by; none where the real ones count.
-    pub fn addresses(&self) -> Option<&Addresses> {
-        self.addresses.as_ref()
-    }
-
-    /// The TLVs in wire order. Under `LOCAL` and `UNSPEC` those that can be made out: behind as
-    /// many bytes as the addresses of the stated family take, and only if they fill the rest.
-    pub fn tlvs(&self) -> Tlvs<'_> {
-        Tlvs::new(&self.rest[self.tlvs.0.into()..self.tlvs.1.into()])
-    }
-
-    /// The bytes behind the last TLV, which belong to none.
-    pub fn stray(&self) -> &[u8] {
-        &self.rest[self.tlvs.1.into()..]
-    }
-
-    /// Returns the state of the checksum.
-    pub fn checksum(&self) -> Checksum {
-        self.checksum
-    }
-
-    /// The length it declares: how many bytes follow the first sixteen.
-    pub fn length(&self) -> usize {
-        self.used() + self.rest.len()
-    }
-
-    /// Returns `true` if a checksum that the header carries is that of its bytes, whether receivers
-    /// compare it or not.
-    pub(super) fn is_summed(&self) -> bool {
-        match self.checksum {
-            Checksum::Absent | Checksum::Right => true,
-            Checksum::Wrong => false,
-            Checksum::Unchecked => pack::is_summed(self),
-        }
-    }
-
-    /// Returns the range of the addresses behind the first sixteen bytes, used or not; an empty one
-    /// if they cannot be made out.
-    pub(super) fn address_block(&self) -> Range<usize> {
-        0..self.used() + usize::from(self.tlvs.0)
-    }
-
-    /// Returns the number of bytes that the endpoints to go by take.
-    fn used(&self) -> usize {
-        self.addresses.as_ref().map_or(0, |addresses| addresses.family().size())
-    }
-}
 
 /// Returns `true` if a stream that starts so carries a header; none while it is too short to tell.
 ///

@@ -1,7 +1,8 @@
 //! Adds a TLV that is too large.
 
 use super::{append, binary, rename};
-use crate::proxy_protocol::tlv::{NOOP, TlvText};
+use crate::proxy_protocol::TlvText;
+use crate::proxy_protocol::tlv::NOOP;
 use crate::proxy_protocol::v2::FIXED;
 use chenapan_core::{
     Behavior, Context, Interest, Kind, Scope, Size, Unit, Verdict, Written, plugin,

@@ -39,8 +39,22 @@ pub struct Builder {
     fault: Option<Pack>,
 }
 
+impl Header {
+    /// A header for a connection of the proxy's own, such as a health check.
+    pub fn local() -> Builder {
+        Builder::new(ProxyCommand::Local, None)
+    }
+
+    /// A header for a client's connection; it states `UNSPEC` where an end or the transport cannot
+    /// be stated.
+    pub fn proxy(addresses: Option<Addresses>, transport: Transport) -> Builder {
+        let stated = addresses.filter(|_| transport != Transport::Unspec);
+        Builder::new(ProxyCommand::Proxy, stated.map(|addresses| (addresses, transport)))
+    }
+}
+
 impl Builder {
-    pub(super) fn new(command: ProxyCommand, ends: Option<(Addresses, Transport)>) -> Self {
+    fn new(command: ProxyCommand, ends: Option<(Addresses, Transport)>) -> Self {
         let byte = ends.as_ref().map_or(0x00, |(addresses, transport)| {
             (addresses.family() as u8) << 4 | *transport as u8
         });

@@ -27,8 +27,20 @@ pub fn pack(header: &Header, out: &mut BytesMut) -> Result<(), Pack> {
     }
 }
 
+impl Header {
+    /// Returns `true` if a checksum that the header carries is that of its bytes, whether receivers
+    /// compare it or not.
+    pub(in crate::proxy_protocol) fn is_summed(&self) -> bool {
+        match self.checksum {
+            Checksum::Absent | Checksum::Right => true,
+            Checksum::Wrong => false,
+            Checksum::Unchecked => is_summed(self),
+        }
+    }
+}
+
 /// Returns `true` if the first checksum of a header is that of its bytes, or it has none.
-pub(super) fn is_summed(header: &Header) -> bool {
+fn is_summed(header: &Header) -> bool {
     let mut bytes = BytesMut::new();
     write(header, &mut bytes);
     checksum::field(&bytes).is_none_or(|range| compare(&bytes, range.start).is_ok())

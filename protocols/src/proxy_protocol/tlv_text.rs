@@ -2,8 +2,8 @@
 //!
 //! It never reads a TLV off the wire.
 
-use super::{ALPN, AUTHORITY, CRC32C, NETNS, NOOP, SSL, Tlv, UNIQUE_ID};
-use crate::proxy_protocol::{Ssl, ssl};
+use super::tlv::{ALPN, AUTHORITY, CRC32C, NETNS, NOOP, SSL, Tlv, UNIQUE_ID};
+use super::{Ssl, ssl};
 use bytes::{BufMut, Bytes, BytesMut};
 use chenapan_core::{Form, Value, Written, nearest};
 
@@ -165,7 +165,7 @@ fn bytes(text: &str) -> Result<Bytes, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proxy_protocol::{Vendor, tlv};
+    use crate::proxy_protocol::{TlvValue, Vendor, tlv};
 
     fn read(text: &str) -> (u8, Vec<u8>) {
         let tlv = TlvText::read(text).unwrap();
@@ -218,10 +218,7 @@ mod tests {
         assert_eq!(value[..5], [0x01, 0, 0, 0, 1]);
         let (_, value) = read("ssl=client=0x07,verify=3,version=x,certificate=3000");
         assert_eq!(value, b"\x07\0\0\0\x03\x21\0\x01x\x28\0\x02\x30\0");
-        assert!(matches!(
-            Tlv { kind: tlv::SSL, value: &value }.read(),
-            Some(tlv::TlvValue::Ssl(_))
-        ));
+        assert!(matches!(Tlv { kind: tlv::SSL, value: &value }.read(), Some(TlvValue::Ssl(_))));
     }
 
     #[test]
