@@ -168,7 +168,7 @@ impl CorruptHeader {
                 after.iter_mut().filter(|byte| byte.is_ascii_alphabetic()).for_each(
                     // The bit that tells them apart.
                     |byte| *byte ^= 0x20,
-                )
+                );
             }
             Change::ExtraSpace => after.insert(0, b' '),
             Change::LfOnly => return b"\n".to_vec(),

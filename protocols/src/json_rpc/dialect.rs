@@ -18,6 +18,8 @@ choices! {
     }
 }
 
+// `choices!` derives the same for every type of choices, and a default is not among that.
+#[expect(clippy::derivable_impls)]
 impl Default for Dialect {
     fn default() -> Self {
         Dialect::Auto

@@ -45,7 +45,7 @@ impl Behavior for RpcVersion {
                 Version::Missing => patch.remove(member.removal()),
                 Version::Number => patch.put(member.value.clone(), "2.0"),
                 version @ (Version::One | Version::Three) => {
-                    patch.put(member.value.clone(), format!("\"{version}\""))
+                    patch.put(member.value.clone(), format!("\"{version}\""));
                 }
             }
         });
