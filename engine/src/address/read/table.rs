@@ -1,6 +1,6 @@
 //! The kinds of endpoints that chenapan has itself, with their parameters.
 //!
-//! It only lists them; what a value must look like is up to its [`Shape`].
+//! It only lists them; what a value must look like is up to its `Shape`.
 
 use super::values::Shape;
 use chenapan_core::nearest;
