@@ -66,7 +66,8 @@ fn serve(mut command: Command) -> (Guarded, SocketAddr) {
 /// A way to an address that keeps what goes through it.
 struct Tap {
     address: SocketAddr,
-    seen: Arc<Mutex<[Vec<u8>; 2]>>,
+    /// Streams of each connection, upstream and downstream.
+    seen: Arc<Mutex<[Vec<Vec<u8>>; 2]>>,
 }
 
 impl Tap {
@@ -76,7 +77,8 @@ impl Tap {
         let seen = Arc::new(Mutex::new([Vec::new(), Vec::new()]));
         let kept = Arc::clone(&seen);
         thread::spawn(move || {
-            for near in listener.incoming().map_while(Result::ok) {
+            for (connection, near) in listener.incoming().map_while(Result::ok).enumerate() {
+                kept.lock().unwrap().iter_mut().for_each(|streams| streams.push(Vec::new()));
                 let far = TcpStream::connect(to).unwrap();
                 bounded(&near);
                 bounded(&far);
@@ -86,7 +88,7 @@ impl Tap {
                     thread::spawn(move || {
                         let mut piece = [0; 1 << 14];
                         while let Ok(read @ 1..) = from.read(&mut piece) {
-                            kept.lock().unwrap()[at].extend_from_slice(&piece[..read]);
+                            kept.lock().unwrap()[at][connection].extend_from_slice(&piece[..read]);
                             if to.write_all(&piece[..read]).is_err() {
                                 break;
                             }
@@ -99,8 +101,14 @@ impl Tap {
         Self { address, seen }
     }
 
+    /// Returns the streams one behind the other, sorted: connections that are open at once reach a tap in
+    /// any order.
     fn bytes(&self) -> [Vec<u8>; 2] {
-        self.seen.lock().unwrap().clone()
+        let sorted = |mut streams: Vec<Vec<u8>>| {
+            streams.sort();
+            streams.concat()
+        };
+        self.seen.lock().unwrap().clone().map(sorted)
     }
 }
 
