@@ -44,7 +44,7 @@ pub enum ProtocolError {
         /// Cause of the error.
         fault: OptionError,
     },
-    /// What stands behind the name is no list of options.
+    /// The text behind the name is no list of options.
     #[error("{text:?}: {what}")]
     Options {
         /// The text as it was written.

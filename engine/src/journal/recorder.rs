@@ -28,7 +28,7 @@ impl Line {
     ///
     /// # Errors
     ///
-    /// What the writer says.
+    /// The writer has failed.
     pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
         self.entry.write_of(self.proxy.as_deref(), self.seed, out)
     }

@@ -28,7 +28,7 @@ pub(crate) struct Services {
     pub(crate) clock: Clock,
     /// Budget for all that rules hold back.
     pub(crate) memory: Arc<Budget>,
-    /// Where entries for the journal go.
+    /// Receiver of the journal's entries.
     pub(crate) journal: Recorder,
     /// The proxy's counters.
     pub(crate) stats: Stats,

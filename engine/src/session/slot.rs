@@ -19,7 +19,7 @@ pub(super) struct RuleSlot {
     pub(super) id: u64,
     /// Nothing leaves it before this time.
     pub(super) last: Duration,
-    /// What becomes of the trailer of the last unit that was its business.
+    /// Fate of the trailer of the last unit that was its business.
     pub(super) trailer: Trailer,
     /// Bytes that wait before it, where it lets them through one after the other.
     pub(super) line: Option<Box<Line>>,
@@ -45,7 +45,7 @@ pub(super) struct RuleSlot {
     stuck: Option<Duration>,
 }
 
-/// What becomes of the trailer of a unit: what has become of that unit.
+/// Fate of the trailer of a unit, which is that of the unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trailer {
     /// The unit has passed, and its trailer follows.

@@ -82,7 +82,7 @@ fn bounced(text: &str) -> Run {
     run
 }
 
-/// What both instances are told, upstream first, before the state is dropped.
+/// Calls to both instances, upstream first, before the state is dropped.
 fn both(end: &str) -> [String; 3] {
     [format!("upstream {end} after 1"), format!("downstream {end} after 2"), "dropped".to_owned()]
 }

@@ -1,6 +1,7 @@
 //! Bytes that rules hold back, and bytes that wait for a slow receiver.
 
-use super::{DOWN, Lines, Run, UP, ms, rules};
+use super::lines::Lines;
+use super::{DOWN, Run, UP, ms, rules};
 use crate::budget::{BLOCK, Budget};
 use crate::session::{Output, Session, Settings, Stalls};
 use chenapan_core::{Connection, Protocol};
