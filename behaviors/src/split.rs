@@ -94,7 +94,7 @@ choices! {
     pub enum Named {
         /// Behind every so many bytes.
         Size = "size",
-        /// Where named fields start and end.
+        /// At the starts and ends of named fields.
         Fields = "fields",
         /// Inside of the first character of the payload that has several bytes.
         Character = "utf8",

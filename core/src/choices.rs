@@ -52,7 +52,7 @@ pub trait Choices: Copy + 'static {
 /// assert_eq!(wrong, r#""flap" is none of flip, zero; did you mean "flip"?"#);
 /// ```
 ///
-/// Where a type for the meaning is there already, a struct around it names some of its values:
+/// A struct around a type that exists already names some of its values:
 ///
 /// ```
 /// use std::net::Ipv4Addr;

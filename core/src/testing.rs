@@ -164,7 +164,7 @@ impl Judge {
     ///
     /// # Errors
     ///
-    /// What the protocol cannot read; all before that was shown.
+    /// The protocol cannot read what follows; all before that was shown.
     ///
     /// # Panics
     ///

@@ -1,6 +1,6 @@
 //! Check of a file by the shapes of its parts.
 //!
-//! What one part has to do with another is no matter of it; `read` goes by that.
+//! It looks at each part alone; `read` checks what parts have to do with each other.
 
 use super::keys::REQUESTS;
 use super::node::{Key, Kind, Node};

@@ -1,6 +1,6 @@
 //! Units as their protocol cut them, and what becomes of their bytes by that alone.
 //!
-//! Where a rule looks at replies, json-rpc gives each event of HTTP chunks of its own
+//! A rule that looks at replies makes json-rpc give each event of HTTP chunks of its own
 //! (docs/json-rpc.md): rules that change nothing then let on what was cut, not what was said.
 
 use bytes::BytesMut;
@@ -10,7 +10,7 @@ use chenapan_core::{
 };
 use std::sync::{Arc, Mutex};
 
-/// What was cut in both directions, shared with the protocol that does it.
+/// Cuts in both directions, shared with the protocol that makes them.
 #[derive(Clone, Default)]
 pub(super) struct Cuts(Arc<Mutex<[Cut; 2]>>);
 
@@ -39,7 +39,7 @@ impl Cuts {
     ///
     /// # Panics
     ///
-    /// Where a cut changes anything but the chunks of events.
+    /// A cut changes something else than the chunks of events.
     pub(super) fn apply(&self, direction: Direction, said: &[u8]) -> Vec<u8> {
         let changes = self.0.lock().unwrap()[direction as usize].changes.clone();
         let may = direction == Direction::Downstream;

@@ -17,7 +17,7 @@ pub struct Scope<'a> {
     /// unit that opens a reply, or is all of it, as a reply with its request's label, and no later
     /// part of it unless it holds something and sees [`Others::Shown`].
     pub by_reply: bool,
-    /// What happens, while the behavior holds units, to those that are not its rule's business.
+    /// Fate of the units that are not its rule's business while the behavior holds others.
     pub others: Others,
     /// Set when all units that the behavior holds leave in the order in which they came, also where
     /// others may overtake them. Where replies come in order, the end of a reply and the next one

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 /// Part of a protocol whose units carry messages that can be taken out, changed, put in again and
 /// made anew.
 ///
-/// Where a protocol has no such part, `()` stands in: it answers nothing, as the methods do by
+/// `()` stands in for this part where a protocol has none: it answers nothing, as the methods do by
 /// default.
 pub trait Messages {
     /// The message inside a unit, without what frames it; none where the unit carries none, or

@@ -54,7 +54,7 @@ choices! {
 choices! {
     /// Treatment of a missing or wrong header.
     pub struct Invalid: Remedy {
-        /// What came goes on.
+        /// The bytes that came go on.
         "pass" = Remedy::Pass,
         /// The connection is closed.
         "close" = Remedy::Close,

@@ -12,7 +12,7 @@ use std::time::Duration;
 plugin! {
     /// Breaks a stream of server-sent events around a reply of JSON-RPC, or adds what is allowed there.
     ///
-    /// What has no id or no chunks stays as it is, and so does what is not an event.
+    /// An event without an id or without chunks stays as it is, and so does what is no event.
     ///
     /// A healthy client skips comments and events that it does not know, takes an event in any number of
     /// chunks, fails its call where the stream ends before the reply, and drops an event without an end.

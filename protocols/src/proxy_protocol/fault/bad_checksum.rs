@@ -10,7 +10,7 @@ use chenapan_core::{
 plugin! {
     /// Makes the checksum of a PROXY header of version 2 wrong; everything else in it stays right.
     ///
-    /// Where it is like that already nothing happens.
+    /// Nothing happens where it is like that already.
     pub struct BadChecksum = "bad-checksum", Upstream {
         /// In which way it is wrong.
         how: Wrong = "flip",
