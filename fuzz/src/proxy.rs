@@ -4,7 +4,7 @@
 
 use bytes::BytesMut;
 use chenapan_protocols::proxy_protocol::{
-    self, Checksum, ProxyHeader, Profile, Tolerance, Unpack, Verification, Want, v2,
+    self, Checksum, Profile, ProxyHeader, Tolerance, Unpack, Verification, Want, v2,
 };
 
 type Unpacked = Result<(ProxyHeader, usize), Unpack>;
