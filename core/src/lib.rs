@@ -108,7 +108,7 @@ pub use protocol::{
 };
 pub use registry::{BehaviorEntry, Instances, ProtocolEntry, Registry, UnknownName};
 pub use synonyms::instead;
-pub use unit::{Direction, Field, Kind, Member, Turn, Unit};
+pub use unit::{Direction, Field, Kind, Member, Origin, Turn, Unit};
 pub use value::{Chance, FieldName, Form, OwnForm, Pattern, Rate, Size, Value};
 pub use verdict::{Step, Verdict};
 

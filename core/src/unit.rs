@@ -203,12 +203,28 @@ pub struct Unit {
     /// The id by which a reply finds its request, where it does so by that; its last piece bears it,
     /// where it was cut. See [`Replies::ById`](crate::Replies::ById).
     pub correlation: Option<Correlation>,
-    /// The engine's knowledge of when the unit was cut, as an age of the connection.
+    /// The engine's knowledge of where the unit comes from; no plug-in has to set it.
+    pub origin: Origin,
+}
+
+/// Origin of a unit, as the engine keeps it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Origin {
+    /// Time at which the unit was cut, as an age of the connection.
     pub came: Option<Duration>,
-    /// The engine's number of the request that the unit answers, or is a part of the answer to.
+    /// Number of the request that the unit answers, or is a part of the answer to.
     pub answers: Option<NonZeroU64>,
-    /// The engine's knowledge of units whose bytes are among its own, by [`Unit::append`].
+    /// Units whose bytes are among the unit's own, by [`Unit::append`].
     pub joined: Vec<Unit>,
+}
+
+impl Origin {
+    /// Returns the origin of a piece of the unit, of which the last one has the joined units.
+    fn of_piece(&mut self, last: bool) -> Self {
+        let joined = if last { std::mem::take(&mut self.joined) } else { Vec::new() };
+        Self { joined, ..*self }
+    }
 }
 
 /// One of the messages in a unit that holds several, as selectors see it.
@@ -225,22 +241,18 @@ pub struct Member<'a> {
 impl Unit {
     /// A unit without label and fields.
     pub fn new(kind: Kind, bytes: BytesMut) -> Self {
-        let (fields, marks, joined) = (Vec::new(), Vec::new(), Vec::new());
-        let (direction, label, open, turn) = (None, None, false, Turn::ByKind);
         Self {
             kind,
             bytes,
             offset: 0,
-            label,
-            fields,
-            marks,
-            direction,
-            open,
-            turn,
+            label: None,
+            fields: Vec::new(),
+            marks: Vec::new(),
+            direction: None,
+            open: false,
+            turn: Turn::ByKind,
             correlation: None,
-            came: None,
-            answers: None,
-            joined,
+            origin: Origin::default(),
         }
     }
 
@@ -267,7 +279,7 @@ impl Unit {
             // Of several in one, marks say nothing.
             let marks = std::mem::take(&mut self.marks);
             let none = Unit::new(Kind::Data, BytesMut::new());
-            self.joined.push(Unit { marks, turn: Turn::None, ..none });
+            self.origin.joined.push(Unit { marks, turn: Turn::None, ..none });
         }
         self.bytes.unsplit(std::mem::take(&mut other.bytes));
         self.fields.clear();
@@ -282,15 +294,15 @@ impl Unit {
 
     /// Keeps what is to be known of a unit whose bytes are among its own now.
     fn remember(&mut self, mut other: Unit) {
-        let behind = std::mem::take(&mut other.joined);
+        let behind = std::mem::take(&mut other.origin.joined);
         let told = !other.marks.is_empty()
             || !matches!(other.turn, Turn::ByKind | Turn::None)
             || matches!(other.kind, Kind::Request | Kind::Response | Kind::Error);
         if told {
             other.fields.clear();
-            self.joined.push(other);
+            self.origin.joined.push(other);
         }
-        self.joined.extend(behind);
+        self.origin.joined.extend(behind);
     }
 
     /// Takes the unit out of its place, in which an empty one of the same kind is left.
@@ -334,9 +346,7 @@ impl Unit {
             open: !all || self.open,
             turn: if all { self.turn } else { self.turn.of_piece(self.kind) },
             correlation: self.correlation.filter(|_| all),
-            came: self.came,
-            answers: self.answers,
-            joined: if all { std::mem::take(&mut self.joined) } else { Vec::new() },
+            origin: self.origin.of_piece(all),
         };
         if !all && self.turn == Turn::Opens {
             self.turn = Turn::Part;
@@ -547,14 +557,18 @@ mod tests {
         let label = Some("SET".into());
         first.append(Unit { label, ..Unit::new(Kind::Request, BytesMut::from("two")) });
         assert_eq!((&first.bytes[..], first.kind), (&b"one  two"[..], Kind::Request));
-        let joined: Vec<_> =
-            first.joined.iter().map(|unit| (unit.kind, unit.mark("asked"), &unit.label)).collect();
+        let joined: Vec<_> = first
+            .origin
+            .joined
+            .iter()
+            .map(|unit| (unit.kind, unit.mark("asked"), &unit.label))
+            .collect();
         assert_eq!(
             joined,
             [(Kind::Data, Some("head"), &None), (Kind::Request, None, &Some("SET".into()))]
         );
         let front = first.split_to(3);
-        assert_eq!((front.joined.len(), first.joined.len()), (0, 2));
+        assert_eq!((front.origin.joined.len(), first.origin.joined.len()), (0, 2));
     }
 
     #[test]

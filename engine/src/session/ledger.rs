@@ -94,7 +94,7 @@ impl Ledger {
         *asked += 1;
         let number = NonZeroU64::new(*asked).unwrap_or(NonZeroU64::MIN);
         let (kind, label) = (unit.kind, unit.label.clone());
-        Asked { kind, label, number, came: unit.came.unwrap_or(at), answered: false }
+        Asked { kind, label, number, came: unit.origin.came.unwrap_or(at), answered: false }
     }
 
     /// The backend gets a request, at this age of the connection.
@@ -140,7 +140,7 @@ impl Ledger {
 
     /// The end of a reply leaves, at this age of the connection.
     pub(super) fn leaves(&mut self, unit: &Unit, at: Duration) {
-        let Some(number) = unit.answers else { return };
+        let Some(number) = unit.origin.answers else { return };
         // Mostly it has come just now.
         let here = self.asked().filter(|asked| asked.number == number).is_some();
         if !here {

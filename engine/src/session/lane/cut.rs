@@ -97,7 +97,7 @@ impl Lane {
             match handled {
                 Ok(Handled::Unit(mut unit)) if self.intake.ahead > 0 && consumed > 0 => {
                     unit.offset = start;
-                    unit.came = Some(now);
+                    unit.origin.came = Some(now);
                     self.follow(unit, consumed, facts, record, now);
                 }
                 // A unit that takes nothing off the input would come again for ever.
@@ -274,7 +274,7 @@ impl Lane {
         self.intake.ahead -= ahead;
         let at = self.after(now).max(self.queue.latest());
         if self.direction == Direction::Downstream && unit.turn_in(self.direction) != Turn::None {
-            unit.answers = record.ledger.asked().map(|asked| asked.number);
+            unit.origin.answers = record.ledger.asked().map(|asked| asked.number);
         }
         self.leaves(&unit, (at, true), facts, record);
         match self.direction {

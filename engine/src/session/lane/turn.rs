@@ -39,7 +39,7 @@ impl Lane {
             Some(fenced) => *fenced,
             None => {
                 let Some(mut unit) = self.cut(facts, record, now) else { return false };
-                unit.came = Some(now);
+                unit.origin.came = Some(now);
                 let down = self.direction == Direction::Downstream;
                 if facts.described.replies == Replies::ById && !self.is_opaque() {
                     self.label_by_id(&mut unit, record);
@@ -51,7 +51,7 @@ impl Lane {
                 }
                 let turn = unit.turn_in(self.direction);
                 if turn != Turn::None {
-                    unit.answers = record.ledger.asked().map(|asked| asked.number);
+                    unit.origin.answers = record.ledger.asked().map(|asked| asked.number);
                 }
                 let begins = turn != Turn::None && !record.ledger.is_inside();
                 let message = !matches!(unit.kind, Kind::Data | Kind::Blank);
@@ -239,7 +239,7 @@ impl Lane {
             // Told with its last piece.
             return;
         }
-        let first = std::iter::once(unit).chain(&unit.joined);
+        let first = std::iter::once(unit).chain(&unit.origin.joined);
         match facts.described.replies {
             _ if self.is_opaque() => {}
             Replies::ById => first.clone().for_each(|unit| self.books_by_id(unit, at, record)),
