@@ -6,10 +6,16 @@
 //!
 //! ```
 //! use chenapan_behaviors::Delay;
+//! use chenapan_behaviors::delay::Distribution;
 //! use chenapan_core::{Plugin, Values};
+//! use std::time::Duration;
 //!
-//! let values = Values::parse(Delay::OPTIONS, [("sleep", "250ms")])?;
-//! assert_eq!(Delay::configure(&values).sleep.as_millis(), 250);
+//! let values = Values::parse(Delay::OPTIONS, [("sleep", "250ms"), ("distribution", "normal")])?;
+//! let read = Delay::configure(&values);
+//! // Made by value, it is the same.
+//! let sleep = Duration::from_millis(250);
+//! let made = Delay { sleep, distribution: Distribution::Normal, ..Delay::default() };
+//! assert_eq!(made.written(), read.written());
 //! # Ok::<(), chenapan_core::OptionError>(())
 //! ```
 
@@ -17,11 +23,11 @@ mod abort;
 mod blackout;
 mod close;
 mod coalesce;
-mod corrupt;
-mod corrupt_header;
+pub mod corrupt;
+pub mod corrupt_header;
 #[cfg(test)]
 mod cuts;
-mod delay;
+pub mod delay;
 mod drop;
 mod dummy;
 mod duplicate;
@@ -31,22 +37,22 @@ mod error;
 mod failure;
 mod half_open;
 mod hang;
-mod header_garbage;
+pub mod header_garbage;
 mod hits;
-mod inject;
+pub mod inject;
 mod late_header;
 #[cfg(test)]
 mod letter;
-mod lie_length;
+pub mod lie_length;
 mod limit;
 mod link;
 mod missing_header;
-mod reorder;
+pub mod reorder;
 mod replace;
 mod reset;
 mod slow_close;
 mod slow_connect;
-mod split;
+pub mod split;
 mod throttle;
 mod timeout;
 mod transient;
@@ -122,8 +128,8 @@ pub const BEHAVIORS: &[BehaviorEntry] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chenapan_core::testing::Judge;
-    use chenapan_core::{Behavior, Interest};
+    use chenapan_core::testing::{Judge, writes_itself};
+    use chenapan_core::{Behavior, Interest, Plugin};
 
     /// An instance with the defaults, and the example where an option must be given.
     fn instance(entry: &BehaviorEntry) -> Box<dyn Behavior> {
@@ -146,6 +152,51 @@ mod tests {
             let _ = judge.eof(&mut *behavior);
             let _ = judge.data(&mut *behavior, b"after the end");
         }
+    }
+
+    macro_rules! walk {
+        ($($behavior:ty),+ $(,)?) => {
+            [$( (<$behavior>::NAME, writes_itself::<$behavior> as fn()) ),+]
+        };
+    }
+
+    #[test]
+    fn every_option_of_every_behavior_is_written_as_it_is_read() {
+        let walked = walk![
+            Dummy,
+            Delay,
+            Throttle,
+            Split,
+            DropUnits,
+            Hang,
+            Blackout,
+            Abort,
+            Close,
+            Reset,
+            Limit,
+            Timeout,
+            SlowClose,
+            HalfOpen,
+            SlowConnect,
+            Corrupt,
+            Truncate,
+            Duplicate,
+            Reorder,
+            Coalesce,
+            Inject,
+            Replace,
+            Error,
+            Transient,
+            CorruptHeader,
+            LieLength,
+            MissingHeader,
+            DuplicateHeader,
+            LateHeader,
+            HeaderGarbage,
+        ];
+        let names: Vec<_> = walked.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, BEHAVIORS.iter().map(|entry| entry.name).collect::<Vec<_>>());
+        walked.iter().for_each(|(_, writes_itself)| writes_itself());
     }
 
     #[test]

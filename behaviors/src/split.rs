@@ -132,6 +132,13 @@ impl Written for Place {
             }
         }
     }
+
+    fn write(&self) -> Option<String> {
+        Some(match self {
+            Place::Named(named) => named.to_string(),
+            Place::Byte(at) => at.to_string(),
+        })
+    }
 }
 
 /// Returns the offsets at which fields start and end.

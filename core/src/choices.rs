@@ -185,6 +185,12 @@ macro_rules! choices {
                     _ => None,
                 }
             }
+
+            fn texts(&self) -> Option<Vec<String>> {
+                let mut values = <Self as $crate::Choices>::VALUES.iter();
+                let choice = &<Self as $crate::Choices>::CHOICES[values.position(|value| value == self)?];
+                Some(Vec::from([String::from(choice.text)]))
+            }
         }
 
         impl ::core::str::FromStr for $choices {

@@ -1,6 +1,7 @@
 //! Types that options can have.
 
 use crate::value::{Chance, FieldName, Form, OwnForm, Pattern, Rate, Size, Value};
+use crate::write;
 use bytes::Bytes;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -26,10 +27,16 @@ pub trait FromValue: Sized {
 
     /// Takes it out of a value of that form.
     fn from_value(value: &Value) -> Option<Self>;
+
+    /// Returns the texts that give this value, one for each time that the option is given; none
+    /// where no text does.
+    fn texts(&self) -> Option<Vec<String>> {
+        None
+    }
 }
 
 macro_rules! from_value {
-    ($($type:ty => $form:ident),+ $(,)?) => {$(
+    ($($type:ty => $form:ident, $write:expr;)+) => {$(
         impl FromValue for $type {
             const FORM: Form = Form::$form;
 
@@ -39,21 +46,26 @@ macro_rules! from_value {
                     _ => None,
                 }
             }
+
+            fn texts(&self) -> Option<Vec<String>> {
+                let write: fn(&Self) -> String = $write;
+                Some(vec![write(self)])
+            }
         }
     )+};
 }
 
 from_value! {
-    bool => Flag,
-    u64 => Count,
-    i64 => Number,
-    Chance => Chance,
-    Duration => Time,
-    Size => Size,
-    Rate => Rate,
-    String => Text,
-    Bytes => Bytes,
-    Pattern => Pattern,
+    bool => Flag, |flag| if *flag { "yes" } else { "no" }.to_owned();
+    u64 => Count, ToString::to_string;
+    i64 => Number, ToString::to_string;
+    Chance => Chance, |chance| write::chance(*chance);
+    Duration => Time, |time| write::time(*time);
+    Size => Size, |size| write::size(*size);
+    Rate => Rate, |rate| write::size(Size(rate.0)) + "/s";
+    String => Text, String::clone;
+    Bytes => Bytes, |bytes| write::bytes(bytes);
+    Pattern => Pattern, ToString::to_string;
 }
 
 impl Written for FieldName {
@@ -67,24 +79,37 @@ impl Written for FieldName {
         let nth = nth.ok_or("expected a field such as checksum or tlv-value#2")?;
         Ok(FieldName { name: name.to_owned(), nth })
     }
+
+    fn write(&self) -> Option<String> {
+        Some(match self.nth {
+            1 => self.name.clone(),
+            nth => format!("{}#{nth}", self.name),
+        })
+    }
 }
 
 macro_rules! written {
-    ($($type:ty, $name:literal, $expected:literal;)+) => {$(
+    ($($type:ty, $name:literal, $expected:literal, $write:expr;)+) => {$(
         impl Written for $type {
             const NAME: &'static str = $name;
 
             fn read(text: &str) -> Result<Self, String> {
                 text.parse().map_err(|_| format!("expected {}", $expected))
             }
+
+            fn write(&self) -> Option<String> {
+                let write: fn(&Self) -> Option<String> = $write;
+                write(self)
+            }
         }
     )+};
 }
 
 written! {
-    IpAddr, "address", "an address such as 203.0.113.7 or 2001:db8::7";
-    SocketAddr, "address", "an address with its port, such as 203.0.113.7:80 or [2001:db8::7]:80";
-    PathBuf, "path", "a path";
+    IpAddr, "address", "an address such as 203.0.113.7 or 2001:db8::7", |ip| Some(ip.to_string());
+    SocketAddr, "address", "an address with its port, such as 203.0.113.7:80 or [2001:db8::7]:80",
+        |address| Some(address.to_string());
+    PathBuf, "path", "a path", |path| path.to_str().map(str::to_owned);
 }
 
 macro_rules! numbers {
@@ -96,6 +121,10 @@ macro_rules! numbers {
                 let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
                 let number = text.parse().ok().filter(|_| digits);
                 number.ok_or_else(|| format!("expected a whole number from 0 to {}", <$type>::MAX))
+            }
+
+            fn write(&self) -> Option<String> {
+                Some(self.to_string())
             }
         }
     )+};
@@ -110,6 +139,19 @@ impl Written for f64 {
         let number = text.parse().ok().filter(|number: &f64| number.is_finite());
         number.ok_or_else(|| "expected a number such as 1.5 or -2".to_owned())
     }
+
+    fn write(&self) -> Option<String> {
+        Some(self.to_string())
+    }
+}
+
+/// The text for no value at all.
+const NONE: &str = "none";
+
+/// Returns the text of one value; none where it would be taken for no value.
+fn one<T: FromValue>(value: &T) -> Option<String> {
+    let mut texts = value.texts()?;
+    texts.pop().filter(|text| texts.is_empty() && text != NONE)
 }
 
 impl<T: FromValue> FromValue for Option<T> {
@@ -122,6 +164,11 @@ impl<T: FromValue> FromValue for Option<T> {
             value => T::from_value(value).map(Some),
         }
     }
+
+    fn texts(&self) -> Option<Vec<String>> {
+        let text = self.as_ref().map_or_else(|| Some(NONE.to_owned()), one)?;
+        Some(vec![text])
+    }
 }
 
 impl<T: FromValue> FromValue for Vec<T> {
@@ -132,6 +179,13 @@ impl<T: FromValue> FromValue for Vec<T> {
         match value {
             Value::List(values) => values.iter().map(T::from_value).collect(),
             _ => None,
+        }
+    }
+
+    fn texts(&self) -> Option<Vec<String>> {
+        match self.as_slice() {
+            [] => Some(vec![NONE.to_owned()]),
+            values => values.iter().map(one).collect(),
         }
     }
 }
@@ -149,6 +203,12 @@ pub trait Written: Sized {
     ///
     /// The expected form, such as `expected an address such as 203.0.113.7`.
     fn read(text: &str) -> Result<Self, String>;
+
+    /// Returns a text from which [`read`](Self::read) makes this value again; none where there is no
+    /// such text. A rule that was made of values is shown by it.
+    fn write(&self) -> Option<String> {
+        None
+    }
 }
 
 impl<T: Written> FromValue for T {
@@ -163,5 +223,9 @@ impl<T: Written> FromValue for T {
             Value::Text(text) => T::read(text).ok(),
             _ => None,
         }
+    }
+
+    fn texts(&self) -> Option<Vec<String>> {
+        Some(vec![self.write()?])
     }
 }

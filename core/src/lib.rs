@@ -81,6 +81,7 @@ mod text;
 mod unit;
 mod value;
 mod verdict;
+mod write;
 
 /// The crate of the byte buffers that units are made of.
 pub use bytes;
@@ -116,5 +117,7 @@ pub use verdict::{Step, Verdict};
 #[doc(hidden)]
 pub mod private {
     pub use crate::choices::texts_differ;
-    pub use crate::plugin::{directions_or_both, first, first_of, kebab, kebab_text};
+    pub use crate::plugin::{
+        directions_or_both, example, first, first_of, kebab, kebab_text, written,
+    };
 }

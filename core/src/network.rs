@@ -1,6 +1,7 @@
 //! Networks as users write them: `10.0.0.0/8`.
 
 use crate::Written;
+use std::fmt;
 use std::net::IpAddr;
 
 /// A network, or a single address.
@@ -23,6 +24,22 @@ impl Network {
                 (net.to_bits() ^ ip.to_bits()).checked_shr(128 - self.prefix).unwrap_or(0) == 0
             }
             _ => false,
+        }
+    }
+}
+
+impl From<IpAddr> for Network {
+    fn from(address: IpAddr) -> Self {
+        let address = address.to_canonical();
+        Network { address, prefix: if address.is_ipv4() { 32 } else { 128 } }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.address {
+            IpAddr::V4(address) => write!(f, "{address}/{}", self.prefix),
+            IpAddr::V6(address) => write!(f, "[{address}]/{}", self.prefix),
         }
     }
 }
@@ -67,6 +84,20 @@ impl Written for Network {
             _ => Network { address, prefix },
         })
     }
+
+    fn write(&self) -> Option<String> {
+        Some(self.to_string())
+    }
+}
+
+impl fmt::Display for Networks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, network) in self.0.iter().enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            write!(f, "{comma}{network}")?;
+        }
+        Ok(())
+    }
 }
 
 impl Written for Networks {
@@ -74,6 +105,10 @@ impl Written for Networks {
 
     fn read(text: &str) -> Result<Self, String> {
         text.split(',').map(Network::read).collect::<Result<_, _>>().map(Networks)
+    }
+
+    fn write(&self) -> Option<String> {
+        Some(self.to_string())
     }
 }
 
@@ -91,6 +126,14 @@ mod tests {
         assert!(!includes("::ffff:10.0.0.0/104", "11.1.2.3"));
         assert!(includes("::/0", "2001:db8::1") && includes("0.0.0.0/0", "192.0.2.1"));
         assert!(!includes("2001:db8::/32", "2001:db9::1"));
+    }
+
+    #[test]
+    fn networks_are_shown_as_they_are_read() {
+        let shown = "10.0.0.0/8,[2001:db8::]/32,[::1]/128";
+        let networks = Networks::read(shown).unwrap();
+        assert_eq!(networks.to_string(), shown);
+        assert_eq!(Network::from(IpAddr::from([10, 0, 0, 1])).to_string(), "10.0.0.1/32");
     }
 
     #[test]

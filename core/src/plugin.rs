@@ -2,6 +2,7 @@
 
 use crate::choices;
 use crate::options::{OptionError, OptionSpec, Values};
+use crate::unit::Direction;
 
 /// Description that every plug-in gives of itself; written by [`plugin!`](crate::plugin!).
 pub trait Plugin: Sized {
@@ -25,6 +26,44 @@ pub trait Plugin: Sized {
     fn check(&self) -> Result<(), OptionError> {
         Ok(())
     }
+
+    /// Returns its options as a user would write them, in the order of the table; none where one has
+    /// a value that no text gives.
+    fn written(&self) -> Option<Vec<(&'static str, String)>> {
+        None
+    }
+
+    /// Returns one with the default of each option; an option that must be given has its example.
+    ///
+    /// It is what `..` stands for where a plug-in is made by value and has such an option; the others
+    /// have [`Default`].
+    ///
+    /// ```
+    /// use chenapan_core::{Pattern, Plugin, plugin};
+    ///
+    /// plugin! {
+    ///     /// Looks for something.
+    ///     pub struct Look = "look" {
+    ///         /// Pattern to look for.
+    ///         pattern as "for": Pattern = like "GET",
+    ///         /// Number of times.
+    ///         times: u64 = "3",
+    ///     }
+    /// }
+    ///
+    /// let look = Look { pattern: Pattern::new("PUT")?, ..Look::example() };
+    /// assert_eq!(look.times, 3);
+    /// let written = look.written().unwrap();
+    /// assert_eq!(written, [("for", "PUT".to_owned()), ("times", "3".to_owned())]);
+    /// # Ok::<(), String>(())
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If a default or an example is no value of its option; see `testing::sound` (feature `testing`).
+    fn example() -> Self {
+        example()
+    }
 }
 
 choices! {
@@ -41,11 +80,20 @@ choices! {
 
 impl Directions {
     /// Returns `true` if `direction` is one of the directions.
-    pub fn include(self, direction: crate::Direction) -> bool {
+    pub fn include(self, direction: Direction) -> bool {
         match self {
-            Directions::Upstream => direction == crate::Direction::Upstream,
-            Directions::Downstream => direction == crate::Direction::Downstream,
+            Directions::Upstream => direction == Direction::Upstream,
+            Directions::Downstream => direction == Direction::Downstream,
             Directions::Both => true,
+        }
+    }
+}
+
+impl From<Direction> for Directions {
+    fn from(direction: Direction) -> Self {
+        match direction {
+            Direction::Upstream => Directions::Upstream,
+            Direction::Downstream => Directions::Downstream,
         }
     }
 }
@@ -64,6 +112,9 @@ impl Directions {
 ///
 /// Instances are clones of one that was configured for the rule, so an [`Arc`](std::sync::Arc)
 /// in the state is shared by all connections of a rule, and everything else is not.
+///
+/// Options are public fields, and a plug-in whose options all have a default has [`Default`]: so one can
+/// be made by value, `This { max_size: 7, ..This::default() }`. See [`Plugin::example`] for the others.
 ///
 /// ```
 /// chenapan_core::plugin! {
@@ -127,10 +178,14 @@ macro_rules! plugin {
     ) => {
         $(#[doc = $about])+
         #[derive(Clone, Debug)]
+        // Public, so that others can make one by value; hidden, since it is nobody's business.
+        #[allow(private_interfaces)]
         $visibility struct $plugin {
             $( $(#[doc = $help])+ pub $field: $type, )*
-            $( $( $(#[$attribute])* $state: $state_type, )* )?
+            $( $( $(#[$attribute])* #[doc(hidden)] pub $state: $state_type, )* )?
         }
+
+        $crate::plugin_default! { $plugin $( [$($example)?; $($default)?] )* }
 
         impl $crate::Plugin for $plugin {
             const NAME: &'static str = $name;
@@ -158,6 +213,13 @@ macro_rules! plugin {
                 }
             }
 
+            fn written(&self) -> Option<Vec<(&'static str, String)>> {
+                $crate::private::written(
+                    Self::OPTIONS,
+                    [$( <$type as $crate::FromValue>::texts(&self.$field) ),*],
+                )
+            }
+
             $(
                 fn check(&self) -> ::core::result::Result<(), $crate::OptionError> {
                     $check(self)
@@ -174,6 +236,24 @@ macro_rules! plugin {
              which stands after a lone `;`"
         );
     };
+}
+
+/// The default of a plug-in, where each of its options has one; takes the example and the default of
+/// each.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! plugin_default {
+    ($plugin:ident) => {
+        impl ::core::default::Default for $plugin {
+            fn default() -> Self {
+                $crate::private::example()
+            }
+        }
+    };
+    ($plugin:ident [$($example:literal)?; $default:literal] $($rest:tt)*) => {
+        $crate::plugin_default! { $plugin $($rest)* }
+    };
+    ($plugin:ident [$($example:literal)?;] $($rest:tt)*) => {};
 }
 
 /// The name of an option: the first that is given, with hyphens for underscores.
@@ -208,6 +288,27 @@ pub const fn kebab_text(bytes: &'static [u8], name: &'static str) -> &'static st
     }
 }
 
+/// The names of options before their texts; none where an option has no text.
+pub fn written(
+    options: &[OptionSpec],
+    texts: impl IntoIterator<Item = Option<Vec<String>>>,
+) -> Option<Vec<(&'static str, String)>> {
+    let mut written = Vec::new();
+    for (spec, texts) in options.iter().zip(texts) {
+        written.extend(texts?.into_iter().map(|text| (spec.name, text)));
+    }
+    Some(written)
+}
+
+/// One with the default of each option, or else the example.
+pub fn example<T: Plugin>() -> T {
+    let required = T::OPTIONS.iter().filter(|spec| spec.default.is_none());
+    match Values::parse(T::OPTIONS, required.map(|spec| (spec.name, spec.example))) {
+        Ok(values) => T::configure(&values),
+        Err(error) => panic!("{}: {error}", T::NAME),
+    }
+}
+
 /// The direction after a plug-in's name, or both.
 pub const fn directions_or_both(given: &[Directions]) -> Directions {
     if given.is_empty() { Directions::Both } else { given[0] }
@@ -227,7 +328,7 @@ pub const fn first_of(texts: &[&'static str]) -> Option<&'static str> {
 mod tests {
     use super::*;
     use crate::text::paragraphs;
-    use crate::{Pattern, Size, Written, choices};
+    use crate::{FromValue, Pattern, Size, Written, choices};
     use std::net::{IpAddr, SocketAddr};
     use std::path::PathBuf;
     use std::time::Duration;
@@ -317,6 +418,43 @@ mod tests {
             /// To where.
             to: Option<SocketAddr> = "none",
         }
+    }
+
+    #[test]
+    fn what_was_made_by_value_is_written_as_a_user_would() {
+        let sample = Sample {
+            sleep: Duration::from_millis(1_500),
+            how: How::Zero,
+            at: Some(Size(2_048)),
+            more: vec![3, 1],
+            ..Sample::example()
+        };
+        let name = |(name, text): &(&'static str, String)| format!("{name}={text}");
+        let told = |sample: &Sample| {
+            sample.written().map(|written| written.iter().map(name).collect::<Vec<_>>().join(" "))
+        };
+        // A type of its own that does not write itself.
+        assert_eq!(told(&sample), None);
+        let plain = Plain { max_size: 9, at: "/a b".into(), ..Plain::default() };
+        let written = plain.written().unwrap();
+        assert_eq!(
+            written.iter().map(name).collect::<Vec<_>>().join(" "),
+            "max-size=9 port=80 share=-1.5 how-many=3 at=/a b source=2001:db8::1 to=none"
+        );
+        let read = written.iter().map(|(name, text)| (*name, &**text));
+        let again = Plain::configure(&Values::parse(Plain::OPTIONS, read).unwrap());
+        assert_eq!(again.written(), Some(written));
+    }
+
+    #[test]
+    fn a_text_that_would_mean_no_value_is_none() {
+        assert_eq!(Some("none".to_owned()).texts(), None);
+        assert_eq!(vec!["a".to_owned(), "none".to_owned()].texts(), None);
+        assert_eq!(None::<u64>.texts(), Some(vec!["none".to_owned()]));
+        assert_eq!(Vec::<u64>::new().texts(), Some(vec!["none".to_owned()]));
+        assert_eq!(vec![3_u64, 1].texts(), Some(vec!["3".to_owned(), "1".to_owned()]));
+        assert_eq!("none".to_owned().texts(), Some(vec!["none".to_owned()]));
+        assert_eq!(How::Zero.texts(), Some(vec!["zero".to_owned()]));
     }
 
     #[test]

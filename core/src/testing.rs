@@ -31,6 +31,20 @@ pub fn sound<P: Plugin>() {
     }
 }
 
+/// Checks that a plug-in writes its options as it reads them, with the example of each: then a rule that
+/// was made of it by value is shown as text that gives the same rule again.
+///
+/// # Panics
+///
+/// If an option has no text, or is read as another value again.
+pub fn writes_itself<P: Plugin>() {
+    let examples = P::OPTIONS.iter().map(|spec| (spec.name, spec.example));
+    let once = configured::<P>(&examples.collect::<Vec<_>>()).written();
+    let texts = once.clone().unwrap_or_else(|| panic!("{}: an option has no text", P::NAME));
+    let texts: Vec<_> = texts.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    assert_eq!(configured::<P>(&texts).written(), once, "{}", P::NAME);
+}
+
 /// Returns `true` while a behavior holds units.
 pub fn holds(behavior: &mut dyn Behavior) -> bool {
     behavior.holding().is_some_and(|holding| !holding.is_empty())

@@ -70,3 +70,62 @@ pub const BEHAVIORS: &[BehaviorEntry] = &[
     BehaviorEntry::of::<RpcHttp>(),
     BehaviorEntry::of::<RpcSse>(),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chenapan_core::Plugin;
+    use chenapan_core::testing::writes_itself;
+
+    macro_rules! walk {
+        ($($behavior:ty),+ $(,)?) => {
+            [$( (<$behavior>::NAME, writes_itself::<$behavior> as fn()) ),+]
+        };
+    }
+
+    #[test]
+    fn every_option_of_every_behavior_is_written_as_it_is_read() {
+        let walked = walk![
+            BadChecksum,
+            Spoof,
+            SwapVersion,
+            ReorderTlvs,
+            OversizeTlv,
+            RpcError,
+            RpcRestyle,
+            RpcEarlyNotify,
+            RpcStorm,
+            RpcUnknown,
+            RpcStale,
+            RpcSwap,
+            RpcId,
+            RpcVersion,
+            RpcBoth,
+            RpcNeither,
+            RpcWrap,
+            RpcResult,
+            RpcValue,
+            RpcBatch,
+            RpcNoise,
+            RpcGarble,
+            RpcBulk,
+            RpcLength,
+            RpcNullError,
+            RpcHttp,
+            RpcSse,
+        ];
+        let names: Vec<_> = walked.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, BEHAVIORS.iter().map(|entry| entry.name).collect::<Vec<_>>());
+        walked.iter().for_each(|(_, writes_itself)| writes_itself());
+    }
+
+    #[test]
+    fn a_path_is_written_with_its_backslashes() {
+        use chenapan_core::Written;
+        use json_rpc::fault::value::Path;
+
+        for text in ["result.*.a", r"a\.b.\*.c\\d", "x"] {
+            assert_eq!(Path::read(text).unwrap().write().as_deref(), Some(text));
+        }
+    }
+}

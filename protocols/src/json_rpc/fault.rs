@@ -3,27 +3,27 @@
 //! They know messages, not framings: the protocol takes a message out of its unit and puts another
 //! one in. They never touch what they cannot read, and change no byte beside what they are for.
 
-mod batch;
+pub mod batch;
 mod both;
 mod bulk;
 mod early_notify;
-mod error;
-mod garble;
-mod http;
-mod id;
-mod length;
+pub mod error;
+pub mod garble;
+pub mod http;
+pub mod id;
+pub mod length;
 mod neither;
-mod noise;
+pub mod noise;
 mod null_error;
 mod restyle;
-mod result;
-mod sse;
-mod stale;
+pub mod result;
+pub mod sse;
+pub mod stale;
 mod storm;
 mod swap;
-mod unknown;
-mod value;
-mod version;
+pub mod unknown;
+pub mod value;
+pub mod version;
 mod wrap;
 
 use super::{Dialect, Framing, Id, Kind as Said, Message, Reader};
@@ -304,11 +304,14 @@ fn unknown(id: Id<'_>, dice: &mut Dice) -> Option<String> {
 
 /// The method of requests whose replies are meant, as a glob.
 #[derive(Clone, Debug)]
-pub struct Methods(Pattern);
+pub struct Methods {
+    glob: String,
+    pattern: Pattern,
+}
 
 impl Methods {
     fn fits(&self, unit: &Unit) -> bool {
-        unit.label.as_deref().is_some_and(|label| self.0.is_match(label.as_bytes()))
+        unit.label.as_deref().is_some_and(|label| self.pattern.is_match(label.as_bytes()))
     }
 }
 
@@ -316,7 +319,12 @@ impl Written for Methods {
     const NAME: &'static str = "glob";
 
     fn read(text: &str) -> Result<Self, String> {
-        Pattern::glob(text).map(Methods)
+        let pattern = Pattern::glob(text)?;
+        Ok(Methods { glob: text.to_owned(), pattern })
+    }
+
+    fn write(&self) -> Option<String> {
+        Some(self.glob.clone())
     }
 }
 
@@ -339,6 +347,10 @@ impl Written for Json {
         }
         // Strings have no line feeds, so all of them are blanks.
         Ok(Json(text.trim().replace(['\r', '\n'], " ")))
+    }
+
+    fn write(&self) -> Option<String> {
+        Some(self.0.clone())
     }
 }
 

@@ -80,6 +80,17 @@ impl Written for AddressTemplate {
         let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
         plain(text).or_else(|wrong| inner.and_then(|inner| plain(inner).ok()).ok_or(wrong))
     }
+
+    fn write(&self) -> Option<String> {
+        Some(match &self.0 {
+            Text::Unix(path) => format!("unix:{path}"),
+            Text::Inet { host, port: None } => host.clone(),
+            Text::Inet { host, port: Some(port) } if host.contains(':') => {
+                format!("[{host}]:{port}")
+            }
+            Text::Inet { host, port: Some(port) } => format!("{host}:{port}"),
+        })
+    }
 }
 
 fn plain(text: &str) -> Result<AddressTemplate, String> {

@@ -2,9 +2,9 @@
 //!
 //! They never touch what is no such header, and leave alone what they cannot read.
 
-mod bad_checksum;
-mod oversize_tlv;
-mod reorder_tlvs;
+pub mod bad_checksum;
+pub mod oversize_tlv;
+pub mod reorder_tlvs;
 mod spoof;
 mod swap_version;
 

@@ -72,6 +72,15 @@ impl Written for Path {
         }
         Ok(Path(steps))
     }
+
+    fn write(&self) -> Option<String> {
+        let steps = self.0.iter().map(|step| match step {
+            Step::Each => "*".to_owned(),
+            Step::Named(name) if name == "*" => "\\*".to_owned(),
+            Step::Named(name) => name.replace('\\', "\\\\").replace('.', "\\."),
+        });
+        Some(steps.collect::<Vec<_>>().join("."))
+    }
 }
 
 impl Path {

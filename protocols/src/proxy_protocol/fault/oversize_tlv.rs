@@ -25,7 +25,7 @@ plugin! {
 
 /// The type of a TLV.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TlvType(u8);
+pub struct TlvType(pub u8);
 
 impl Behavior for OversizeTlv {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
@@ -83,6 +83,10 @@ impl Written for TlvType {
         tlv.map(|tlv| TlvType(tlv.kind)).map_err(|_| {
             format!("no TLV is called {text:?}; expected a name such as noop, or 0xE0")
         })
+    }
+
+    fn write(&self) -> Option<String> {
+        Some(format!("0x{:02X}", self.0))
     }
 }
 
