@@ -3,7 +3,7 @@
 //! It never decides what becomes of a reply.
 
 use super::Asked;
-use chenapan_core::{Amount, Correlation, Counted, Direction};
+use chenapan_core::{Amount, Correlation, Counted, Direction, Each};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub(super) struct Book {
     /// Requests whose replies have come and not left, oldest first.
     leaving: VecDeque<Asked>,
     /// Requests that wait for a reply with their id, by the direction in which they went.
-    ids: [ById; 2],
+    ids: Each<ById>,
     /// Number of requests that were forgotten, or whose reply can come no more.
     lost: u64,
     counts: Counts,
@@ -86,7 +86,7 @@ impl Book {
         asked: Asked,
         most: usize,
     ) {
-        let ById { open, order } = &mut self.ids[direction as usize];
+        let ById { open, order } = &mut self.ids[direction];
         order.push_back((id, asked.number));
         // Who asks twice by one id gets one reply for it.
         self.lost += u64::from(open.insert(id, asked).is_some());
@@ -108,12 +108,12 @@ impl Book {
 
     /// The request of a direction that waits for a reply with an id.
     pub(super) fn asked(&self, direction: Direction, id: Correlation) -> Option<&Asked> {
-        self.ids[direction as usize].open.get(&id)
+        self.ids[direction].open.get(&id)
     }
 
     /// The end of a reply to a request of a direction leaves.
     pub(super) fn answers(&mut self, direction: Direction, id: Correlation, at: Duration) {
-        if let Some(asked) = self.ids[direction as usize].open.remove(&id) {
+        if let Some(asked) = self.ids[direction].open.remove(&id) {
             self.took(&asked, at);
         }
     }
