@@ -38,6 +38,9 @@ use std::time::Duration;
 /// Bytes that rules may hold back in one direction, unless configured otherwise.
 pub(crate) const IN_FLIGHT: usize = 64 * 1024 * 1024;
 
+/// The journal's words for replies whose order is given up.
+const DISORDERED: &str = "too many requests wait: replies are not kept in order any more";
+
 /// Settings of every session of a proxy.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -118,11 +121,18 @@ pub enum Output {
 /// - `refusal` is asked when `poll` says `Close`, and `counted` when nothing else is to be done.
 /// - After a panic of a plug-in only `panicked`, `events`, `closed` and `counted` may be called.
 pub struct Session {
-    facts: Facts,
+    call: Call,
     rules: Arc<Rules>,
     lanes: Each<Lane>,
     phase: Phase,
+}
+
+/// Values that a call into a session works with, beside the lane that it is about.
+struct Call {
+    facts: Facts,
     record: Record,
+    /// The age of the connection at the latest call that told it.
+    now: Duration,
 }
 
 /// Results of judging that others pick up.
@@ -134,11 +144,19 @@ struct Record {
     damage: Vec<Damage>,
     /// States that the instances of rules share.
     states: States,
-    replies: Vec<(Duration, Direction, BytesMut)>,
+    replies: Vec<Reply>,
     /// Why the protocol has refused the connection, if it has; and whether that was told.
     refusal: Option<Box<(Refusal, bool)>>,
     /// Who waits for which reply, where they come in order.
     ledger: Ledger,
+}
+
+/// Reply that a rule has made, and that no other one has to wait for.
+struct Reply {
+    at: Duration,
+    /// The direction in which it goes.
+    direction: Direction,
+    bytes: BytesMut,
 }
 
 impl Record {
@@ -164,7 +182,8 @@ enum Phase {
     /// A rule keeps the backend from being dialled for as long as it is there.
     Held {
         lane: Direction,
-        link: u64,
+        /// Number of the rule slot.
+        slot: u64,
     },
     /// A rule has ended the connection before the dial.
     Refused,
@@ -191,24 +210,24 @@ impl Session {
     ) -> Self {
         let described = Described::of(&mut *protocol);
         let budget = Arc::clone(budget);
-        let (idle, now, hook) = (Duration::ZERO, Duration::ZERO, "");
-        let mut facts =
-            Facts { connection, protocol, settings, budget, described, idle, now, hook };
-        let mut record = Record::default();
+        let (idle, hook) = (Duration::ZERO, "");
+        let facts = Facts { connection, protocol, settings, budget, described, idle, hook };
+        let mut call = Call { facts, record: Record::default(), now: Duration::ZERO };
         let lanes = Each::from_fn(|direction| {
             let mut lane = Lane::new(direction);
-            lane.rebuild(&rules, &mut facts, &mut record, Duration::ZERO);
+            lane.rebuild(&rules, &mut call);
             lane
         });
-        Self { facts, rules, lanes, phase: Phase::Fresh, record }
+        Self { call, rules, lanes, phase: Phase::Fresh }
     }
 
     /// Asks the rules about the connection: they may delay or refuse the dial.
     pub fn accepted(&mut self, now: Duration) {
+        self.call.now = now;
         let rules = Arc::clone(&self.rules);
         let mut early = Vec::new();
         let mut at = now;
-        // A lane has the links of some rules, in the order of all.
+        // A lane has slots for some rules, in the order of all.
         let mut places = Each::<usize>::default();
         for rule in rules.iter() {
             let index = places;
@@ -220,7 +239,7 @@ impl Session {
                 continue;
             };
             let index = index[lane];
-            let verdict = self.lanes[lane].connect(index, &self.facts, &mut self.record, at);
+            let verdict = self.lanes[lane].connect(index, at, &mut self.call);
             let steps = match verdict {
                 Verdict::Forward => continue,
                 Verdict::Delay(time) => vec![Step::Wait(time)],
@@ -238,8 +257,8 @@ impl Session {
                         early.push((if lane == Direction::Upstream { index + 1 } else { 0 }, unit));
                     }
                     Step::Hang => {
-                        let link = self.lanes[lane].link(index);
-                        self.phase = Phase::Held { lane, link };
+                        let slot = self.lanes[lane].slot(index);
+                        self.phase = Phase::Held { lane, slot };
                         return;
                     }
                     Step::Close | Step::Reset => {
@@ -258,22 +277,22 @@ impl Session {
 
     /// The backend is there: what the protocol says first goes out, and reading may begin.
     pub fn open(&mut self, backend: Option<SocketAddr>, now: Duration) {
+        self.call.now = now;
         let Phase::Dialling { early } = std::mem::replace(&mut self.phase, Phase::Open) else {
             return;
         };
-        self.facts.connection.backend = backend;
-        let Facts { connection, .. } = &self.facts;
-        let connection = connection.clone();
-        let first = self.facts.asks("open", |protocol| protocol.open(&connection));
-        self.facts.describe();
+        self.call.facts.connection.backend = backend;
+        let connection = self.call.facts.connection.clone();
+        let first = self.call.facts.asks("open", |protocol| protocol.open(&connection));
+        self.call.facts.describe();
         let lane = &mut self.lanes.upstream;
         for (from, unit) in first.map(|unit| (0, unit)).into_iter().chain(early) {
-            lane.judge(unit, from, now, &mut self.facts, &mut self.record);
+            lane.judge(unit, from, now, &mut self.call);
         }
         for lane in self.lanes.iter_mut() {
-            lane.begin(&mut self.facts, &mut self.record, now);
+            lane.begin(&mut self.call);
         }
-        self.answer(now);
+        self.answer();
     }
 
     /// Returns the buffer for bytes that were read in a direction.
@@ -283,15 +302,16 @@ impl Session {
 
     /// Bytes were added to [`Session::input`].
     pub fn received(&mut self, direction: Direction, now: Duration) {
+        self.call.now = now;
         self.lanes[direction].arrived(now);
-        self.go_on(direction, now);
+        self.go_on(direction);
     }
 
     /// Judges what there is in a direction.
-    fn go_on(&mut self, direction: Direction, now: Duration) {
-        self.lanes[direction].advance(&mut self.facts, &mut self.record, now);
-        self.ask_again(direction.opposite(), now);
-        self.answer(now);
+    fn go_on(&mut self, direction: Direction) {
+        self.lanes[direction].advance(&mut self.call);
+        self.ask_again(direction.opposite());
+        self.answer();
     }
 
     /// Bytes went by unseen, as [`Session::transparent`] allowed.
@@ -301,65 +321,69 @@ impl Session {
 
     /// The sender of a direction has ended its stream.
     pub fn ended(&mut self, direction: Direction, now: Duration) {
+        self.call.now = now;
         let lane = &mut self.lanes[direction];
         if lane.intake.sender == Sender::Open {
             lane.intake.sender = Sender::Ended;
-            lane.advance(&mut self.facts, &mut self.record, now);
-            self.ask_again(direction.opposite(), now);
-            self.answer(now);
+            lane.advance(&mut self.call);
+            self.ask_again(direction.opposite());
+            self.answer();
         }
     }
 
     /// The sender of a direction has reset the connection: so will we, behind the bytes before it.
     pub fn reset(&mut self, direction: Direction, now: Duration) {
+        self.call.now = now;
         let lane = &mut self.lanes[direction];
-        lane.reset(&mut self.facts, &mut self.record, now);
+        lane.reset(&mut self.call);
         self.abandon(direction.opposite());
     }
 
     /// The rules have changed. What was judged stays judged; what hung on a rule that went is
     /// judged again.
     pub fn update(&mut self, rules: Arc<Rules>, now: Duration) {
+        self.call.now = now;
         self.rules = rules;
         for lane in self.lanes.iter_mut() {
-            lane.rebuild(&self.rules, &mut self.facts, &mut self.record, now);
+            lane.rebuild(&self.rules, &mut self.call);
         }
-        if !self.record.states.is_empty() {
+        if !self.call.record.states.is_empty() {
             let known: HashSet<_> =
                 self.rules.iter().map(|rule| Arc::as_ptr(rule) as usize).collect();
-            self.record.states.retain(|rule| known.contains(&rule));
+            self.call.record.states.retain(|rule| known.contains(&rule));
         }
-        if let Phase::Held { lane, link } = self.phase
-            && !self.lanes[lane].has_link(link)
+        if let Phase::Held { lane, slot } = self.phase
+            && !self.lanes[lane].has_slot(slot)
         {
             self.phase = Phase::Waiting { dial: now, early: Vec::new() };
         }
-        self.answer(now);
+        self.answer();
         for direction in Direction::BOTH {
-            self.go_on(direction, now);
+            self.go_on(direction);
         }
     }
 
     /// Wakes the rules whose time has come.
     pub fn wake(&mut self, now: Duration) {
+        self.call.now = now;
         for direction in Direction::BOTH {
-            self.lanes[direction].wake(&mut self.facts, &mut self.record, now);
-            self.ask_again(direction.opposite(), now);
+            self.lanes[direction].wake(&mut self.call);
+            self.ask_again(direction.opposite());
         }
-        self.answer(now);
+        self.answer();
     }
 
     /// When the next rule wants to be woken.
     pub fn next_wake(&mut self) -> Option<Duration> {
-        let Self { lanes, facts, .. } = self;
-        lanes.iter().filter_map(|lane| lane.next_wake(facts)).min()
+        let Self { lanes, call, .. } = self;
+        lanes.iter().filter_map(|lane| lane.next_wake(&mut call.facts)).min()
     }
 
     /// Returns the next step in a direction. To be asked until it says to wait.
     pub fn poll(&mut self, direction: Direction, now: Duration) -> Output {
         self.wake(now);
         if self.lanes[direction].has_work() {
-            self.go_on(direction, now);
+            self.go_on(direction);
         }
         let queue = self.lanes[direction].queued();
         let other = self.lanes[direction.opposite()].queued();
@@ -367,7 +391,7 @@ impl Session {
         // An end waits for what is due before it the other way, such as an error reply, but not
         // for another end.
         let before = other.next_due().filter(|_| !other.end_next());
-        let waits = direction == Direction::Upstream && self.record.ledger.waits();
+        let waits = direction == Direction::Upstream && self.call.record.ledger.waits();
         if closing && next <= Some(now) && (waits || before.is_some_and(|due| Some(due) <= next)) {
             return Output::Idle;
         }
@@ -400,16 +424,16 @@ impl Session {
         if !matches!(self.phase, Phase::Open) {
             return 0;
         }
-        let buffer = self.facts.settings.buffer;
+        let buffer = self.call.facts.settings.buffer;
         let waits = match direction {
-            Direction::Upstream => self.record.ledger.held(),
+            Direction::Upstream => self.call.record.ledger.held(),
             Direction::Downstream => 0,
         };
         let (lane, other) = self.lanes.facing(direction);
         // One who asks on without taking the answers has to wait.
         let answers = other.ripe_replies() + waits > buffer
-            || (other.replies() > buffer && !other.has_flight(&self.facts));
-        if answers { 0 } else { lane.room(&self.facts) }
+            || (other.replies() > buffer && !other.has_flight(&self.call.facts));
+        if answers { 0 } else { lane.room(&self.call.facts) }
     }
 
     /// Returns `true` if the session has to wait until other connections have less in flight.
@@ -444,34 +468,35 @@ impl Session {
     /// When an order to end the connection was due that unwritten bytes hold up.
     pub fn overdue(&self) -> Option<Duration> {
         // One that waits for forged replies, which wait for the backend, is not late.
-        let lanes = self.lanes.iter().skip(usize::from(self.record.ledger.waits()));
+        let lanes = self.lanes.iter().skip(usize::from(self.call.record.ledger.waits()));
         lanes.filter_map(|lane| lane.queued().end_due()).min()
     }
 
     /// Sets whether entries for the journal are made from now on.
     pub(crate) fn set_journal(&mut self, journal: bool) {
-        self.facts.settings.journal = journal;
+        self.call.facts.settings.journal = journal;
     }
 
     /// Why the protocol ends the connection, where it does: asked when told to close.
     pub fn refusal(&mut self) -> Option<Refusal> {
-        let (refusal, told) = &mut **self.record.refusal.as_mut()?;
+        let (refusal, told) = &mut **self.call.record.refusal.as_mut()?;
         (!std::mem::replace(told, true)).then(|| refusal.clone())
     }
 
     /// Takes the counts of the protocol since the last call. They are no part of the events, since
     /// the protocol works for them: to be asked when nothing else is to be done.
     pub fn counted(&mut self) -> Vec<Counted> {
-        let mut counted = self.facts.audits("counted", |audit| audit.counted()).unwrap_or_default();
-        if self.facts.described.booked {
-            counted.extend(self.record.ledger.counted());
+        let mut counted =
+            self.call.facts.audits("counted", |audit| audit.counted()).unwrap_or_default();
+        if self.call.facts.described.booked {
+            counted.extend(self.call.record.ledger.counted());
         }
         counted
     }
 
     /// The connection's facts.
     pub fn connection(&self) -> &Connection {
-        &self.facts.connection
+        &self.call.facts.connection
     }
 
     fn dial(&mut self, now: Duration) -> Output {
@@ -490,7 +515,7 @@ impl Session {
             Phase::Waiting { dial, .. } if direction == Direction::Upstream => Some(dial),
             _ => None,
         };
-        let next = [lane.queued().next_due(), lane.next_wake(&mut self.facts), dial]
+        let next = [lane.queued().next_due(), lane.next_wake(&mut self.call.facts), dial]
             .into_iter()
             .flatten()
             .min();
@@ -499,35 +524,35 @@ impl Session {
 
     /// Asks the protocol again about a direction: bytes of the other one may have told it how to
     /// read this one.
-    fn ask_again(&mut self, direction: Direction, now: Duration) {
+    fn ask_again(&mut self, direction: Direction) {
         let lane = &mut self.lanes[direction];
         if lane.waits() {
-            lane.advance(&mut self.facts, &mut self.record, now);
+            lane.advance(&mut self.call);
         }
     }
 
     /// Hands replies over to the lane that carries them back.
-    fn answer(&mut self, now: Duration) {
-        let Self { facts, record, lanes, .. } = self;
-        for (at, direction, bytes) in std::mem::take(&mut record.replies) {
-            facts.delivers(direction.opposite(), &bytes, at);
-            lanes[direction.opposite()].push_reply(bytes, at);
-        }
-        if record.ledger.overflows() && facts.settings.journal {
-            record.events.entries.push(lanes.downstream.disordered(facts, now));
-        }
-        if !record.ledger.waits() {
-            return;
+    fn answer(&mut self) {
+        let Self { call, lanes, .. } = self;
+        for Reply { at, direction, bytes } in std::mem::take(&mut call.record.replies) {
+            call.facts.delivers(direction, &bytes, at);
+            lanes[direction].push_reply(bytes, at);
         }
         let down = &mut lanes.downstream;
+        if call.record.ledger.overflows() {
+            down.journal(0, DISORDERED, call);
+        }
+        if !call.record.ledger.waits() {
+            return;
+        }
         if down.is_opaque() {
-            record.ledger.give_up();
+            call.record.ledger.give_up();
         }
-        if record.in_order(facts) {
-            return down.forged(facts, record, now);
+        if call.record.in_order(&call.facts) {
+            return down.forged(call.now, call);
         }
-        for Forged { at, bytes, .. } in record.ledger.drain() {
-            facts.delivers(Direction::Downstream, &bytes, at);
+        for Forged { at, bytes, .. } in call.record.ledger.drain() {
+            call.facts.delivers(Direction::Downstream, &bytes, at);
             down.push_reply(bytes, at);
         }
     }
@@ -536,7 +561,7 @@ impl Session {
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Session")
-            .field("connection", &self.facts.connection)
+            .field("connection", &self.call.facts.connection)
             .finish_non_exhaustive()
     }
 }

@@ -20,18 +20,18 @@ impl Session {
     /// A plug-in has panicked: says in the journal which, as far as that is known. Nothing else may
     /// be asked of the session then.
     pub fn panicked(&mut self, message: &str, now: Duration) {
-        let Culprit { direction, offset, rule, hook } = match &self.record.culprit {
+        let Culprit { direction, offset, rule, hook } = match &self.call.record.culprit {
             Some(culprit) => Culprit::clone(culprit),
             None => {
-                let rule = if self.facts.hook.is_empty() { "plug-in" } else { "protocol" };
-                let (direction, hook) = (Direction::Upstream, self.facts.hook);
+                let rule = if self.call.facts.hook.is_empty() { "plug-in" } else { "protocol" };
+                let (direction, hook) = (Direction::Upstream, self.call.facts.hook);
                 Culprit { direction, offset: 0, rule: rule.into(), hook }
             }
         };
         let place = if hook.is_empty() { String::new() } else { format!(" in {hook}") };
-        self.record.events.entries.push(Entry {
+        self.call.record.events.entries.push(Entry {
             at: now,
-            connection: self.facts.connection.number,
+            connection: self.call.facts.connection.number,
             direction,
             offset,
             length: 0,
@@ -44,9 +44,9 @@ impl Session {
     /// the first plug-in that panicked meanwhile.
     pub fn closed(&mut self, end: End, now: Duration) -> Option<String> {
         let first = self.end(end, now);
-        self.record.culprit = None;
-        let closed = caught(|| self.facts.audits("ended", |audit| audit.ended()));
-        self.record.ledger.close();
+        self.call.record.culprit = None;
+        let closed = caught(|| self.call.facts.audits("ended", |audit| audit.ended()));
+        self.call.record.ledger.close();
         let second = closed.err();
         if let Some(message) = &second {
             self.panicked(message, now);
@@ -57,13 +57,13 @@ impl Session {
     /// Tells each instance of a rule its end, also where another one panics.
     fn end(&mut self, end: End, now: Duration) -> Option<String> {
         let mut first = None;
-        self.facts.now = now;
+        self.call.now = now;
         for direction in Direction::BOTH {
             let lane = &mut self.lanes[direction];
-            let place = (direction, lane.intake.offset);
-            for mut link in lane.take_links() {
-                let (facts, record) = (&self.facts, &mut self.record);
-                if let Err(message) = caught(|| link.end(end, place, facts, record)) {
+            let offset = lane.intake.offset;
+            for mut slot in lane.take_slots() {
+                let call = &mut self.call;
+                if let Err(message) = caught(|| slot.end(end, direction, offset, call)) {
                     self.panicked(&message, now);
                     first.get_or_insert(message);
                 }
@@ -76,7 +76,7 @@ impl Session {
 impl Drop for Session {
     /// A session that nobody has closed has ended all the same.
     fn drop(&mut self) {
-        self.end(End::Stopped, self.facts.now);
+        self.end(End::Stopped, self.call.now);
     }
 }
 

@@ -40,7 +40,7 @@ impl AddAssign for Stalls {
 impl Session {
     /// Takes the events since the last call.
     pub fn events(&mut self) -> Events {
-        let mut events = std::mem::take(&mut self.record.events);
+        let mut events = std::mem::take(&mut self.call.record.events);
         for lane in self.lanes.iter_mut() {
             events.stalls += lane.take_stalls();
         }

@@ -4,7 +4,8 @@ use super::Settings;
 use crate::budget::Budget;
 use bytes::BytesMut;
 use chenapan_core::{
-    Admission, Audit, Connection, Description, Direction, Kind, Protocol, Remedy, Replies, Unit,
+    Admission, Audit, Connection, Description, Direction, Each, Kind, Protocol, Remedy, Replies,
+    Unit,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +20,6 @@ pub(super) struct Facts {
     pub(super) described: Described,
     /// For how long nothing had come before the unit that is shown now.
     pub(super) idle: Duration,
-    /// The latest time that was heard of.
-    pub(super) now: Duration,
     /// The hook of the protocol that is at work, for the case that it never returns.
     pub(super) hook: &'static str,
 }
@@ -62,6 +61,11 @@ impl Facts {
         self.asks(hook, |protocol| protocol.admission().map(ask))
     }
 
+    /// Returns `true` if the protocol has yet to see a unit of a direction that it cannot do without.
+    pub(super) fn owes(&mut self, direction: Direction) -> bool {
+        self.admits("owes", |admission| admission.owes(direction)) == Some(true)
+    }
+
     /// Tells the protocol that nothing more is asked of a direction.
     pub(super) fn gives_up(&mut self, direction: Direction) -> Remedy {
         let remedy = self.admits("give_up", |admission| admission.give_up(direction));
@@ -71,7 +75,9 @@ impl Facts {
 
     /// Takes over what the protocol's description says by now.
     pub(super) fn describe(&mut self) {
-        let Description { replies, longest, ahead, .. } = self.protocol.describe();
+        let Description { replies, longest, ahead: [upstream, downstream], .. } =
+            self.protocol.describe();
+        let ahead = Each { upstream, downstream };
         self.described = Described { replies, longest, ahead, ..self.described };
     }
 
@@ -94,7 +100,7 @@ impl Facts {
 pub(super) struct Described {
     pub(super) replies: Replies,
     pub(super) longest: usize,
-    pub(super) ahead: [bool; 2],
+    pub(super) ahead: Each<bool>,
     pub(super) admits: bool,
     pub(super) audits: bool,
     /// Set when requests and replies are counted here, once the protocol says how they find each
@@ -106,7 +112,8 @@ impl Described {
     pub(super) fn of(protocol: &mut dyn Protocol) -> Self {
         let described = protocol.describe();
         let booked = !described.counts_requests();
-        let Description { replies, longest, ahead, .. } = described;
+        let Description { replies, longest, ahead: [upstream, downstream], .. } = described;
+        let ahead = Each { upstream, downstream };
         let (admits, audits) = (protocol.admission().is_some(), protocol.audit().is_some());
         Self { replies, longest, ahead, admits, audits, booked }
     }

@@ -3,19 +3,19 @@
 mod act;
 mod chain;
 mod cut;
+mod judge;
 mod room;
 mod state;
 mod turn;
 
 use super::flight::Flight;
 use super::queue::{Item, Joint, Queue};
-use super::slot::{Question, RuleSlot, Trailer};
-use super::{Facts, Record, Refused};
+use super::slot::{Occasion, Question, RuleSlot};
+use super::{Call, Facts, Refused};
 use bytes::BytesMut;
 use chain::Chain;
-use chenapan_core::{Direction, Interest, Kind, Turn, Unit, Verdict};
-use room::{cost, sent};
-use state::{Arrival, Losses};
+use chenapan_core::{Direction, Interest, Kind, Unit, Verdict};
+use state::Losses;
 pub(super) use state::{Intake, Outlet, Reading, Sender};
 use std::time::Duration;
 use turn::Turns;
@@ -31,7 +31,7 @@ pub(super) struct Lane {
     pub(super) intake: Intake,
     pub(super) outlet: Outlet,
     chain: Chain,
-    /// Links that nothing is shown any more, and whose end is still to be told.
+    /// Rule slots that are shown nothing any more, and whose end is still to be told.
     retired: Option<Box<Retired>>,
     queue: Queue,
     losses: Losses,
@@ -45,15 +45,16 @@ pub(super) struct Lane {
     fresh: bool,
 }
 
-/// Links of a lane whose receiver is gone.
+/// Rule slots of a lane whose receiver is gone.
 #[derive(Default)]
 struct Retired {
-    links: Vec<RuleSlot>,
+    slots: Vec<RuleSlot>,
 }
 
 /// Verdict that stopped a lane, and the units that wait for it to go on.
 struct Hang {
-    link: u64,
+    /// Number of the rule slot.
+    slot: u64,
     /// When the rule's window closes.
     until: Option<Duration>,
     parked: Vec<Parked>,
@@ -61,9 +62,9 @@ struct Hang {
 
 struct Parked {
     what: Parcel,
-    /// When it was to reach the next link: what delayed it before the hang still counts.
+    /// When it was to reach the next rule slot: what delayed it before the hang still counts.
     at: Duration,
-    /// The links that have judged it already.
+    /// Numbers of the rule slots that have judged it already.
     passed: Vec<u64>,
 }
 
@@ -91,40 +92,37 @@ impl Lane {
     }
 
     /// Judges what has come in, as far as there is room for it.
-    pub(super) fn advance(&mut self, facts: &mut Facts, record: &mut Record, now: Duration) {
-        self.pass(now);
-        facts.now = now;
-        while !self.stopped() && self.admits(facts) {
-            let before = (self.intake.offset, self.losses.pushed);
-            let went = self.step(facts, record, now);
-            let (came, kept) = (self.intake.offset - before.0, self.losses.pushed - before.1);
-            self.losses.lost =
-                self.losses.lost.saturating_add(came.saturating_sub(kept)).min(MOST_LOST);
-            if !went {
-                break;
-            }
-        }
+    pub(super) fn advance(&mut self, call: &mut Call) {
+        self.pass(call.now);
+        while !self.stopped() && self.admits(&call.facts) && self.step(call) {}
         let left = !self.intake.bytes.is_empty() || self.turns.fenced.is_some();
         if self.intake.sender == Sender::Ended && !left && !self.stopped() {
-            let direction = self.direction;
-            let owes =
-                |facts: &mut Facts| facts.admits("owes", |admission| admission.owes(direction));
-            if !self.is_opaque() && owes(facts) == Some(true) {
-                let remedy = facts.gives_up(direction);
+            if !self.is_opaque() && call.facts.owes(self.direction) {
                 let what = match self.intake.offset {
                     // Who comes and goes without a word has only looked whether there is anybody.
                     0 => "",
                     _ => "end of stream before a unit",
                 };
-                let ended = Refused::Ended(self.direction);
-                self.give_up((ended, what.into()), remedy, facts, record, now);
+                let remedy = call.facts.gives_up(self.direction);
+                self.give_up(Refused::Ended(self.direction), what, remedy, call);
                 if self.stopped() {
                     return;
                 }
             }
             self.intake.sender = Sender::Judged;
-            self.judge_eof(&[], now, facts, record);
+            self.judge_eof(&[], call.now, call);
         }
+    }
+
+    /// Judges the next unit of the input, and counts what is lost of it. Returns `true` if there was
+    /// one that may pass.
+    fn step(&mut self, call: &mut Call) -> bool {
+        let (offset, pushed) = (self.intake.offset, self.losses.pushed);
+        let went = self.judge_next(call);
+        let (came, kept) = (self.intake.offset - offset, self.losses.pushed - pushed);
+        let lost = self.losses.lost.saturating_add(came.saturating_sub(kept));
+        self.losses.lost = lost.min(MOST_LOST);
+        went
     }
 
     /// Returns `true` if the protocol has yet to say what came in.
@@ -144,156 +142,6 @@ impl Lane {
             || self.intake.sender == Sender::Ended
     }
 
-    /// Shows a unit to the rules from the `from`-th on and queues what becomes of it.
-    pub(super) fn judge(
-        &mut self,
-        unit: Unit,
-        from: usize,
-        at: Duration,
-        facts: &mut Facts,
-        record: &mut Record,
-    ) {
-        self.judge_rest(unit, (from, &[]), at, facts, record);
-    }
-
-    fn judge_rest(
-        &mut self,
-        mut unit: Unit,
-        (from, passed): (usize, &[u64]),
-        mut at: Duration,
-        facts: &mut Facts,
-        record: &mut Record,
-    ) {
-        let mut fresh = std::mem::take(&mut self.fresh);
-        let in_order = self.direction == Direction::Downstream && record.in_order(facts);
-        let needed = self.needed(&unit);
-        let Arrival { start, idle, .. } = self.intake.arrival;
-        let idle = if unit.offset == start { idle } else { Duration::ZERO };
-        let whole = from == 0;
-        for index in from..self.chain.links.len() {
-            if self.hang.is_some() {
-                return self.park(Parcel::Unit(unit), at, (index, passed));
-            }
-            let link = &mut self.chain.links[index];
-            if passed.contains(&link.id) {
-                continue;
-            }
-            let (arrival, now) = (at, self.queue.now());
-            facts.idle = idle;
-            if !Self::shown(self.turns.answers.as_deref(), link, &mut unit, needed, (at, facts)) {
-                at = at.max(link.last);
-                if at > arrival
-                    && let Some(line) = &mut link.line
-                {
-                    line.push(cost(&unit), now, arrival, at);
-                }
-                if unit.kind == Kind::Blank {
-                    match link.trailer {
-                        Trailer::Vanishes => return,
-                        Trailer::Follows => continue,
-                        Trailer::Offered => {
-                            fresh = false;
-                            if link.takes(&mut unit) {
-                                return;
-                            }
-                        }
-                    }
-                }
-                if link.holds() && (!link.yields() || (in_order && link.ordered())) {
-                    // What is held came before.
-                    for held in link.release() {
-                        self.judge(held, index + 1, at, facts, record);
-                    }
-                }
-                continue;
-            }
-            let place = (at, self.direction, unit.offset);
-            self.turns.last = unit.turn_in(self.direction) == Turn::Final;
-            fresh = false;
-            let verdict = link.ask(Question::Unit(&mut unit), place, facts, record);
-            self.chain.holders |= link.held > 0;
-            let waits = if link.line.is_some() { sent(&verdict, &unit) } else { 0 };
-            match verdict {
-                Verdict::Forward => at = at.max(link.last),
-                Verdict::Delay(time) => {
-                    // Counted from its arrival: delays overlap. Order is kept.
-                    at = at.saturating_add(time).max(link.last);
-                    link.last = at;
-                }
-                Verdict::Drop => {
-                    record.events.dropped |= needed == Interest::Everything;
-                    return;
-                }
-                Verdict::Hang => {
-                    self.stop(index);
-                    return self.park(Parcel::Unit(unit), at, (index, passed));
-                }
-                verdict => {
-                    self.act(verdict, index, at, facts, record);
-                    let link = &mut self.chain.links[index];
-                    if let Some(line) = link.line.as_mut().filter(|_| waits > 0) {
-                        line.push(waits, now, arrival, link.last);
-                    }
-                    return;
-                }
-            }
-            if let Some(line) = link.line.as_mut().filter(|_| waits > 0) {
-                line.push(waits, now, arrival, at);
-            }
-        }
-        if self.hang.is_some() {
-            return self.park(Parcel::Unit(unit), at, (self.chain.links.len(), passed));
-        }
-        self.leaves(&unit, (at.max(self.queue.latest()), fresh), facts, record);
-        // Bytes without structure have no inside that a reply could fall into.
-        let open = unit.open && unit.kind != Kind::Data;
-        self.push_bytes(unit.bytes, at, if open { Joint::Open } else { Joint::of(whole) });
-    }
-
-    fn judge_eof(
-        &mut self,
-        passed: &[u64],
-        mut at: Duration,
-        facts: &mut Facts,
-        record: &mut Record,
-    ) {
-        for index in 0..self.chain.links.len() {
-            let link = &mut self.chain.links[index];
-            if passed.contains(&link.id) || !link.attends_eof(at) {
-                at = at.max(link.last);
-                continue;
-            }
-            let place = (at, self.direction, self.intake.offset);
-            match link.ask(Question::Eof, place, facts, record) {
-                Verdict::Forward => at = at.max(link.last),
-                Verdict::Delay(time) => at = at.saturating_add(time).max(link.last),
-                Verdict::Drop => return,
-                Verdict::Hang => {
-                    self.stop(index);
-                    return self.park(Parcel::Eof, at, (index, passed));
-                }
-                Verdict::Play(steps) => {
-                    at = self.play(steps, index, at, facts, record);
-                    if self.outlet.is_closing() {
-                        return;
-                    }
-                    if self.hang.is_some() {
-                        return self.park(Parcel::Eof, at, (index + 1, passed));
-                    }
-                }
-                verdict => {
-                    self.act(verdict, index, at, facts, record);
-                    return;
-                }
-            }
-        }
-        self.forged(facts, record, at);
-        if !self.outlet.is_closing() {
-            self.queue.push_finish(at);
-            self.outlet = Outlet::Finishing;
-        }
-    }
-
     /// When what is incomplete is too late.
     fn deadline(&self, facts: &mut Facts) -> Option<Duration> {
         if self.is_opaque() || self.stopped() {
@@ -305,29 +153,30 @@ impl Lane {
     }
 
     /// Wakes the rules whose time has come, and goes on where one hung for a time only.
-    pub(super) fn wake(&mut self, facts: &mut Facts, record: &mut Record, now: Duration) {
+    pub(super) fn wake(&mut self, call: &mut Call) {
+        let now = call.now;
         self.pass(now);
-        if self.deadline(facts).is_some_and(|deadline| deadline <= now) {
-            let remedy = facts.gives_up(self.direction);
-            let late = (Refused::Late, "not whole in time".into());
-            self.give_up(late, remedy, facts, record, now);
+        if self.deadline(&mut call.facts).is_some_and(|deadline| deadline <= now) {
+            let remedy = call.facts.gives_up(self.direction);
+            self.give_up(Refused::Late, "not whole in time", remedy, call);
         }
         let hung = self.hang.take_if(|hang| hang.until.is_some_and(|until| until <= now));
-        self.resume(hung, facts, record, now);
-        for index in 0..self.chain.links.len() {
+        self.resume(hung, call);
+        for index in 0..self.chain.slots.len() {
             if self.outlet.is_closing() {
                 return;
             }
-            let link = &mut self.chain.links[index];
-            if link.wake().is_none_or(|wake| wake > now) {
+            let slot = &mut self.chain.slots[index];
+            if slot.wake().is_none_or(|wake| wake > now) {
                 continue;
             }
-            let place = (now, self.direction, self.intake.offset);
-            match link.ask(Question::Wake, place, facts, record) {
+            let (direction, offset) = (self.direction, self.intake.offset);
+            let occasion = Occasion { at: now, direction, offset };
+            match slot.ask(Question::Wake, occasion, call) {
                 Verdict::Forward | Verdict::Delay(_) | Verdict::Drop => {}
                 Verdict::Hang => self.stop(index),
                 verdict => {
-                    self.act(verdict, index, now, facts, record);
+                    self.act(verdict, index, now, call);
                 }
             }
         }
@@ -343,13 +192,13 @@ impl Lane {
         let full = self.waiting() + self.intake.bytes.len() >= facts.settings.buffer;
         let lines = self
             .chain
-            .links
+            .slots
             .iter()
             .filter(|_| full && self.chain.lines)
-            .flat_map(|link| &link.line);
+            .flat_map(|slot| &slot.line);
         let passed = lines.filter_map(|line| line.next()).min();
         let others = until.into_iter().chain(passed).chain(self.deadline(facts));
-        self.chain.links.iter().filter_map(RuleSlot::wake).chain(others).min()
+        self.chain.slots.iter().filter_map(RuleSlot::wake).chain(others).min()
     }
 
     /// Returns the queue of entries, due or not.
@@ -367,7 +216,7 @@ impl Lane {
         let ended = self.intake.sender == Sender::Judged && self.hang.is_none();
         (ended || self.outlet.is_done())
             && self.queue.is_empty()
-            && !self.chain.links.iter().any(RuleSlot::holds)
+            && !self.chain.slots.iter().any(RuleSlot::holds)
     }
 
     /// Queues bytes that no rule sees, in order of time; but never in the middle of a unit.
@@ -402,20 +251,11 @@ impl Lane {
     }
 
     /// The sender has reset the connection: so will we, behind what it sent before.
-    pub(super) fn reset(&mut self, facts: &mut Facts, record: &mut Record, now: Duration) {
+    pub(super) fn reset(&mut self, call: &mut Call) {
         self.intake.sender = Sender::Reset;
-        while !self.stopped() {
-            let before = (self.intake.offset, self.losses.pushed);
-            let went = self.step(facts, record, now);
-            let (came, kept) = (self.intake.offset - before.0, self.losses.pushed - before.1);
-            self.losses.lost =
-                self.losses.lost.saturating_add(came.saturating_sub(kept)).min(MOST_LOST);
-            if !went {
-                break;
-            }
-        }
+        while !self.stopped() && self.step(call) {}
         self.intake.bytes.clear();
-        self.push_end(Item::Reset, now);
+        self.push_end(Item::Reset, call.now);
     }
 
     /// Returns the number of bytes of replies that wait in it.
@@ -442,9 +282,9 @@ impl Lane {
             && !self.stopped()
             && self
                 .chain
-                .links
+                .slots
                 .iter()
-                .all(|link| link.last <= now && !link.watches(now, self.intake.offset))
+                .all(|slot| slot.last <= now && !slot.watches(now, self.intake.offset))
     }
 
     /// Returns `true` if a rule holds something of the lane back.
@@ -452,7 +292,7 @@ impl Lane {
         let swallowed = self.intake.sender == Sender::Judged && !self.ending();
         self.hang.is_some()
             || swallowed
-            || self.chain.links.iter().any(RuleSlot::holds)
+            || self.chain.slots.iter().any(RuleSlot::holds)
             || self.queue.next_due().is_some_and(|due| due > now)
     }
 

@@ -26,16 +26,15 @@ pub enum Refused {
 impl Session {
     /// The receiver of a direction is gone: nothing more goes that way.
     pub fn abandon(&mut self, direction: Direction) {
-        let owes = self.facts.admits("owes", |admission| admission.owes(direction));
-        let owed = !self.lanes[direction].is_opaque() && owes == Some(true);
+        let owed = !self.lanes[direction].is_opaque() && self.call.facts.owes(direction);
         self.lanes[direction].clear();
-        self.record.replies.clear();
-        self.record.ledger.forget_forged();
+        self.call.record.replies.clear();
+        self.call.record.ledger.forget_forged();
         // What waits for the unit that was owed would wait for ever.
         let other = &mut self.lanes[direction.opposite()];
         if owed && other.is_on_hold() {
-            let remedy = self.facts.gives_up(direction);
-            other.forsake(remedy, &mut self.facts, &mut self.record);
+            let remedy = self.call.facts.gives_up(direction);
+            other.forsake(remedy, &mut self.call);
         }
     }
 }

@@ -1,14 +1,20 @@
 //! One rule at work in one lane: its behavior's instance, its draws and its counts.
 
+mod draws;
+mod question;
+
 use super::end::Culprit;
 use super::line::Line;
-use super::{Facts, Record};
+use super::{Call, Facts};
 use crate::journal::{Entry, describe};
 use crate::rule::{Count, Per, Rule};
 use chenapan_core::{
-    Behavior, Context, Direction, End, Holding, Interest, Key, Kind, Member, Moment, Others, Step,
-    Unit, Verdict,
+    Behavior, Context, Direction, End, Holding, Interest, Kind, Member, Moment, Others, Step, Unit,
+    Verdict,
 };
+use draws::Draws;
+use question::{ON_END, ON_WAKE};
+pub(super) use question::{Occasion, Question};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,26 +29,27 @@ pub(super) struct RuleSlot {
     pub(super) trailer: Trailer,
     /// Bytes that wait before it, where it lets them through one after the other.
     pub(super) line: Option<Box<Line>>,
-    /// Number of bytes of the units that its behavior holds.
-    pub(super) held: usize,
-    /// Set while its behavior holds units.
-    holds: bool,
+    /// Number of bytes of the units that its behavior holds; none where it holds no unit.
+    held: Option<usize>,
     manner: Manner,
     rule: Arc<Rule>,
     behavior: Box<dyn Behavior>,
-    key: Key,
-    draw: Key,
-    /// Set when chance lets it see events that are no units; drawn once.
-    events: bool,
-    /// Set when it was ever shown a unit.
-    shown: bool,
-    /// Set when any of its hooks was called, and its end was not told yet.
-    asked: bool,
+    draws: Draws,
+    seen: Seen,
     selected: Count,
-    /// The last offset that came by, and how often it came by before.
-    place: Option<(u64, u64)>,
     /// The wake-up that it was given and did not move.
     stuck: Option<Duration>,
+}
+
+/// Most that a behavior has seen so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Seen {
+    /// Nothing, or its end was told already.
+    Nothing,
+    /// Events that are no units.
+    Events,
+    /// A unit.
+    Units,
 }
 
 /// Fate of the trailer of a unit, which is that of the unit.
@@ -64,45 +71,6 @@ struct Manner {
     by_reply: bool,
 }
 
-/// Question to a link.
-pub(super) enum Question<'a> {
-    Connect,
-    Unit(&'a mut Unit),
-    Eof,
-    Wake,
-    End(End),
-}
-
-const ON_WAKE: &str = "on_wake";
-const ON_END: &str = "on_end";
-
-impl Question<'_> {
-    /// Calls the hook of a behavior that it is for.
-    fn put_to(self, behavior: &mut dyn Behavior, cx: &mut Context<'_>) -> Verdict {
-        match self {
-            Question::Connect => behavior.on_connect(cx),
-            Question::Unit(unit) => behavior.on_unit(unit, cx),
-            Question::Eof => behavior.on_eof(cx),
-            Question::Wake => behavior.on_wake(cx),
-            Question::End(end) => {
-                behavior.on_end(end, cx);
-                Verdict::Forward
-            }
-        }
-    }
-
-    /// The hook that is asked.
-    fn hook(&self) -> &'static str {
-        match self {
-            Question::Connect => "on_connect",
-            Question::Unit(_) => "on_unit",
-            Question::Eof => "on_eof",
-            Question::Wake => ON_WAKE,
-            Question::End(_) => ON_END,
-        }
-    }
-}
-
 impl RuleSlot {
     /// None where the rule can never apply to this direction of this connection.
     pub(super) fn new(
@@ -115,9 +83,8 @@ impl RuleSlot {
         if !selectors.directions.include(direction) || !selectors.connection(&facts.connection) {
             return None;
         }
-        let [key, draw] = rule.keys(facts.settings.run, &facts.connection, direction);
-        let events = selectors.chance.contains(&draw.with_text("connection").dice().unit());
-        if selectors.per == Per::Connection && !events {
+        let draws = Draws::new(rule, facts.settings.run, &facts.connection, direction);
+        if selectors.per == Per::Connection && !draws.events {
             return None;
         }
         let behavior = rule.instance();
@@ -128,18 +95,13 @@ impl RuleSlot {
             last: Duration::ZERO,
             trailer: Trailer::Follows,
             line: scope.paced.then(Box::default),
-            held: 0,
-            holds: false,
+            held: None,
             manner: Manner { others, ordered, by_reply },
             rule: Arc::clone(rule),
             behavior,
-            key,
-            draw,
-            events,
-            shown: false,
-            asked: false,
+            draws,
+            seen: Seen::Nothing,
             selected: rule.count(&facts.connection),
-            place: None,
             stuck: None,
         })
     }
@@ -163,11 +125,7 @@ impl RuleSlot {
         at: Duration,
         facts: &Facts,
     ) -> bool {
-        let repeat = match self.place {
-            Some((offset, times)) if offset == unit.offset => times + 1,
-            _ => 0,
-        };
-        self.place = Some((unit.offset, repeat));
+        let place = self.draws.comes_by(unit.offset);
         if self.sees_all() {
             return true;
         }
@@ -183,8 +141,7 @@ impl RuleSlot {
             return false;
         }
         let certain = selectors.per == Per::Connection || selectors.chance == (0.0..1.0);
-        let draw = || self.draw.with_text("unit").with(unit.offset).with(repeat).dice().unit();
-        if !certain && !selectors.chance.contains(&draw()) {
+        if !certain && !selectors.chance.contains(&self.draws.unit(place)) {
             return false;
         }
         selectors.turn(self.selected.next())
@@ -192,7 +149,8 @@ impl RuleSlot {
 
     /// Returns `true` if an event that is no unit is the rule's business.
     pub(super) fn attends(&self, at: Duration) -> bool {
-        self.shown || (self.events && self.rule.selectors().window.contains(&at))
+        self.seen == Seen::Units
+            || (self.draws.events && self.rule.selectors().window.contains(&at))
     }
 
     /// Returns `true` if the end of stream is the rule's business.
@@ -203,7 +161,7 @@ impl RuleSlot {
     /// Returns `true` if opaque data that comes at this age has to be shown to it.
     pub(super) fn watches(&self, now: Duration, offset: u64) -> bool {
         let selectors = self.rule.selectors();
-        self.holds
+        self.holds()
             || (self.behavior.interest() == Interest::Everything
                 && selectors.data(now, offset)
                 && !selectors.exhausted(self.selected.total()))
@@ -211,12 +169,17 @@ impl RuleSlot {
 
     /// Returns `true` if it holds units that are to go on later.
     pub(super) fn holds(&self) -> bool {
-        self.holds
+        self.held.is_some()
+    }
+
+    /// Returns the number of bytes of the units that it holds.
+    pub(super) fn held(&self) -> usize {
+        self.held.unwrap_or(0)
     }
 
     /// Returns `true` if its behavior holds units, and sees everything by then.
     pub(super) fn sees_all(&self) -> bool {
-        self.holds && self.manner.others == Others::Shown
+        self.holds() && self.manner.others == Others::Shown
     }
 
     /// Returns `true` if it could be shown a unit from now on.
@@ -242,9 +205,9 @@ impl RuleSlot {
 
     /// Notes what its behavior holds now.
     fn weigh(&mut self) {
-        (self.holds, self.held) = match self.behavior.holding() {
-            Some(holding) if !holding.is_empty() => (true, holding.bytes()),
-            _ => (false, 0),
+        self.held = match self.behavior.holding() {
+            Some(holding) if !holding.is_empty() => Some(holding.bytes()),
+            _ => None,
         };
     }
 
@@ -273,7 +236,7 @@ impl RuleSlot {
     pub(super) fn wake(&self) -> Option<Duration> {
         let window = &self.rule.selectors().window;
         let wake = self.behavior.wake()?.max(window.start);
-        let met = self.shown || (self.events && wake < window.end);
+        let met = self.seen == Seen::Units || (self.draws.events && wake < window.end);
         (met && self.stuck != Some(wake)).then_some(wake)
     }
 
@@ -289,64 +252,61 @@ impl RuleSlot {
         released
     }
 
-    /// Tells it its end, where it was ever asked anything.
-    pub(super) fn end(
-        &mut self,
-        end: End,
-        (direction, offset): (Direction, u64),
-        facts: &Facts,
-        record: &mut Record,
-    ) {
+    /// Tells it its end in a direction, of which `offset` bytes came, where it was ever asked anything.
+    pub(super) fn end(&mut self, end: End, direction: Direction, offset: u64, call: &mut Call) {
         // One that has panicked is asked nothing any more.
-        let culprit = record.culprit.as_ref().is_some_and(|culprit| {
+        let culprit = call.record.culprit.as_ref().is_some_and(|culprit| {
             culprit.direction == direction && *culprit.rule == *self.rule.name()
         });
-        if !std::mem::take(&mut self.asked) || culprit {
+        let seen = std::mem::replace(&mut self.seen, Seen::Nothing);
+        if seen == Seen::Nothing || culprit {
             return;
         }
-        let _ = self.ask(Question::End(end), (facts.now, direction, offset), facts, record);
+        let occasion = Occasion { at: call.now, direction, offset };
+        let _ = self.ask(Question::End(end), occasion, call);
     }
 
     /// Asks the behavior, counts, and journals what it did.
     pub(super) fn ask(
         &mut self,
         question: Question<'_>,
-        (at, direction, offset): (Duration, Direction, u64),
-        facts: &Facts,
-        record: &mut Record,
+        occasion: Occasion,
+        call: &mut Call,
     ) -> Verdict {
+        let Occasion { at, direction, offset } = occasion;
         let unit = match &question {
             Question::Unit(unit) => Some(unit.bytes.len() as u64),
             _ => None,
         };
         let moment = Moment {
-            connection: &facts.connection,
-            protocol: &*facts.protocol,
+            connection: &call.facts.connection,
+            protocol: &*call.facts.protocol,
             direction,
             now: at,
             offset,
-            key: self.key_at(offset),
+            key: self.draws.key_at(offset),
         };
-        let state = record.states.of(self.rule_address() as usize);
-        let mut cx = Context::new(moment, &mut record.damage, state);
+        let state = call.record.states.of(self.rule_address() as usize);
+        let mut cx = Context::new(moment, &mut call.record.damage, state);
         let selectors = self.rule.selectors();
         let picks = |member: &Member<'_>| selectors.member(member);
         if selectors.picks() {
             cx = cx.picking(&picks);
         }
         if let Some(line) = &self.line {
-            cx.late = line.late(facts.now);
+            cx.late = line.late(call.now);
         }
         let wake = self.wake();
         let hook = question.hook();
-        self.shown |= unit.is_some();
-        self.asked |= hook != ON_END;
+        if hook != ON_END {
+            self.seen = self.seen.max(if unit.is_some() { Seen::Units } else { Seen::Events });
+        }
         // Caught for its name only: the connection ends by it all the same.
         let asked =
             panic::catch_unwind(AssertUnwindSafe(|| question.put_to(&mut *self.behavior, &mut cx)));
         let verdict = asked.unwrap_or_else(|panicked| {
             let rule = self.rule.shared_name();
-            record.culprit = Some(Box::new(Culprit { direction, offset, rule, hook }));
+            call.record.culprit = Some(Box::new(Culprit { direction, offset, rule, hook }));
             panic::resume_unwind(panicked)
         });
         if let Some(pace) = cx.pace() {
@@ -359,22 +319,13 @@ impl RuleSlot {
         if unit.is_some() {
             self.trailer = self.trailer_of(&verdict);
         }
-        let faults = u64::from(verdict != Verdict::Forward) + record.damage.len() as u64;
+        let faults = u64::from(verdict != Verdict::Forward) + call.record.damage.len() as u64;
         // An event that was only looked at is no traffic.
         self.rule.tally().add(u64::from(unit.is_some() || faults > 0), faults);
         if faults > 0 {
-            let length = unit.unwrap_or(0);
-            self.journal(&verdict, (at, direction, offset, length), facts, record);
+            self.journal(&verdict, occasion, unit.unwrap_or(0), call);
         }
         verdict
-    }
-
-    /// Returns the key of the draws about an offset, however often it has come by.
-    fn key_at(&self, offset: u64) -> Key {
-        match self.place {
-            Some((place, repeat)) if place == offset && repeat > 0 => self.key.with(repeat),
-            _ => self.key,
-        }
     }
 
     /// Returns what becomes of that which stands behind a unit, by the verdict on the unit.
@@ -385,7 +336,7 @@ impl RuleSlot {
                 Trailer::Vanishes
             }
             Verdict::Play(steps) if steps.iter().any(sends) => Trailer::Follows,
-            Verdict::Play(_) if self.holds => Trailer::Offered,
+            Verdict::Play(_) if self.holds() => Trailer::Offered,
             Verdict::Play(_) => Trailer::Vanishes,
             Verdict::Forward | Verdict::Delay(_) | Verdict::Hang => Trailer::Follows,
         }
@@ -394,10 +345,11 @@ impl RuleSlot {
     fn journal(
         &self,
         verdict: &Verdict,
-        (at, direction, offset, length): (Duration, Direction, u64, u64),
-        facts: &Facts,
-        record: &mut Record,
+        Occasion { at, direction, offset }: Occasion,
+        length: u64,
+        call: &mut Call,
     ) {
+        let Call { facts, record, .. } = call;
         if !facts.settings.journal {
             record.damage.clear();
             return;

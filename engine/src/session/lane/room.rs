@@ -4,6 +4,7 @@
 use super::{Facts, Lane, Reading};
 use crate::session::flight::Flight;
 use crate::session::queue::OVERHEAD;
+use crate::session::slot::RuleSlot;
 use crate::session::{Settings, Stalls};
 use chenapan_core::{Step, Unit, Verdict};
 use std::sync::Arc;
@@ -36,13 +37,13 @@ impl Lane {
         self.queue.ripen(now);
         if self.chain.lines {
             self.chain
-                .links
+                .slots
                 .iter_mut()
-                .filter_map(|link| link.line.as_mut())
+                .filter_map(|slot| slot.line.as_mut())
                 .for_each(|line| line.pass(now));
         }
         self.chain.holders =
-            self.chain.holders && self.chain.links.iter().any(|link| link.held > 0);
+            self.chain.holders && self.chain.slots.iter().any(|slot| slot.held() > 0);
         let flying = self.flying();
         match &mut self.flight {
             Some(flight) if flying == 0 => flight.rest(),
@@ -56,10 +57,10 @@ impl Lane {
     pub(super) fn waiting(&self) -> usize {
         let lines = self
             .chain
-            .links
+            .slots
             .iter()
             .filter(|_| self.chain.lines)
-            .filter_map(|link| link.line.as_ref());
+            .filter_map(|slot| slot.line.as_ref());
         self.queue.ripe() + lines.map(|line| line.held()).sum::<usize>()
     }
 
@@ -67,7 +68,7 @@ impl Lane {
     fn flying(&self) -> usize {
         let queued = self.queue.held() - self.queue.ripe();
         match self.chain.holders {
-            true => queued + self.chain.links.iter().map(|link| link.held).sum::<usize>(),
+            true => queued + self.chain.slots.iter().map(RuleSlot::held).sum::<usize>(),
             false => queued,
         }
     }
@@ -88,9 +89,9 @@ impl Lane {
         if room == 0 && self.chain.lines && self.queue.ripe() == 0 {
             let over = self.intake.bytes.len() + waiting + 1 - buffer;
             self.chain
-                .links
+                .slots
                 .iter_mut()
-                .filter_map(|link| link.line.as_mut())
+                .filter_map(|slot| slot.line.as_mut())
                 .for_each(|line| line.refuse(over));
         }
         let flying = self.flying();
