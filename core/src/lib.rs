@@ -107,7 +107,7 @@ pub use protocol::{
     Admission, Amount, Audit, Counted, Description, Handled, Malformed, Messages, Protocol,
     Refusal, Remedy, Replies, Want,
 };
-pub use registry::{BehaviorEntry, Instances, ProtocolEntry, Registry, UnknownName};
+pub use registry::{BehaviorEntry, Instances, NameTaken, ProtocolEntry, Registry, UnknownName};
 pub use synonyms::instead;
 pub use unit::{Direction, Field, Kind, Member, Origin, Turn, Unit};
 pub use value::{Chance, FieldName, Form, OwnForm, Pattern, Rate, Size, Value};

@@ -159,7 +159,8 @@ impl Registry {
         Self::default()
     }
 
-    /// Adds a protocol; one of the same name is replaced, also where chenapan brings it along.
+    /// Adds a protocol; one of the same name is replaced, also where chenapan brings it along. See
+    /// [`Registry::try_protocol`] for the other way.
     ///
     /// # Panics
     ///
@@ -167,19 +168,39 @@ impl Registry {
     /// see `testing::sound` (feature `testing`).
     #[must_use]
     pub fn protocol(mut self, entry: ProtocolEntry) -> Self {
-        debug_assert_eq!(sound(entry.name, entry.doc, entry.options), Ok(()));
-        if let Some(Inspection { doc, options, .. }) = entry.inspection {
-            debug_assert_eq!(sound(entry.name, doc, options), Ok(()));
-        }
-        if let Some(ClientEntry { doc, options, .. }) = entry.client {
-            debug_assert_eq!(sound(entry.name, doc, options), Ok(()));
+        if cfg!(debug_assertions) {
+            assert_sound(entry.name, entry.doc, entry.options);
+            if let Some(Inspection { doc, options, .. }) = entry.inspection {
+                assert_sound(entry.name, doc, options);
+            }
+            if let Some(ClientEntry { doc, options, .. }) = entry.client {
+                assert_sound(entry.name, doc, options);
+            }
         }
         self.protocols.retain(|known| known.name != entry.name);
         self.protocols.push(entry);
         self
     }
 
-    /// Adds a behavior; one of the same name is replaced, also where chenapan brings it along.
+    /// Adds a protocol, unless there is one of its name.
+    ///
+    /// # Errors
+    ///
+    /// [`NameTaken`]; the registry is as it was.
+    ///
+    /// # Panics
+    ///
+    /// As [`Registry::protocol`].
+    pub fn try_protocol(&mut self, entry: ProtocolEntry) -> Result<(), NameTaken> {
+        if self.find_protocol(entry.name).is_ok() {
+            return Err(NameTaken { sort: "protocol", name: entry.name });
+        }
+        *self = std::mem::take(self).protocol(entry);
+        Ok(())
+    }
+
+    /// Adds a behavior; one of the same name is replaced, also where chenapan brings it along. See
+    /// [`Registry::try_behavior`] for the other way.
     ///
     /// # Panics
     ///
@@ -187,10 +208,44 @@ impl Registry {
     /// see `testing::sound` (feature `testing`).
     #[must_use]
     pub fn behavior(mut self, entry: BehaviorEntry) -> Self {
-        debug_assert_eq!(sound(entry.name, entry.doc, entry.options), Ok(()));
+        if cfg!(debug_assertions) {
+            assert_sound(entry.name, entry.doc, entry.options);
+        }
         self.behaviors.retain(|known| known.name != entry.name);
         self.behaviors.push(entry);
         self
+    }
+
+    /// Adds a behavior, unless there is one of its name.
+    ///
+    /// ```
+    /// use chenapan_core::{Behavior, BehaviorEntry, Registry, plugin};
+    ///
+    /// plugin! {
+    ///     /// Does nothing.
+    ///     struct Idle = "idle" {}
+    /// }
+    ///
+    /// impl Behavior for Idle {}
+    ///
+    /// let mut registry = Registry::new().behavior(BehaviorEntry::of::<Idle>());
+    /// let taken = registry.try_behavior(BehaviorEntry::of::<Idle>()).unwrap_err();
+    /// assert!(taken.to_string().starts_with("behavior \"idle\": there is one of this name"));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`NameTaken`]; the registry is as it was.
+    ///
+    /// # Panics
+    ///
+    /// As [`Registry::behavior`].
+    pub fn try_behavior(&mut self, entry: BehaviorEntry) -> Result<(), NameTaken> {
+        if self.find_behavior(entry.name).is_ok() {
+            return Err(NameTaken { sort: "behavior", name: entry.name });
+        }
+        *self = std::mem::take(self).behavior(entry);
+        Ok(())
     }
 
     /// All protocols.
@@ -228,6 +283,28 @@ impl Registry {
     }
 }
 
+fn assert_sound(name: &str, doc: &str, options: &[OptionSpec]) {
+    if let Err(wrong) = sound(name, doc, options) {
+        panic!("{wrong}");
+    }
+}
+
+/// A name that a plug-in of the registry has already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NameTaken {
+    sort: &'static str,
+    name: &'static str,
+}
+
+impl fmt::Display for NameTaken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sort, name } = self;
+        write!(f, "{sort} {name:?}: there is one of this name; Registry::{sort} replaces it")
+    }
+}
+
+impl std::error::Error for NameTaken {}
+
 /// A name that nothing in the registry has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownName {
@@ -257,3 +334,45 @@ impl fmt::Display for UnknownName {
 }
 
 impl std::error::Error for UnknownName {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Context, Unit, Verdict, plugin};
+
+    plugin! {
+        /// Drops what comes.
+        struct Sink = "sink" {}
+    }
+
+    impl Behavior for Sink {
+        fn on_unit(&mut self, _: &mut Unit, _: &mut Context<'_>) -> Verdict {
+            Verdict::Drop
+        }
+    }
+
+    fn entry(doc: &'static str) -> BehaviorEntry {
+        BehaviorEntry { doc, ..BehaviorEntry::of::<Sink>() }
+    }
+
+    #[test]
+    fn a_plugin_replaces_one_of_its_name_or_says_that_there_is_one() {
+        let mut registry = Registry::new().behavior(entry("Drops."));
+        let taken = registry.try_behavior(entry("Sinks.")).unwrap_err().to_string();
+        assert_eq!(
+            taken,
+            r#"behavior "sink": there is one of this name; Registry::behavior replaces it"#
+        );
+        assert_eq!(registry.find_behavior("sink").unwrap().summary(), "Drops.");
+        let registry = registry.behavior(entry("Sinks."));
+        assert_eq!(registry.behaviors().len(), 1);
+        assert_eq!(registry.find_behavior("sink").unwrap().summary(), "Sinks.");
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "\"my Bad:name\" is no name: small letters, digits and hyphens are")]
+    fn a_name_that_cannot_be_typed_is_refused() {
+        let _ = Registry::new().behavior(BehaviorEntry { name: "my Bad:name", ..entry("Sinks.") });
+    }
+}
