@@ -131,7 +131,7 @@ fn memory_stays_inside_buffer_in_flight_and_one_verdict() {
 #[test]
 fn every_behavior_with_a_count_or_a_size_is_measured() {
     let registry = chenapan::registry();
-    let grows = |form: &Form| matches!(form, Form::Count | Form::Size);
+    let grows = |form: &Form| matches!(form, Form::Count | Form::UpTo(_) | Form::Size);
     let counting = registry
         .behaviors()
         .iter()

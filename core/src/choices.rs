@@ -1,8 +1,13 @@
 //! Types whose values are a few texts, and the macro that declares them.
 
 use crate::choice::{Choice, find};
+use crate::name::same;
 
 /// A type whose values are a few texts; written by [`choices!`](crate::choices!).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no set of texts",
+    note = "`chenapan_core::choices!` declares one"
+)]
 pub trait Choices: Copy + 'static {
     /// The texts, in documentation order.
     const CHOICES: &'static [Choice];
@@ -224,14 +229,6 @@ pub const fn texts_differ(texts: &[&str]) {
         }
         at += 1;
     }
-}
-
-const fn same(one: &[u8], other: &[u8]) -> bool {
-    let mut at = 0;
-    while at < one.len() && at < other.len() && one[at] == other[at] {
-        at += 1;
-    }
-    at == one.len() && at == other.len()
 }
 
 #[cfg(test)]

@@ -59,6 +59,7 @@ from_value! {
     bool => Flag, |flag| if *flag { "yes" } else { "no" }.to_owned();
     u64 => Count, ToString::to_string;
     i64 => Number, ToString::to_string;
+    f64 => Decimal, ToString::to_string;
     Chance => Chance, |chance| write::chance(*chance);
     Duration => Time, |time| write::time(*time);
     Size => Size, |size| write::size(*size);
@@ -114,36 +115,24 @@ written! {
 
 macro_rules! numbers {
     ($($type:ty),+) => {$(
-        impl Written for $type {
-            const NAME: &'static str = "count";
+        impl FromValue for $type {
+            const FORM: Form = Form::UpTo(<$type>::MAX as u64);
 
-            fn read(text: &str) -> Result<Self, String> {
-                let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-                let number = text.parse().ok().filter(|_| digits);
-                number.ok_or_else(|| format!("expected a whole number from 0 to {}", <$type>::MAX))
+            fn from_value(value: &Value) -> Option<Self> {
+                match value {
+                    Value::Count(count) => (*count).try_into().ok(),
+                    _ => None,
+                }
             }
 
-            fn write(&self) -> Option<String> {
-                Some(self.to_string())
+            fn texts(&self) -> Option<Vec<String>> {
+                Some(vec![self.to_string()])
             }
         }
     )+};
 }
 
 numbers!(u16, u32, usize);
-
-impl Written for f64 {
-    const NAME: &'static str = "number";
-
-    fn read(text: &str) -> Result<Self, String> {
-        let number = text.parse().ok().filter(|number: &f64| number.is_finite());
-        number.ok_or_else(|| "expected a number such as 1.5 or -2".to_owned())
-    }
-
-    fn write(&self) -> Option<String> {
-        Some(self.to_string())
-    }
-}
 
 /// The text for no value at all.
 const NONE: &str = "none";
@@ -191,6 +180,47 @@ impl<T: FromValue> FromValue for Vec<T> {
 }
 
 /// A type of a plug-in's own that can be an option: it is written as text and reads itself.
+///
+/// The compiler cannot read it: a default that is no value of it is found where the plug-in is added to a
+/// [`Registry`](crate::Registry) in a debug build, or by `testing::sound`.
+///
+/// ```
+/// use chenapan_core::{Written, plugin};
+///
+/// /// A place on a chess board.
+/// #[derive(Clone, Debug)]
+/// pub struct Square(char, u8);
+///
+/// impl Written for Square {
+///     const NAME: &'static str = "square";
+///     const PATTERN: Option<&'static str> = Some("^[a-h][1-8]$");
+///
+///     fn read(text: &str) -> Result<Self, String> {
+///         match text.as_bytes() {
+///             [file @ b'a'..=b'h', rank @ b'1'..=b'8'] => Ok(Square(char::from(*file), rank - b'0')),
+///             _ => Err("expected a square such as e4".to_owned()),
+///         }
+///     }
+/// }
+///
+/// plugin! {
+///     /// Moves there.
+///     pub struct Move = "move" {
+///         /// The place to move to.
+///         to: Square = "e4",
+///     }
+/// }
+/// # chenapan_core::testing::sound::<Move>();
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an option of a plug-in",
+    label = "no option has this type",
+    note = "options are bool, u16, u32, u64, usize, i64, f64, Duration, String, PathBuf, IpAddr, SocketAddr, \
+            Bytes, Chance, Size, Rate, Pattern, FieldName, or an Option or a Vec of one of these",
+    note = "a set of texts is an option where `chenapan_core::choices!` declares it, and any other type of your \
+            own where it implements `chenapan_core::Written`; a field that is no option stands after a lone `;`, \
+            with its type alone"
+)]
 pub trait Written: Sized {
     /// The placeholder for it in help texts.
     const NAME: &'static str;

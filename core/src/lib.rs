@@ -68,6 +68,7 @@ mod dice;
 mod each;
 mod from_value;
 mod inspect;
+mod name;
 mod nearest;
 mod network;
 mod options;
@@ -117,7 +118,6 @@ pub use verdict::{Step, Verdict};
 #[doc(hidden)]
 pub mod private {
     pub use crate::choices::texts_differ;
-    pub use crate::plugin::{
-        directions_or_both, example, first, first_of, kebab, kebab_text, written,
-    };
+    pub use crate::name::{kebab, kebab_text, plain};
+    pub use crate::plugin::{Told, directions_or_both, example, first, first_of, sound, written};
 }

@@ -2,6 +2,7 @@
 
 use crate::choice::Choice;
 use crate::from_value::FromValue;
+use crate::name::{is_name, same};
 use crate::nearest::nearest;
 use crate::synonyms::instead;
 use crate::value::{Form, Value};
@@ -40,6 +41,13 @@ impl OptionSpec {
         Ok(if self.repeated { Value::List(vec![value]) } else { value })
     }
 
+    /// Returns `false` for a text that [`OptionSpec::parse`] refuses, as far as the compiler can tell;
+    /// see [`Form::may_be`].
+    pub const fn may_be(&self, text: &str) -> bool {
+        let unset = (self.optional || self.repeated) && same(text.as_bytes(), b"none");
+        unset || self.form.may_be(text)
+    }
+
     /// Its choices; empty where any text of its form is allowed.
     pub fn choices(&self) -> &'static [Choice] {
         match self.form {
@@ -65,11 +73,7 @@ impl OptionSpec {
 ///
 /// The first thing that cannot, in words for its author.
 pub(crate) fn sound(name: &str, about: &str, table: &[OptionSpec]) -> Result<(), String> {
-    let kebab = |name: &str| {
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        name.starts_with(|first: char| first.is_ascii_lowercase()) && name.chars().all(plain)
-    };
-    if !kebab(name) {
+    if !is_name(name) {
         return Err(format!("{name:?} is no name: small letters, digits and hyphens are"));
     }
     if about.trim().is_empty() {
@@ -78,7 +82,7 @@ pub(crate) fn sound(name: &str, about: &str, table: &[OptionSpec]) -> Result<(),
     for (at, spec) in table.iter().enumerate() {
         let option = spec.name;
         let wrong = |what: String| Err(format!("{name}, option {option:?}: {what}"));
-        if !kebab(option) {
+        if !is_name(option) {
             return wrong("is no name: small letters, digits and hyphens are".to_owned());
         }
         if table[..at].iter().any(|other| other.name == option) {
@@ -146,10 +150,15 @@ impl Values {
     ///
     /// If the table has no such option, or not of this type: `plugin!` writes both sides.
     pub fn get<T: FromValue>(&self, name: &str) -> T {
+        self.read(name, T::from_value)
+    }
+
+    #[doc(hidden)]
+    pub fn read<T>(&self, name: &str, read: fn(&Value) -> Option<T>) -> T {
         let found = self.named.iter().find(|(known, _)| *known == name);
-        found.and_then(|(_, value)| T::from_value(value)).unwrap_or_else(|| {
-            panic!("option {name:?} is not in the table, or is not {}", T::FORM.name())
-        })
+        found
+            .and_then(|(_, value)| read(value))
+            .unwrap_or_else(|| panic!("option {name:?} is not in the table, or of another type"))
     }
 }
 

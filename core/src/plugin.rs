@@ -1,10 +1,20 @@
 //! Description that every plug-in gives of itself, and the macro that writes it.
 
+mod constant;
+mod mistake;
+
 use crate::choices;
 use crate::options::{OptionError, OptionSpec, Values};
 use crate::unit::Direction;
 
+pub use constant::{Told, directions_or_both, first, first_of, sound};
+
 /// Description that every plug-in gives of itself; written by [`plugin!`](crate::plugin!).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no plug-in",
+    label = "not declared by `plugin!`",
+    note = "`chenapan_core::plugin!` declares a plug-in with its name, its options and their documentation"
+)]
 pub trait Plugin: Sized {
     /// Its name in configurations, in kebab-case.
     const NAME: &'static str;
@@ -130,38 +140,30 @@ impl From<Direction> for Directions {
 /// assert_eq!(This::OPTIONS[0].name, "max-size");
 /// ```
 ///
-/// A mistake is told in words: an option without documentation does not compile,
+/// Options are `bool`, whole numbers (`u16`, `u32`, `u64`, `usize`, `i64`), `f64`, `Duration`, `String`,
+/// `PathBuf`, `IpAddr`, `SocketAddr`, `Bytes`, [`Chance`](crate::Chance), [`Size`](crate::Size),
+/// [`Rate`](crate::Rate), [`Pattern`](crate::Pattern), [`FieldName`](crate::FieldName), and an `Option` or
+/// a `Vec` of one of these.
+///
+/// # Mistakes
+///
+/// The compiler tells what is wrong: an option without documentation or default, an attribute, `pub`, a
+/// type that is no option, a name that cannot be typed, and a default that is no value of its type.
 ///
 /// ```compile_fail
 /// chenapan_core::plugin! {
 ///     /// Does this and that.
 ///     pub struct This = "this" {
-///         much: u64 = "100",
+///         /// Time to wait.
+///         sleep: std::time::Duration = "fast",
 ///     }
 /// }
+/// // error: the default of option `sleep` is no std::time::Duration: "fast"
 /// ```
 ///
-/// nor one without a default, or of a type that is no option:
-///
-/// ```compile_fail
-/// chenapan_core::plugin! {
-///     /// Does this and that.
-///     pub struct This = "this" {
-///         /// How much of it.
-///         much: u64,
-///     }
-/// }
-/// ```
-///
-/// ```compile_fail
-/// chenapan_core::plugin! {
-///     /// Does this and that.
-///     pub struct This = "this" {
-///         /// How much of it.
-///         much: std::ops::Range<u64> = "1..2",
-///     }
-/// }
-/// ```
+/// It cannot read a default of the types `Pattern`, `IpAddr`, `SocketAddr`, `FieldName` and those of one's
+/// own: `testing::sound::<This>()` (feature `testing`) does, and so does a
+/// [`Registry`](crate::Registry) in a debug build.
 #[macro_export]
 macro_rules! plugin {
     (
@@ -207,8 +209,11 @@ macro_rules! plugin {
             #[allow(unused_variables)]
             fn configure(values: &$crate::Values) -> Self {
                 Self {
-                    $( $field: values
-                        .get($crate::option_name!($($given,)? stringify!($field))), )*
+                    // One mistake in a type is told once, since both places name the same trait.
+                    $( $field: values.read(
+                        $crate::option_name!($($given,)? stringify!($field)),
+                        <$type as $crate::FromValue>::from_value,
+                    ), )*
                     $( $( $state: ::core::default::Default::default(), )* )?
                 }
             }
@@ -226,16 +231,33 @@ macro_rules! plugin {
                 }
             )?
         }
-    };
-    ($($wrong:tt)*) => {
-        compile_error!(
-            "this is no plug-in: expected `/// Documentation.` and `pub struct Name = \"name\" { ... }`, with \
-             `/// Documentation.` and `option: Type = \"default\",` for each option. Usual mistakes: an \
-             option or the struct without a doc comment; no default (`= \"1s\"`, or `= like \"1s\"` for one \
-             that must be given); `pub`, a derive or a generic parameter; a default on a field of the state, \
-             which stands after a lone `;`"
+
+        const _: () = $crate::private::sound(
+            $name,
+            concat!(
+                "the name ", stringify!($name), " cannot be typed: small letters, digits and hyphens can, after a \
+                 letter"
+            ),
+            <$plugin as $crate::Plugin>::OPTIONS,
+            &[
+                $( $crate::private::Told {
+                    name: concat!(
+                        "the name of option `", stringify!($field), "` cannot be typed: small letters, digits and \
+                         hyphens can, after a letter"
+                    ),
+                    default: concat!(
+                        "the default of option `", stringify!($field), "` is no ", stringify!($type), ": ",
+                        stringify!($($default)?)
+                    ),
+                    example: concat!(
+                        "the example of option `", stringify!($field), "` is no ", stringify!($type), ": ",
+                        stringify!($($example)?)
+                    ),
+                }, )*
+            ],
         );
     };
+    ($($wrong:tt)*) => { $crate::plugin_mistake! { $($wrong)* } };
 }
 
 /// The default of a plug-in, where each of its options has one; takes the example and the default of
@@ -254,38 +276,6 @@ macro_rules! plugin_default {
         $crate::plugin_default! { $plugin $($rest)* }
     };
     ($plugin:ident [$($example:literal)?;] $($rest:tt)*) => {};
-}
-
-/// The name of an option: the first that is given, with hyphens for underscores.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! option_name {
-    ($($name:expr),+) => {{
-        const NAME: &str = $crate::private::first(&[$($name),+]);
-        const BYTES: [u8; NAME.len()] = $crate::private::kebab(NAME);
-        const TEXT: &str = $crate::private::kebab_text(&BYTES, NAME);
-        TEXT
-    }};
-}
-
-/// A name with hyphens for its underscores, as bytes.
-pub const fn kebab<const LENGTH: usize>(name: &str) -> [u8; LENGTH] {
-    let mut bytes = [0; LENGTH];
-    let mut at = 0;
-    while at < LENGTH {
-        let byte = name.as_bytes()[at];
-        bytes[at] = if byte == b'_' { b'-' } else { byte };
-        at += 1;
-    }
-    bytes
-}
-
-/// Those bytes as text again.
-pub const fn kebab_text(bytes: &'static [u8], name: &'static str) -> &'static str {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(_) => name,
-    }
 }
 
 /// The names of options before their texts; none where an option has no text.
@@ -307,21 +297,6 @@ pub fn example<T: Plugin>() -> T {
         Ok(values) => T::configure(&values),
         Err(error) => panic!("{}: {error}", T::NAME),
     }
-}
-
-/// The direction after a plug-in's name, or both.
-pub const fn directions_or_both(given: &[Directions]) -> Directions {
-    if given.is_empty() { Directions::Both } else { given[0] }
-}
-
-/// The first of some texts.
-pub const fn first(texts: &[&'static str]) -> &'static str {
-    texts[0]
-}
-
-/// The first of some texts, if any.
-pub const fn first_of(texts: &[&'static str]) -> Option<&'static str> {
-    if texts.is_empty() { None } else { Some(texts[0]) }
 }
 
 #[cfg(test)]

@@ -20,7 +20,8 @@ pub fn configured<P: Plugin>(options: &[(&str, &str)]) -> P {
 }
 
 /// Checks what a plug-in says about itself: that its name and those of its options can be written, and
-/// that each default and example can be read.
+/// that each default and example can be read. The compiler has checked most of it; this also reads
+/// patterns, addresses and types of one's own.
 ///
 /// # Panics
 ///

@@ -1,7 +1,10 @@
 //! The kinds of option values, and the one parser for all of them.
 
+mod read;
+
 use crate::choice::{self, Choice};
 use bytes::Bytes;
+use read::{Factor, Wrong};
 use regex::bytes::{Regex, RegexBuilder};
 use std::fmt;
 use std::ops::Range;
@@ -15,8 +18,12 @@ pub enum Form {
     Flag,
     /// A whole number.
     Count,
+    /// A whole number that is at most this one.
+    UpTo(u64),
     /// A whole number that may be negative.
     Number,
+    /// A number that may have a fraction and be negative: `1.5`.
+    Decimal,
     /// A probability: `0.3` or `30%`.
     Chance,
     /// A time: `250ms`, `1.5s`; a bare number is seconds.
@@ -67,8 +74,9 @@ impl Form {
     pub fn name(self) -> &'static str {
         match self {
             Form::Flag => "flag",
-            Form::Count => "count",
+            Form::Count | Form::UpTo(_) => "count",
             Form::Number => "number",
+            Form::Decimal => "decimal",
             Form::Chance => "chance",
             Form::Time => "time",
             Form::Size => "size",
@@ -90,9 +98,11 @@ impl Form {
         Ok(match self {
             Form::Flag => Value::Flag(flag(text)?),
             Form::Count => Value::Count(count(text)?),
+            Form::UpTo(most) => Value::Count(up_to(most, text)?),
             Form::Number => Value::Number(number(text)?),
+            Form::Decimal => Value::Decimal(decimal(text)?),
             Form::Chance => Value::Chance(Chance(chance(text)?)),
-            Form::Time => Value::Time(time(text)?),
+            Form::Time => Value::Time(Duration::from_nanos(time(text)?)),
             Form::Size => Value::Size(Size(size(text)?)),
             Form::Rate => Value::Rate(Rate(rate(text)?)),
             Form::Text => Value::Text(text.to_owned()),
@@ -105,6 +115,25 @@ impl Form {
             }
         })
     }
+
+    /// Returns `false` for a text that [`Form::parse`] refuses, as far as the compiler can tell: it
+    /// reads no pattern, and no form of a plug-in's own.
+    pub const fn may_be(self, text: &str) -> bool {
+        match self {
+            Form::Flag => read::flag(text).is_some(),
+            Form::Count => read::count(text).is_some(),
+            Form::UpTo(most) => matches!(read::count(text), Some(number) if number <= most),
+            Form::Number => read::number(text).is_some(),
+            Form::Decimal => read::is_decimal(text),
+            Form::Chance => read::is_chance(text),
+            Form::Time => read::time(text).is_ok(),
+            Form::Size => read::size(text).is_ok(),
+            Form::Rate => read::rate(text).is_ok(),
+            Form::Bytes => read::is_bytes(text),
+            Form::Choice(choices) => read::is_choice(choices, text),
+            Form::Text | Form::Pattern | Form::Own(_) => true,
+        }
+    }
 }
 
 /// A checked option value.
@@ -114,10 +143,12 @@ pub enum Value {
     None,
     /// See [`Form::Flag`].
     Flag(bool),
-    /// See [`Form::Count`].
+    /// See [`Form::Count`] and [`Form::UpTo`].
     Count(u64),
     /// See [`Form::Number`].
     Number(i64),
+    /// See [`Form::Decimal`].
+    Decimal(f64),
     /// See [`Form::Chance`].
     Chance(Chance),
     /// See [`Form::Time`].
@@ -246,191 +277,103 @@ impl PartialEq for Pattern {
 }
 
 fn flag(text: &str) -> Result<bool, String> {
-    match text {
-        "yes" | "true" | "on" | "1" => Ok(true),
-        "no" | "false" | "off" | "0" => Ok(false),
-        _ => Err("expected yes or no".to_owned()),
-    }
+    read::flag(text).ok_or_else(|| "expected yes or no".to_owned())
 }
 
 fn count(text: &str) -> Result<u64, String> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    match text.parse() {
-        Ok(number) if digits => Ok(number),
-        _ => Err("expected a whole number".to_owned()),
-    }
+    read::count(text).ok_or_else(|| "expected a whole number".to_owned())
+}
+
+fn up_to(most: u64, text: &str) -> Result<u64, String> {
+    let number = read::count(text).filter(|number| *number <= most);
+    number.ok_or_else(|| format!("expected a whole number from 0 to {most}"))
 }
 
 fn number(text: &str) -> Result<i64, String> {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    match text.parse() {
-        Ok(number) if digits.starts_with(|first: char| first.is_ascii_digit()) => Ok(number),
-        _ => Err("expected a whole number, such as 503 or -32000".to_owned()),
-    }
+    read::number(text).ok_or_else(|| "expected a whole number, such as 503 or -32000".to_owned())
+}
+
+fn decimal(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number: &f64| number.is_finite());
+    number
+        .filter(|_| read::is_decimal(text))
+        .ok_or_else(|| "expected a number such as 1.5 or -2".to_owned())
 }
 
 fn chance(text: &str) -> Result<f64, String> {
-    let wrong = || "expected a number from 0 to 1 or a percentage".to_owned();
     let (number, scale) = match text.strip_suffix('%') {
         Some(percent) => (percent, 100.0),
         None => (text, 1.0),
     };
-    decimal(number).ok_or_else(wrong)?;
-    let share = number.parse::<f64>().map_err(|_| wrong())? / scale;
-    if share <= 1.0 {
-        return Ok(share);
+    let share = number.parse::<f64>().ok().filter(|_| read::is_decimal(number));
+    match share {
+        Some(share) if read::is_chance(text) => Ok(share / scale),
+        Some(share) if share > 100.0 && scale > 1.0 => Err("more than 100 %".to_owned()),
+        share => {
+            let wrong = "expected a number from 0 to 1 or a percentage".to_owned();
+            let meant = share.is_some_and(|share| (1.0..=100.0).contains(&share) && scale == 1.0);
+            Err(if meant { format!("{wrong}; did you mean {text}%?") } else { wrong })
+        }
     }
-    Err(match text.strip_suffix('%') {
-        Some(_) => "more than 100 %".to_owned(),
-        None if share <= 100.0 => format!("{}; did you mean {text}%?", wrong()),
-        None => wrong(),
-    })
 }
 
-fn time(text: &str) -> Result<Duration, String> {
-    let units: &[(&str, u128)] = &[
-        ("", 1_000_000_000),
-        ("ns", 1),
-        ("us", 1_000),
-        ("\u{b5}s", 1_000),
-        ("ms", 1_000_000),
-        ("s", 1_000_000_000),
-        ("m", 60_000_000_000),
-        ("min", 60_000_000_000),
-        ("h", 3_600_000_000_000),
-        ("d", 86_400_000_000_000),
-    ];
-    quantity(text, units)
-        .map(Duration::from_nanos)
-        .map_err(|wrong| wrong.say("a time such as 250ms, 1.5s or 2 (seconds)"))
+fn time(text: &str) -> Result<u64, String> {
+    let expected = "a time such as 250ms, 1.5s or 2 (seconds)";
+    read::time(text).map_err(|wrong| told(wrong, text, read::TIMES, expected))
 }
-
-const SIZES: &[(&str, u128)] = &[
-    ("B", 1),
-    ("kB", 1_000),
-    ("KB", 1_000),
-    ("MB", 1_000_000),
-    ("GB", 1_000_000_000),
-    ("TB", 1_000_000_000_000),
-    ("KiB", 1 << 10),
-    ("MiB", 1 << 20),
-    ("GiB", 1 << 30),
-    ("TiB", 1 << 40),
-];
 
 fn size(text: &str) -> Result<u64, String> {
-    let units: Vec<_> = SIZES.iter().copied().chain([("", 1)]).collect();
-    quantity(text, &units).map_err(|wrong| wrong.say("a size such as 512, 64KiB or 1MB"))
+    let expected = "a size such as 512, 64KiB or 1MB";
+    read::size(text).map_err(|wrong| told(wrong, text, read::SIZES, expected))
 }
 
 fn rate(text: &str) -> Result<u64, String> {
-    let say = |wrong: Wrong| wrong.say("a rate with its unit, such as 100kB/s, 1MiB/s or 8Mbit/s");
-    let Some(amount) = text.strip_suffix("/s") else {
-        return Err(say(Wrong::Form));
-    };
-    let bits: &[(&str, u128)] =
-        &[("bit", 1), ("kbit", 1_000), ("Mbit", 1_000_000), ("Gbit", 1_000_000_000)];
-    let bytes = if amount.ends_with("bit") {
-        quantity(amount, bits).map_err(say)? / 8
-    } else {
-        quantity(amount, SIZES).map_err(say)?
-    };
-    match bytes {
-        0 => Err("a rate must be at least 1B/s; to stop all data use hang".to_owned()),
-        bytes => Ok(bytes),
-    }
+    let expected = "a rate with its unit, such as 100kB/s, 1MiB/s or 8Mbit/s";
+    let amount = text.strip_suffix("/s").unwrap_or(text);
+    read::rate(text).map_err(|wrong| told(wrong, amount, read::RATES, expected))
 }
 
 fn bytes(text: &str) -> Result<Bytes, String> {
-    if let Some(hex) = text.strip_prefix("0x") {
-        let digits: Option<Vec<u8>> =
-            hex.chars().map(|digit| digit.to_digit(16).map(|value| value as u8)).collect();
-        return match digits {
-            Some(digits) if digits.len() % 2 == 0 => {
-                Ok(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
-            }
-            _ => Err("expected pairs of hex digits after 0x".to_owned()),
-        };
+    if let Some(digits) = text.strip_prefix("0x") {
+        let pairs = digits.as_bytes().chunks(2);
+        let byte = |pair: &[u8]| read::hex(*pair.first()?, *pair.get(1)?);
+        let bytes = pairs.map(byte).collect::<Option<_>>();
+        return bytes.ok_or_else(|| "expected pairs of hex digits after 0x".to_owned());
     }
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.chars();
-    while let Some(character) = rest.next() {
-        if character != '\\' {
-            out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-            continue;
-        }
-        out.push(match rest.next() {
-            Some('r') => b'\r',
-            Some('n') => b'\n',
-            Some('t') => b'\t',
-            Some('0') => 0,
-            Some('\\') => b'\\',
-            Some('x') => {
-                let mut digit = || rest.next()?.to_digit(16);
-                match (digit(), digit()) {
-                    (Some(high), Some(low)) => (high << 4 | low) as u8,
-                    _ => return Err("expected two hex digits after \\x".to_owned()),
-                }
-            }
-            _ => return Err("expected r, n, t, 0, xHH or \\ after a backslash".to_owned()),
-        });
+    let (mut bytes, mut at) = (Vec::with_capacity(text.len()), 0);
+    while at < text.len() {
+        let (byte, behind) = read::byte(text.as_bytes(), at)?;
+        bytes.push(byte);
+        at = behind;
     }
-    Ok(out.into())
+    Ok(bytes.into())
 }
 
-/// Why a number with a unit could not be read.
-enum Wrong {
-    Form,
-    Unit(String, Option<&'static str>),
-    Large,
-}
-
-impl Wrong {
-    fn say(self, expected: &str) -> String {
-        match self {
-            Wrong::Form => format!("expected {expected}"),
-            Wrong::Unit(unit, Some(near)) => format!("unknown unit {unit:?}; did you mean {near}?"),
-            Wrong::Unit(unit, None) => format!("unknown unit {unit:?}; expected {expected}"),
-            Wrong::Large => "the number is too large".to_owned(),
-        }
+/// Says why a text is no number with a unit.
+fn told(wrong: Wrong, text: &str, units: &[Factor], expected: &str) -> String {
+    let unit = text[read::amount_end(text.as_bytes())..].trim_ascii_start();
+    match (wrong, near_unit(unit, units)) {
+        (Wrong::Form, _) => format!("expected {expected}"),
+        (Wrong::Unit, Some(near)) => format!("unknown unit {unit:?}; did you mean {near}?"),
+        (Wrong::Unit, None) => format!("unknown unit {unit:?}; expected {expected}"),
+        (Wrong::Large, _) => "the number is too large".to_owned(),
+        (Wrong::Zero, _) => "a rate must be at least 1B/s; to stop all data use hang".to_owned(),
     }
 }
 
-/// Reads `number unit` and returns the whole number of base units, fractions cut off.
-fn quantity(text: &str, units: &[(&'static str, u128)]) -> Result<u64, Wrong> {
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (whole, fraction) = decimal(&text[..end]).ok_or(Wrong::Form)?;
-    let unit = text[end..].trim_start();
-    let Some(&(_, factor)) = units.iter().find(|(name, _)| *name == unit) else {
-        let near = match unit {
-            "k" | "K" | "kb" | "Kb" | "kib" => Some("kB or KiB"),
-            "M" | "mb" | "Mb" | "mib" => Some("MB or MiB"),
-            "G" | "g" | "gb" | "Gb" | "gib" => Some("GB or GiB"),
-            "b" => Some("B"),
-            "sec" | "secs" | "second" | "seconds" | "S" => Some("s"),
-            "msec" | "millis" | "MS" | "Ms" => Some("ms"),
-            _ => None,
-        };
-        let near = near.filter(|near| units.iter().any(|(name, _)| near.starts_with(name)));
-        // A size without a unit is bytes; a rate without one was caught by its "/s".
-        return Err(Wrong::Unit(unit.to_owned(), near.filter(|_| !unit.is_empty())));
+/// Returns the units that somebody means with one that is none of them.
+fn near_unit(unit: &str, units: &[Factor]) -> Option<&'static str> {
+    let near = match unit {
+        "k" | "K" | "kb" | "Kb" | "kib" => "kB or KiB",
+        "M" | "mb" | "Mb" | "mib" => "MB or MiB",
+        "G" | "g" | "gb" | "Gb" | "gib" => "GB or GiB",
+        "b" => "B",
+        "sec" | "secs" | "second" | "seconds" | "S" => "s",
+        "msec" | "millis" | "MS" | "Ms" => "ms",
+        _ => return None,
     };
-    // Digits past the 18th after the point are below any base unit.
-    let fraction = &fraction[..fraction.len().min(18)];
-    let scale = 10_u128.pow(fraction.len() as u32);
-    let digits = |text: &str| if text.is_empty() { Ok(0) } else { text.parse::<u128>() };
-    let whole = digits(whole).ok().and_then(|whole| whole.checked_mul(factor));
-    let part = digits(fraction).ok().and_then(|part| part.checked_mul(factor));
-    let total = whole.zip(part).and_then(|(whole, part)| whole.checked_add(part / scale));
-    total.and_then(|total| u64::try_from(total).ok()).ok_or(Wrong::Large)
-}
-
-/// The digits before and after the point, where there is at least one and nothing else.
-fn decimal(text: &str) -> Option<(&str, &str)> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let some = !whole.is_empty() || !fraction.is_empty();
-    (some && digits(whole) && digits(fraction)).then_some((whole, fraction))
+    let first = near.split(' ').next();
+    units.iter().any(|(name, _)| Some(*name) == first).then_some(near)
 }
 
 #[cfg(test)]
@@ -461,6 +404,7 @@ mod tests {
         assert_eq!(fault(Form::Time, "soon"), "expected a time such as 250ms, 1.5s or 2 (seconds)");
         assert_eq!(fault(Form::Time, "5sec"), "unknown unit \"sec\"; did you mean s?");
         assert_eq!(fault(Form::Time, &"9".repeat(1_000)), "the number is too large");
+        assert!(fault(Form::Time, "5k").contains("expected a time"));
         assert_eq!(fault(Form::Time, "18446744073.709551616"), "the number is too large");
     }
 
@@ -507,6 +451,87 @@ mod tests {
         assert!(glob.is_match(b"get.users/v1"));
         assert!(!glob.is_match(b"getxusers/v1"));
         assert!(!glob.is_match(b"get.users/v12"));
+    }
+
+    #[test]
+    fn the_compiler_takes_what_users_may_write() {
+        let forms = [
+            Form::Flag,
+            Form::Count,
+            Form::UpTo(255),
+            Form::Number,
+            Form::Decimal,
+            Form::Chance,
+            Form::Time,
+            Form::Size,
+            Form::Rate,
+            Form::Bytes,
+        ];
+        let texts = [
+            "",
+            "yes",
+            "no",
+            "1",
+            "0",
+            "007",
+            "255",
+            "256",
+            "-1",
+            "+1",
+            "--1",
+            "-",
+            "1.5",
+            "-1.5",
+            ".5",
+            "5.",
+            ".",
+            "-.",
+            "1e3",
+            "nan",
+            "inf",
+            "1%",
+            "100%",
+            "100.0%",
+            "100.01%",
+            "1.00",
+            "1.01",
+            "0.25",
+            "%",
+            "5s",
+            "5 ms",
+            "5sec",
+            "5\u{b5}s",
+            "64KiB",
+            "64k",
+            "1MiB/s",
+            "8Mbit/s",
+            "7bit/s",
+            "100/s",
+            "0B/s",
+            "/s",
+            "0x0d0a",
+            "0x0",
+            "0xgg",
+            r"\r\n",
+            r"\",
+            r"\q",
+            r"\x1",
+            r"\xff",
+            "\u{e9}",
+            "18446744073709551615",
+            "18446744073709551616",
+            "-9223372036854775808",
+            "9223372036854775808",
+            "18446744073.709551615",
+            "18446744073.709551616",
+            "99999999999999999999999999999999999999999999",
+        ];
+        for form in forms {
+            for text in texts {
+                assert_eq!(form.may_be(text), form.parse(text).is_ok(), "{form:?} {text:?}");
+            }
+        }
+        assert!(Form::Pattern.may_be("(a"));
     }
 
     #[test]

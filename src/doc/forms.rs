@@ -74,10 +74,11 @@ fn written(about: &str, pattern: &str) -> Value {
 }
 
 /// The forms that look alike wherever they stand.
-const FORMS: [Form; 8] = [
+const FORMS: [Form; 9] = [
     Form::Flag,
     Form::Count,
     Form::Number,
+    Form::Decimal,
     Form::Chance,
     Form::Time,
     Form::Size,
@@ -99,6 +100,7 @@ fn of_form(form: Form) -> Value {
             text("^[0-9]+$".to_owned()),
         ],
         Form::Number => vec![json!({ "type": "integer" }), text("^-?[0-9]+$".to_owned())],
+        Form::Decimal => vec![json!({ "type": "number" }), text(format!("^-?{DECIMAL}$"))],
         Form::Chance => vec![
             json!({ "type": "number", "minimum": 0, "maximum": 1 }),
             text(format!("^(0*[.][0-9]+|0+[.]?|0*1([.]0*)?|{DECIMAL}%)$")),
@@ -117,6 +119,11 @@ pub(super) fn form(form: Form) -> Value {
     if let Form::Own(chenapan_core::OwnForm { pattern: Some(pattern), name, .. }) = form {
         let text = json!({ "type": "string", "pattern": pattern, "description": name });
         return json!({ "anyOf": [text, { "$ref": "#/$defs/variable" }] });
+    }
+    if let Form::UpTo(most) = form {
+        let digits = json!({ "type": "string", "pattern": "^[0-9]+$" });
+        let number = json!({ "type": "integer", "minimum": 0, "maximum": most });
+        return json!({ "anyOf": [number, digits, { "$ref": "#/$defs/variable" }] });
     }
     let name = if FORMS.contains(&form) { form } else { Form::Text }.name();
     json!({ "$ref": format!("#/$defs/{name}") })

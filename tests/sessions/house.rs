@@ -140,8 +140,9 @@ fn value(choices: &mut Choices<'_>, spec: &OptionSpec) -> String {
     let texts: &[&str] = match spec.form {
         Form::Choice(known) => return choices.pick(known).text.to_owned(),
         Form::Flag => &["yes", "no"],
-        Form::Count => &["1", "0", "2", "3", "7"],
+        Form::Count | Form::UpTo(_) => &["1", "0", "2", "3", "7"],
         Form::Number => &["0", "1", "-32000", "-9223372036854775808"],
+        Form::Decimal => &["0", "1.5", "-2", "1000000"],
         Form::Chance => &["50%", "10%", "90%", "100%"],
         Form::Time => &["1ms", "0s", "1us", "20ms", "1s", "1h", "100000000h"],
         Form::Size => &["1", "0", "2", "7", "64", "1000", "20KiB"],

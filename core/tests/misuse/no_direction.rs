@@ -1,0 +1,8 @@
+use chenapan_core::plugin;
+
+plugin! {
+    /// Holds every unit for a while.
+    pub struct Nap = "nap", Upward {}
+}
+
+fn main() {}

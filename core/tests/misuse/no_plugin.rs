@@ -1,0 +1,10 @@
+use chenapan_core::{Behavior, BehaviorEntry};
+
+#[derive(Clone)]
+struct Nap;
+
+impl Behavior for Nap {}
+
+fn main() {
+    let _ = BehaviorEntry::of::<Nap>();
+}

@@ -1,0 +1,7 @@
+use chenapan_core::plugin;
+
+plugin! {
+    pub struct Nap = "nap" {}
+}
+
+fn main() {}
