@@ -1,0 +1,97 @@
+//! State that all routes share, and the routes themselves.
+
+use crate::guard::{self, Guard};
+use crate::{health, problem};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::{Router, http};
+use chenapan_core::Registry;
+use chenapan_engine::control::Control;
+use chenapan_engine::endpoint::Kinds;
+use problem::Problem;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Largest body of a request, in bytes.
+const BODY: usize = 4 << 20;
+
+/// Longest time that a request may take until its response begins.
+const TIME: Duration = Duration::from_secs(25);
+
+/// Proxies under one control, with the plug-ins and kinds of addresses that requests may name.
+///
+/// A clone is another handle on the same proxies.
+#[derive(Clone, Debug)]
+pub struct Api(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    control: Control,
+    registry: Registry,
+    kinds: Kinds,
+}
+
+impl Api {
+    /// Returns an API for the proxies of a control.
+    pub fn new(control: Control, registry: Registry, kinds: Kinds) -> Self {
+        Self(Arc::new(Inner { control, registry, kinds }))
+    }
+
+    /// Returns the proxies that requests act on.
+    pub fn control(&self) -> &Control {
+        &self.0.control
+    }
+
+    /// Returns the plug-ins that requests may name.
+    pub fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    /// Returns the kinds of addresses that requests may name.
+    pub fn kinds(&self) -> &Kinds {
+        &self.0.kinds
+    }
+
+    /// Returns all routes behind a guard.
+    pub(crate) fn router(&self, guard: Arc<Guard>) -> Router {
+        Router::new()
+            .merge(health::routes())
+            .fallback(not_found)
+            .method_not_allowed_fallback(not_allowed)
+            .layer(DefaultBodyLimit::max(BODY))
+            .layer(middleware::from_fn(in_time))
+            .layer(middleware::from_fn_with_state(guard, guarded))
+            .with_state(self.clone())
+    }
+}
+
+/// Refuses what the guard refuses, before anything else looks at it.
+async fn guarded(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    match guard.check(request.uri().path(), request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => guard::refuse(&refusal).into_response(),
+    }
+}
+
+/// Answers a request whose response has not begun in time.
+async fn in_time(request: Request, next: Next) -> Response {
+    tokio::time::timeout(TIME, next.run(request)).await.unwrap_or_else(|_| {
+        let seconds = TIME.as_secs();
+        Problem::new(
+            http::StatusCode::SERVICE_UNAVAILABLE,
+            format!("the request took more than {seconds} s; nothing more is done for it"),
+        )
+        .into_response()
+    })
+}
+
+async fn not_found(request: Request) -> Problem {
+    let path = request.uri().path();
+    Problem::new(http::StatusCode::NOT_FOUND, format!("there is nothing at {path}"))
+}
+
+async fn not_allowed(request: Request) -> Problem {
+    let (method, path) = (request.method(), request.uri().path());
+    Problem::new(http::StatusCode::METHOD_NOT_ALLOWED, format!("{path} does not take {method}"))
+}

@@ -1,0 +1,18 @@
+//! Live control of chenapan's proxies over HTTP.
+//!
+//! A [`Server`] is a listener and bounds; an [`Api`] is what its routes act on: the proxies of one
+//! [`Control`](chenapan_engine::control::Control). Nothing outside of this package names an HTTP
+//! server, and nothing in here moves proxied bytes.
+//!
+//! No request waits for traffic: each is answered within a time, whatever the proxies do.
+
+mod api;
+mod guard;
+mod health;
+mod problem;
+mod serve;
+
+pub use api::Api;
+pub use guard::Guard;
+pub use problem::Problem;
+pub use serve::Server;

@@ -1,0 +1,4 @@
+//! The API from outside: over a socket, in the words of HTTP.
+
+mod bounds;
+mod client;
