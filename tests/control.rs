@@ -261,3 +261,22 @@ async fn a_proxy_that_is_added_again_from_its_model_draws_and_acts_as_before() {
     let error = serde_json::from_str::<ProxyModel>(r#"{"backend": "1", "lisen": []}"#).unwrap_err();
     assert!(error.to_string().contains("lisen"), "{error}");
 }
+
+#[tokio::test]
+async fn a_proxy_may_begin_disabled_and_then_binds_nothing() {
+    let control = Control::seeded(1).unwrap();
+    // Somebody else is at the address: that matters when it is enabled.
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap().to_string();
+    let mut config = Config::new(&address, "127.0.0.1:1").unwrap();
+    config.enabled = false;
+    let proxy = control.add(config).unwrap();
+    assert!(!proxy.is_enabled() && !proxy.config().enabled);
+    assert_eq!(proxy.config().listen[0].to_string(), address);
+    assert!(proxy.enable().await.is_err(), "the address is taken");
+    assert!(!proxy.is_enabled());
+    drop(other);
+    proxy.enable().await.unwrap();
+    assert_eq!(proxy.address().unwrap().to_string(), address);
+    assert!(proxy.config().enabled);
+}

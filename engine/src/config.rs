@@ -72,6 +72,9 @@ pub struct Config {
     pub rules: Rules,
     /// Limits of its connections.
     pub limits: Limits,
+    /// Set when it accepts connections from its start; else it is to be enabled first, and binds
+    /// nothing until then.
+    pub enabled: bool,
 }
 
 impl Config {
@@ -88,6 +91,7 @@ impl Config {
             protocol: ConfiguredProtocol::default(),
             rules: Rules::default(),
             limits: Limits::default(),
+            enabled: true,
         })
     }
 }

@@ -100,10 +100,11 @@ pub(crate) struct Surroundings<'a> {
 impl Proxy {
     /// Binds the listeners and starts to accept.
     pub(crate) fn start(config: Config, within: Surroundings<'_>) -> io::Result<Self> {
-        let Config { name, listen, backend, protocol, rules, limits } = config;
+        let Config { name, listen, backend, protocol, rules, limits, enabled } = config;
         let Surroundings { settings, clock, memory, places, journal, siblings } = within;
         let doors = Doors::new();
-        let bound = listen.iter().map(|address| doors.bind(address, address));
+        let opened = if enabled { &*listen } else { &[] };
+        let bound = opened.iter().map(|address| doors.bind(address, address));
         let bound = bound.collect::<io::Result<Vec<_>>>()?;
         let locals: Vec<_> = bound.iter().flat_map(|(door, _)| door.locals()).cloned().collect();
         circle::refuse(&backend, &locals, &siblings.list())?;
@@ -139,7 +140,13 @@ impl Proxy {
             finished: CancellationToken::new(),
         });
         let proxy = Self { life: Arc::new(Life(Arc::clone(&shared))), shared };
-        proxy.open(bound);
+        match enabled {
+            true => proxy.open(bound),
+            false => {
+                let closed = listen.into_iter().map(Door::closed).collect();
+                proxy.shared.doors.replace(closed, false);
+            }
+        }
         Ok(proxy)
     }
 
@@ -158,6 +165,7 @@ impl Proxy {
             protocol: self.shared.protocol.clone(),
             rules: Rules::clone(&self.rules()),
             limits: self.shared.services.limits.clone(),
+            enabled: self.is_enabled(),
         }
     }
 

@@ -122,6 +122,7 @@ impl<'a> Run<'a> {
                 protocol: part.protocol.clone(),
                 rules: Rules::default(),
                 limits: part.limits.clone(),
+                enabled: true,
             };
             let what = format!("{}: proxy {}", part.place, part.name);
             let proxy = run.control.add(config).map_err(failed(what))?;

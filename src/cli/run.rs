@@ -100,6 +100,7 @@ pub(super) fn run(
                 protocol: protocol.clone(),
                 rules: rules.clone(),
                 limits: breaking.limits(),
+                enabled: true,
             };
             let proxy = control.add(config).map_err(not_started)?;
             proxies.push(proxy);

@@ -63,6 +63,7 @@ pub(super) fn send(args: &Send, registry: &Registry, matches: &ArgMatches) -> Re
         protocol,
         rules,
         limits: args.breaking.limits(),
+        enabled: true,
     };
     on_runtime(async {
         let control = Control::seeded(seed).map_err(Failure::run)?;

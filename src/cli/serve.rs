@@ -78,7 +78,8 @@ fn config(args: &Serve, registry: &Registry, matches: &ArgMatches) -> Result<Con
     limits.max_connections = args.max_connections.map(|most| most as usize);
     limits.reset_refused = args.on_refused == OnRefused::Reset;
     let listen = args.listen.clone();
-    Ok(Config { name: String::new(), listen, backend, protocol, rules, limits })
+    let (name, enabled) = (String::new(), true);
+    Ok(Config { name, listen, backend, protocol, rules, limits, enabled })
 }
 
 /// Returns what proxies run under, with its journal where there is one.

@@ -46,6 +46,9 @@ pub struct ProxyModel {
     /// Limits of its connections.
     #[serde(default)]
     pub limits: LimitsModel,
+    /// Unset where it is to be enabled before it accepts connections.
+    #[serde(default = "enabled", skip_serializing_if = "Clone::clone")]
+    pub enabled: bool,
 }
 
 /// Limits of a proxy's connections as data; what is left out has its default.
@@ -125,6 +128,7 @@ impl ProxyModel {
                 .map_err(wrong("protocol"))?,
             rules: Rules::new(rules),
             limits: self.limits.limits()?,
+            enabled: self.enabled,
         })
     }
 }
@@ -140,6 +144,7 @@ impl From<&Config> for ProxyModel {
             protocol: config.protocol.to_string(),
             rules: config.rules.texts(),
             limits: LimitsModel::from(&config.limits),
+            enabled: config.enabled,
         }
     }
 }
@@ -209,6 +214,10 @@ fn connect(address: &Connect) -> serde_json::Value {
 /// Puts the field before the cause of an error.
 fn wrong<E: fmt::Display>(field: &'static str) -> impl Fn(E) -> ModelError {
     move |cause| ModelError { field, cause: cause.to_string() }
+}
+
+fn enabled() -> bool {
+    true
 }
 
 fn tcp() -> String {
@@ -284,6 +293,7 @@ mod tests {
             r#"{"backend": "1", "limits": {"idle": 0.000000001, "in-flight": 7, "strict": true}}"#,
             r#"{"backend": "1", "rules": ["delay", "20:delay,5:drop", "delay", "20:drop", "20:drop"]}"#,
             r#"{"backend": "1", "limits": {"half-closed": "62m", "max-connections": 3}}"#,
+            r#"{"backend": "1", "listen": ["localhost:0"], "enabled": false}"#,
         ] {
             let before = config(text);
             let json = serde_json::to_string(&ProxyModel::from(&before)).unwrap();
@@ -294,6 +304,7 @@ mod tests {
                 "{json}"
             );
             assert_eq!(format!("{:?}", after.limits), format!("{:?}", before.limits), "{json}");
+            assert_eq!(after.enabled, before.enabled);
             assert_eq!(after.protocol.to_string(), before.protocol.to_string());
             assert_eq!(after.rules.texts(), before.rules.texts(), "{json}");
             let kept = after.rules.after(&before.rules);
