@@ -36,13 +36,34 @@
 //! # Ok(()) }
 //! ```
 //!
+//! Rules are text, or made in Rust: of a behavior's options as fields, of a value with channels inside, of
+//! a closure.
+//!
+//! ```
+//! use chenapan::behaviors::Delay;
+//! use chenapan::chenapan_core::{Context, Direction, Unit, Verdict};
+//! use chenapan::rule::{Rule, Rules};
+//! use std::{sync::mpsc, time::Duration};
+//!
+//! let sleep = Duration::from_millis(250);
+//! let slow = Rule::of(Delay { sleep, ..Delay::default() }).chance(0.3).direction(Direction::Downstream);
+//! let (tx, _seen) = mpsc::channel();
+//! let tap = Rule::with("tap", move |unit: &mut Unit, _: &mut Context<'_>| {
+//!     let _ = tx.send(unit.bytes.to_vec());
+//!     Verdict::Forward
+//! });
+//! let rules = Rules::new([slow, tap.first(1)]);
+//! assert_eq!(rules.texts(), ["delay:sleep=250ms:chance=30%:direction=downstream", "tap:first=1"]);
+//! ```
+//!
 //! A rule that answers everything itself needs a backend all the same, if only one that accepts: units
 //! are shown to rules once it is reached. What replies to a connection as such
 //! ([`on_connect`](chenapan_core::Behavior::on_connect)) needs none.
 
 pub use chenapan_core;
 pub use chenapan_engine::{
-    budget, config, control, endpoint, journal, proxy, registry, rule, session, stats,
+    behaviors, budget, config, control, endpoint, journal, protocols, proxy, registry, rule,
+    session, stats,
 };
 
 #[cfg(feature = "cli")]

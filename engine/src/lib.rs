@@ -23,7 +23,9 @@ mod splice;
 pub mod stats;
 mod timer;
 
+pub use chenapan_behaviors as behaviors;
 pub use chenapan_core;
+pub use chenapan_protocols as protocols;
 
 use chenapan_core::Registry;
 

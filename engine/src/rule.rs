@@ -1,16 +1,19 @@
 //! A rule: a behavior with its options, and the selectors that say when it applies.
 
+mod builder;
 mod counts;
 mod edit;
 mod fit;
+mod made;
 mod selectors;
 mod shown;
 mod span;
+mod value;
 mod written;
 
 use chenapan_core::{
-    Behavior, BehaviorEntry, Connection, Direction, Directions, Fault, Instances, Key, OptionError,
-    Pace, Registry, UnknownName, nearest,
+    Behavior, BehaviorEntry, Connection, Direction, Directions, Fault, Key, OptionError,
+    OptionSpec, Pace, Registry, UnknownName, nearest,
 };
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -21,21 +24,26 @@ use std::time::Duration;
 
 pub(crate) use counts::Count;
 use counts::Counts;
-pub use selectors::SELECTORS;
-pub(crate) use selectors::{Per, Selectors};
+use made::Made;
+pub(crate) use selectors::Selectors;
+pub use selectors::{Per, SELECTORS};
 pub use shown::one_line;
 pub use written::meant;
 
 /// One rule: a behavior, configured, and when it applies.
+///
+/// It is read from text ([`Rules::parse`]), or made in Rust: of a behavior with options
+/// ([`Rule::of`]), of any behavior by value ([`Rule::value`]), or of a closure ([`Rule::with`]).
 pub struct Rule {
     name: Arc<str>,
-    behavior: BehaviorEntry,
+    made: Made,
     /// Options and selectors, as they were written.
     given: Vec<(String, String)>,
     selectors: Selectors,
+    /// First value that cannot be used, of a rule that was made in Rust.
+    fault: Option<RuleError>,
     /// The name under which rules of one mix draw together.
     draw: Arc<str>,
-    instances: Arc<dyn Instances<dyn Behavior>>,
     tally: Tally,
     counts: Counts,
 }
@@ -114,17 +122,12 @@ impl Rule {
         given: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, RuleError> {
         let within = |fault| RuleError::Option { behavior: entry.name, fault };
-        let (mut options, mut selected) = (Vec::new(), Vec::new());
+        let mut options = Vec::new();
         let mut written = Vec::new();
         for (name, text) in given {
-            let selector = |name: &str| SELECTORS.iter().any(|spec| spec.name == name);
             if entry.options.iter().any(|spec| spec.name == name) {
                 options.push((name, text));
-            } else if let Some(plain) = name.strip_prefix("rule-").filter(|name| selector(name)) {
-                selected.push((plain, text));
-            } else if selector(name) {
-                selected.push((name, text));
-            } else {
+            } else if selector(entry.options, name).is_none() {
                 let known = entry.options.iter().chain(SELECTORS).map(|spec| spec.name);
                 let near = nearest(name, known);
                 let own: Vec<_> = entry.options.iter().map(|spec| spec.name).collect();
@@ -135,21 +138,45 @@ impl Rule {
             }
             written.push((name.to_owned(), text.to_owned()));
         }
-        let name = selected.iter().find(|(key, _)| *key == "name").map(|(_, text)| *text);
-        let name: Arc<str> = name.unwrap_or(entry.name).into();
         let instances = entry.configure(options).map_err(within)?;
-        let mut selectors = Selectors::parse(entry.directions, selected).map_err(within)?;
-        selectors.prefer(instances.instance().scope().kinds);
-        Ok(Self {
+        let mut rule = Self::made(Made::read(*entry, instances), written);
+        rule.select_given().map_err(within)?;
+        Ok(rule)
+    }
+
+    /// A rule of a behavior; its selectors are yet to be read.
+    fn made(made: Made, given: Vec<(String, String)>) -> Self {
+        let name: Arc<str> = made.name.into();
+        Self {
             draw: Arc::clone(&name),
             name,
-            behavior: *entry,
-            instances,
-            selectors,
-            given: written,
+            selectors: Selectors::none(made.directions),
+            made,
+            given,
+            fault: None,
             tally: Tally::default(),
             counts: Counts::default(),
-        })
+        }
+    }
+
+    /// Reads the selectors among what was given.
+    fn select_given(&mut self) -> Result<(), OptionError> {
+        let part = self.is_part();
+        let selected = self.given.iter().filter_map(|(name, text)| {
+            selector(self.made.options, name).map(|name| (name, text.as_str()))
+        });
+        let selected: Vec<_> = selected.collect();
+        let name = selected.iter().find(|(key, _)| *key == "name").map(|(_, text)| *text);
+        let name: Arc<str> = name.unwrap_or(self.made.name).into();
+        let mut selectors = Selectors::parse(self.made.directions, selected)?;
+        selectors.prefer(self.instance().scope().kinds);
+        selectors.keep(&self.selectors, part);
+        if !part {
+            self.draw = Arc::clone(&name);
+        }
+        self.name = name;
+        self.selectors = selectors;
+        Ok(())
     }
 
     /// Reads one-line forms: `delay:sleep=2s:chance=30%`, or a mix such as `20:delay,5:error`.
@@ -175,7 +202,7 @@ impl Rule {
 
     /// Its behavior's name.
     pub fn behavior(&self) -> &'static str {
-        self.behavior.name
+        self.made.name
     }
 
     /// Returns the directions in which it acts.
@@ -198,7 +225,7 @@ impl Rule {
 
     /// Returns a new instance of its behavior.
     pub fn instance(&self) -> Box<dyn Behavior> {
-        self.instances.instance()
+        self.made.instances.instance()
     }
 
     /// The count of its units for one direction of a connection.
@@ -232,13 +259,26 @@ impl Rule {
         self.selectors.chance = chance;
     }
 
+    /// Returns `true` if both are one rule: a value is the same as itself only.
     fn same(&self, other: &Rule) -> bool {
+        self.made.same(&other.made) && self.says(other)
+    }
+
+    /// Returns `true` if both have one text.
+    fn says(&self, other: &Rule) -> bool {
         self.name == other.name
-            && self.behavior.name == other.behavior.name
+            && self.made.name == other.made.name
             && sorted(&self.given) == sorted(&other.given)
             && self.draw == other.draw
             && self.selectors == other.selectors
     }
+}
+
+/// Returns the selector that a name means where a behavior has these options.
+fn selector<'a>(options: &[OptionSpec], name: &'a str) -> Option<&'a str> {
+    let known = |name: &&str| SELECTORS.iter().any(|spec| spec.name == *name);
+    let plain = Some(name).filter(|name| !options.iter().any(|spec| spec.name == *name));
+    name.strip_prefix("rule-").filter(known).or_else(|| plain.filter(known))
 }
 
 /// Options and selectors in an order of their own: what was written first makes no difference.
@@ -256,7 +296,7 @@ impl fmt::Debug for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Rule")
             .field("name", &self.name)
-            .field("behavior", &self.behavior.name)
+            .field("behavior", &self.made)
             .field("given", &self.given)
             .finish_non_exhaustive()
     }
@@ -267,9 +307,31 @@ impl fmt::Debug for Rule {
 pub type Defaults = HashMap<String, Vec<(String, String)>>;
 
 /// The rules of a proxy, in order: an immutable snapshot.
+///
+/// ```
+/// # use chenapan_engine::behaviors::{Delay, DropUnits};
+/// # use chenapan_engine::rule::{Rule, Rules};
+/// let rules = Rules::new([Rule::of(Delay::default()), Rule::of(DropUnits::default()).chance(0.1)]);
+/// assert_eq!(rules.texts(), Rules::parse(&["delay", "drop:chance=10%"])?.texts());
+/// let one: Rules = Rule::of(Delay::default()).into();
+/// assert_eq!(one.texts(), ["delay"]);
+/// # Ok::<(), chenapan_engine::rule::RuleError>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
     list: Vec<Arc<Rule>>,
+}
+
+impl FromIterator<Rule> for Rules {
+    fn from_iter<I: IntoIterator<Item = Rule>>(rules: I) -> Self {
+        Self::new(rules)
+    }
+}
+
+impl From<Rule> for Rules {
+    fn from(rule: Rule) -> Self {
+        Self::new([rule])
+    }
 }
 
 impl Rules {

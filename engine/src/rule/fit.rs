@@ -37,7 +37,10 @@ impl Rules {
 
 impl Rule {
     /// Checks what can be told without a protocol.
-    fn can_apply(&self) -> Result<(), RuleError> {
+    pub(super) fn can_apply(&self) -> Result<(), RuleError> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
+        }
         let behavior = self.behavior();
         let wrong = |option: &str, wrong: String| {
             Err(RuleError::Option { behavior, fault: OptionError::value(option, wrong) })

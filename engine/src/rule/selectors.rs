@@ -110,7 +110,7 @@ pub(crate) struct Selectors {
 
 choices! {
     /// Scope of one draw and one count.
-    pub(crate) enum Per {
+    pub enum Per {
         /// The units of each direction of each connection; chance is drawn for each unit.
         Unit = "unit",
         /// The units of each direction of each connection; chance is drawn once for the connection.
@@ -156,6 +156,19 @@ impl Selectors {
             matching: options.get("matching"),
             given,
         })
+    }
+
+    /// No selectors: all is meant in the directions of the behavior.
+    pub(super) fn none(directions: Directions) -> Self {
+        Self::parse(directions, []).expect("each selector may be left out")
+    }
+
+    /// Takes over the bound on connections, and the share of a part of a mix.
+    pub(super) fn keep(&mut self, earlier: &Self, share: bool) {
+        self.clients.last = earlier.clients.last;
+        if share {
+            self.chance = earlier.chance.clone();
+        }
     }
 
     /// The kinds that are meant where that was not said.

@@ -16,11 +16,11 @@ impl fmt::Display for Rule {
             let chance = &self.selectors.chance;
             write!(f, "{}:", ((chance.end - chance.start) * 1e6).round() / 1e4)?;
         }
-        f.write_str(self.behavior.name)?;
-        f.write_str(&one_line(self.behavior.options, &self.given))?;
+        f.write_str(self.made.name)?;
+        f.write_str(&one_line(self.made.options, &self.given))?;
         let named =
             self.given.iter().any(|(option, name)| option == "name" && **name == *self.name);
-        if !named && *self.name != *self.behavior.name {
+        if !named && *self.name != *self.made.name {
             // Told apart from another one of its name.
             write!(f, ":name={}", self.name)?;
         }
@@ -30,15 +30,13 @@ impl fmt::Display for Rule {
 
 impl Rules {
     /// Returns the texts from which these rules were written, a mix in one; read together they give the
-    /// same rules again.
+    /// same rules again, but for those that no text can give ([`Rule::is_written`]).
     pub fn texts(&self) -> Vec<String> {
         let groups =
             || self.list.chunk_by(|_, next| next.selectors.chance.start > 0.0 && next.is_part());
         let written = |rules: &[Arc<Rule>]| {
             let rule = &rules[0];
-            let one = || {
-                format!("{}{}", rule.behavior.name, one_line(rule.behavior.options, &rule.given))
-            };
+            let one = || format!("{}{}", rule.made.name, one_line(rule.made.options, &rule.given));
             let mix = rule.draw.strip_prefix("mix ").filter(|_| rule.is_part());
             mix.map_or_else(one, str::to_owned)
         };
@@ -55,8 +53,9 @@ impl Rules {
 
     /// Returns `true` if texts give the same rules.
     fn is_read_from(&self, texts: &[String]) -> bool {
-        let entries = self.list.iter().map(|rule| rule.behavior);
-        let registry = entries.fold(Registry::new(), Registry::behavior);
+        let entries = self.list.iter().map(|rule| rule.made.entry);
+        let Some(entries) = entries.collect::<Option<Vec<_>>>() else { return false };
+        let registry = entries.into_iter().fold(Registry::new(), Registry::behavior);
         let mut rules = Vec::new();
         for text in texts {
             let Ok(read) = Rule::parse(text, &registry, &Defaults::new()) else { return false };
@@ -64,7 +63,7 @@ impl Rules {
         }
         let again = Rules::new(rules);
         again.list.len() == self.list.len()
-            && again.list.iter().zip(&self.list).all(|(again, rule)| again.same(rule))
+            && again.list.iter().zip(&self.list).all(|(again, rule)| again.says(rule))
     }
 }
 
@@ -81,10 +80,10 @@ pub fn one_line(options: &[OptionSpec], given: &[(String, String)]) -> String {
 /// Returns the parts of a rule that may not be meant as they stand, in words for people.
 pub(super) fn doubts(rule: &Rule) -> Vec<String> {
     let doubt = |(name, value): &(String, String)| {
-        let spec = spec(rule.behavior.options, name)?;
+        let spec = spec(rule.made.options, name)?;
         let number = is_number(value) && spec.form == Form::Time;
         let seconds = value.parse::<f64>().ok().filter(|_| number)?;
-        let behavior = rule.behavior.name;
+        let behavior = rule.made.name;
         (seconds > LONG.as_secs_f64()).then(|| {
             format!(
                 "{behavior}: {name}={value} is {value} seconds; write {name}={value}s if that is \
