@@ -84,7 +84,7 @@ fn main() -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chenapan::{control::Control, proxy::Config};
+    use chenapan::{control::Control, proxy::Config, stats::Counter};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
@@ -109,7 +109,7 @@ mod tests {
         client.read_to_string(&mut answer).await.unwrap();
         assert_eq!(answer, "hello\n");
         drop((client, called));
-        assert_eq!(proxy.stats().accepted.value(), 1);
+        assert_eq!(proxy.stats().value(Counter::Accepted), 1);
         control.stop(Duration::from_secs(1)).await.unwrap();
     }
 }

@@ -196,7 +196,7 @@ fn a_connection_in_which_nothing_happens_ends_where_that_is_asked_for() {
     assert_eq!(read_to_end(&mut client), Ok(Vec::new()));
     assert_eq!(read_to_end(&mut server), Ok(Vec::new()));
     drop((client, server));
-    proxy.wait_for_event("nothing happened for too long");
+    proxy.wait_for_event("idle for too long");
     assert!(proxy.stop().out.contains("idle for too long"));
 }
 

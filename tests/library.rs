@@ -4,7 +4,7 @@ use bytes::{Buf, BytesMut};
 use chenapan::control::Control;
 use chenapan::proxy::{Config, Proxy};
 use chenapan::rule::{Defaults, Rule, Rules};
-use chenapan::stats::Total;
+use chenapan::stats::{Counter, Total};
 use chenapan_core::{
     Behavior, BehaviorEntry, Context, Description, Direction, End, Field, Handled, Kind, Malformed,
     Protocol, Refusal, Registry, Replies, Unit, Verdict, Want, choices, plugin,
@@ -331,11 +331,11 @@ async fn counters_are_final_when_the_client_sees_the_end() {
     let (mut reset, _reset_server) = through(&proxy, &listener).await;
     assert!(proxy.close(1));
     assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
-    assert_eq!((proxy.stats().closed_by_proxy.value(), proxy.stats().active()), (1, 1));
+    assert_eq!((proxy.stats().value(Counter::ClosedByProxy), proxy.stats().active()), (1, 1));
     assert!(!proxy.close(1), "it is no more");
     assert!(proxy.reset(2));
     assert!(reset.read(&mut [0]).await.is_err());
-    assert_eq!((proxy.stats().reset_by_proxy.value(), proxy.stats().active()), (1, 0));
+    assert_eq!((proxy.stats().value(Counter::ResetByProxy), proxy.stats().active()), (1, 0));
 }
 
 #[tokio::test]
@@ -390,7 +390,7 @@ async fn stopping_at_once_waits_for_nobody() {
             let (mut client, _server) = through(&proxy, &listener).await;
             control.stop(Duration::ZERO).await.unwrap();
             assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
-            assert_eq!(proxy.stats().stopped.value(), 1);
+            assert_eq!(proxy.stats().value(Counter::Stopped), 1);
         }
     };
     timeout(Duration::from_secs(25), stops).await.expect("at once");
@@ -423,7 +423,7 @@ async fn a_plug_in_that_panics_is_named_counted_and_ends_its_connection_only() {
         let _ = client.write_all(b"x").await;
         let _ = client.shutdown().await;
         timeout(PATIENCE, proxy.ended(1)).await.expect(hook);
-        assert_eq!(proxy.stats().panicked.value(), 1, "{hook}");
+        assert_eq!(proxy.stats().value(Counter::Panicked), 1, "{hook}");
         // One that had been dialled for it may still be in the backlog.
         let mut next = connect(&proxy).await;
         next.write_all(b"y").await.unwrap();
@@ -441,7 +441,7 @@ async fn a_plug_in_that_panics_is_named_counted_and_ends_its_connection_only() {
         let what = format!("panicked in {hook}: boom");
         let told = lines.iter().any(|line| line["rule"] == "bomb" && line["what"] == what);
         assert!(told, "{hook}: {lines:?}");
-        assert_eq!(proxy.stats().panicked.value(), 1, "{hook}");
+        assert_eq!(proxy.stats().value(Counter::Panicked), 1, "{hook}");
     }
 }
 
@@ -458,7 +458,7 @@ async fn a_protocol_that_panics_is_told_of_too() {
     let mut client = connect(&proxy).await;
     client.write_all(b"x").await.unwrap();
     timeout(PATIENCE, proxy.ended(1)).await.unwrap();
-    assert_eq!(proxy.stats().panicked.value(), 1);
+    assert_eq!(proxy.stats().value(Counter::Panicked), 1);
     control.stop(Duration::ZERO).await.unwrap();
     let lines = written.lines();
     let [line] = lines.as_slice() else { panic!("{lines:?}") };

@@ -3,6 +3,7 @@
 use chenapan::control::Control;
 use chenapan::proxy::{Config, Limits, Proxy};
 use chenapan::rule::Rules;
+use chenapan::stats::Counter;
 use chenapan_core::Each;
 use std::hash::{DefaultHasher, Hasher};
 use std::time::Duration;
@@ -218,7 +219,7 @@ async fn stopping_closes_what_does_not_finish() {
         line(Limits::default()).await;
     control.stop(Duration::ZERO).await.unwrap();
     assert_eq!(client.read(&mut [0; 8]).await.unwrap(), 0);
-    assert_eq!(proxy.stats().stopped.value(), 1);
+    assert_eq!(proxy.stats().value(Counter::Stopped), 1);
 }
 
 #[tokio::test]
@@ -228,10 +229,10 @@ async fn no_more_connections_than_allowed_are_accepted() {
     let Line { control, proxy, client, server, listener } = line(limits).await;
     let mut second = TcpStream::connect(proxy.address().unwrap()).await.unwrap();
     second.write_all(b"x").await.unwrap();
-    assert_eq!(proxy.stats().accepted.value(), 1);
+    assert_eq!(proxy.stats().value(Counter::Accepted), 1);
     drop((client, server));
     let (mut second_server, _) = timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
     second_server.read_exact(&mut [0; 1]).await.unwrap();
-    assert_eq!(proxy.stats().accepted.value(), 2);
+    assert_eq!(proxy.stats().value(Counter::Accepted), 2);
     control.stop(Duration::ZERO).await.unwrap();
 }

@@ -4,6 +4,7 @@
 use chenapan::control::Control;
 use chenapan::proxy::Config;
 use chenapan::rule::Rules;
+use chenapan::stats::Counter;
 use chenapan_core::Direction;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -50,7 +51,7 @@ async fn two_hundred_delayed_floods_stay_inside_the_memory() {
     }
     // Each of them is stopped by what all of them together may hold.
     bounded(async {
-        while proxy.stats().memory_full.value() < FLOODS as u64 {
+        while proxy.stats().value(Counter::MemoryFull) < FLOODS as u64 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     })

@@ -7,6 +7,7 @@ use chenapan::control::Control;
 use chenapan::protocols::json_rpc::fault::RpcError;
 use chenapan::proxy::{Config, Proxy};
 use chenapan::rule::{Rule, Rules};
+use chenapan::stats::Counter;
 use chenapan_core::{
     Behavior, Context, Direction, End, OptionError, Pattern, Plugin, Size, Unit, Verdict, plugin,
 };
@@ -218,7 +219,7 @@ async fn what_both_directions_share_is_forgotten_when_the_connection_ends_also_a
         timeout(PATIENCE, proxy.ended(number)).await.unwrap();
     }
     timeout(PATIENCE, proxy.idle()).await.unwrap();
-    assert_eq!(proxy.stats().reset_by_source.value(), 50);
+    assert_eq!(proxy.stats().value(Counter::ResetBySource), 50);
     control.stop(PATIENCE).await.unwrap();
     assert_eq!(REMEMBERED.load(Ordering::Relaxed), 0);
     assert_eq!(proxy.rule("mirror").unwrap().tally().faults(), 50);

@@ -8,6 +8,7 @@ pub mod address;
 pub mod budget;
 pub mod config;
 pub mod control;
+mod ending;
 pub mod endpoint;
 pub mod journal;
 pub mod notation;

@@ -11,10 +11,12 @@ mod outflow;
 mod services;
 
 use crate::budget::Ticket;
+use crate::ending::Ending;
 use crate::endpoint::{Peer, Stream};
 use crate::journal::Entry;
 use crate::rule::Rules;
 use crate::session::{Events, Output, Session};
+use crate::stats::Counter;
 use bytes::{BufMut, BytesMut};
 use chenapan_core::{Direction, Each};
 use outflow::Outflow;
@@ -28,7 +30,7 @@ use tokio::sync::watch;
 use age::Age;
 use backend::Backend;
 use bounds::Bounds;
-pub(crate) use ending::{Ending, Order, PATIENCE, Remote, turn_away};
+pub(crate) use ending::{Order, PATIENCE, Remote, turn_away};
 pub(crate) use services::{Services, Warned};
 
 /// Room in a read buffer below which a new one is worth its while, and the size of that one.
@@ -189,7 +191,7 @@ impl Pump {
                 self.session.open(address, self.now());
                 self.backend = Backend::Connected(stream);
             }
-            Err(error) => self.end(Ending::Unreachable(error)),
+            Err(error) => self.end(Ending::undialled(error)),
         }
         true
     }
@@ -493,7 +495,7 @@ impl Pump {
             self.services.warn(note);
         }
         if unparsed > 0 {
-            self.services.stats.unparsed.add(unparsed);
+            self.services.stats.add(Counter::Unparsed, unparsed);
         }
         self.services.count_stalls(stalls);
         match self.waits.unsent.is_empty() {

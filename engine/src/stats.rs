@@ -1,305 +1,33 @@
 //! Counters: of a proxy as a whole, and of each live connection.
 
+mod counters;
+
+pub use counters::{COUNTERS, Counter, CounterGroup, CounterSpec, CounterUnit};
+
+use crate::ending::Ending;
 use chenapan_core::{Amount, Counted, Direction, Each};
+use counters::COUNT;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// A number that only grows, read and written without a lock.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
-
-impl Counter {
-    /// Its value now.
-    pub fn value(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn add(&self, more: u64) {
-        self.0.fetch_add(more, Ordering::Relaxed);
-    }
-}
-
 /// Counts of a proxy since it started.
 #[derive(Debug, Default)]
 pub struct Stats {
-    /// Connections accepted.
-    pub accepted: Counter,
-    /// Connections that have ended, however.
-    pub ended: Counter,
-    /// Connections whose source did not say what its listener wants to hear first: a PROXY
-    /// header, a TLS handshake.
-    pub ungreeted: Counter,
-    /// Connections in which the protocol refused what came.
-    pub refused: Counter,
-    /// Connections in which what the protocol demands was not whole in time.
-    pub late: Counter,
-    /// Connections whose backend could not be reached.
-    pub unreachable: Counter,
-    /// Connections for whose backend this machine had no descriptor or port left.
-    pub short: Counter,
-    /// Connections that were given up some time after their source had ended.
-    pub half_closed: Counter,
-    /// Connections that were given up because nothing happened.
-    pub idle: Counter,
-    /// Connections whose source ended first, in order.
-    pub closed_by_source: Counter,
-    /// Connections whose backend ended first, in order.
-    pub closed_by_backend: Counter,
-    /// Connections that a rule ended in order.
-    pub closed_by_proxy: Counter,
-    /// Connections that a stop, or an order from outside, ended in order.
-    pub stopped: Counter,
-    /// Connections that the source reset.
-    pub reset_by_source: Counter,
-    /// Connections that the backend reset.
-    pub reset_by_backend: Counter,
-    /// Connections that a rule reset.
-    pub reset_by_proxy: Counter,
-    /// Connections that ended because a plug-in has panicked.
-    pub panicked: Counter,
-    /// Streams that ended without the message by which TLS announces it.
-    pub truncated: Counter,
-    /// Directions in which the protocol could not parse what came.
-    pub unparsed: Counter,
-    /// Number of times that reading had to wait because rules held back as much of a direction as
-    /// they may.
-    pub in_flight_full: Counter,
-    /// Number of times that reading had to wait because rules held back as much as they may on all
-    /// connections.
-    pub memory_full: Counter,
-    received: Each<Counter>,
-    sent: Each<Counter>,
+    counters: Counters,
     counted: Mutex<BTreeMap<String, Total>>,
     causes: Mutex<BTreeMap<String, u64>>,
 }
 
-/// A counter of a proxy, as tables, expectations and metrics show it.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct CounterSpec {
-    /// Name in expectations and in JSON.
-    pub name: &'static str,
-    /// Words in tables for people; `None` for a counter that has no row of its own.
-    pub words: Option<&'static str>,
-    /// Explanation in a sentence.
-    pub help: &'static str,
-    /// Things that it counts.
-    pub unit: CounterUnit,
-    /// Part of the tables to which it belongs.
-    pub group: CounterGroup,
-    /// Returns its value.
-    pub value: fn(&Stats) -> u64,
-}
+/// The values of all counters, by their ids; read and written without a lock.
+#[derive(Debug)]
+struct Counters([AtomicU64; COUNT]);
 
-/// Things that are counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CounterUnit {
-    /// Connections.
-    Connections,
-    /// Streams: directions of connections.
-    Streams,
-    /// Times that something happened.
-    Times,
-    /// Bytes.
-    Bytes,
-}
-
-/// Part of the tables to which a counter belongs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum CounterGroup {
-    /// Connections since the proxy has started.
-    Connections,
-    /// Connections at this moment: a number that also falls.
-    Now,
-    /// Ends of connections, by their cause.
-    Endings,
-    /// Trouble inside connections.
-    Trouble,
-    /// Bytes of a direction.
-    Bytes,
-}
-
-/// All counters of a proxy, in the order of tables.
-pub static COUNTERS: &[CounterSpec] = {
-    use CounterGroup::{Bytes, Connections, Endings, Now, Trouble};
-    use CounterUnit as Unit;
-    use Direction::{Downstream, Upstream};
-
-    const fn row(
-        name: &'static str,
-        words: &'static str,
-        help: &'static str,
-        of: (CounterUnit, CounterGroup),
-        value: fn(&Stats) -> u64,
-    ) -> CounterSpec {
-        let words = if words.is_empty() { None } else { Some(words) };
-        CounterSpec { name, words, help, unit: of.0, group: of.1, value }
-    }
-
-    const fn end(
-        name: &'static str,
-        words: &'static str,
-        help: &'static str,
-        value: fn(&Stats) -> u64,
-    ) -> CounterSpec {
-        row(name, words, help, (Unit::Connections, Endings), value)
-    }
-
-    &[
-        row(
-            "accepted",
-            "accepted",
-            "Connections accepted.",
-            (Unit::Connections, Connections),
-            |s| s.accepted.value(),
-        ),
-        row(
-            "connections",
-            "",
-            "Connections that have ended, however.",
-            (Unit::Connections, Connections),
-            |s| s.ended.value(),
-        ),
-        row(
-            "open",
-            "open at the end",
-            "Connections that are open.",
-            (Unit::Connections, Now),
-            Stats::active,
-        ),
-        end(
-            "closed-by-source",
-            "closed by the source",
-            "Connections whose source ended first, in order.",
-            |s| s.closed_by_source.value(),
-        ),
-        end(
-            "closed-by-backend",
-            "closed by the backend",
-            "Connections whose backend ended first, in order.",
-            |s| s.closed_by_backend.value(),
-        ),
-        end(
-            "closed-by-proxy",
-            "closed by a rule",
-            "Connections that a rule ended in order.",
-            |s| s.closed_by_proxy.value(),
-        ),
-        end("stopped", "closed at the stop", "Connections that a stop ended in order.", |s| {
-            s.stopped.value()
-        }),
-        end("reset-by-source", "reset by the source", "Connections that the source reset.", |s| {
-            s.reset_by_source.value()
-        }),
-        end(
-            "reset-by-backend",
-            "reset by the backend",
-            "Connections that the backend reset.",
-            |s| s.reset_by_backend.value(),
-        ),
-        end("reset-by-proxy", "reset by a rule", "Connections that a rule reset.", |s| {
-            s.reset_by_proxy.value()
-        }),
-        end(
-            "ungreeted",
-            "handshake or header refused",
-            "Connections whose source did not say what its listener wants to hear first.",
-            |s| s.ungreeted.value(),
-        ),
-        end(
-            "refused",
-            "refused by the protocol",
-            "Connections in which the protocol refused what came.",
-            |s| s.refused.value(),
-        ),
-        end(
-            "late",
-            "too late for the protocol",
-            "Connections in which what the protocol demands was not whole in time.",
-            |s| s.late.value(),
-        ),
-        end(
-            "unreachable",
-            "backend not reached",
-            "Connections whose backend could not be reached.",
-            |s| s.unreachable.value(),
-        ),
-        end(
-            "short",
-            "no descriptor or port left here",
-            "Connections for whose backend this machine had no descriptor or port left.",
-            |s| s.short.value(),
-        ),
-        end(
-            "half-closed",
-            "given up after the source ended",
-            "Connections that were given up some time after their source had ended.",
-            |s| s.half_closed.value(),
-        ),
-        end(
-            "idle",
-            "idle for too long",
-            "Connections that were given up because nothing happened.",
-            |s| s.idle.value(),
-        ),
-        end(
-            "panicked",
-            "ended by a panic of a plug-in",
-            "Connections that ended because a plug-in has panicked.",
-            |s| s.panicked.value(),
-        ),
-        row(
-            "truncated",
-            "TLS streams cut short",
-            "Streams that ended without the message by which TLS announces it.",
-            (Unit::Streams, Endings),
-            |s| s.truncated.value(),
-        ),
-        row(
-            "unparsed",
-            "directions not understood",
-            "Directions in which the protocol could not parse what came.",
-            (Unit::Streams, Trouble),
-            |s| s.unparsed.value(),
-        ),
-        row(
-            "in-flight-full",
-            "reading waited for --in-flight",
-            "Times that reading waited because rules held back as much of a direction as they may.",
-            (Unit::Times, Trouble),
-            |s| s.in_flight_full.value(),
-        ),
-        row(
-            "memory-full",
-            "reading waited for --memory",
-            "Times that reading waited because rules held back as much as they may in all.",
-            (Unit::Times, Trouble),
-            |s| s.memory_full.value(),
-        ),
-        row("bytes-upstream", "", "Bytes handed to backends.", (Unit::Bytes, Bytes), |s| {
-            s.sent(Upstream)
-        }),
-        row("bytes-downstream", "", "Bytes handed to sources.", (Unit::Bytes, Bytes), |s| {
-            s.sent(Downstream)
-        }),
-        row("received-upstream", "", "Bytes read from sources.", (Unit::Bytes, Bytes), |s| {
-            s.received(Upstream)
-        }),
-        row("received-downstream", "", "Bytes read from backends.", (Unit::Bytes, Bytes), |s| {
-            s.received(Downstream)
-        }),
-    ]
-};
-
-impl CounterSpec {
-    /// Returns the counter of this name.
-    pub fn find(name: &str) -> Option<&'static Self> {
-        COUNTERS.iter().find(|counter| counter.name == name)
+impl Default for Counters {
+    fn default() -> Self {
+        Self([const { AtomicU64::new(0) }; COUNT])
     }
 }
 
@@ -324,14 +52,48 @@ const MOST_CAUSES: usize = 20;
 const MOST_NAMES: usize = 1_000;
 
 impl Stats {
+    /// Returns the value of a counter now.
+    pub fn value(&self, counter: Counter) -> u64 {
+        let stored = |counter: Counter| self.counters.0[counter as usize].load(Ordering::Relaxed);
+        match counter {
+            Counter::Open => stored(Counter::Accepted).saturating_sub(stored(Counter::Ended)),
+            counter => stored(counter),
+        }
+    }
+
+    /// Connections that are open now.
+    pub fn active(&self) -> u64 {
+        self.value(Counter::Open)
+    }
+
     /// Bytes that were read in a direction.
     pub fn received(&self, direction: Direction) -> u64 {
-        self.received[direction].value()
+        self.value(Counter::received(direction))
     }
 
     /// Bytes that were handed to the receiver of a direction.
     pub fn sent(&self, direction: Direction) -> u64 {
-        self.sent[direction].value()
+        self.value(Counter::sent(direction))
+    }
+
+    /// Connections that did not reach their backend, for whichever reason.
+    pub fn unreached(&self) -> u64 {
+        self.sum(Counter::UNREACHED)
+    }
+
+    /// Connections that were not let in.
+    pub fn turned_away(&self) -> u64 {
+        self.sum(Counter::TURNED_AWAY)
+    }
+
+    /// Connections that neither the source nor the backend ended, but a rule, the protocol, a bound
+    /// or an order.
+    pub fn ended_here(&self) -> u64 {
+        self.sum(Counter::ENDED_HERE)
+    }
+
+    fn sum(&self, counters: &[Counter]) -> u64 {
+        counters.iter().map(|counter| self.value(*counter)).sum()
     }
 
     /// Returns the counts of the protocol, by name.
@@ -385,17 +147,27 @@ impl Stats {
         self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Connections that are open now.
-    pub fn active(&self) -> u64 {
-        self.accepted.value().saturating_sub(self.ended.value())
+    /// Counts how a connection has ended, and why it did not come about; returns what it was
+    /// counted as.
+    pub(crate) fn end(&self, ending: &Ending) -> &'static CounterSpec {
+        if let Some(cause) = ending.cause() {
+            self.blame(&cause);
+        }
+        let counter = Counter::of(ending);
+        self.add(counter, 1);
+        counter.spec()
     }
 
     pub(crate) fn add_received(&self, direction: Direction, bytes: u64) {
-        self.received[direction].add(bytes);
+        self.add(Counter::received(direction), bytes);
     }
 
     pub(crate) fn add_sent(&self, direction: Direction, bytes: u64) {
-        self.sent[direction].add(bytes);
+        self.add(Counter::sent(direction), bytes);
+    }
+
+    pub(crate) fn add(&self, counter: Counter, more: u64) {
+        self.counters.0[counter as usize].fetch_add(more, Ordering::Relaxed);
     }
 }
 
@@ -469,18 +241,37 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), COUNTERS.len());
         let stats = Stats::default();
-        stats.reset_by_source.add(3);
+        stats.add(Counter::ResetBySource, 3);
         stats.add_sent(Direction::Downstream, 5);
-        for counter in COUNTERS {
+        for (at, counter) in COUNTERS.iter().enumerate() {
+            assert_eq!(counter.counter as usize, at, "{}", counter.name);
             assert!(counter.help.ends_with('.'), "{}", counter.name);
             let expected = match counter.name {
                 "reset-by-source" => 3,
                 "bytes-downstream" => 5,
                 _ => 0,
             };
-            assert_eq!((counter.value)(&stats), expected, "{}", counter.name);
+            assert_eq!(stats.value(counter.counter), expected, "{}", counter.name);
         }
         assert_eq!(CounterSpec::find("idle").unwrap().group, CounterGroup::Endings);
+    }
+
+    #[test]
+    fn an_ending_is_counted_with_its_cause() {
+        let stats = Stats::default();
+        stats.add(Counter::Accepted, 3);
+        let error = |text: &str| std::io::Error::other(text.to_owned());
+        assert_eq!(stats.end(&Ending::undialled(error("refused"))).counter, Counter::Unreachable);
+        assert_eq!(stats.end(&Ending::Ungreeted(error("no header"))).counter, Counter::Ungreeted);
+        let short = std::io::Error::from_raw_os_error(rustix::io::Errno::MFILE.raw_os_error());
+        assert_eq!(stats.end(&Ending::undialled(short)).counter, Counter::Short);
+        stats.add(Counter::Ended, 2);
+        assert_eq!((stats.unreached(), stats.turned_away(), stats.ended_here()), (2, 1, 0));
+        assert_eq!((stats.active(), stats.causes().len()), (1, 3));
+        assert_eq!(stats.end(&Ending::Idle).words, Some("idle for too long"));
+        assert_eq!((stats.ended_here(), stats.causes().len()), (1, 3));
+        let falls: Vec<_> = COUNTERS.iter().filter(|counter| !counter.grows()).collect();
+        assert!(matches!(falls.as_slice(), [open] if open.counter == Counter::Open));
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::layout::{self, right, shown};
 use chenapan_core::{Direction, Directions};
 use chenapan_engine::proxy::Proxy;
 use chenapan_engine::rule::{Reached, Rules};
-use chenapan_engine::stats::{COUNTERS, CounterGroup, Stats, Total};
+use chenapan_engine::stats::{COUNTERS, Counter, CounterGroup, Stats, Total};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -65,7 +65,7 @@ pub fn summary(proxy: &Proxy, seed: u64) -> String {
     };
     for counter in COUNTERS {
         let Some(words) = counter.words else { continue };
-        let count = (counter.value)(stats);
+        let count = stats.value(counter.counter);
         if count > 0 || matches!(counter.group, CounterGroup::Connections | CounterGroup::Now) {
             row(words, count);
         }
@@ -151,12 +151,12 @@ pub fn no_fault(proxies: &[Proxy]) -> Option<String> {
     let stats: Vec<_> = proxies.iter().map(Proxy::stats).collect();
     let sum = |count: fn(&Stats) -> u64| stats.iter().map(|stats| count(stats)).sum::<u64>();
     let met: u64 = tallies.iter().map(|tally| tally.met()).sum();
-    let came = sum(|stats| stats.accepted.value());
-    let away = sum(|stats| stats.unreachable.value() + stats.short.value());
-    let out = sum(|stats| stats.ungreeted.value());
+    let came = sum(|stats| stats.value(Counter::Accepted));
+    let away = sum(Stats::unreached);
+    let out = sum(Stats::turned_away);
     let bytes =
         sum(|stats| stats.received(Direction::Upstream) + stats.received(Direction::Downstream));
-    let unparsed = sum(|stats| stats.unparsed.value());
+    let unparsed = sum(|stats| stats.value(Counter::Unparsed));
     Some(match (came, met) {
         (0, _) => "no connection came".to_owned(),
         (_, 0) if away == came => "no connection reached its backend".to_owned(),

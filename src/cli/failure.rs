@@ -1,6 +1,7 @@
 //! Ends of a command that has not done what it should.
 
 use chenapan_engine::proxy::Proxy;
+use chenapan_engine::stats::Counter;
 
 /// End of a command that has not done what it should.
 pub(crate) enum Failure {
@@ -26,7 +27,7 @@ impl Failure {
 
 /// A run in which a plug-in has panicked has no verdict.
 pub(super) fn panicked(proxies: &[Proxy]) -> Result<(), Failure> {
-    match proxies.iter().map(|proxy| proxy.stats().panicked.value()).sum() {
+    match proxies.iter().map(|proxy| proxy.stats().value(Counter::Panicked)).sum() {
         0 => Ok(()),
         1 => Err(Failure::run("a plug-in has panicked and ended a connection: see above")),
         some @ 2_u64.. => Err(Failure::run(format!(

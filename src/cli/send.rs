@@ -78,7 +78,7 @@ pub(super) fn send(args: &Send, registry: &Registry, matches: &ArgMatches) -> Re
         control.stop(args.wait.min(GRACE)).await.map_err(Failure::run)?;
         let stats = proxy.stats();
         super::panicked(std::slice::from_ref(&proxy))?;
-        if stats.unreachable.value() > 0 {
+        if stats.unreached() > 0 {
             return Err(Failure::run(unreachable(stats, &args.backend)));
         }
         tell(&seen, stats, args, took, seed)
@@ -180,15 +180,7 @@ async fn take(
 }
 
 fn tell(seen: &Seen, stats: &Stats, args: &Send, took: Duration, seed: u64) -> Result<(), Failure> {
-    let ours = [
-        &stats.closed_by_proxy,
-        &stats.stopped,
-        &stats.reset_by_proxy,
-        &stats.refused,
-        &stats.late,
-    ];
-    let ours = ours.iter().any(|counter| counter.value() > 0);
-    let who = if ours { "chenapan" } else { "the backend" };
+    let who = if stats.ended_here() > 0 { "chenapan" } else { "the backend" };
     let end = match seen.end {
         None => format!("nothing for {:?}", args.wait),
         Some(End::Closed) => format!("{who} closed"),

@@ -58,7 +58,7 @@ pub(super) fn serve(
         })?;
         start.and(stopped)?;
         super::panicked(std::slice::from_ref(&proxy))?;
-        match is_stdio && proxy.stats().unreachable.value() > 0 {
+        match is_stdio && proxy.stats().unreached() > 0 {
             // What went wrong was said.
             true => Err(Failure::run(format!("--backend {}: not reached", proxy.backend()))),
             false => Ok(()),

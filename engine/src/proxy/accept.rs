@@ -5,10 +5,12 @@
 use super::Shared;
 use super::books::Guard;
 use super::doors::Open;
+use crate::ending::Ending;
 use crate::endpoint::{Arrival, Greeting, Peer, Stream, plain, unmapped};
-use crate::pump::{Ending, Pump, Remote, turn_away};
+use crate::pump::{Pump, Remote, turn_away};
 use crate::session::caught;
 use crate::session::{Session, Settings};
+use crate::stats::Counter;
 use chenapan_core::{Connection, Direction, Each};
 use std::io;
 use std::net::SocketAddr;
@@ -77,7 +79,7 @@ fn begin(
         connection.local = local;
         connection.paths.clone_from(&peer.paths);
     });
-    shared.services.stats.accepted.add(1);
+    shared.services.stats.add(Counter::Accepted, 1);
     let number = connection.number;
     let source = known(connection.source);
     tracing::debug!(proxy = shared.services.told_name(), connection = number, source, "accepted");

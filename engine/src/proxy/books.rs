@@ -2,12 +2,13 @@
 //! ended.
 
 use super::Shared;
-use crate::endpoint::{is_shortage, plain};
+use crate::ending::Ending;
+use crate::endpoint::plain;
 use crate::places::Place;
-use crate::pump::{Ending, Services};
+use crate::pump::Services;
 use crate::session::{Refusal, Refused};
 use crate::stats::Counter;
-use chenapan_core::{Direction, Each};
+use chenapan_core::Each;
 use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -29,7 +30,7 @@ impl Guard {
 
     fn take_off(&mut self) {
         if !std::mem::replace(&mut self.left, true) {
-            self.shared.services.stats.ended.add(1);
+            self.shared.services.stats.add(Counter::Ended, 1);
             self.shared.table.leave(self.number);
         }
     }
@@ -44,71 +45,39 @@ impl Drop for Guard {
 /// Counts how a connection has ended, and says so in the log.
 fn count(services: &Services, connection: u64, ending: &Ending, sent: Each<u64>) {
     let Each { upstream, downstream } = sent;
-    let (stats, proxy) = (&services.stats, services.told_name());
-    let (counter, how) = match ending {
-        Ending::Done(Some(Direction::Downstream)) => {
-            (&stats.closed_by_backend, "closed by the backend")
-        }
-        Ending::Done(_) => (&stats.closed_by_source, "closed by the source"),
-        Ending::Close => (&stats.closed_by_proxy, "closed by a rule"),
-        Ending::Stopped => (&stats.stopped, "closed at the stop"),
-        Ending::Reset => (&stats.reset_by_proxy, "reset by a rule"),
+    let counted = services.stats.end(ending);
+    explain(services, connection, ending);
+    let (proxy, how) = (services.told_name(), counted.words.unwrap_or(counted.name));
+    tracing::info!(proxy, connection, upstream, downstream, "{how}");
+}
+
+/// Says in the log why a connection did not come about, or was given up.
+fn explain(services: &Services, connection: u64, ending: &Ending) {
+    let proxy = services.told_name();
+    match ending {
         Ending::Panicked(message) => {
             tracing::error!(proxy, connection, message, "a plug-in has panicked");
-            stats.blame(&format!("a plug-in has panicked: {message}"));
-            (&stats.panicked, "ended by a panic of a plug-in")
         }
-        Ending::Lost(Direction::Upstream) => (&stats.reset_by_source, "reset by the source"),
-        Ending::Lost(Direction::Downstream) => (&stats.reset_by_backend, "reset by the backend"),
-        Ending::Refused(refusal) => note_refusal(services, connection, refusal),
         Ending::HalfClosed(bound) => {
             let bound = crate::notation::time(*bound);
             tracing::info!(proxy, connection, "its source had ended {bound} ago (--half-closed)");
-            (&stats.half_closed, "given up after its source had ended")
         }
-        Ending::Idle => (&stats.idle, "nothing happened for too long"),
-        Ending::Unreachable(error) if is_shortage(error) => {
+        Ending::Unreachable(error) => services.warn_unreachable(connection, error),
+        Ending::Short(error) => {
             let error = plain(error);
             tracing::warn!(proxy, connection, error, "this machine has run short");
-            stats.blame(&error);
-            (&stats.short, "this machine had run short")
         }
         Ending::Ungreeted(error) => {
             let error = plain(error);
             tracing::warn!(proxy, connection, error, "the source has to say more first");
-            stats.blame(&error);
-            (&stats.ungreeted, "not let in")
         }
-        Ending::Unreachable(error) => {
-            services.warn_unreachable(connection, error);
-            (&stats.unreachable, "backend not reached")
+        Ending::Refused(Refusal { fault, reason }) if !reason.is_empty() => {
+            let text = match fault {
+                Refused::Ended(_) => "the protocol has to see more",
+                Refused::Wrong | Refused::Late => "the protocol refuses the connection",
+            };
+            tracing::warn!(proxy, connection, reason, "{text}");
         }
-    };
-    counter.add(1);
-    tracing::info!(proxy, connection, upstream, downstream, "{how}");
-}
-
-/// Notes why the protocol refused a connection; where that is counted, and in which words.
-fn note_refusal<'a>(
-    services: &'a Services,
-    connection: u64,
-    Refusal { fault, reason }: &Refusal,
-) -> (&'a Counter, &'static str) {
-    let (stats, proxy) = (&services.stats, services.told_name());
-    if !reason.is_empty() {
-        let text = match fault {
-            Refused::Ended(_) => "the protocol has to see more",
-            Refused::Wrong | Refused::Late => "the protocol refuses the connection",
-        };
-        tracing::warn!(proxy, connection, reason, "{text}");
-        stats.blame(reason);
-    }
-    match fault {
-        Refused::Wrong => (&stats.refused, "refused by the protocol"),
-        Refused::Late => (&stats.late, "too late for the protocol"),
-        Refused::Ended(Direction::Upstream) => (&stats.closed_by_source, "closed by the source"),
-        Refused::Ended(Direction::Downstream) => {
-            (&stats.closed_by_backend, "closed by the backend")
-        }
+        _ => {}
     }
 }

@@ -1,7 +1,7 @@
 //! Bounds on the time that a connection may stay in a state in which nothing happens.
 
 use super::Pump;
-use super::ending::Ending;
+use crate::ending::Ending;
 use crate::endpoint::GRACE;
 use crate::places;
 use chenapan_core::Direction;

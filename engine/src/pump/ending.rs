@@ -2,9 +2,10 @@
 
 use super::backend::Backend;
 use super::{Pump, Services, Task, outflow};
-use crate::endpoint::{Peer, Stream};
-use crate::session::{Refusal, caught};
-use chenapan_core::{Direction, Each, End};
+use crate::ending::Ending;
+use crate::endpoint::{Peer, Stream, plain};
+use crate::session::caught;
+use chenapan_core::{Direction, Each};
 use std::io;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,45 +15,6 @@ use tokio_util::sync::CancellationToken;
 
 /// Time that the end of a connection waits for bytes that the receiver does not take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
-
-/// End of a connection.
-#[derive(Debug)]
-pub(crate) enum Ending {
-    /// Both sides have ended their streams; the direction whose sender did so first.
-    Done(Option<Direction>),
-    /// A rule ends it in order.
-    Close,
-    /// A rule or an order resets it.
-    Reset,
-    /// A plug-in has panicked, with this message.
-    Panicked(String),
-    /// A stop or an order from outside ends it in order.
-    Stopped,
-    /// The sender of a direction has reset it: so do we.
-    Lost(Direction),
-    /// Its source has ended, and nothing came of what was left for so long.
-    HalfClosed(Duration),
-    /// Nothing has happened for as long as nothing may.
-    Idle,
-    /// The backend could not be reached.
-    Unreachable(io::Error),
-    /// The protocol refuses what came.
-    Refused(Refusal),
-    /// The source did not say what its listener wants to hear first.
-    Ungreeted(io::Error),
-}
-
-impl Ending {
-    /// The ending as rules are told of it.
-    fn told(&self) -> End {
-        match self {
-            Ending::Reset | Ending::Lost(_) => End::Reset,
-            Ending::Panicked(_) => End::Panicked,
-            Ending::Stopped => End::Stopped,
-            _ => End::Closed,
-        }
-    }
-}
 
 /// Handle of a running connection for the outside: it shows its state and takes orders.
 #[derive(Debug, Default)]
@@ -203,12 +165,13 @@ impl How {
         match ending {
             Ending::Done(_) => None,
             Ending::Lost(_) | Ending::Reset | Ending::Panicked(_) => Some(How::Broken),
-            Ending::Unreachable(_) if refused => Some(How::Broken),
+            Ending::Unreachable(_) | Ending::Short(_) if refused => Some(How::Broken),
             Ending::Close
             | Ending::Stopped
             | Ending::HalfClosed(_)
             | Ending::Idle
             | Ending::Unreachable(_)
+            | Ending::Short(_)
             | Ending::Ungreeted(_)
             | Ending::Refused(_) => Some(How::InOrder),
         }
@@ -266,7 +229,10 @@ impl Late {
                     .await;
                 stream.close().await;
             }
-            Err(error) => services.warn_unreachable(connection, &error),
+            Err(error) => {
+                services.stats.blame(&plain(&error));
+                services.warn_unreachable(connection, &error);
+            }
         }
     }
 }

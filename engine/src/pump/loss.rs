@@ -1,8 +1,9 @@
 //! Streams that end without saying so, or whose end means more than its own direction.
 
 use super::Pump;
-use super::ending::Ending;
 use super::outflow::Outflow;
+use crate::ending::Ending;
+use crate::stats::Counter;
 use chenapan_core::Direction;
 use std::io;
 
@@ -17,7 +18,7 @@ impl Pump {
             return;
         };
         if sender.was_truncated() {
-            self.services.stats.truncated.add(1);
+            self.services.stats.add(Counter::Truncated, 1);
             tracing::warn!(
                 proxy = self.services.told_name(),
                 connection = self.session.connection().number,

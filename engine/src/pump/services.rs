@@ -7,7 +7,7 @@ use crate::config::Limits;
 use crate::endpoint::{Dialer, plain};
 use crate::journal::Recorder;
 use crate::session::Stalls;
-use crate::stats::Stats;
+use crate::stats::{Counter, Stats};
 use crate::timer::Clock;
 use std::fmt;
 use std::io;
@@ -76,12 +76,11 @@ impl Services {
         }
     }
 
-    /// Says that the backend of a connection was not reached, and counts the cause.
+    /// Says that the backend of a connection was not reached.
     pub(crate) fn warn_unreachable(&self, connection: u64, error: &io::Error) {
         let error = plain(error);
         let proxy = self.told_name();
         tracing::warn!(proxy, connection, error, "the backend cannot be reached");
-        self.stats.blame(&error);
     }
 
     /// Counts how often reading had to wait because of what rules hold back, and says so once.
@@ -89,8 +88,8 @@ impl Services {
         if direction + process == 0 {
             return;
         }
-        self.stats.in_flight_full.add(direction);
-        self.stats.memory_full.add(process);
+        self.stats.add(Counter::InFlightFull, direction);
+        self.stats.add(Counter::MemoryFull, process);
         if !self.warned.full.swap(true, Ordering::Relaxed) {
             let option = if direction > 0 { "--in-flight" } else { "--memory" };
             tracing::warn!(

@@ -4,9 +4,12 @@ use super::words::{self, size};
 use anstyle::{AnsiColor, Style};
 use chenapan_core::Direction;
 use chenapan_engine::proxy::Proxy;
-use chenapan_engine::stats::Stats;
+use chenapan_engine::stats::Counter;
 use std::time::Instant;
 use unicode_width::UnicodeWidthStr;
+
+/// Counters that the line shows in red once they are not zero.
+const ALARMS: [Counter; 3] = [Counter::Unreachable, Counter::Short, Counter::Panicked];
 
 /// Makes the live line about some proxies.
 #[derive(Debug)]
@@ -43,13 +46,17 @@ impl Live {
 
     fn parts(&mut self, now: Instant) -> Vec<Part> {
         let stats = || self.proxies.iter().map(Proxy::stats);
-        let sum = |count: fn(&Stats) -> u64| stats().map(count).sum::<u64>();
-        let (open, all) = (sum(Stats::active), sum(|stats| stats.accepted.value()));
+        let sum = |counter| stats().map(|stats| stats.value(counter)).sum::<u64>();
+        let (open, all) = (sum(Counter::Open), sum(Counter::Accepted));
         let mut parts = vec![Part::plain(0, format!("{open} open, {all} in all"))];
-        let away = sum(|stats| stats.unreachable.value());
-        if away > 0 {
-            let style = AnsiColor::Red.on_default();
-            parts.push(Part { rank: 1, text: format!("backend not reached {away}"), style });
+        for counter in ALARMS {
+            let spec = counter.spec();
+            let count = sum(counter);
+            if count > 0 {
+                let style = AnsiColor::Red.on_default();
+                let text = format!("{} {count}", spec.words.unwrap_or(spec.name));
+                parts.push(Part { rank: 1, text, style });
+            }
         }
         let bytes = Direction::BOTH.map(|way| stats().map(|stats| stats.sent(way)).sum::<u64>());
         if let Some(cause) = stats().find_map(|stats| stats.causes().into_keys().next()) {

@@ -31,7 +31,7 @@ pub fn summary(proxy: &Proxy, seed: u64) -> String {
         group => group == CounterGroup::Endings,
     });
     for counter in of_connections {
-        connections.insert(counter.name.to_owned(), (counter.value)(stats).into());
+        connections.insert(counter.name.to_owned(), stats.value(counter.counter).into());
     }
     let way =
         |direction| json!({"received": stats.received(direction), "sent": stats.sent(direction)});

@@ -12,7 +12,7 @@ use crate::outcome::{
 use crate::process::Output;
 use crate::rules::{self, RuleText};
 use chenapan_engine::rule::{Rule, Rules};
-use chenapan_engine::stats::{COUNTERS, CounterGroup, CounterSpec, Stats, Total};
+use chenapan_engine::stats::{COUNTERS, CounterSpec, Stats, Total};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -44,8 +44,7 @@ struct Counts(BTreeMap<&'static str, u64>, BTreeMap<String, Total>, BTreeMap<Str
 
 impl Counts {
     fn of(stats: &Stats) -> Self {
-        let counts =
-            COUNTERS.iter().map(|counter| (counter.name, (counter.value)(stats))).collect();
+        let counts = COUNTERS.iter().map(|spec| (spec.name, stats.value(spec.counter))).collect();
         Self(counts, stats.counted(), stats.causes())
     }
 
@@ -68,7 +67,7 @@ impl Counts {
 
 /// Returns `true` if a number is that of this moment, and not one since the phase began.
 fn is_gauge(name: &str) -> bool {
-    CounterSpec::find(name).is_some_and(|counter| counter.group == CounterGroup::Now)
+    CounterSpec::find(name).is_some_and(|counter| !counter.grows())
 }
 
 impl<'a> Facts<'a> {
