@@ -39,9 +39,27 @@ pub(super) struct Breaking {
     pub(super) memory: usize,
 }
 
+/// A proxy, for as long as it runs. The order of the groups is that of the help.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    pub(super) ends: Ends,
+    #[command(flatten)]
+    pub(super) bounds: Bounds,
+    #[command(flatten)]
+    pub(super) breaking: Breaking,
+    #[command(flatten)]
+    pub(super) process: Process,
+    #[command(flatten)]
+    pub(super) telling: Telling,
+    #[command(flatten)]
+    pub(super) logging: Logging,
+}
+
+/// Addresses of both sides.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Addresses")]
-pub(super) struct Serve {
+pub(super) struct Ends {
     /// port (on 127.0.0.1), :port (on every address), host:port ...; may be repeated; see
     /// `help endpoints`
     #[arg(
@@ -62,63 +80,68 @@ pub(super) struct Serve {
         required = true
     )]
     pub(super) backend: Option<Connect>,
+}
+
+/// Bounds on what a connection may take, and the end of one whose backend is not reached.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connections")]
+pub(super) struct Bounds {
     /// Time to connect to the backend
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time, help_heading = "Connections")]
-    pub(super) connect_timeout: Duration,
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
+    connect_timeout: Duration,
     /// Time left after a client's end [default: 30s under a rule, else 1h]
-    #[arg(long, value_name = "TIME", value_parser = time, help_heading = "Connections")]
-    pub(super) half_closed: Option<Duration>,
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    half_closed: Option<Duration>,
     /// Time for a connection without traffic [default: no bound]
-    #[arg(long, value_name = "TIME", value_parser = time, help_heading = "Connections")]
-    pub(super) idle: Option<Duration>,
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    idle: Option<Duration>,
     /// Time for a PROXY header or TLS
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time, help_heading = "Connections")]
-    pub(super) greet_timeout: Duration,
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
+    greet_timeout: Duration,
     /// close or reset clients of an unreachable backend
-    #[arg(
-        long,
-        value_name = "HOW",
-        default_value = "close",
-        hide_possible_values = true,
-        help_heading = "Connections"
-    )]
-    pub(super) on_refused: OnRefused,
-    #[command(flatten)]
-    pub(super) breaking: Breaking,
+    #[arg(long, value_name = "HOW", default_value = "close", hide_possible_values = true)]
+    on_refused: OnRefused,
+}
+
+/// Behavior of the process as a whole.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connections")]
+pub(super) struct Process {
     /// Most connections at once; others wait
-    #[arg(
-        long,
-        value_name = "N",
-        value_parser = connections,
-        help_heading = "Connections"
-    )]
-    pub(super) max_connections: Option<u32>,
+    #[arg(long, value_name = "N", value_parser = connections)]
+    max_connections: Option<u32>,
     /// Time to finish after SIGINT or SIGTERM
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = time, help_heading = "Connections")]
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = time)]
     pub(super) grace: Duration,
     /// More exact delays and rates for more CPU time
-    #[arg(long, help_heading = "Connections")]
+    #[arg(long)]
     pub(super) precise: bool,
+}
+
+/// Journal and messages of a proxy.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct Telling {
     /// Write a line of JSON for each fault
-    #[arg(
-        long,
-        env = "CHENAPAN_JOURNAL",
-        hide_env = true,
-        value_name = "FILE",
-        help_heading = "Output"
-    )]
+    #[arg(long, env = "CHENAPAN_JOURNAL", hide_env = true, value_name = "FILE")]
     pub(super) journal: Option<PathBuf>,
     /// Form of what is said on standard output: text, or json (an object in a line)
-    #[arg(
-        long,
-        value_name = "FORM",
-        default_value = "text",
-        hide_possible_values = true,
-        help_heading = "Output"
-    )]
+    #[arg(long, value_name = "FORM", default_value = "text", hide_possible_values = true)]
     pub(super) output: Said,
-    #[command(flatten)]
-    pub(super) logging: Logging,
+}
+
+impl Serve {
+    /// Returns the limits of the proxy.
+    pub(super) fn limits(&self) -> Limits {
+        let mut limits = self.breaking.limits();
+        limits.connect_timeout = self.bounds.connect_timeout;
+        limits.half_closed = self.bounds.half_closed;
+        limits.idle = self.bounds.idle;
+        limits.greet_timeout = self.bounds.greet_timeout;
+        limits.reset_refused = self.bounds.on_refused == OnRefused::Reset;
+        limits.max_connections = self.process.max_connections.map(|most| most as usize);
+        limits
+    }
 }
 
 /// Options for the log on standard error.
@@ -176,7 +199,7 @@ pub(super) enum Said {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum OnRefused {
+enum OnRefused {
     Close,
     Reset,
 }

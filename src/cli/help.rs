@@ -317,7 +317,7 @@ mod tests {
             };
             let shown = rules.iter().any(|rule| rule.behavior() == *name);
             assert!(shown || speaking.name() == *name, "{name}: {example}");
-            let backend = serve.backend.unwrap().to_string();
+            let backend = serve.ends.backend.unwrap().to_string();
             let mut config = Config::new("127.0.0.1:0", &backend).unwrap();
             config.name = (*name).to_owned();
             config.protocol = speaking;

@@ -1,6 +1,6 @@
 //! The command without a name: one proxy until a signal comes.
 
-use super::arguments::{OnRefused, Said, Serve};
+use super::arguments::{Said, Serve};
 use super::signals::{Second, Signals};
 use super::terminal::Terminal;
 use super::{Failure, mention, say};
@@ -37,7 +37,7 @@ pub(super) fn serve(
             false => say(&text),
         };
         // Traffic does not wait for somebody who reads this, nor does the end.
-        let start = match args.output {
+        let start = match args.telling.output {
             Said::Text => report::start(&proxy, proxy.protocol().name(), seed),
             Said::Json => report::machine::start(&proxy, proxy.protocol().name(), seed),
         };
@@ -48,11 +48,11 @@ pub(super) fn serve(
             tracing::warn!(%address, "listens beyond this machine: others can connect too");
         }
         terminal.watch(&control.proxies());
-        let stopped = until_stopped(control, &mut signals, &terminal, args.grace).await;
+        let stopped = until_stopped(control, &mut signals, &terminal, args.process.grace).await;
         terminal.finish();
         // It was bounded in time.
         let start = start.await.unwrap_or(Ok(()));
-        says(match args.output {
+        says(match args.telling.output {
             Said::Text => report::summary(&proxy, seed),
             Said::Json => report::machine::summary(&proxy, seed),
         })?;
@@ -69,28 +69,22 @@ pub(super) fn serve(
 /// Returns the configuration of the proxy.
 fn config(args: &Serve, registry: &Registry, matches: &ArgMatches) -> Result<Config, Failure> {
     let (protocol, rules) = args.breaking.read(registry, matches)?;
-    let backend = args.backend.clone().ok_or_else(|| Failure::usage("--backend is missing"))?;
-    let mut limits = args.breaking.limits();
-    limits.connect_timeout = args.connect_timeout;
-    limits.half_closed = args.half_closed;
-    limits.idle = args.idle;
-    limits.greet_timeout = args.greet_timeout;
-    limits.max_connections = args.max_connections.map(|most| most as usize);
-    limits.reset_refused = args.on_refused == OnRefused::Reset;
-    let listen = args.listen.clone();
-    let (name, enabled) = (String::new(), true);
+    let backend =
+        args.ends.backend.clone().ok_or_else(|| Failure::usage("--backend is missing"))?;
+    let listen = args.ends.listen.clone();
+    let (name, enabled, limits) = (String::new(), true, args.limits());
     Ok(Config { name, listen, backend, protocol, rules, limits, enabled })
 }
 
 /// Returns what proxies run under, with its journal where there is one.
 fn control(args: &Serve, seed: u64) -> Result<Control, Failure> {
-    let control = match args.precise {
+    let control = match args.process.precise {
         true => Control::precise(seed),
         false => Control::seeded(seed),
     };
     let control = control.map_err(Failure::run)?;
     control.set_memory(args.breaking.memory);
-    if let Some(file) = &args.journal {
+    if let Some(file) = &args.telling.journal {
         control.journal(file).map_err(|error| {
             let error = chenapan_engine::endpoint::plain(&error);
             Failure::run(format!("--journal {}: {error}", file.display()))
