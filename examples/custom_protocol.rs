@@ -14,7 +14,7 @@
 //! that counted them in `handle` would be wrong after the first one that a rule has refused, dropped or
 //! repeated.
 
-use bytes::BytesMut;
+use chenapan_core::bytes::BytesMut;
 use chenapan_core::{
     Description, Direction, Handled, Kind, Malformed, Protocol, ProtocolEntry, Refusal, Replies,
     Unit, Want, plugin,
@@ -44,11 +44,10 @@ impl Protocol for Lines {
         *searched = 0;
         Ok(Handled::Unit(match direction {
             Direction::Upstream => {
-                let text = String::from_utf8_lossy(&line);
-                let label = text.split_whitespace().next().map(Box::from);
-                Unit { label, ..Unit::new(Kind::Request, line) }
+                let text = String::from_utf8_lossy(&line).into_owned();
+                Unit::request(line).labelled(text.split_whitespace().next())
             }
-            Direction::Downstream => Unit::new(Kind::Response, line),
+            Direction::Downstream => Unit::response(line),
         }))
     }
 

@@ -212,7 +212,7 @@ impl Protocol for Ordered {
     fn handle(&mut self, direction: Direction, input: &mut BytesMut) -> Result<Handled, Malformed> {
         let mut handled = self.0.handle(direction, input)?;
         if let (Handled::Unit(unit), Direction::Upstream) = (&mut handled, direction) {
-            unit.label = unit.field("body").map(|body| String::from_utf8_lossy(body).into());
+            unit.label = unit.value("body").map(|body| String::from_utf8_lossy(body).into());
         }
         Ok(handled)
     }

@@ -4,7 +4,7 @@ use bytes::BytesMut;
 use chenapan::rule::{Defaults, Rule, Rules};
 use chenapan::session::{Output, Session, Settings};
 use chenapan_core::{
-    Audit, Connection, Description, Direction, Field, Handled, Kind, Malformed, Protocol, Refusal,
+    Audit, Connection, Description, Direction, Handled, Kind, Malformed, Protocol, Refusal,
     Replies, Turn, Unit, Want,
 };
 use std::sync::Arc;
@@ -61,16 +61,15 @@ impl Protocol for Resp {
                 b'>' => Kind::Notification,
                 _ => Kind::Response,
             };
-            let fields = vec![Field::new("payload", 1..whole)];
-            return Ok(Handled::Unit(Unit { fields, ..Unit::new(kind, bytes) }));
+            return Ok(Handled::Unit(Unit::new(kind, bytes).field("payload", 1..whole)));
         }
         let text = String::from_utf8_lossy(&bytes);
         let word = match inline {
             true => text.split([' ', '\r']).next(),
             false => text.split("\r\n").nth(2),
         };
-        let label = word.map(|word| word.to_uppercase().into_boxed_str());
-        Ok(Handled::Unit(Unit { label, ..Unit::new(Kind::Request, bytes) }))
+        let label = word.map(str::to_uppercase);
+        Ok(Handled::Unit(Unit::request(bytes).labelled(label)))
     }
 
     fn describe(&self) -> Description {
@@ -106,15 +105,15 @@ impl Protocol for Http {
         let bytes = input.split_to(whole);
         let first = text.lines().next().unwrap_or_default();
         if direction == UP {
-            let label = first.rsplit_once(' ').map(|(label, _)| label.into());
+            let label = first.rsplit_once(' ').map(|(label, _)| label.to_owned());
             let turn = if text.contains("Connection: close") { Turn::Final } else { Turn::Whole };
-            return Ok(Handled::Unit(Unit { label, turn, ..Unit::new(Kind::Request, bytes) }));
+            return Ok(Handled::Unit(Unit::request(bytes).labelled(label).turn(turn)));
         }
         if !interim {
             self.heads.pop_front();
         }
         let turn = if interim { Turn::None } else { Turn::ByKind };
-        Ok(Handled::Unit(Unit { turn, ..Unit::new(Kind::Response, bytes) }))
+        Ok(Handled::Unit(Unit::response(bytes).turn(turn)))
     }
 
     fn describe(&self) -> Description {

@@ -65,7 +65,7 @@ impl Coalesce {
 mod tests {
     use super::*;
     use chenapan_core::testing::{Judge, configured, sent};
-    use chenapan_core::{Field, Kind, Step};
+    use chenapan_core::{Kind, Step};
 
     const NOTHING_YET: Verdict = Verdict::Play(Vec::new());
 
@@ -108,8 +108,7 @@ mod tests {
     #[test]
     fn the_whole_is_of_the_first_ones_kind_and_without_fields() {
         let (mut judge, mut coalesce) = (Judge::new(1), configured::<Coalesce>(&[("size", "4")]));
-        let mut first = Unit::new(Kind::Request, b"ab"[..].into());
-        first.fields.push(Field::new("id", 0..1));
+        let first = Unit::request("ab").field("id", 0..1);
         let _ = judge.unit(&mut coalesce, first);
         let (Verdict::Play(steps), _) = judge.data(&mut coalesce, b"cd") else { panic!() };
         let [Step::Send(unit)] = &steps[..] else { panic!() };

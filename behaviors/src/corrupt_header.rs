@@ -309,7 +309,8 @@ mod tests {
         for options in [[("field", "name")], [("how", "lf-only")]] {
             assert_eq!(corrupt(&options).scope().kinds, []);
         }
-        let request = Unit { kind: Kind::Request, ..letter::header() };
+        let mut request = letter::header();
+        request.kind = Kind::Request;
         let mut judge = Judge::new(1).with_protocol(Box::new(Letter));
         let (_, unit) = judge.unit(&mut corrupt(&[("field", "name"), ("how", "zero")]), request);
         assert_eq!(unit.bytes[..5], [0; 5]);

@@ -1,21 +1,19 @@
 //! A header for tests: a name, two halves of a byte, a sum over all, a line end.
 
 use bytes::BytesMut;
-use chenapan_core::{Direction, Field, Handled, Kind, Malformed, Protocol, Unit};
+use chenapan_core::{Direction, Field, Handled, Malformed, Protocol, Unit};
 
 /// `Alice`, 0x2 and 0x1, the sum of these bytes, `!` and CRLF.
 pub(crate) const HEADER: &[u8] = b"Alice\x21\xff!\r\n";
 
 pub(crate) fn header() -> Unit {
-    let mut unit = Unit::new(Kind::Header, BytesMut::from(HEADER));
-    unit.fields = vec![
+    Unit::header(HEADER).fields([
         Field::new("name", 0..5),
         Field::new("high", 5..6).bits(0xf0),
         Field::new("low", 5..6).bits(0x0f),
         Field::new("checksum", 6..7),
         Field::new("line-end", 8..10),
-    ];
-    unit
+    ])
 }
 
 /// Returns `true` if the header's sum is that of the bytes before it.
@@ -37,7 +35,7 @@ impl Protocol for Letter {
     fn seal(&self, unit: &mut Unit) {
         let sum = sum(&unit.bytes[..6]);
         if !unit.named("checksum").is_some_and(|field| field.wrong)
-            && let Some(field) = unit.field_mut("checksum")
+            && let Some(field) = unit.value_mut("checksum")
         {
             field[0] = sum;
         }

@@ -94,7 +94,7 @@ use std::time::Duration;
 /// stands in a type of its own:
 ///
 /// ```
-/// use chenapan_core::{Behavior, Context, Direction, Kind, Unit, Verdict, plugin};
+/// use chenapan_core::{Behavior, Context, Direction, Unit, Verdict, plugin};
 ///
 /// plugin! {
 ///     /// Drops all replies after a login that was wrong.
@@ -122,11 +122,9 @@ use std::time::Duration;
 ///         }
 ///     }
 /// }
-/// # use chenapan_core::bytes::BytesMut;
 /// # use chenapan_core::testing::{Judge, configured};
 /// # let (mut judge, mut up, mut down) = (Judge::new(1), configured::<Bouncer>(&[]), configured::<Bouncer>(&[]));
-/// # let auth = Unit::new(Kind::Request, BytesMut::from("AUTH guest\n"));
-/// # let _ = judge.unit(&mut up, Unit { label: Some("AUTH".into()), ..auth });
+/// # let _ = judge.unit(&mut up, Unit::request("AUTH guest\n").label("AUTH"));
 /// # judge.direction = Direction::Downstream;
 /// # assert_eq!(judge.data(&mut down, b"OK").0, Verdict::Drop);
 /// ```

@@ -85,11 +85,10 @@ pub use messages::Messages;
 ///         *searched = 0;
 ///         Ok(Handled::Unit(match direction {
 ///             Direction::Upstream => {
-///                 let text = String::from_utf8_lossy(&line);
-///                 let label = text.split_whitespace().next().map(Box::from);
-///                 Unit { label, ..Unit::new(Kind::Request, line) }
+///                 let text = String::from_utf8_lossy(&line).into_owned();
+///                 Unit::request(line).labelled(text.split_whitespace().next())
 ///             }
-///             Direction::Downstream => Unit::new(Kind::Response, line),
+///             Direction::Downstream => Unit::response(line),
 ///         }))
 ///     }
 ///

@@ -1,5 +1,7 @@
 //! The piece of a stream that a protocol hands over at once.
 
+mod build;
+
 use crate::{Correlation, FieldName};
 use bytes::BytesMut;
 use std::fmt;
@@ -149,6 +151,7 @@ impl Turn {
 
 /// A named range of a unit's bytes, such as `checksum`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Field {
     /// The protocol's name for it.
     pub name: &'static str,
@@ -172,10 +175,17 @@ impl Field {
     pub fn bits(self, mask: u8) -> Self {
         Self { mask, ..self }
     }
+
+    /// Returns the field as one that sealing leaves as it is, or not.
+    #[must_use]
+    pub fn wrong(self, wrong: bool) -> Self {
+        Self { wrong, ..self }
+    }
 }
 
 /// A piece of one direction of a connection: what a protocol cut, or what a read returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Unit {
     /// The kind of the unit.
     pub kind: Kind,
@@ -240,10 +250,10 @@ pub struct Member<'a> {
 
 impl Unit {
     /// A unit without label and fields.
-    pub fn new(kind: Kind, bytes: BytesMut) -> Self {
+    pub fn new(kind: Kind, bytes: impl Into<BytesMut>) -> Self {
         Self {
             kind,
-            bytes,
+            bytes: bytes.into(),
             offset: 0,
             label: None,
             fields: Vec::new(),
@@ -257,7 +267,7 @@ impl Unit {
     }
 
     /// Plain bytes that start at `offset` of their direction.
-    pub fn data(bytes: BytesMut, offset: u64) -> Self {
+    pub fn data(bytes: impl Into<BytesMut>, offset: u64) -> Self {
         Self { offset, ..Self::new(Kind::Data, bytes) }
     }
 
@@ -312,12 +322,12 @@ impl Unit {
     }
 
     /// The bytes of the first field called `name`, where the unit has one and still holds all of it.
-    pub fn field(&self, name: &str) -> Option<&[u8]> {
+    pub fn value(&self, name: &str) -> Option<&[u8]> {
         self.bytes.get(self.range(name)?)
     }
 
     /// Returns the bytes of the field, to be changed in place.
-    pub fn field_mut(&mut self, name: &str) -> Option<&mut [u8]> {
+    pub fn value_mut(&mut self, name: &str) -> Option<&mut [u8]> {
         let range = self.range(name)?;
         self.bytes.get_mut(range)
     }
@@ -438,7 +448,7 @@ impl Unit {
     }
 
     /// The text of the first mark called `name`.
-    pub fn mark(&self, name: &str) -> Option<&str> {
+    pub fn marked(&self, name: &str) -> Option<&str> {
         self.marks.iter().find(|(known, _)| *known == name).map(|(_, text)| &**text)
     }
 
@@ -464,11 +474,11 @@ mod tests {
         let front = rest.split_to(5);
         assert_eq!((&front.bytes[..], front.offset), (&b"hello"[..], 100));
         assert_eq!((&rest.bytes[..], rest.offset), (&b" world"[..], 105));
-        assert_eq!(front.field("first"), Some(&b"hello"[..]));
-        assert_eq!(front.field("second"), None);
-        assert_eq!(rest.field("second"), Some(&b"world"[..]));
+        assert_eq!(front.value("first"), Some(&b"hello"[..]));
+        assert_eq!(front.value("second"), None);
+        assert_eq!(rest.value("second"), Some(&b"world"[..]));
         let cut = rest.split_to(3);
-        assert_eq!((cut.field("second"), rest.field("second")), (None, None));
+        assert_eq!((cut.value("second"), rest.value("second")), (None, None));
         assert_eq!(rest.split_to(99).bytes, "rld");
     }
 
@@ -477,10 +487,10 @@ mod tests {
         let mut unit = greeting();
         unit.insert(6, b"big ");
         assert_eq!(unit.bytes, "hello big world");
-        assert_eq!(unit.field("first"), Some(&b"hello"[..]));
-        assert_eq!(unit.field("second"), Some(&b"world"[..]));
+        assert_eq!(unit.value("first"), Some(&b"hello"[..]));
+        assert_eq!(unit.value("second"), Some(&b"world"[..]));
         unit.insert(2, b"-");
-        assert_eq!(unit.field("first"), Some(&b"he-llo"[..]));
+        assert_eq!(unit.value("first"), Some(&b"he-llo"[..]));
         unit.insert(1_000, b"!");
         assert_eq!(unit.bytes, "he-llo big world!");
     }
@@ -490,14 +500,14 @@ mod tests {
         let mut unit = greeting();
         unit.splice(0..5, b"hi");
         assert_eq!(unit.bytes, "hi world");
-        assert_eq!(unit.field("first"), Some(&b"hi"[..]));
-        assert_eq!(unit.field("second"), Some(&b"world"[..]));
+        assert_eq!(unit.value("first"), Some(&b"hi"[..]));
+        assert_eq!(unit.value("second"), Some(&b"world"[..]));
         unit.splice(1..4, b"-----");
         assert_eq!(unit.bytes, "h-----orld");
-        assert_eq!((unit.field("first"), unit.field("second")), (None, None));
+        assert_eq!((unit.value("first"), unit.value("second")), (None, None));
         let mut unit = greeting();
         unit.splice(6..11, b"");
-        assert_eq!(unit.field("second"), Some(&b""[..]));
+        assert_eq!(unit.value("second"), Some(&b""[..]));
         unit.splice(4..99, b"!");
         assert_eq!(unit.bytes, "hell!");
     }
@@ -515,7 +525,7 @@ mod tests {
         }
         one_by_one.push(rest);
         assert_eq!(pieces, one_by_one);
-        assert_eq!(greeting().split_at([5, 6])[2].field("second"), Some(&b"world"[..]));
+        assert_eq!(greeting().split_at([5, 6])[2].value("second"), Some(&b"world"[..]));
         assert_eq!(greeting().split_at([]), [greeting()]);
     }
 
@@ -561,7 +571,7 @@ mod tests {
             .origin
             .joined
             .iter()
-            .map(|unit| (unit.kind, unit.mark("asked"), &unit.label))
+            .map(|unit| (unit.kind, unit.marked("asked"), &unit.label))
             .collect();
         assert_eq!(
             joined,
@@ -575,7 +585,7 @@ mod tests {
     fn a_field_outside_the_bytes_is_none() {
         let mut unit = greeting();
         unit.bytes.truncate(8);
-        assert_eq!(unit.field("second"), None);
-        assert_eq!(unit.field_mut("second"), None);
+        assert_eq!(unit.value("second"), None);
+        assert_eq!(unit.value_mut("second"), None);
     }
 }

@@ -109,10 +109,10 @@ fn opened(entry: &ProtocolEntry, given: &[Given]) -> Option<(Box<dyn Protocol>, 
 }
 
 /// Returns `true` if a behavior does something to a unit.
-fn acts_on(behavior: &mut dyn Behavior, protocol: &dyn Protocol, unit: Unit) -> bool {
+fn acts_on(behavior: &mut dyn Behavior, protocol: &dyn Protocol, mut unit: Unit) -> bool {
     let connection = Connection::new(1);
     let mut damage = Vec::new();
-    let mut unit = Unit { bytes: BytesMut::from(&unit.bytes[..]), ..unit };
+    unit.bytes = BytesMut::from(&unit.bytes[..]);
     let key = Key::new(1).rule(1, Direction::Upstream, "example");
     let (direction, now, offset) = (Direction::Upstream, Duration::ZERO, unit.offset);
     let moment = Moment { connection: &connection, protocol, direction, now, offset, key };

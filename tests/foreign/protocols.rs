@@ -1,9 +1,9 @@
 //! Three protocols of somebody else: a header before a stream, lines that are answered in order, and
 //! messages behind their length. None of them knows a behavior.
 
-use bytes::BytesMut;
+use chenapan_core::bytes::BytesMut;
 use chenapan_core::{
-    Description, Direction, Field, Handled, Kind, Malformed, Protocol, Refusal, Replies, Unit, Want,
+    Description, Direction, Handled, Kind, Malformed, Protocol, Refusal, Replies, Unit, Want,
 };
 
 const MORE: Handled = Handled::Incomplete(Want::Bytes(1));
@@ -35,21 +35,19 @@ impl Protocol for Greeting {
             return Ok(MORE);
         }
         self.greeted = true;
-        let fields = vec![
-            Field::new("length", 2..3),
-            Field::new("name", 3..end),
-            Field::new("checksum", end..end + 1),
-            Field::new("line-end", end + 1..end + 3),
-        ];
-        let bytes = input.split_to(end + 3);
-        Ok(Handled::Unit(Unit { fields, ..Unit::new(Kind::Header, bytes) }))
+        let unit = Unit::header(input.split_to(end + 3))
+            .field("length", 2..3)
+            .field("name", 3..end)
+            .field("checksum", end..end + 1)
+            .field("line-end", end + 1..end + 3);
+        Ok(Handled::Unit(unit))
     }
 
     fn seal(&self, unit: &mut Unit) {
         let right = |unit: &Unit, name| unit.named(name).is_some_and(|field| !field.wrong);
-        if let (true, Some(name)) = (right(unit, "length"), unit.field("name")) {
+        if let (true, Some(name)) = (right(unit, "length"), unit.value("name")) {
             let digit = b'0' + name.len() as u8;
-            unit.field_mut("length").unwrap()[0] = digit;
+            unit.value_mut("length").unwrap()[0] = digit;
         }
         if right(unit, "checksum") {
             let at = unit.named("checksum").unwrap().range.start;
@@ -72,17 +70,12 @@ impl Protocol for Lines {
         let Some(end) = input.iter().position(|&byte| byte == b'\n') else { return Ok(MORE) };
         let line = input.split_to(end + 1);
         let verb = line.iter().position(|&byte| byte == b' ').unwrap_or(end);
-        let label = Some(String::from_utf8_lossy(&line[..verb]).into());
-        let line_end = Field::new("line-end", end..end + 1);
-        Ok(Handled::Unit(match direction {
-            Direction::Upstream => {
-                let fields = vec![Field::new("verb", 0..verb), line_end];
-                Unit { label, fields, ..Unit::new(Kind::Request, line) }
-            }
-            Direction::Downstream => {
-                Unit { fields: vec![line_end], ..Unit::new(Kind::Response, line) }
-            }
-        }))
+        let label = String::from_utf8_lossy(&line[..verb]).into_owned();
+        let unit = match direction {
+            Direction::Upstream => Unit::request(line).label(label).field("verb", 0..verb),
+            Direction::Downstream => Unit::response(line),
+        };
+        Ok(Handled::Unit(unit.field("line-end", end..end + 1)))
     }
 
     fn refuse(&self, unit: &Unit, refusal: &Refusal) -> Option<BytesMut> {
@@ -111,16 +104,15 @@ impl Protocol for Frames {
         if input.len() < end {
             return Ok(MORE);
         }
-        let fields = vec![Field::new("size", 0..1), Field::new("payload", 1..end)];
         let unit = Unit::new(message(direction)[0], input.split_to(end));
-        Ok(Handled::Unit(Unit { fields, ..unit }))
+        Ok(Handled::Unit(unit.field("size", 0..1).field("payload", 1..end)))
     }
 
     fn seal(&self, unit: &mut Unit) {
         let wrong = unit.named("size").is_none_or(|field| field.wrong);
-        if let (false, Some(payload)) = (wrong, unit.field("payload")) {
+        if let (false, Some(payload)) = (wrong, unit.value("payload")) {
             let digit = b'0' + payload.len() as u8;
-            unit.field_mut("size").unwrap()[0] = digit;
+            unit.value_mut("size").unwrap()[0] = digit;
         }
     }
 

@@ -306,8 +306,7 @@ mod tests {
     }
 
     fn request(label: Option<&str>) -> Unit {
-        let label = label.map(Into::into);
-        Unit { label, ..Unit::new(Kind::Request, BytesMut::new()) }
+        Unit::request(BytesMut::new()).labelled(label)
     }
 
     fn label(ledger: &mut Ledger) -> Option<String> {

@@ -157,7 +157,7 @@ fn extra(cx: &Context<'_>, message: &[u8], beside: &Unit) -> Option<Unit> {
     let mut unit = cx.messages().frame(cx.direction, message)?;
     if http(&unit) && !http(beside) && beside.turn == Turn::Part {
         // An event that a rule has held for a while: the stream behind it is over already.
-        unit = Unit { bytes: beside.bytes.clone(), ..beside.clone() };
+        unit = beside.clone();
         if !cx.messages().put_message(&mut unit, message) {
             return None;
         }

@@ -138,7 +138,7 @@ impl State {
                     let bytes = or(alone, input.split_to(frame.size));
                     frame.size = bytes.len();
                     let unit = self.cut(direction, &frame, bytes);
-                    return Handled::Unit(Unit { turn, ..unit });
+                    return Handled::Unit(unit.turn(turn));
                 }
                 Cut::Event(event, size) => {
                     let (turn, alone) = (side.framer.turn(), side.framer.alone());

@@ -26,8 +26,7 @@ fn header(unit: &Unit, tlvs: Tolerance) -> Option<ProxyHeader> {
     if unit.kind != Kind::Header {
         return None;
     }
-    let mut honest =
-        Unit { fields: unit.fields.clone(), ..Unit::new(unit.kind, unit.bytes.clone()) };
+    let mut honest = Unit::new(unit.kind, unit.bytes.clone()).fields(unit.fields.clone());
     honest.fields.iter_mut().filter(|field| field.name == "length").for_each(|field| {
         field.wrong = false;
     });
@@ -126,7 +125,7 @@ fn append(unit: &mut Unit, kind: u8, length: u16, value: &[u8]) -> usize {
     unit.splice(at..at, &tlv);
     unit.fields.push(Field::new("tlv-type", at..at + 1));
     let lies = usize::from(length) != value.len();
-    unit.fields.push(Field { wrong: lies, ..Field::new("tlv-length", at + 1..at + 3) });
+    unit.fields.push(Field::new("tlv-length", at + 1..at + 3).wrong(lies));
     unit.fields.push(Field::new("tlv-value", at + 3..at + 3 + value.len()));
     at
 }

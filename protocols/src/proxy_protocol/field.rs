@@ -127,7 +127,7 @@ fn binary(header: &v2::Header) -> Vec<Field> {
             let counts = tlv.kind == tlv::CRC32C && tlv.value.len() == 4 && !summed;
             summed |= counts;
             let wrong = counts && !header.is_summed();
-            fields.push(Field { wrong, ..Field::new(name, value) });
+            fields.push(Field::new(name, value).wrong(wrong));
         }
     }
     fields

@@ -176,7 +176,7 @@ impl Clients {
 
 /// Returns the value of a unit under a name: its field, or else its mark.
 fn told<'a>(unit: &'a Unit, name: &str) -> Option<&'a [u8]> {
-    unit.field(name).or_else(|| unit.mark(name).map(str::as_bytes))
+    unit.value(name).or_else(|| unit.marked(name).map(str::as_bytes))
 }
 
 /// Returns `true` if a pattern fits a text, with or without its quotes.

@@ -24,14 +24,14 @@ impl Protocol for Lines {
         let line = input.split_to(end + 1);
         let word = String::from_utf8_lossy(&line).split_whitespace().next().map(Box::from);
         let unit = match (direction, line[0]) {
-            (UP, _) => Unit {
-                label: word.clone(),
-                turn: if word.as_deref() == Some("last") { Turn::Final } else { Turn::ByKind },
-                ..Unit::new(Kind::Request, line)
-            },
-            (DOWN, b'<') => Unit { turn: Turn::Opens, ..Unit::new(Kind::Data, line) },
-            (DOWN, b'-') => Unit { turn: Turn::Part, ..Unit::new(Kind::Response, line) },
-            (DOWN, b'>') => Unit { turn: Turn::Closes, ..Unit::new(Kind::Data, line) },
+            (UP, _) => {
+                let last = word.as_deref() == Some("last");
+                let turn = if last { Turn::Final } else { Turn::ByKind };
+                Unit::request(line).labelled(word.clone()).turn(turn)
+            }
+            (DOWN, b'<') => Unit::data(line, 0).turn(Turn::Opens),
+            (DOWN, b'-') => Unit::response(line).turn(Turn::Part),
+            (DOWN, b'>') => Unit::data(line, 0).turn(Turn::Closes),
             (DOWN, b'!') => Unit::new(Kind::Notification, line),
             (DOWN, _) => Unit::new(Kind::Response, line),
         };

@@ -96,13 +96,14 @@ mod tests {
     use chenapan_core::testing::{configured, released, sent};
 
     fn reply(method: &str) -> Unit {
-        let reply = unit("newline", &format!(r#"{{"result":"{method}","id":1}}"#));
-        Unit { label: Some(method.into()), ..reply }
+        unit("newline", &format!(r#"{{"result":"{method}","id":1}}"#)).label(method)
     }
 
     fn notification() -> Unit {
         let text = r#"{"method":"eth_subscription"}"#;
-        Unit { kind: Kind::Notification, ..unit("newline", text) }
+        let mut unit = unit("newline", text);
+        unit.kind = Kind::Notification;
+        unit
     }
 
     #[test]

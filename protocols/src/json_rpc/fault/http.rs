@@ -115,7 +115,7 @@ impl Behavior for RpcHttp {
             return Verdict::Forward;
         }
         let Some(message) = cx.messages().message(unit) else { return Verdict::Forward };
-        if self.body == Body::Same && unit.mark(UNREAD).is_some() {
+        if self.body == Body::Same && unit.marked(UNREAD).is_some() {
             // Nobody could read it without the header that says how it is compressed.
             return Verdict::Forward;
         }
@@ -127,11 +127,12 @@ impl Behavior for RpcHttp {
     }
 
     fn on_eof(&mut self, cx: &mut Context<'_>) -> Verdict {
-        let Some(first) = self.taken.release().pop() else { return Verdict::Forward };
+        let Some(mut first) = self.taken.release().pop() else { return Verdict::Forward };
         let end = head(&first.bytes).unwrap_or(0);
         let (bytes, fields) = self.made(&first.bytes[..end], b"");
         self.record(first.offset, cx);
-        Verdict::send([Unit { bytes, fields, ..first }])
+        (first.bytes, first.fields) = (bytes, fields);
+        Verdict::send([first])
     }
 
     fn scope(&self) -> Scope<'_> {
@@ -198,8 +199,9 @@ impl RpcHttp {
         let due = message.is_some() || ends;
         let first = if due { self.taken.head.pop() } else { None };
         self.taken.more = !ends;
-        let nothing = Unit::new(Kind::Blank, BytesMut::new());
-        *unit = Unit { offset: unit.offset, direction: unit.direction, ..nothing };
+        let mut nothing = Unit::new(Kind::Blank, BytesMut::new());
+        (nothing.offset, nothing.direction) = (unit.offset, unit.direction);
+        *unit = nothing;
         if let Some(first) = first {
             let end = head(&first.bytes).unwrap_or(0);
             let (bytes, fields) = self.made(&first.bytes[..end], &message.unwrap_or_default());
@@ -241,7 +243,7 @@ impl RpcHttp {
             let digits = out.len();
             out.extend_from_slice(length.to_string().as_bytes());
             let wrong = self.longer.0 > 0;
-            fields.push(Field { wrong, ..Field::new("length", digits..out.len()) });
+            fields.push(Field::new("length", digits..out.len()).wrong(wrong));
             out.extend_from_slice(b"\r\n");
         }
         out.extend_from_slice(b"\r\n");
@@ -412,7 +414,7 @@ mod tests {
         let (_, after) = judge("http-response")
             .unit(&mut configured::<RpcHttp>(&[("longer", "1")]), unit("http-response", REPLY));
         assert!(after.named("length").is_some_and(|length| length.wrong));
-        assert_eq!(after.field("payload"), Some(&b"Work queue depth exceeded"[..]));
+        assert_eq!(after.value("payload"), Some(&b"Work queue depth exceeded"[..]));
     }
 
     #[test]

@@ -117,7 +117,7 @@ fn header(unit: &Unit) -> Option<(Range<usize>, Range<usize>, u64)> {
 /// Returns the number of characters in the message; bytes that are no UTF-8 count as a decoder
 /// replaces them.
 fn characters(unit: &Unit) -> Option<u64> {
-    let payload = unit.field(super::PAYLOAD)?;
+    let payload = unit.value(super::PAYLOAD)?;
     Some(String::from_utf8_lossy(payload).chars().count() as u64)
 }
 

@@ -126,8 +126,7 @@ mod tests {
     use chenapan_core::testing::configured;
 
     fn labelled(method: &str, result: &str) -> Unit {
-        let reply = unit("newline", &format!(r#"{{"result":{result},"id":1}}"#));
-        Unit { label: Some(method.into()), ..reply }
+        unit("newline", &format!(r#"{{"result":{result},"id":1}}"#)).label(method)
     }
 
     #[test]
@@ -159,7 +158,7 @@ mod tests {
         let mut two = one.clone();
         let shown = |behavior: &mut RpcResult, method: &str, result: &str| {
             let (_, unit) = judge("newline").unit(behavior, labelled(method, result));
-            String::from_utf8(unit.field("result").unwrap().to_vec()).unwrap()
+            String::from_utf8(unit.value("result").unwrap().to_vec()).unwrap()
         };
         assert_eq!(shown(&mut one, "block", "10"), "10");
         assert_eq!(shown(&mut one, "price", "\"x\""), "\"x\"");

@@ -66,7 +66,7 @@ impl Behavior for RpcSse {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
         let Some(body) = Body::of(&unit.bytes) else { return Verdict::Forward };
         let offset = unit.offset;
-        let part = |bytes| Unit { turn: Turn::Part, ..Unit::data(bytes, offset) };
+        let part = |bytes| Unit::data(bytes, offset).turn(Turn::Part);
         let before = match self.mode {
             Mode::Comment => b": keep-alive\n\n".to_vec(),
             Mode::Retry => format!("retry: {}\n\n", self.time.as_millis()).into_bytes(),
@@ -76,12 +76,9 @@ impl Behavior for RpcSse {
             Mode::NoFinalBlank => {
                 let event = body.text(&unit.bytes);
                 let Some(cut) = without_blank(&event) else { return Verdict::Forward };
-                let left = Unit {
-                    fields: Vec::new(),
-                    marks: Vec::new(),
-                    bytes: body.piece(cut),
-                    ..unit.take()
-                };
+                let mut left = unit.take();
+                (left.fields, left.marks) = (Vec::new(), Vec::new());
+                left.bytes = body.piece(cut);
                 return ends(body, vec![Step::Send(left)], offset);
             }
             Mode::NoId | Mode::SameId | Mode::OtherId => {
@@ -166,8 +163,7 @@ fn join(mut front: BytesMut, back: BytesMut) -> BytesMut {
 /// The end of the stream behind some steps.
 fn ends(body: Body, mut steps: Vec<Step>, offset: u64) -> Verdict {
     if body == Body::Chunked {
-        let end = Unit::data(BytesMut::from("0\r\n\r\n"), offset);
-        steps.push(Step::Send(Unit { turn: Turn::Closes, ..end }));
+        steps.push(Step::Send(Unit::data("0\r\n\r\n", offset).turn(Turn::Closes)));
     }
     steps.push(Step::Close);
     Verdict::Play(steps)
@@ -253,7 +249,8 @@ mod tests {
     const REPLY: &str = r#"{"result":1,"id":1}"#;
 
     fn shown(mode: &str, framing: &str, bytes: &str) -> Verdict {
-        let shown = Unit { bytes: BytesMut::from(bytes), ..unit(framing, REPLY) };
+        let mut shown = unit(framing, REPLY);
+        shown.bytes = BytesMut::from(bytes);
         judge(framing).unit(&mut configured::<RpcSse>(&[("mode", mode)]), shown).0
     }
 

@@ -64,7 +64,7 @@ impl Behavior for RpcStale {
             return Verdict::Forward;
         };
         drop(text);
-        let stale = Unit { label: unit.label.clone(), ..stale };
+        let stale = stale.labelled(unit.label.clone());
         Verdict::Play(vec![Step::Send(stale), Step::Send(unit.take())])
     }
 

@@ -153,7 +153,7 @@ impl RpcStorm {
         if self.repeat {
             let known = unit.kind == Kind::Notification;
             let made = known.then(|| self.one(cx, &text, unit))?;
-            return made.map(|made| Unit { label: unit.label.clone(), ..made });
+            return made.map(|made| made.labelled(unit.label.clone()));
         }
         let message = read(&text);
         let dialect = dialect(unit, &message, cx.messages());

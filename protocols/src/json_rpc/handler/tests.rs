@@ -65,8 +65,8 @@ fn messages_are_units_with_their_parts_named() {
     assert_eq!((unit.kind, unit.label.as_deref()), (Kind::Request, Some("add")));
     let names: Vec<_> = unit.fields.iter().map(|field| field.name).collect();
     assert_eq!(names, ["payload", "jsonrpc", "method", "params", "id"]);
-    assert_eq!(unit.field("params"), Some(&b"[1,2]"[..]));
-    assert_eq!(unit.field("payload"), Some(&bytes[..bytes.len() - 1]));
+    assert_eq!(unit.value("params"), Some(&b"[1,2]"[..]));
+    assert_eq!(unit.value("payload"), Some(&bytes[..bytes.len() - 1]));
     let known = newline().describe().fields;
     assert!(unit.fields.iter().all(|field| known.contains(&field.name)));
 }
@@ -78,8 +78,8 @@ fn a_reply_bears_the_method_of_its_request() {
     let reply = r#"{"jsonrpc":"2.0","error":{"code":-5,"message":"no"},"id":1.0}"#;
     let unit = &pass(&mut rpc, DOWN, reply, 20)[0];
     assert_eq!((unit.kind, unit.label.as_deref()), (Kind::Error, Some("add")));
-    assert_eq!((unit.field("code"), unit.mark("code")), (Some(&b"-5"[..]), Some("-5")));
-    assert_eq!((unit.field("id"), unit.mark("id")), (Some(&b"1.0"[..]), Some("1.0")));
+    assert_eq!((unit.value("code"), unit.marked("code")), (Some(&b"-5"[..]), Some("-5")));
+    assert_eq!((unit.value("id"), unit.marked("id")), (Some(&b"1.0"[..]), Some("1.0")));
     rpc.ended();
     let all = "errors 1, errors.-5 1, requests 1, slowest 20, slowest.add 20";
     assert_eq!(told(&mut rpc), all);
@@ -174,7 +174,7 @@ fn what_has_found_nothing_yet_takes_the_framing_of_the_other_direction() {
     assert!(reply.starts_with(b"HTTP/1.1 200 OK\r\n") && reply.ends_with(b"\"id\":\"bc\"}"));
     let sent = rpc.frame(DOWN, br#"{"jsonrpc":"2.0","method":"tell"}"#).unwrap();
     assert_eq!((sent.kind, sent.label.as_deref()), (Kind::Notification, Some("tell")));
-    assert_eq!(sent.field("length"), Some(&b"33"[..]));
+    assert_eq!(sent.value("length"), Some(&b"33"[..]));
 }
 
 /// For each framing: what a direction carries in it, and the framing's options.
@@ -218,8 +218,8 @@ fn another_message_is_put_into_any_framing() {
         let new = br#"{"jsonrpc":"2.0","error":{"code":-32000,"message":"x"},"id":"seven"}"#;
         assert!(rpc.put_message(&mut unit, new), "{framing}");
         assert_eq!(*rpc.message(&unit).unwrap(), new[..], "{framing}");
-        assert_eq!((unit.kind, unit.mark("code")), (Kind::Error, Some("-32000")), "{framing}");
-        assert_eq!(unit.mark("id"), Some("\"seven\""), "{framing}");
+        assert_eq!((unit.kind, unit.marked("code")), (Kind::Error, Some("-32000")), "{framing}");
+        assert_eq!(unit.marked("id"), Some("\"seven\""), "{framing}");
         // The other end reads it as that, too.
         let mut reader = protocol(&[("framing", framing)]);
         let read = one(&mut reader, direction, &unit.bytes);
@@ -243,10 +243,10 @@ fn a_length_that_is_wrong_on_purpose_stays_so() {
     assert_eq!(unit.bytes, b"Content-Length: 99\r\n\r\n{\"id\":1}"[..]);
     assert!(unit.named("length").unwrap().wrong);
     rpc.seal(&mut unit);
-    assert_eq!(unit.field("length"), Some(&b"99"[..]));
+    assert_eq!(unit.value("length"), Some(&b"99"[..]));
     unit.fields.iter_mut().for_each(|field| field.wrong = false);
     rpc.seal(&mut unit);
-    assert_eq!(unit.field("length"), Some(&b"8"[..]));
+    assert_eq!(unit.value("length"), Some(&b"8"[..]));
 }
 
 #[test]
@@ -283,7 +283,7 @@ fn values_that_move_are_set_apart() {
     rpc.set_apart(&mut unit);
     rpc.set_apart(&mut unit);
     assert_eq!(unit.bytes, "\n{\"jsonrpc\":\"2.0\",\"method\":\"add\",\"id\":1}\n");
-    assert_eq!(unit.field("id"), Some(&b"1"[..]));
+    assert_eq!(unit.value("id"), Some(&b"1"[..]));
     let mut rpc = protocol(&[("framing", "newline")]);
     let mut unit = one(&mut rpc, UP, b"{}\n");
     rpc.set_apart(&mut unit);

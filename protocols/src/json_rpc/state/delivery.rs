@@ -24,7 +24,7 @@ impl State {
             // One that was joined to others is read with those.
             return;
         }
-        if unit.mark(parts::UNREAD).is_some() {
+        if unit.marked(parts::UNREAD).is_some() {
             self.sides[direction.opposite() as usize].pending.excused();
             return;
         }
@@ -38,12 +38,12 @@ impl State {
             // One that was cut short does not arrive.
             if let Some(payload) = self.message(unit) {
                 self.arrives(direction, &payload, at);
-            } else if let Some(id) = unit.mark("id") {
+            } else if let Some(id) = unit.marked("id") {
                 // An event in the middle of a chunk says nothing by itself.
                 let id = Id::new(id).digest();
                 self.resolve(direction, id, at);
             }
-        } else if let Some(id) = unit.mark("id") {
+        } else if let Some(id) = unit.marked("id") {
             // The last piece.
             let id = Id::new(id).digest();
             self.resolve(direction, id, at);
@@ -78,7 +78,7 @@ impl State {
 
     /// Tells the other side's framer what a request that leaves for the backend asks.
     fn expect(&mut self, direction: Direction, unit: &Unit) {
-        if let (Direction::Upstream, Some(name)) = (direction, unit.mark(parts::REQUEST_FORM)) {
+        if let (Direction::Upstream, Some(name)) = (direction, unit.marked(parts::REQUEST_FORM)) {
             let framer = &mut self.sides[Direction::Downstream as usize].framer;
             framer.expect(RequestForm::named(name));
         }

@@ -275,7 +275,7 @@ impl State {
         let Some(sums) = unit.direction.map(|direction| self.sums(direction)) else { return };
         if sums == Sums::Binary {
             let length = u32::try_from(range.len()).ok().filter(|_| !stays(unit, "length"));
-            if let (Some(length), Some(field)) = (length, unit.field_mut("length")) {
+            if let (Some(length), Some(field)) = (length, unit.value_mut("length")) {
                 field.copy_from_slice(&length.to_be_bytes());
             }
             return;
@@ -286,7 +286,7 @@ impl State {
             self.framer(Framing::Bitcoin).encode(payload, &mut whole);
             for (name, right) in [("length", 16..20), ("checksum", 20..24)] {
                 if let (false, Some(right)) = (stays(unit, name), whole.get(right))
-                    && let Some(field) = unit.field_mut(name).filter(|field| field.len() == 4)
+                    && let Some(field) = unit.value_mut(name).filter(|field| field.len() == 4)
                 {
                     field.copy_from_slice(right);
                 }

@@ -118,8 +118,8 @@ fn compression_is_refused_where_that_is_told() {
         let mut rpc = protocol(&[("framing", "http"), ("compression", compression)]);
         let unit = one(&mut rpc, UP, asks.as_bytes());
         assert_eq!(unit.bytes, expected.as_bytes());
-        assert_eq!(unit.field("payload"), Some(&b"{}"[..]), "{compression}");
-        assert_eq!(unit.field("length"), Some(&b"2"[..]), "{compression}");
+        assert_eq!(unit.value("payload"), Some(&b"{}"[..]), "{compression}");
+        assert_eq!(unit.value("length"), Some(&b"2"[..]), "{compression}");
         assert_eq!(rpc.describe().ahead[0], compression == "pass");
         assert!(rpc.describe().ahead[1]);
         assert_eq!(rpc.message(&unit).unwrap(), &b"{}"[..]);
