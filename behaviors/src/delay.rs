@@ -14,7 +14,7 @@ plugin! {
     /// waits for the ones before it. The end of stream is not delayed by itself (see `slow-close`).
     ///
     /// The option `distribution` decides how `jitter` changes the time. No distribution but `uniform`
-    /// adds more than a day to `sleep`, or takes more from it.
+    /// and `symmetric` adds more than a day to `sleep`, or takes more from it.
     ///
     /// With `overtake` order is not kept: units that the rule does not select pass those that it
     /// holds, and so do later ones whose time comes earlier. So one chosen reply comes late, and
@@ -45,6 +45,8 @@ choices! {
     pub enum Distribution {
         /// From `sleep` to `sleep` + `jitter`, evenly spread.
         Uniform = "uniform",
+        /// From `sleep` - `jitter` to `sleep` + `jitter`, evenly spread, and never below zero.
+        Symmetric = "symmetric",
         /// Around `sleep` with the standard deviation `jitter`, and never below zero.
         Normal = "normal",
         /// At least `sleep`, with an extra that is `jitter` on average: mostly small, and now and then
@@ -117,6 +119,10 @@ impl Delay {
                 self.sleep.saturating_add(scaled(self.jitter, dice.exponential()))
             }
             Distribution::Uniform => self.sleep.saturating_add(dice.up_to(self.jitter)),
+            Distribution::Symmetric => {
+                let drawn = dice.up_to(self.jitter.saturating_mul(2));
+                self.sleep.saturating_add(drawn).saturating_sub(self.jitter)
+            }
         }
     }
 }
@@ -167,6 +173,18 @@ mod tests {
         let (least, most) = (times.iter().min().unwrap(), times.iter().max().unwrap());
         assert!(Duration::from_millis(1_000) <= *least && *least < Duration::from_millis(1_010));
         assert!(Duration::from_millis(1_490) < *most && *most <= Duration::from_millis(1_500));
+    }
+
+    #[test]
+    fn symmetric_jitter_lies_on_both_sides_and_never_below_zero() {
+        let times = drawn(&[("sleep", "1s"), ("jitter", "500ms"), ("distribution", "symmetric")]);
+        let (least, most) = (times.iter().min().unwrap(), times.iter().max().unwrap());
+        assert!(Duration::from_millis(500) <= *least && *least < Duration::from_millis(510));
+        assert!(Duration::from_millis(1_490) < *most && *most <= Duration::from_millis(1_500));
+        let options = [("sleep", "1ms"), ("jitter", "2ms"), ("distribution", "symmetric")];
+        let (mut delay, mut judge) = (configured::<Delay>(&options), Judge::new(1));
+        let passed = (0..100).filter(|_| judge.data(&mut delay, b"x").0 == Verdict::Forward);
+        assert!((10..50).contains(&passed.count()), "a quarter of them");
     }
 
     #[test]
