@@ -1,7 +1,7 @@
 //! State that all routes share, and the routes themselves.
 
 use crate::guard::{self, Guard};
-use crate::{health, problem};
+use crate::{health, problem, toxiproxy};
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -9,6 +9,7 @@ use axum::{Router, http};
 use chenapan_core::Registry;
 use chenapan_engine::control::Control;
 use chenapan_engine::endpoint::Kinds;
+use chenapan_engine::proxy::Proxy;
 use problem::Problem;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,12 +31,14 @@ struct Inner {
     control: Control,
     registry: Registry,
     kinds: Kinds,
+    toxics: toxiproxy::Store,
 }
 
 impl Api {
     /// Returns an API for the proxies of a control.
     pub fn new(control: Control, registry: Registry, kinds: Kinds) -> Self {
-        Self(Arc::new(Inner { control, registry, kinds }))
+        let toxics = toxiproxy::Store::default();
+        Self(Arc::new(Inner { control, registry, kinds, toxics }))
     }
 
     /// Returns the proxies that requests act on.
@@ -53,10 +56,24 @@ impl Api {
         &self.0.kinds
     }
 
+    /// Returns what Toxiproxy's API knows of proxies.
+    pub(crate) fn toxics(&self) -> &toxiproxy::Store {
+        &self.0.toxics
+    }
+
+    /// Ends a proxy: its ports are free and its connections are told when this returns.
+    pub(crate) async fn remove(&self, proxy: &Proxy) {
+        proxy.disable().await;
+        proxy.close_all();
+        self.control().remove(proxy);
+        self.toxics().forget(proxy.name());
+    }
+
     /// Returns all routes behind a guard.
     pub(crate) fn router(&self, guard: Arc<Guard>) -> Router {
         Router::new()
             .merge(health::routes())
+            .merge(toxiproxy::routes())
             .fallback(not_found)
             .method_not_allowed_fallback(not_allowed)
             .layer(DefaultBodyLimit::max(BODY))
@@ -86,9 +103,20 @@ async fn in_time(request: Request, next: Next) -> Response {
     })
 }
 
-async fn not_found(request: Request) -> Problem {
+/// Answers for paths that are nothing: in the words of the API that they seem to belong to.
+async fn not_found(request: Request) -> Response {
     let path = request.uri().path();
-    Problem::new(http::StatusCode::NOT_FOUND, format!("there is nothing at {path}"))
+    if path.starts_with("/v1") {
+        let detail = format!("there is nothing at {path}");
+        return Problem::new(http::StatusCode::NOT_FOUND, detail).into_response();
+    }
+    match path.strip_prefix("//") {
+        Some(rest) => {
+            let there = format!("/{}", rest.trim_start_matches('/'));
+            (http::StatusCode::MOVED_PERMANENTLY, [(http::header::LOCATION, there)]).into_response()
+        }
+        None => (http::StatusCode::NOT_FOUND, "404 page not found\n").into_response(),
+    }
 }
 
 async fn not_allowed(request: Request) -> Problem {

@@ -11,6 +11,7 @@ mod guard;
 mod health;
 mod problem;
 mod serve;
+mod toxiproxy;
 
 pub use api::Api;
 pub use guard::Guard;

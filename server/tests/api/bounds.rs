@@ -24,11 +24,11 @@ async fn health_tells_whether_all_proxies_accept() {
 #[tokio::test]
 async fn what_is_not_there_is_a_problem_with_words() {
     let server = Running::start().await;
-    let missing = server.ask("GET /nothing?x", "", "").await;
+    let missing = server.ask("GET /v1/nothing?x", "", "").await;
     assert_eq!(missing.status, 404);
     assert!(missing.head.contains("content-type: application/problem+json"), "{missing:?}");
     let body: serde_json::Value = serde_json::from_str(&missing.body).unwrap();
-    assert_eq!(body["detail"], "there is nothing at /nothing");
+    assert_eq!(body["detail"], "there is nothing at /v1/nothing");
     let wrong = server.ask("DELETE /healthz", "", "").await;
     assert_eq!(wrong.status, 405);
     assert!(wrong.head.contains("allow: get,head"), "{wrong:?}");

@@ -2,3 +2,4 @@
 
 mod bounds;
 mod client;
+mod toxiproxy;
