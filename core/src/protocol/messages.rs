@@ -37,6 +37,13 @@ pub trait Messages {
         None
     }
 
+    /// A unit for a new message that stands right before or behind another one, and belongs to the
+    /// same reply as that; none where there is no place for it.
+    fn beside(&self, neighbour: &Unit, message: &[u8]) -> Option<Unit> {
+        let unit = self.frame(neighbour.direction?, message)?;
+        Some(Unit { turn: neighbour.turn, offset: neighbour.offset, ..unit })
+    }
+
     /// A message as the reply to a unit, framed as its sender reads replies; none where there is no
     /// way to say it.
     fn reply(&self, to: &Unit, message: &[u8]) -> Option<BytesMut> {

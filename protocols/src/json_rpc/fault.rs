@@ -28,7 +28,7 @@ mod wrap;
 
 use super::{Dialect, Framing, Id, Kind as Said, Message, Reader};
 use crate::json::{Member, Patch, Scan, Scanner, ValueType, text};
-use chenapan_core::{Context, Dice, Direction, Kind, Messages, Pattern, Turn, Unit, Written};
+use chenapan_core::{Context, Dice, Direction, Kind, Messages, Pattern, Unit, Written};
 use std::borrow::Cow;
 
 pub use batch::RpcBatch;
@@ -130,7 +130,7 @@ fn change_whole(
     if changed == *text {
         return false;
     }
-    put(unit, cx, (at, &changed), what)
+    put(unit, cx, at, &changed, what)
 }
 
 /// Puts another message into a unit, of which the first byte that differs is known, and records it.
@@ -138,7 +138,8 @@ fn change_whole(
 fn put(
     unit: &mut Unit,
     cx: &mut Context<'_>,
-    (at, message): (usize, &[u8]),
+    at: usize,
+    message: &[u8],
     what: impl Into<Cow<'static, str>>,
 ) -> bool {
     // Where the message lies in pieces there is no field, and the unit's start has to do.
@@ -150,38 +151,14 @@ fn put(
     true
 }
 
-/// A unit for a message of its own behind or before others. HTTP has no place for one: each of its
-/// replies answers a request.
-fn extra(cx: &Context<'_>, message: &[u8], beside: &Unit) -> Option<Unit> {
-    let http = |unit: &Unit| unit.bytes.starts_with(b"HTTP/") || unit.bytes.starts_with(b"POST ");
-    let mut unit = cx.messages().frame(cx.direction, message)?;
-    if http(&unit) && !http(beside) && beside.turn == Turn::Part {
-        // An event that a rule has held for a while: the stream behind it is over already.
-        unit = beside.clone();
-        if !cx.messages().put_message(&mut unit, message) {
-            return None;
-        }
-    }
-    unit.turn = beside.turn;
-    if http(&unit) {
-        return None;
-    }
-    // What was before has had its line end.
-    if unit.bytes.first() == Some(&b'\n') {
-        unit.split_to(1);
-    }
-    unit.offset = beside.offset;
-    Some(unit)
-}
-
-/// A unit, as of [`extra`], for a message that comes right behind another one, which its own line
-/// end may still follow.
-fn extra_behind(cx: &Context<'_>, message: &[u8], before: &Unit) -> Option<Unit> {
-    let mut unit = extra(cx, message, before)?;
-    let text = unit.bytes.first().is_some_and(|first| b"{[".contains(first));
-    if text && unit.bytes.last() == Some(&b'\n') && before.bytes.last() != Some(&b'\n') {
+/// A unit for a message that comes right behind another one, which its own line end may still follow.
+fn behind(cx: &Context<'_>, message: &[u8], before: &Unit) -> Option<Unit> {
+    let mut unit = cx.messages().beside(before, message)?;
+    let lines = Frames::of(cx.messages(), cx.direction) == Frames::Lines;
+    if lines && before.bytes.last() != Some(&b'\n') {
+        let text = unit.bytes.len().saturating_sub(1);
         unit.insert(0, b"\n");
-        unit.bytes.truncate(unit.bytes.len() - 1);
+        unit.bytes.truncate(text + 1);
     }
     Some(unit)
 }

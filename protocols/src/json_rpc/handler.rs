@@ -259,6 +259,10 @@ impl Messages for JsonRpc {
         self.look(|state| state.frame(direction, message))
     }
 
+    fn beside(&self, neighbour: &Unit, message: &[u8]) -> Option<Unit> {
+        self.look(|state| state.beside(neighbour, message))
+    }
+
     fn reply(&self, to: &Unit, message: &[u8]) -> Option<BytesMut> {
         self.look(|state| state.reply(to, message))
     }

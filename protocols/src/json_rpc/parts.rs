@@ -79,7 +79,8 @@ pub(super) fn unit(
     bytes: BytesMut,
     frame: &Frame,
     message: &Message<'_>,
-    (direction, sums): (Direction, Sums),
+    direction: Direction,
+    sums: Sums,
 ) -> Unit {
     let mut unit = Unit::new(kind(message), bytes);
     unit.direction = Some(direction);

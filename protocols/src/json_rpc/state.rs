@@ -145,7 +145,7 @@ impl State {
                     self.tell(direction, event, &input[..size]);
                     if size > 0 {
                         let bytes = or(alone, self.taken(direction, size, input));
-                        let mut unit = between(direction, bytes, (Told::Yes, turn));
+                        let mut unit = between(direction, bytes, Told::Yes, turn);
                         if matches!(event, Event::Oversize | Event::Encoded) {
                             self.unread(&mut unit);
                         }
@@ -155,13 +155,13 @@ impl State {
                 Cut::Pass(size) if size > 0 => {
                     let (turn, alone) = (side.framer.turn(), side.framer.alone());
                     let bytes = or(alone, self.taken(direction, size, input));
-                    return Handled::Unit(between(direction, bytes, (Told::No, turn)));
+                    return Handled::Unit(between(direction, bytes, Told::No, turn));
                 }
                 Cut::Junk(size) if size > 0 => {
                     // Nothing in it is a reply that somebody waits for.
                     side.latest = Some(None);
-                    let told = (Told::Yes, Turn::None);
-                    return Handled::Unit(between(direction, input.split_to(size), told));
+                    let junk = input.split_to(size);
+                    return Handled::Unit(between(direction, junk, Told::Yes, Turn::None));
                 }
                 Cut::Raw => {
                     side.raw = true;
@@ -257,7 +257,7 @@ impl State {
         let latest =
             (alone && matches!(frame.payload, Payload::Within(_))).then_some(books.correlated);
         sides[direction as usize].latest = latest;
-        let mut named = parts::unit(BytesMut::new(), frame, &message, (direction, sums));
+        let mut named = parts::unit(BytesMut::new(), frame, &message, direction, sums);
         named.label = named.label.or(label);
         named.bytes = bytes;
         parts::status(&mut named, frame.head);
@@ -292,7 +292,7 @@ fn or(alone: Option<Vec<u8>>, bytes: BytesMut) -> BytesMut {
 }
 
 /// A unit that is no message.
-fn between(direction: Direction, bytes: BytesMut, (told, turn): (Told, Turn)) -> Unit {
+fn between(direction: Direction, bytes: BytesMut, told: Told, turn: Turn) -> Unit {
     use chenapan_core::Kind;
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0);
     let blank = told == Told::No && bytes.iter().all(blank);

@@ -1,6 +1,6 @@
 //! Answers batches in ways that are allowed, and in ways that are not.
 
-use super::{MESSAGE, change_whole, extra_behind, fail, put, read, replies, trouble, unknown};
+use super::{MESSAGE, behind, change_whole, fail, put, read, replies, trouble, unknown};
 use crate::json::Patch;
 use crate::json_rpc::{Flow, Forgery, Id, Kind as Said, Message};
 use chenapan_core::{
@@ -201,10 +201,9 @@ fn split(unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
     }
     let mut items = message.spans().map(|item| message.raw(item.value));
     let Some(first) = items.next() else { return Verdict::Forward };
-    let others: Option<Vec<Unit>> =
-        items.map(|item| extra_behind(cx, item.as_bytes(), unit)).collect();
+    let others: Option<Vec<Unit>> = items.map(|item| behind(cx, item.as_bytes(), unit)).collect();
     let Some(others) = others else { return Verdict::Forward };
-    if !put(unit, cx, (message.span.start, first.as_bytes()), "batch: split") {
+    if !put(unit, cx, message.span.start, first.as_bytes(), "batch: split") {
         return Verdict::Forward;
     }
     if others.is_empty() {

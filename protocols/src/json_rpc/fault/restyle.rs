@@ -67,7 +67,7 @@ impl Behavior for RpcRestyle {
             return Verdict::Forward;
         }
         drop(text);
-        put(unit, cx, (at, &made), "restyle");
+        put(unit, cx, at, &made, "restyle");
         Verdict::Forward
     }
 

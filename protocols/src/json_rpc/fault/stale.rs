@@ -1,6 +1,6 @@
 //! Sends replies that nobody waits for.
 
-use super::{MESSAGE, SINGLE_REPLIES, extra, read, replies, unknown};
+use super::{MESSAGE, SINGLE_REPLIES, read, replies, unknown};
 use crate::json::Patch;
 use crate::json_rpc::Id;
 use chenapan_core::{
@@ -60,7 +60,7 @@ impl Behavior for RpcStale {
         let Some(stale) = stale else { return Verdict::Forward };
         let mut patch = Patch::default();
         patch.put(member.value.clone(), stale);
-        let Some(stale) = extra(cx, &patch.apply(&text), unit) else {
+        let Some(stale) = cx.messages().beside(unit, &patch.apply(&text)) else {
             return Verdict::Forward;
         };
         drop(text);

@@ -1,6 +1,6 @@
 //! Sends more notifications than anyone asked for.
 
-use super::{MESSAGE, REPLIES, dialect, extra, extra_behind, notification, read};
+use super::{MESSAGE, REPLIES, behind, dialect, notification, read};
 use chenapan_core::{
     Behavior, Context, Holding, Interest, Kind, OptionError, Others, Scope, Step, Unit, Verdict,
     plugin,
@@ -140,9 +140,9 @@ impl RpcStorm {
     /// A notification that comes right behind a unit, or some time later.
     fn one(&self, cx: &Context<'_>, message: &[u8], unit: &Unit) -> Option<Unit> {
         if self.rate.is_none() {
-            return extra_behind(cx, message, unit);
+            return behind(cx, message, unit);
         }
-        let mut unit = extra(cx, message, unit)?;
+        let mut unit = cx.messages().beside(unit, message)?;
         cx.messages().set_apart(&mut unit);
         Some(unit)
     }

@@ -117,7 +117,7 @@ fn give(unit: &mut Unit, other: &str, cx: &mut Context<'_>) -> bool {
     patch.put(span, other);
     let made = patch.apply(&text);
     drop(text);
-    put(unit, cx, (at, &made), "id: another's")
+    put(unit, cx, at, &made, "id: another's")
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Asks a peer for what it cannot know.
 
-use super::{MESSAGE, SINGLE_REPLIES, call, dialect, extra, read, replies};
+use super::{MESSAGE, SINGLE_REPLIES, call, dialect, read, replies};
 use crate::json::ValueType;
 use crate::json_rpc::Id;
 use chenapan_core::{Behavior, Context, Interest, Scope, Step, Unit, Verdict, choices, plugin};
@@ -44,7 +44,7 @@ impl Behavior for RpcUnknown {
         let Some(id) = id else { return Verdict::Forward };
         let id = (self.sort == Call::Request).then_some(id);
         let made = call(dialect(unit, &message, cx.messages()), &self.method, id);
-        let Some(made) = extra(cx, &made, unit) else { return Verdict::Forward };
+        let Some(made) = cx.messages().beside(unit, &made) else { return Verdict::Forward };
         drop(text);
         Verdict::Play(vec![Step::Send(made), Step::Send(unit.take())])
     }

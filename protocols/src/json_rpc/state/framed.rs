@@ -7,7 +7,7 @@ use crate::json_rpc::message::Kind;
 use crate::json_rpc::parts::{self, Sums};
 use crate::json_rpc::{Cut, Dialect, Forgery, Frame, Framer, Framing, Id, Message, Payload};
 use bytes::BytesMut;
-use chenapan_core::{Direction, Member, Unit};
+use chenapan_core::{Direction, Member, Turn, Unit};
 use std::borrow::Cow;
 
 impl State {
@@ -198,6 +198,30 @@ impl State {
         if let Some(frame) = self.found(direction, &bytes, message) {
             self.name(&mut unit, &frame, message);
         }
+        Some(unit)
+    }
+
+    /// A message of its own before or behind a unit. HTTP has no place for one: each of its messages
+    /// answers a request, or is one.
+    pub(in crate::json_rpc) fn beside(&self, neighbour: &Unit, message: &[u8]) -> Option<Unit> {
+        let direction = neighbour.direction?;
+        let mut unit = match self.framing(direction) {
+            Some(Framing::Http | Framing::HttpRequest | Framing::HttpResponse) => {
+                // An event that a rule has held for a while: the stream behind it is over already.
+                let event = direction == Direction::Downstream
+                    && neighbour.turn == Turn::Part
+                    && !neighbour.bytes.starts_with(b"HTTP/");
+                let mut unit = event.then(|| neighbour.clone())?;
+                self.put_message(&mut unit, message)?;
+                unit
+            }
+            _ => self.frame(direction, message)?,
+        };
+        // What was before has had its line end.
+        if unit.bytes.first() == Some(&b'\n') {
+            unit.split_to(1);
+        }
+        (unit.turn, unit.offset) = (neighbour.turn, neighbour.offset);
         Some(unit)
     }
 
