@@ -2,12 +2,10 @@
 //!
 //! Nothing here does IO, reads a clock or knows that behaviors exist.
 
-mod counts;
 pub mod framer;
 pub mod http;
 pub mod json;
 pub mod json_rpc;
-mod pending;
 pub mod proxy_protocol;
 mod tcp;
 

@@ -122,13 +122,13 @@ impl Ledger {
     /// The receiver of a direction gets a request with an id.
     pub(super) fn asks_by_id(&mut self, direction: Direction, unit: &Unit, at: Duration) {
         let Some(id) = unit.correlation else { return };
-        let asked = self.request(unit, at);
-        self.book().asks(direction, id, asked, MOST_SLOTS);
+        let came = unit.origin.came.unwrap_or(at);
+        self.book().asks(direction, id, unit.label.as_deref(), came, MOST_SLOTS);
     }
 
-    /// The request that a unit of a direction answers by its id.
-    pub(super) fn asked_by_id(&self, direction: Direction, unit: &Unit) -> Option<&Asked> {
-        self.books.as_ref()?.book.asked(direction.opposite(), unit.correlation?)
+    /// The label of the request that a unit of a direction answers by its id.
+    pub(super) fn label_by_id(&self, direction: Direction, unit: &Unit) -> Option<&str> {
+        self.books.as_ref()?.book.label(direction.opposite(), unit.correlation?)
     }
 
     /// The end of a reply with an id leaves, at this age of the connection.
@@ -150,8 +150,8 @@ impl Ledger {
         if let Slot::Asked(asked) = &mut self.slots()[place]
             && !std::mem::replace(&mut asked.answered, true)
         {
-            let asked = asked.clone();
-            self.book().took(&asked, at);
+            let (label, came) = (asked.label.clone(), asked.came);
+            self.book().took(label.as_deref(), at.saturating_sub(came));
         }
     }
 

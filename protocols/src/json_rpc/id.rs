@@ -3,7 +3,7 @@
 //! It never turns one into a number of the machine: that is how ids get lost.
 
 use crate::json::{ValueType, text};
-use crate::pending::Digest;
+use chenapan_core::Correlation;
 use std::fmt;
 
 /// An id as it stands in its message.
@@ -75,9 +75,9 @@ impl<'a> Id<'a> {
         })
     }
 
-    /// Returns the digest of its value; none for null, which matches nothing.
-    pub(super) fn digest(self) -> Option<Digest> {
-        self.spelled(Digest::new)
+    /// Returns its value as the sign by which a reply finds its request; none for null, which matches nothing.
+    pub(super) fn correlation(self) -> Option<Correlation> {
+        self.spelled(Correlation::of_sort)
     }
 
     /// Returns `true` if it is the same as another by value.

@@ -9,14 +9,12 @@ mod framed;
 use super::message::Kind;
 use super::parts::{self, Sums};
 use super::{Cut, Dialect, Event, Frame, Framer, Framing, Payload, Reader};
-use crate::counts::Counts;
 use crate::http::coding::refused;
 use crate::http::{head, request_form};
 use crate::json::{Cursor, blanks};
-use crate::pending::{Digest, Pending};
 use books::Books;
 use bytes::BytesMut;
-use chenapan_core::{Direction, Handled, Turn, Unit, Want};
+use chenapan_core::{Correlation, Counts, Direction, Handled, Pending, Turn, Unit, Want};
 use std::borrow::Cow;
 use std::ops::Range;
 use std::time::Duration;
@@ -63,7 +61,7 @@ struct Side {
     raw: bool,
     /// Id that the unit cut last answers, if it is a reply; none at all where it is not a message
     /// by itself.
-    latest: Option<Option<Digest>>,
+    latest: Option<Option<Correlation>>,
 }
 
 impl State {

@@ -121,11 +121,8 @@ impl Lane {
     /// Gives a reply the label of the request whose id it bears.
     fn label_by_id(&self, unit: &mut Unit, ledger: &Ledger) {
         let reply = matches!(unit.kind, Kind::Response | Kind::Error) || unit.turn != Turn::ByKind;
-        if unit.label.is_none()
-            && reply
-            && let Some(asked) = ledger.asked_by_id(self.direction, unit)
-        {
-            unit.label.clone_from(&asked.label);
+        if unit.label.is_none() && reply {
+            unit.label = ledger.label_by_id(self.direction, unit).map(Into::into);
         }
     }
 

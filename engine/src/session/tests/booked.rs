@@ -64,7 +64,7 @@ fn times_run_from_a_request_to_the_end_of_its_reply_in_every_way_to_find_it() {
         let mut run = run(replies, &["delay:label=set:sleep=5ms:direction=downstream"]);
         run.send(UP, "get 1\n").until(20).send(DOWN, first).until(30);
         run.send(UP, "set 2\n").until(40).send(DOWN, second).until(100).send(UP, "end 3\n");
-        let told = "unanswered 1, slowest 20, latency.get 20, latency.set 15";
+        let told = "slowest 20, unanswered 1, latency.get 20, latency.set 15";
         assert_eq!(counted(&mut run), told, "{replies:?}");
     }
     let mut run = run(Replies::None, &[]);
@@ -75,10 +75,10 @@ fn times_run_from_a_request_to_the_end_of_its_reply_in_every_way_to_find_it() {
 #[test]
 fn only_what_the_other_side_has_got_waits_for_a_reply() {
     for (rule, told) in [
-        ("error:label=set", "unanswered 1, slowest 0, latency.get 0"),
-        ("drop:label=set", "unanswered 1, slowest 0, latency.get 0"),
-        ("split:size=2:direction=upstream", "unanswered 2, slowest 0, latency.get 0"),
-        ("split:size=1:direction=downstream", "unanswered 2, slowest 0, latency.get 0"),
+        ("error:label=set", "slowest 0, unanswered 1, latency.get 0"),
+        ("drop:label=set", "slowest 0, unanswered 1, latency.get 0"),
+        ("split:size=2:direction=upstream", "slowest 0, unanswered 2, latency.get 0"),
+        ("split:size=1:direction=downstream", "slowest 0, unanswered 2, latency.get 0"),
         ("drop:direction=downstream", "unanswered 3"),
     ] {
         for replies in [Replies::InOrder, Replies::ById] {
@@ -90,7 +90,7 @@ fn only_what_the_other_side_has_got_waits_for_a_reply() {
     // The reply to the request that a rule repeats is the first of two.
     let mut run = run(Replies::InOrder, &["duplicate:label=get:direction=upstream"]);
     run.send(UP, "get\nset\n").send(DOWN, "1\n1\n").until(10);
-    assert_eq!(counted(&mut run), "unanswered 1, slowest 0, latency.get 0");
+    assert_eq!(counted(&mut run), "slowest 0, unanswered 1, latency.get 0");
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn in_lockstep_a_reply_answers_the_request_before_it() {
     let mut run = run(Replies::Lockstep, &rules);
     run.send(UP, "one\n").until(10).send(UP, "two\n").send(DOWN, "2\n").until(5_000);
     assert_eq!(run.took(DOWN), ["1010 2\n"]);
-    assert_eq!(counted(&mut run), "unanswered 1, slowest 1000, latency.two 1000");
+    assert_eq!(counted(&mut run), "slowest 1000, unanswered 1, latency.two 1000");
 }
 
 #[test]
@@ -148,5 +148,5 @@ fn a_receiver_that_is_gone_leaves_its_requests_unanswered() {
     run.session.abandon(UP);
     run.send(DOWN, "1\n").until(10);
     assert_eq!(run.took(DOWN), ["0 1\n"]);
-    assert_eq!(counted(&mut run), "unanswered 1, slowest 0, latency.get 0");
+    assert_eq!(counted(&mut run), "slowest 0, unanswered 1, latency.get 0");
 }

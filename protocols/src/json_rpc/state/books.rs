@@ -1,12 +1,10 @@
 //! The messages that come: what is counted of them, and what they ask and answer.
 
 use super::Side;
-use crate::counts::Counts;
 use crate::json_rpc::Id;
 use crate::json_rpc::message::{Kind, Message};
 use crate::json_rpc::parts;
-use crate::pending::{Correlation, Digest};
-use chenapan_core::Direction;
+use chenapan_core::{Correlated, Correlation, Counts, Direction};
 use std::time::Duration;
 
 /// Counts and ledgers in which messages are entered.
@@ -16,7 +14,7 @@ pub(super) struct Books<'a> {
     pub(super) now: Duration,
     pub(super) pending: usize,
     /// The id of the reply that was entered last.
-    pub(super) correlated: Option<Digest>,
+    pub(super) correlated: Option<Correlation>,
     /// Set when that reply answers calls that could not be read.
     pub(super) excused: bool,
 }
@@ -65,7 +63,7 @@ impl Books<'_> {
     }
 
     fn add(&mut self, direction: Direction, message: &Message<'_>) {
-        let Some(id) = message.id().and_then(Id::digest) else { return };
+        let Some(id) = message.id().and_then(Id::correlation) else { return };
         let method = message.calls().unwrap_or_default();
         let pending = &mut self.sides[direction as usize].pending;
         let noted = pending.add(id, parts::label(&method), self.now, self.pending);
@@ -79,18 +77,18 @@ impl Books<'_> {
 
     fn correlate(&mut self, direction: Direction, message: &Message<'_>) -> Option<Box<str>> {
         let pending = &mut self.sides[direction.opposite() as usize].pending;
-        self.correlated = message.id().and_then(Id::digest);
+        self.correlated = message.id().and_then(Id::correlation);
         let correlation = match self.correlated {
             Some(id) => pending.correlate(id),
-            None => Correlation::Orphan,
+            None => Correlated::Orphan,
         };
         match correlation {
-            Correlation::First(method) => Some((*method).into()),
-            Correlation::Again(method) => {
+            Correlated::First(method) => Some((*method).into()),
+            Correlated::Again(method) => {
                 self.counts.one("duplicate");
                 Some((*method).into())
             }
-            Correlation::Orphan => {
+            Correlated::Orphan => {
                 self.excused |= pending.excuses();
                 if !self.excused {
                     self.counts.one("orphan");

@@ -6,9 +6,8 @@ use super::State;
 use crate::framer::RequestForm;
 use crate::json_rpc::message::{Kind, Message};
 use crate::json_rpc::{Cut, Id, parts};
-use crate::pending::Digest;
 use bytes::Buf;
-use chenapan_core::{Direction, Unit};
+use chenapan_core::{Correlation, Direction, Unit};
 use std::time::Duration;
 
 impl State {
@@ -40,12 +39,12 @@ impl State {
                 self.arrives(direction, &payload, at);
             } else if let Some(id) = unit.marked("id") {
                 // An event in the middle of a chunk says nothing by itself.
-                let id = Id::new(id).digest();
+                let id = Id::new(id).correlation();
                 self.resolve(direction, id, at);
             }
         } else if let Some(id) = unit.marked("id") {
             // The last piece.
-            let id = Id::new(id).digest();
+            let id = Id::new(id).correlation();
             self.resolve(direction, id, at);
         } else {
             // A reply that a rule made, or several in one.
@@ -89,7 +88,7 @@ impl State {
         let message = reader.read(payload);
         let id = |message: &Message<'_>| {
             message.object.as_ref().filter(|object| object.replies())?;
-            message.id()?.digest()
+            message.id()?.correlation()
         };
         if let Kind::Batch(_) = message.meant() {
             for item in message.items() {
@@ -99,11 +98,13 @@ impl State {
         self.resolve(direction, id(&message), at);
     }
 
-    fn resolve(&mut self, direction: Direction, id: Option<Digest>, at: Duration) {
+    fn resolve(&mut self, direction: Direction, id: Option<Correlation>, at: Duration) {
         let pending = &mut self.sides[direction.opposite() as usize].pending;
         let told = id.and_then(|id| pending.resolve(id, self.settings.pending));
         if let Some((method, asked)) = told {
-            self.counts.time_of("slowest", &method, at.saturating_sub(asked));
+            let time = at.saturating_sub(asked);
+            self.counts.time("slowest", time);
+            self.counts.time_of("slowest", &method, time);
         }
     }
 

@@ -187,8 +187,8 @@ impl State {
     /// The method of what a reply answers.
     fn correlated(&self, direction: Direction, message: &Message<'_>) -> Option<Box<str>> {
         message.object.as_ref().filter(|object| object.replies())?;
-        let id = message.id()?.digest()?;
-        self.sides[direction.opposite() as usize].pending.method(id).map(Into::into)
+        let id = message.id()?.correlation()?;
+        self.sides[direction.opposite() as usize].pending.label(id).map(Into::into)
     }
 
     pub(in crate::json_rpc) fn frame(&self, direction: Direction, message: &[u8]) -> Option<Unit> {

@@ -1,6 +1,6 @@
 //! Counts that were not told yet.
 
-use chenapan_core::{Amount, Counted};
+use crate::{Amount, Counted};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,37 +11,56 @@ const MOST_NAMES: usize = 1_000;
 /// The longest name behind a dot; one that is longer is `other`, too.
 const LONGEST_NAME: usize = 200;
 
-/// Counters by name, and by the part of it behind a dot.
+/// Counters of a protocol by name, and by the part of it behind a dot, for
+/// [`Audit::counted`](crate::Audit::counted).
+///
+/// Whatever a peer sends as a part, no more than 1,000 parts of a name are told apart.
+///
+/// ```
+/// use chenapan_core::{Amount, Counts};
+///
+/// let mut counts = Counts::default();
+/// counts.one_of("errors", "-32000");
+/// counts.one_of("errors", "-5");
+/// let all = counts.take();
+/// let told: Vec<_> = all.iter().map(|one| (&*one.name, one.amount)).collect();
+/// let one = Amount::More(1);
+/// assert_eq!(told, [("errors", Amount::More(2)), ("errors.-32000", one), ("errors.-5", one)]);
+/// ```
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Counts {
+pub struct Counts {
     known: BTreeMap<&'static str, Amount>,
     parts: BTreeMap<&'static str, BTreeMap<Box<str>, Amount>>,
 }
 
 impl Counts {
-    /// One more.
-    pub(crate) fn one(&mut self, name: &'static str) {
+    /// Counts one more.
+    pub fn one(&mut self, name: &'static str) {
         self.more(name, 1);
     }
 
-    /// So many more.
-    pub(crate) fn more(&mut self, name: &'static str, more: u64) {
+    /// Counts so many more.
+    pub fn more(&mut self, name: &'static str, more: u64) {
         if more > 0 {
             add(self.known.entry(name).or_insert(Amount::More(0)), Amount::More(more));
         }
     }
 
-    /// One more, of this sort, too.
-    pub(crate) fn one_of(&mut self, name: &'static str, part: &str) {
+    /// Counts one more, and one more of a part.
+    pub fn one_of(&mut self, name: &'static str, part: &str) {
         self.one(name);
         self.part(name, part, Amount::More(1));
     }
 
-    /// A time, of this sort, too.
-    pub(crate) fn time_of(&mut self, name: &'static str, part: &str, time: Duration) {
+    /// Takes note of a time, of which the longest counts.
+    pub fn time(&mut self, name: &'static str, time: Duration) {
         let amount = Amount::Longest(time);
         add(self.known.entry(name).or_insert(amount), amount);
-        self.part(name, part, amount);
+    }
+
+    /// Takes note of a time of a part.
+    pub fn time_of(&mut self, name: &'static str, part: &str, time: Duration) {
+        self.part(name, part, Amount::Longest(time));
     }
 
     fn part(&mut self, name: &'static str, part: &str, amount: Amount) {
@@ -59,8 +78,8 @@ impl Counts {
         }
     }
 
-    /// Takes all of it.
-    pub(crate) fn take(&mut self) -> Vec<Counted> {
+    /// Takes all counts.
+    pub fn take(&mut self) -> Vec<Counted> {
         let known = std::mem::take(&mut self.known).into_iter();
         let mut all: Vec<_> =
             known.map(|(name, amount)| Counted { name: Cow::Borrowed(name), amount }).collect();
