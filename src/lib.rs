@@ -66,6 +66,9 @@ pub use chenapan_engine::{
     session, stats,
 };
 
+#[cfg(feature = "testing")]
+pub use chenapan_engine::testing;
+
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "cli")]

@@ -22,6 +22,8 @@ pub mod session;
 #[cfg(target_os = "linux")]
 mod splice;
 pub mod stats;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod timer;
 
 pub use chenapan_behaviors as behaviors;
