@@ -43,17 +43,20 @@ pub enum Stream {
 /// A stream on top of a socket (TLS), on none (a program), or of a user's kind.
 pub struct Layered {
     bytes: Box<dyn ByteStream>,
-    /// The socket at the bottom, if there is one.
-    socket: Option<Stream>,
-    /// The program whose standard input and output it is.
-    child: Option<Child>,
+    below: Below,
     /// The end of such a stream is a message of its own; without it, it was cut (RFC 8446, 6.1).
     announces_end: bool,
     truncated: bool,
 }
 
-/// The socket and the program at the bottom of a stream.
-type Below = (Option<Stream>, Option<Child>);
+/// What is known of the bottom of a stream with layers.
+#[derive(Default)]
+pub(super) struct Below {
+    /// The socket, if there is one.
+    socket: Option<Stream>,
+    /// The program whose standard input and output it is.
+    child: Option<Child>,
+}
 
 /// A connected stream, and who is at its ends where those have addresses.
 #[derive(Debug)]
@@ -110,31 +113,30 @@ impl Stream {
     }
 
     /// TLS, on what is known of the stream below.
-    pub(super) fn tls(bytes: Box<dyn ByteStream>, (socket, child): Below) -> Self {
+    pub(super) fn tls(bytes: Box<dyn ByteStream>, below: Below) -> Self {
         let announces_end = true;
-        Self::layered(Layered { bytes, socket, child, announces_end, truncated: false })
+        Self::layered(Layered { bytes, below, announces_end, truncated: false })
     }
 
     /// Returns the parts that another layer has to know of this one: it takes the program over.
     pub(super) fn below(&mut self) -> Below {
         let child = match self {
-            Stream::Layered(layered) => layered.child.take(),
+            Stream::Layered(layered) => layered.below.child.take(),
             _ => None,
         };
-        (self.socket(), child)
+        Below { socket: self.socket(), child }
     }
 
     /// A program's standard input and output.
     pub(super) fn child(bytes: Box<dyn ByteStream>, child: Child) -> Self {
-        let child = Some(child);
-        let announces_end = false;
-        Self::layered(Layered { bytes, socket: None, child, announces_end, truncated: false })
+        let below = Below { child: Some(child), ..Below::default() };
+        Self::layered(Layered { bytes, below, announces_end: false, truncated: false })
     }
 
     /// A stream of a user's kind.
     pub(super) fn own(bytes: Box<dyn ByteStream>) -> Self {
-        let announces_end = false;
-        Self::layered(Layered { bytes, socket: None, child: None, announces_end, truncated: false })
+        let below = Below::default();
+        Self::layered(Layered { bytes, below, announces_end: false, truncated: false })
     }
 
     fn layered(layered: Layered) -> Self {
@@ -146,7 +148,7 @@ impl Stream {
         match self {
             Stream::Tcp(socket) => Some(Stream::Tcp(Arc::clone(socket))),
             Stream::Unix(socket) => Some(Stream::Unix(Arc::clone(socket))),
-            Stream::Layered(layered) => layered.socket.as_ref().and_then(Stream::socket),
+            Stream::Layered(layered) => layered.below.socket.as_ref().and_then(Stream::socket),
         }
     }
 
@@ -160,7 +162,7 @@ impl Stream {
         match self {
             Stream::Tcp(socket) => socket.local_addr().ok().map(unmapped),
             Stream::Unix(_) => None,
-            Stream::Layered(layered) => layered.socket.as_ref().and_then(Stream::local),
+            Stream::Layered(layered) => layered.below.socket.as_ref().and_then(Stream::local),
         }
     }
 
@@ -255,10 +257,10 @@ impl Stream {
     /// A peer that closed in order while nobody reads is noticed too, some minutes later: from now
     /// on the system asks whether it is still there.
     pub(crate) fn failed(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        if let Stream::Layered(layered) = self
-            && let Some(child) = &layered.child
-        {
-            return Box::pin(child.exited());
+        if let Stream::Layered(layered) = self {
+            if let Some(child) = &layered.below.child {
+                return Box::pin(child.exited());
+            }
         }
         let Some(socket) = self.socket() else { return Box::pin(std::future::pending()) };
         let tcp = match &socket {
@@ -288,7 +290,7 @@ impl Stream {
         let mut cx = Context::from_waker(std::task::Waker::noop());
         let socket = match self {
             Stream::Layered(layered) => {
-                return layered.socket.as_ref().is_some_and(Stream::has_ended);
+                return layered.below.socket.as_ref().is_some_and(Stream::has_ended);
             }
             socket => socket,
         };
@@ -301,14 +303,14 @@ impl Stream {
     /// Returns `true` if the program at the other end has ended: nobody will read what is written.
     pub(crate) fn is_gone(&self) -> bool {
         match self {
-            Stream::Layered(layered) => layered.child.as_ref().is_some_and(Child::has_exited),
+            Stream::Layered(layered) => layered.below.child.as_ref().is_some_and(Child::has_exited),
             _ => false,
         }
     }
 
     /// Returns `true` if [`failed`](Self::failed) waits for the end of a program.
     pub(crate) fn is_child(&self) -> bool {
-        matches!(self, Stream::Layered(layered) if layered.child.is_some())
+        matches!(self, Stream::Layered(layered) if layered.below.child.is_some())
     }
 
     /// Returns `true` if its end was not announced as its layer demands: somebody may have cut it.
@@ -321,10 +323,8 @@ impl Stream {
         if let Some(Stream::Tcp(socket)) = self.socket() {
             let _ = SockRef::from(&*socket).set_linger(Some(Duration::ZERO));
         }
-        if let Stream::Layered(layered) = self
-            && let Some(child) = &layered.child
-        {
-            child.kill();
+        if let Stream::Layered(layered) = self {
+            layered.below.child.iter().for_each(Child::kill);
         }
     }
 
@@ -340,7 +340,7 @@ impl Stream {
     /// SIGTERM and at last SIGKILL.
     pub(crate) async fn close(self) {
         if let Stream::Layered(layered) = self
-            && let Layered { bytes, child: Some(child), .. } = *layered
+            && let Layered { bytes, below: Below { child: Some(child), .. }, .. } = *layered
         {
             drop(bytes);
             child.end().await;
@@ -366,7 +366,7 @@ impl Layered {
 
 impl std::fmt::Debug for Layered {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Layered").field("socket", &self.socket).finish_non_exhaustive()
+        f.debug_struct("Layered").field("socket", &self.below.socket).finish_non_exhaustive()
     }
 }
 
