@@ -299,7 +299,11 @@ impl Pump {
             }
         };
         match read {
-            Poll::Pending => false,
+            Poll::Pending => {
+                // Reading tells of a failure now.
+                self.outflows[direction].failure.take();
+                false
+            }
             Poll::Ready(Ok(0)) => {
                 self.outflows[direction].ended = true;
                 self.ends.first.get_or_insert(direction);
