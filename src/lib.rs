@@ -56,14 +56,17 @@
 //! assert_eq!(rules.texts(), ["delay:sleep=250ms:chance=30%:direction=downstream", "tap:first=1"]);
 //! ```
 //!
+//! [`pair`] puts a proxy between two streams in memory instead, in virtual time: with a paused clock such
+//! a test takes no time, and measures delays exactly.
+//!
 //! A rule that answers everything itself needs a backend all the same, if only one that accepts: units
 //! are shown to rules once it is reached. What replies to a connection as such
 //! ([`on_connect`](chenapan_core::Behavior::on_connect)) needs none.
 
 pub use chenapan_core;
 pub use chenapan_engine::{
-    behaviors, budget, config, control, endpoint, journal, protocols, proxy, registry, rule,
-    session, stats,
+    behaviors, budget, config, control, endpoint, journal, memory, memory::pair, protocols, proxy,
+    registry, rule, session, stats,
 };
 
 #[cfg(feature = "testing")]

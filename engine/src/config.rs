@@ -8,9 +8,10 @@ mod protocol;
 pub use model::{Bytes, LimitsModel, ModelError, ProxyModel, Time};
 pub use protocol::{ConfiguredProtocol, ProtocolError};
 
-use crate::endpoint::{Connect, EndpointError, Listen};
+use crate::endpoint::{Connect, EndpointError, Entrance, Exit, Listen};
 use crate::rule::Rules;
 use crate::session::IN_FLIGHT;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Limits of a proxy's connections.
@@ -84,14 +85,25 @@ impl Config {
     ///
     /// An address cannot be read.
     pub fn new(listen: &str, backend: &str) -> Result<Self, EndpointError> {
-        Ok(Self {
+        Ok(Self::between(listen.parse()?, backend.parse()?))
+    }
+
+    /// A proxy for plain tcp without rules between streams in memory, to be changed by its fields and
+    /// [started in memory](crate::memory).
+    pub fn in_memory() -> Self {
+        let backend = Arc::new(Exit::Each(Default::default()));
+        Self::between(Arc::<Entrance>::default().address(), backend.address())
+    }
+
+    fn between(listen: Listen, backend: Connect) -> Self {
+        Self {
             name: String::new(),
-            listen: vec![listen.parse()?],
-            backend: backend.parse()?,
+            listen: vec![listen],
+            backend,
             protocol: ConfiguredProtocol::default(),
             rules: Rules::default(),
             limits: Limits::default(),
             enabled: true,
-        })
+        }
     }
 }

@@ -59,18 +59,28 @@ impl Control {
         Self::new(seed, true)
     }
 
+    /// A control for proxies between streams in memory, on the clock of the current runtime.
+    pub(crate) fn in_memory(seed: u64) -> io::Result<Self> {
+        runtime()?;
+        Ok(Self::within(seed, Clock::of_runtime(), Places::boundless()))
+    }
+
     fn new(seed: u64, precise: bool) -> io::Result<Self> {
         runtime()?;
-        Ok(Self(Arc::new(Inner {
+        Ok(Self::within(seed, Clock::start(precise)?, Places::new()))
+    }
+
+    fn within(seed: u64, clock: Clock, places: Places) -> Self {
+        Self(Arc::new(Inner {
             seed,
-            clock: Clock::start(precise)?,
-            places: Arc::new(Places::new()),
+            clock,
+            places: Arc::new(places),
             memory: Mutex::new(Budget::new(MEMORY)),
             journal: Mutex::default(),
             subscribers: Arc::default(),
             siblings: Arc::default(),
             adding: Mutex::default(),
-        })))
+        }))
     }
 
     /// Bounds what rules hold back on all connections of proxies added from now on; 512 MiB unless

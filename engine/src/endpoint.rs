@@ -9,6 +9,7 @@ mod header;
 mod inherited;
 mod listener;
 mod local;
+mod memory;
 mod shortage;
 mod socket;
 mod socks;
@@ -17,6 +18,7 @@ mod stream;
 mod tcp;
 mod tls;
 mod unix;
+mod wire;
 
 use std::fmt;
 use std::io;
@@ -31,8 +33,10 @@ pub use dial::Dialer;
 pub use greet::Greeting;
 pub use listener::{Arrival, Listener};
 pub use local::Local;
+pub(crate) use memory::{Entrance, Exit};
 pub(crate) use shortage::is_shortage;
 pub use stream::{Peer, Stream, unmapped};
+pub(crate) use wire::{Spare, Wire};
 
 /// Puts what was to be done before an error of the system.
 pub fn in_words(what: impl fmt::Display, error: &io::Error) -> io::Error {

@@ -11,6 +11,7 @@ pub mod control;
 mod ending;
 pub mod endpoint;
 pub mod journal;
+pub mod memory;
 pub mod notation;
 pub mod offspring;
 pub mod outlet;

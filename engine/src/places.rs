@@ -33,6 +33,8 @@ static SOUGHT: AtomicBool = AtomicBool::new(false);
 /// The places of the proxies under one control.
 #[derive(Debug)]
 pub(crate) struct Places {
+    /// Set when each connection takes descriptors.
+    counted: bool,
     most: AtomicUsize,
     /// Told when a place is free again.
     left: Notify,
@@ -58,7 +60,12 @@ impl Places {
             _ => usize::MAX,
         };
         MOST.store(most, Ordering::Relaxed);
-        Self { most: AtomicUsize::new(most), left: Notify::new() }
+        Self { counted: true, most: AtomicUsize::new(most), left: Notify::new() }
+    }
+
+    /// Places for connections that take no descriptors: there is no end of them.
+    pub(crate) fn boundless() -> Self {
+        Self { counted: false, most: AtomicUsize::new(usize::MAX), left: Notify::new() }
     }
 
     /// Makes room for listeners.
@@ -87,6 +94,9 @@ impl Places {
             let left = self.left.notified();
             let mut left = std::pin::pin!(left);
             left.as_mut().enable();
+            if !self.counted {
+                return;
+            }
             if TAKEN.load(Ordering::Relaxed) < self.most.load(Ordering::Relaxed) {
                 SOUGHT.store(false, Ordering::Relaxed);
                 return;
@@ -100,14 +110,18 @@ impl Places {
 
     /// Takes a place.
     pub(crate) fn take(self: &Arc<Self>) -> Place {
-        TAKEN.fetch_add(1, Ordering::Relaxed);
+        if self.counted {
+            TAKEN.fetch_add(1, Ordering::Relaxed);
+        }
         Place(Arc::clone(self))
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        TAKEN.fetch_sub(1, Ordering::Relaxed);
+        if self.0.counted {
+            TAKEN.fetch_sub(1, Ordering::Relaxed);
+        }
         self.0.left.notify_waiters();
     }
 }

@@ -43,7 +43,8 @@ pub(crate) use siblings::Siblings;
 ///
 /// It lives on the runtime on which it was started, and ends with that: a proxy in a static is dead
 /// in the second `#[tokio::test]`, which has a runtime of its own. Its times are real ones, and its
-/// sockets too: with `start_paused` tokio takes a test that waits for it for idle, and moves on.
+/// sockets too: with `start_paused` tokio takes a test that waits for it for idle, and moves on. A proxy
+/// [in memory](crate::memory) is for such tests.
 #[derive(Clone, Debug)]
 pub struct Proxy {
     shared: Arc<Shared>,
@@ -127,6 +128,7 @@ impl Proxy {
             now: CancellationToken::new(),
             warned: Warned::default(),
         };
+        let table = Table::new(services.clock.clone());
         let shared = Arc::new(Shared {
             services: Arc::new(services),
             protocol,
@@ -134,7 +136,7 @@ impl Proxy {
             rules: watch::Sender::new(Arc::new(rules)),
             editing: Mutex::default(),
             doors,
-            table: Table::new(),
+            table,
             room: Room { most, places, wanting: AtomicBool::new(false) },
             siblings: Arc::downgrade(siblings),
             finished: CancellationToken::new(),

@@ -1,22 +1,19 @@
-//! Deadlines without rounding: one heap of them behind one timer of the system.
+//! Deadlines without rounding: one heap of them behind one timer of the system, or of the runtime.
 //!
-//! Delay and throttle are instruments, and tokio's own timer is a wheel of whole milliseconds.
-//! Nothing here knows what a deadline is for.
+//! Delay and throttle are instruments, and tokio's own timer is a wheel of whole milliseconds. It is
+//! used where a test decides what time it is. Nothing here knows what a deadline is for.
 
 #[cfg(target_os = "linux")]
-#[path = "timer/linux.rs"]
-mod alarm;
-#[cfg(not(target_os = "linux"))]
-#[path = "timer/portable.rs"]
-mod alarm;
+mod linux;
+mod portable;
 
-use alarm::Alarm;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
 /// Time before a deadline at which the precise clock stops sleeping and starts to spin.
@@ -38,6 +35,17 @@ struct Shared {
     early: Duration,
 }
 
+/// What tells the time, and wakes the driver.
+#[derive(Debug)]
+enum Alarm {
+    #[cfg(target_os = "linux")]
+    System(linux::Alarm),
+    #[cfg(not(target_os = "linux"))]
+    System(portable::Alarm),
+    /// The time of this runtime, which may be paused.
+    Runtime(portable::Alarm, Handle),
+}
+
 #[derive(Debug)]
 struct Driver(AbortHandle);
 
@@ -54,14 +62,29 @@ impl Clock {
     ///
     /// The system has no timer to give.
     pub(crate) fn start(precise: bool) -> io::Result<Self> {
-        let shared = Arc::new(Shared {
-            deadlines: Mutex::default(),
-            numbers: AtomicU64::new(0),
-            alarm: Alarm::new()?,
-            early: if precise { SPIN } else { Duration::ZERO },
-        });
+        #[cfg(target_os = "linux")]
+        let alarm = Alarm::System(linux::Alarm::new()?);
+        #[cfg(not(target_os = "linux"))]
+        let alarm = Alarm::System(portable::Alarm::new());
+        Ok(Self::driven(alarm, if precise { SPIN } else { Duration::ZERO }))
+    }
+
+    /// Starts a clock that goes as the current runtime's does: by whole milliseconds, and not at all
+    /// while that is paused and somebody has something to do.
+    pub(crate) fn of_runtime() -> Self {
+        Self::driven(Alarm::Runtime(portable::Alarm::new(), Handle::current()), Duration::ZERO)
+    }
+
+    fn driven(alarm: Alarm, early: Duration) -> Self {
+        let (deadlines, numbers) = (Mutex::default(), AtomicU64::new(0));
+        let shared = Arc::new(Shared { deadlines, numbers, alarm, early });
         let driver = tokio::spawn(drive(Arc::clone(&shared)));
-        Ok(Self { shared, _driver: Arc::new(Driver(driver.abort_handle())) })
+        Self { shared, _driver: Arc::new(Driver(driver.abort_handle())) }
+    }
+
+    /// Returns what time it is on this clock.
+    pub(crate) fn now(&self) -> Instant {
+        self.shared.alarm.now()
     }
 
     /// A timer on this clock, not set yet.
@@ -78,6 +101,11 @@ pub(crate) struct Timer {
 }
 
 impl Timer {
+    /// Returns what time it is on the timer's clock.
+    pub(crate) fn now(&self) -> Instant {
+        self.shared.alarm.now()
+    }
+
     /// Wakes the task at `deadline` and not at any time asked for before; cheap when it is the
     /// same.
     pub(crate) fn set(&mut self, deadline: Instant, cx: &Context<'_>) {
@@ -109,6 +137,38 @@ impl Drop for Timer {
     }
 }
 
+impl Alarm {
+    fn now(&self) -> Instant {
+        match self {
+            Alarm::System(_) => Instant::now(),
+            // Others may ask from where there is no runtime.
+            Alarm::Runtime(_, runtime) => {
+                let _inside = runtime.enter();
+                tokio::time::Instant::now().into_std()
+            }
+        }
+    }
+
+    /// Rings after this long, and not at the time set before.
+    fn arm(&self, left: Duration) {
+        match self {
+            Alarm::System(alarm) => alarm.arm(left),
+            Alarm::Runtime(alarm, runtime) => {
+                let _inside = runtime.enter();
+                alarm.arm(left);
+            }
+        }
+    }
+
+    /// Returns once it has rung.
+    async fn ring(&self) {
+        match self {
+            Alarm::System(alarm) => alarm.ring().await,
+            Alarm::Runtime(alarm, _) => alarm.ring().await,
+        }
+    }
+}
+
 impl Shared {
     fn deadlines(&self) -> MutexGuard<'_, BTreeMap<(Instant, u64), Waker>> {
         self.deadlines.lock().unwrap_or_else(PoisonError::into_inner)
@@ -116,7 +176,7 @@ impl Shared {
 
     fn arm(&self, deadline: Option<Instant>) {
         if let Some(deadline) = deadline {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.saturating_duration_since(self.alarm.now());
             self.alarm.arm(left.saturating_sub(self.early));
         }
     }
@@ -129,14 +189,14 @@ async fn drive(shared: Arc<Shared>) {
         // What is due within the spin is waited for here: that is what precise means. Nobody is kept
         // from setting a deadline meanwhile.
         let next = shared.deadlines().first_key_value().map(|(first, _)| first.0);
-        if let Some(next) = next.filter(|next| *next <= Instant::now() + shared.early) {
-            while Instant::now() < next {
+        if let Some(next) = next.filter(|next| *next <= shared.alarm.now() + shared.early) {
+            while shared.alarm.now() < next {
                 std::hint::spin_loop();
             }
         }
         {
             let mut deadlines = shared.deadlines();
-            let now = Instant::now();
+            let now = shared.alarm.now();
             while let Some(first) = deadlines.first_entry().filter(|first| first.key().0 <= now) {
                 due.push(first.remove());
             }

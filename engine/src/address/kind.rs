@@ -4,6 +4,7 @@
 //! chenapan has itself are in the table of the grammar.
 
 use chenapan_core::{Connection, OptionError, OptionSpec, Plugin, Values};
+use std::any::Any;
 use std::fmt;
 use std::io;
 use std::pin::Pin;
@@ -12,9 +13,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 /// A stream of bytes each way. `poll_shutdown` ends what is written and leaves reading as it is,
 /// where that is possible.
-pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin + Any {}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin + Any> ByteStream for T {}
 
 /// Promise of a kind: a future of a value or an error.
 pub type Promise<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;
@@ -126,6 +127,11 @@ impl<T: ?Sized> Entry<T> {
 }
 
 impl<T: ?Sized> CustomKind<T> {
+    /// A kind that no text stands for.
+    pub(crate) fn unwritten(name: &'static str, kind: Arc<T>) -> Self {
+        Self { name, given: Arc::default(), kind }
+    }
+
     /// The kind's name.
     pub fn name(&self) -> &'static str {
         self.name

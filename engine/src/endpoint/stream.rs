@@ -3,9 +3,11 @@
 use super::child::Child;
 use super::kind::ByteStream;
 use super::socket;
+use super::wire::{Hold, Wire};
 use bytes::{BufMut, Bytes};
 use chenapan_core::Paths;
 use socket2::{SockRef, TcpKeepalive};
+use std::any::Any;
 use std::future::Future;
 use std::io;
 use std::mem::MaybeUninit;
@@ -56,6 +58,8 @@ pub(super) struct Below {
     socket: Option<Stream>,
     /// The program whose standard input and output it is.
     child: Option<Child>,
+    /// The end of a stream in memory.
+    wire: Option<Hold>,
 }
 
 /// A connected stream, and who is at its ends where those have addresses.
@@ -120,11 +124,11 @@ impl Stream {
 
     /// Returns the parts that another layer has to know of this one: it takes the program over.
     pub(super) fn below(&mut self) -> Below {
-        let child = match self {
-            Stream::Layered(layered) => layered.below.child.take(),
-            _ => None,
+        let (child, wire) = match self {
+            Stream::Layered(layered) => (layered.below.child.take(), layered.below.wire.clone()),
+            _ => (None, None),
         };
-        Below { socket: self.socket(), child }
+        Below { socket: self.socket(), child, wire }
     }
 
     /// A program's standard input and output.
@@ -133,9 +137,11 @@ impl Stream {
         Self::layered(Layered { bytes, below, announces_end: false, truncated: false })
     }
 
-    /// A stream of a user's kind.
+    /// A stream of a user's kind, or in memory.
     pub(super) fn own(bytes: Box<dyn ByteStream>) -> Self {
-        let below = Below::default();
+        let any: &dyn Any = &*bytes;
+        let wire = any.downcast_ref().map(Wire::hold);
+        let below = Below { wire, ..Below::default() };
         Self::layered(Layered { bytes, below, announces_end: false, truncated: false })
     }
 
@@ -155,6 +161,11 @@ impl Stream {
     /// Returns `true` if the kernel can move bytes from and to it.
     pub(crate) fn is_socket(&self) -> bool {
         !matches!(self, Stream::Layered(_))
+    }
+
+    /// Returns `true` if its bytes never leave this process: it takes no descriptor.
+    pub(crate) fn is_in_memory(&self) -> bool {
+        matches!(self, Stream::Layered(layered) if layered.below.wire.is_some())
     }
 
     /// The address of this end, where it has one.
@@ -261,6 +272,9 @@ impl Stream {
             if let Some(child) = &layered.below.child {
                 return Box::pin(child.exited());
             }
+            if let Some(wire) = &layered.below.wire {
+                return Box::pin(wire.clone().broken());
+            }
         }
         let Some(socket) = self.socket() else { return Box::pin(std::future::pending()) };
         let tcp = match &socket {
@@ -290,7 +304,9 @@ impl Stream {
         let mut cx = Context::from_waker(std::task::Waker::noop());
         let socket = match self {
             Stream::Layered(layered) => {
-                return layered.below.socket.as_ref().is_some_and(Stream::has_ended);
+                let Below { socket, wire, .. } = &layered.below;
+                return socket.as_ref().is_some_and(Stream::has_ended)
+                    || wire.as_ref().is_some_and(Hold::has_ended);
             }
             socket => socket,
         };
@@ -325,6 +341,7 @@ impl Stream {
         }
         if let Stream::Layered(layered) = self {
             layered.below.child.iter().for_each(Child::kill);
+            layered.below.wire.iter().for_each(Hold::abort);
         }
     }
 

@@ -47,6 +47,7 @@ pub(super) async fn accept(
             (permit, listener.next(shared.room.places.left(), warn).await)
         };
         let (permit, arrival) = tokio::select! {
+            biased;
             () = closing.cancelled() => break,
             place = place => place,
         };
@@ -70,7 +71,7 @@ fn begin(
     permit: Option<OwnedSemaphorePermit>,
 ) {
     let peer = &arrival.peer;
-    let since = Instant::now();
+    let since = shared.services.clock.now();
     // Where the listener has an address of its own, that is the one.
     let local = local.or_else(|| peer.stream.local());
     let remote = Arc::new(Remote::default());
@@ -130,7 +131,10 @@ fn welcome(entered: Entered, arrival: Arrival) -> impl Future<Output = ()> + Sen
                 (connection.paths, connection.tlvs) = (peer.paths, peer.tlvs);
                 shared.table.update(&connection);
                 match caught(|| shared.pump(connection, peer.stream, remote, since)) {
-                    Ok(pump) => converse(pump, guard, since.elapsed()).await,
+                    Ok(pump) => {
+                        let age = shared.services.clock.now().saturating_duration_since(since);
+                        converse(pump, guard, age).await;
+                    }
                     Err(message) => guard.leave(&Ending::Panicked(message), Each::default()),
                 }
             }
@@ -197,6 +201,7 @@ async fn hear(
         }
     };
     tokio::select! {
+        biased;
         ending = ordered => Err(ending),
         heard = tokio::time::timeout(within, spoken) => {
             let late = || {

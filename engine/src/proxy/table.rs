@@ -4,6 +4,7 @@
 
 use crate::pump::{Order, Remote};
 use crate::stats::Live;
+use crate::timer::Clock;
 use chenapan_core::Connection;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,6 +18,7 @@ pub(super) struct Table {
     live: Mutex<BTreeMap<u64, Entrant>>,
     /// Number of the connection that came last.
     last: AtomicU64,
+    clock: Clock,
     started: Instant,
     /// Told when a connection has ended, and all is counted.
     ended: Notify,
@@ -32,11 +34,13 @@ struct Entrant {
 }
 
 impl Table {
-    pub(super) fn new() -> Self {
+    /// An empty table, whose times are those of a clock.
+    pub(super) fn new(clock: Clock) -> Self {
         Self {
             live: Mutex::default(),
             last: AtomicU64::new(0),
-            started: Instant::now(),
+            started: clock.now(),
+            clock,
             ended: Notify::new(),
             tasks: TaskTracker::new(),
         }
@@ -52,7 +56,7 @@ impl Table {
         // In one step: who sees the number sees the connection.
         let mut live = self.live();
         let mut connection = Connection::new(self.last.fetch_add(1, Ordering::Relaxed) + 1);
-        connection.accepted = since - self.started;
+        connection.accepted = since.saturating_duration_since(self.started);
         complete(&mut connection);
         let remote = Arc::clone(remote);
         let entrant = Entrant { connection: connection.clone(), since, remote };
@@ -92,10 +96,11 @@ impl Table {
 
     /// Returns the connections that are open now, by number.
     pub(super) fn list(&self) -> Vec<Live> {
+        let now = self.clock.now();
         let live = |(number, entrant): (&u64, &Entrant)| Live {
             number: *number,
             source: entrant.connection.source,
-            age: entrant.since.elapsed(),
+            age: now.saturating_duration_since(entrant.since),
             sent: entrant.remote.sent(),
             due: entrant.remote.due(),
         };

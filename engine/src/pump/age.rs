@@ -20,7 +20,7 @@ impl Age {
 
     /// Returns the age at this moment.
     pub(super) fn now(&self) -> Duration {
-        self.started.elapsed()
+        self.timer.now().saturating_duration_since(self.started)
     }
 
     /// Starts a round.

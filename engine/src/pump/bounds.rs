@@ -49,8 +49,8 @@ impl Pump {
         }
         let half = match self.bounds.ended {
             Some(_) => self.half_closed(),
-            // Nobody tells that a source has ended while it is not read from.
-            None if self.is_deaf() => {
+            // No system tells that a source has ended while it is not read from.
+            None if self.is_deaf() && !self.source.is_in_memory() => {
                 let often = (self.half_closed_bound() / 4).clamp(Duration::from_millis(10), LOOK);
                 Some(self.age.round.saturating_add(often))
             }
@@ -83,12 +83,17 @@ impl Pump {
         let held = self.session.holds(self.age.round);
         let is_program = self.backend.is_child();
         match asked {
-            _ if held && places::are_sought() => asked.unwrap_or(SOUGHT).min(SOUGHT),
+            _ if held && self.is_in_the_way() => asked.unwrap_or(SOUGHT).min(SOUGHT),
             Some(asked) => asked,
             None if held => HELD,
             None if is_program => GRACE,
             None => SILENT,
         }
+    }
+
+    /// Returns `true` if others wait for the descriptors of this connection.
+    fn is_in_the_way(&self) -> bool {
+        places::are_sought() && !self.source.is_in_memory()
     }
 
     fn idle(&self) -> Option<Duration> {

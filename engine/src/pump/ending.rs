@@ -10,7 +10,8 @@ use std::io;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Time that the end of a connection waits for bytes that the receiver does not take.
@@ -216,8 +217,10 @@ impl Late {
             remote.ordered().map_or(Poll::Pending, |_| Poll::Ready(()))
         });
         let dialled = tokio::select! {
+            biased;
             dialled = &mut dial => dialled,
             () = ordered => tokio::select! {
+                biased;
                 dialled = &mut dial => dialled,
                 () = tokio::time::sleep(PATIENCE) => return,
                 () = services.now.cancelled() => return,

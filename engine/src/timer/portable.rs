@@ -1,6 +1,5 @@
-//! Timer of systems without timerfd: tokio's, rounded up to its millisecond.
+//! Timer of tokio, rounded up to its millisecond: for its own time, and for systems without timerfd.
 
-use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -13,8 +12,8 @@ pub(super) struct Alarm {
 }
 
 impl Alarm {
-    pub(super) fn new() -> io::Result<Self> {
-        Ok(Self { deadline: Mutex::new(None), changed: Notify::new() })
+    pub(super) fn new() -> Self {
+        Self { deadline: Mutex::new(None), changed: Notify::new() }
     }
 
     /// Rings after this long, and not at the time set before.
@@ -32,6 +31,7 @@ impl Alarm {
                 continue;
             };
             tokio::select! {
+                biased;
                 () = self.changed.notified() => {}
                 () = tokio::time::sleep_until(deadline) => {
                     self.deadline().take_if(|at| *at == deadline);

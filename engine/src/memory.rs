@@ -1,0 +1,237 @@
+//! A proxy between streams in memory, in virtual time: no socket, no descriptor, no thread.
+//!
+//! The engine is the one that runs over sockets; its streams are in memory, and its clock is
+//! tokio's. In a test with a paused clock (`start_paused`, of tokio's feature `test-util`) time goes on
+//! only when nobody has anything to do, and then at once to the next deadline: a delay of a minute
+//! takes no time, and is measured to be one exactly.
+//!
+//! [`pair`] is the short way, for one connection. [`Memory`] has as many as are opened.
+//!
+//! ```
+//! use chenapan_engine::{config::Config, memory::pair, rule::Rules};
+//! use std::time::Duration;
+//! use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//! use tokio::time::Instant;
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut config = Config::in_memory();
+//! config.rules = Rules::parse(&["delay:sleep=1h:direction=upstream"])?;
+//! let (mut client, mut server) = pair(config, 42)?;
+//!
+//! let start = Instant::now();
+//! client.write_all(b"ping").await?;
+//! let mut got = [0; 4];
+//! server.read_exact(&mut got).await?;
+//! assert_eq!((&got, start.elapsed()), (b"ping", Duration::from_secs(3_600)));
+//!
+//! // Everything else is as with any proxy: live rules, counters, connections by number.
+//! let proxy = client.proxy().clone();
+//! assert_eq!(proxy.rule("delay").unwrap().tally().faults(), 1);
+//! proxy.set_rules(Rules::parse(&["reset"])?)?;
+//! client.write_all(b"ping").await?;
+//! let error = client.read(&mut got).await.unwrap_err();
+//! assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+//! assert_eq!(start.elapsed(), Duration::from_secs(3_600));
+//! # Ok(()) }
+//! ```
+//!
+//! # Real sockets under a paused clock
+//!
+//! Tokio cannot know that bytes are on their way through the system: while a test waits for a socket,
+//! the runtime looks idle, so its clock jumps to the next deadline. `timeout(30 s, ask)` is then over
+//! before the answer could come. A [`Proxy`] with listeners also has times of its own, which are
+//! real ones whatever the clock of the runtime says. So a paused clock and sockets do not go together,
+//! and neither does a proxy in memory whose backend was set to an address.
+//!
+//! # Differences from sockets
+//!
+//! - A deadline between two milliseconds is met at the later one, for tokio's timers know nothing
+//!   finer. This does not add up: each deadline is counted from when bytes came.
+//! - Up to 64 KiB wait in each direction until they are read; then a writer has to wait.
+//! - A source has no address, so rules that select by `source` do not act, and PROXY headers say that the
+//!   addresses are unknown.
+//! - The journal goes to [subscribers](Memory::watch), not to a file.
+
+use crate::config::Config;
+use crate::control::Control;
+use crate::endpoint::{Entrance, Exit, Spare, Wire};
+use crate::journal::Subscription;
+use crate::proxy::Proxy;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Handle on a proxy between streams in memory; see the [module](self).
+///
+/// The proxy lives as long as a clone of this handle, one of the streams, or a clone of its
+/// [`Proxy`].
+#[derive(Clone, Debug)]
+pub struct Memory(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    proxy: Proxy,
+    control: Control,
+    entrance: Arc<Entrance>,
+    exit: Arc<Exit>,
+}
+
+/// The end of a connection in memory that a client or a server holds.
+///
+/// It ends as a socket does. `shutdown` ends what this end writes, and reading goes on. An end that is
+/// dropped is closed in order where everything was read that has come, and reset where something was
+/// not; what it has written may still be read. [`reset`](Self::reset) resets it in either case.
+#[derive(Debug)]
+pub struct MemoryStream {
+    wire: Wire,
+    memory: Memory,
+}
+
+/// Starts a proxy with one connection in memory, and returns its ends: the client's and the
+/// server's. The addresses of the configuration are not used.
+///
+/// Both ends are there at once; the server's gets bytes as soon as the proxy would have connected to a
+/// server. Where that never happens it ends with the connection.
+///
+/// # Errors
+///
+/// There is no tokio runtime, or a rule could never act.
+pub fn pair(config: Config, seed: u64) -> io::Result<(MemoryStream, MemoryStream)> {
+    let [backend, server] = Wire::pair();
+    let spare = Spare::new(backend);
+    let memory = Memory::with(config, seed, Exit::Only(Arc::clone(&spare)))?;
+    let [client, source] = Wire::pair();
+    memory.0.entrance.connect(source.with_spare(spare))?;
+    Ok((memory.stream(client), memory.stream(server)))
+}
+
+impl Memory {
+    /// Starts a proxy between streams in memory, on the clock of the current runtime. The addresses
+    /// of the configuration are not used.
+    ///
+    /// ```
+    /// # use chenapan_engine::{config::Config, memory::Memory, stats::Counter};
+    /// # use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let memory = Memory::start(Config::in_memory(), 42)?;
+    /// let backend = memory.clone();
+    /// tokio::spawn(async move {
+    ///     loop {
+    ///         let mut server = backend.accept().await;
+    ///         tokio::spawn(async move { server.write_all(b"welcome").await });
+    ///     }
+    /// });
+    /// for _ in 0..3 {
+    ///     let mut greeting = String::new();
+    ///     memory.connect()?.read_to_string(&mut greeting).await?;
+    ///     assert_eq!(greeting, "welcome");
+    /// }
+    /// assert_eq!(memory.proxy().stats().value(Counter::Accepted), 3);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// There is no tokio runtime, or a rule could never act.
+    pub fn start(config: Config, seed: u64) -> io::Result<Self> {
+        Self::with(config, seed, Exit::Each(Default::default()))
+    }
+
+    fn with(mut config: Config, seed: u64, exit: Exit) -> io::Result<Self> {
+        let (entrance, exit) = (Arc::<Entrance>::default(), Arc::new(exit));
+        (config.listen, config.backend) = (vec![entrance.address()], exit.address());
+        let control = Control::in_memory(seed)?;
+        let proxy = control.add(config)?;
+        Ok(Self(Arc::new(Parts { proxy, control, entrance, exit })))
+    }
+
+    /// Connects a client, and returns its end.
+    ///
+    /// # Errors
+    ///
+    /// The proxy is disabled or has stopped.
+    pub fn connect(&self) -> io::Result<MemoryStream> {
+        let [client, source] = Wire::pair();
+        self.0.entrance.connect(source)?;
+        Ok(self.stream(client))
+    }
+
+    /// Waits for the next connection that the proxy makes to its backend, and returns the server's
+    /// end. Connections wait in the order in which they were made. The only one of a [`pair`] is not
+    /// among them.
+    pub async fn accept(&self) -> MemoryStream {
+        match &*self.0.exit {
+            Exit::Each(queue) => self.stream(queue.next().await),
+            Exit::Only(_) => std::future::pending().await,
+        }
+    }
+
+    /// Returns the proxy.
+    pub fn proxy(&self) -> &Proxy {
+        &self.0.proxy
+    }
+
+    /// Returns the seed that decides every draw.
+    pub fn seed(&self) -> u64 {
+        self.0.control.seed()
+    }
+
+    /// Subscribes to the lines of the journal from now on.
+    pub fn watch(&self) -> Subscription {
+        self.0.control.watch()
+    }
+
+    fn stream(&self, wire: Wire) -> MemoryStream {
+        MemoryStream { wire, memory: self.clone() }
+    }
+}
+
+impl MemoryStream {
+    /// Returns the handle on the proxy between both ends.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Returns the proxy between both ends.
+    pub fn proxy(&self) -> &Proxy {
+        self.memory.proxy()
+    }
+
+    /// Resets the connection: what this end has written may still be read, then reading and writing
+    /// fail at the other one.
+    pub fn reset(self) {
+        self.wire.reset();
+    }
+}
+
+impl AsyncRead for MemoryStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.wire).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for MemoryStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.wire).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.wire).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.wire).poll_shutdown(cx)
+    }
+}
