@@ -1,7 +1,8 @@
 //! State that all routes share, and the routes themselves.
 
+use crate::feed::Feed;
 use crate::guard::{self, Guard};
-use crate::{health, problem, toxiproxy};
+use crate::{health, problem, toxiproxy, v1};
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -32,13 +33,14 @@ struct Inner {
     registry: Registry,
     kinds: Kinds,
     toxics: toxiproxy::Store,
+    feed: Arc<Feed>,
 }
 
 impl Api {
     /// Returns an API for the proxies of a control.
     pub fn new(control: Control, registry: Registry, kinds: Kinds) -> Self {
-        let toxics = toxiproxy::Store::default();
-        Self(Arc::new(Inner { control, registry, kinds, toxics }))
+        let (toxics, feed) = Default::default();
+        Self(Arc::new(Inner { control, registry, kinds, toxics, feed }))
     }
 
     /// Returns the proxies that requests act on.
@@ -54,6 +56,11 @@ impl Api {
     /// Returns the kinds of addresses that requests may name.
     pub fn kinds(&self) -> &Kinds {
         &self.0.kinds
+    }
+
+    /// Returns the events of the proxies.
+    pub(crate) fn feed(&self) -> &Arc<Feed> {
+        &self.0.feed
     }
 
     /// Returns what Toxiproxy's API knows of proxies.
@@ -74,6 +81,7 @@ impl Api {
         Router::new()
             .merge(health::routes())
             .merge(toxiproxy::routes())
+            .merge(v1::routes())
             .fallback(not_found)
             .method_not_allowed_fallback(not_allowed)
             .layer(DefaultBodyLimit::max(BODY))
@@ -91,16 +99,23 @@ async fn guarded(State(guard): State<Arc<Guard>>, request: Request, next: Next) 
     }
 }
 
-/// Answers a request whose response has not begun in time.
+/// Carries a request out in a task of its own, and answers one whose response has not begun in time.
+/// A client that goes away leaves nothing half done.
 async fn in_time(request: Request, next: Next) -> Response {
-    tokio::time::timeout(TIME, next.run(request)).await.unwrap_or_else(|_| {
-        let seconds = TIME.as_secs();
-        Problem::new(
-            http::StatusCode::SERVICE_UNAVAILABLE,
-            format!("the request took more than {seconds} s; nothing more is done for it"),
-        )
-        .into_response()
-    })
+    let status = http::StatusCode::SERVICE_UNAVAILABLE;
+    match tokio::time::timeout(TIME, tokio::spawn(next.run(request))).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => {
+            tracing::error!(%error, "a request to the API has failed");
+            let status = http::StatusCode::INTERNAL_SERVER_ERROR;
+            Problem::new(status, "this is a defect of chenapan; its log says more").into_response()
+        }
+        Err(_) => {
+            let seconds = TIME.as_secs();
+            let detail = format!("this takes more than {seconds} s; it goes on");
+            Problem::new(status, detail).into_response()
+        }
+    }
 }
 
 /// Answers for paths that are nothing: in the words of the API that they seem to belong to.

@@ -7,11 +7,13 @@
 //! No request waits for traffic: each is answered within a time, whatever the proxies do.
 
 mod api;
+mod feed;
 mod guard;
 mod health;
 mod problem;
 mod serve;
 mod toxiproxy;
+mod v1;
 
 pub use api::Api;
 pub use guard::Guard;

@@ -25,6 +25,13 @@ pub(crate) struct Response {
     pub(crate) body: String,
 }
 
+impl Response {
+    /// Returns the body, which is JSON.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
 impl Running {
     pub(crate) async fn start() -> Self {
         Self::guarded(|guard| guard).await

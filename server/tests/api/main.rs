@@ -3,3 +3,4 @@
 mod bounds;
 mod client;
 mod toxiproxy;
+mod v1;

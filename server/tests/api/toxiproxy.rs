@@ -12,10 +12,6 @@ use tokio::time::timeout;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Response {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-
     fn error(&self) -> (u16, String) {
         let object = self.json();
         assert_eq!(object["status"], self.status);
@@ -25,7 +21,7 @@ impl Response {
 }
 
 impl Running {
-    async fn json(&self, request: &str, body: &Value) -> Response {
+    async fn put(&self, request: &str, body: &Value) -> Response {
         self.ask(request, "", &body.to_string()).await
     }
 
@@ -34,13 +30,13 @@ impl Running {
         let backend = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let upstream = backend.local_addr().unwrap().to_string();
         let body = json!({"name": "p", "listen": "localhost:0", "upstream": upstream});
-        let made = self.json("POST /proxies", &body).await;
+        let made = self.put("POST /proxies", &body).await;
         assert_eq!(made.status, 201, "{made:?}");
         (made.json()["listen"].as_str().unwrap().parse().unwrap(), backend)
     }
 
     async fn toxic(&self, body: &Value) -> Value {
-        let made = self.json("POST /proxies/p/toxics", body).await;
+        let made = self.put("POST /proxies/p/toxics", body).await;
         assert_eq!(made.status, 200, "{made:?}");
         made.json()
     }
@@ -76,7 +72,7 @@ async fn a_proxy_is_made_shown_changed_and_deleted() {
     let api = Running::start().await;
     assert_eq!(api.ask("GET /proxies", "", "").await.body, "{}");
     let body = json!({"NAME": "p", "listen": "localhost:0", "upstream": "example.test:1", "enabled": null, "x": 1});
-    let made = api.json("POST /proxies", &body).await;
+    let made = api.put("POST /proxies", &body).await;
     assert_eq!(made.status, 201);
     assert!(made.head.contains("x-toxiproxy-request-id: "), "{made:?}");
     let object = made.json();
@@ -89,7 +85,7 @@ async fn a_proxy_is_made_shown_changed_and_deleted() {
     assert_eq!(api.ask("GET /proxies", "", "").await.json(), json!({"p": expected}));
 
     for (request, enabled) in [("POST /proxies/p", false), ("PATCH /proxies/p", true)] {
-        let changed = api.json(request, &json!({"enabled": enabled, "name": "q"})).await;
+        let changed = api.put(request, &json!({"enabled": enabled, "name": "q"})).await;
         assert_eq!((changed.status, &changed.json()["enabled"]), (200, &json!(enabled)));
         assert_eq!(changed.json()["listen"], listen, "the port stays");
         assert_eq!(TcpStream::connect(&listen).await.is_ok(), enabled);
@@ -105,11 +101,11 @@ async fn addresses_are_reported_as_clients_split_them() {
     let api = Running::start().await;
     for (name, listen) in [("none", None), ("empty", Some("")), ("all", Some("0.0.0.0:0"))] {
         let body = json!({"name": name, "listen": listen, "upstream": "x:1"});
-        let shown = api.json("POST /proxies", &body).await.json();
+        let shown = api.put("POST /proxies", &body).await.json();
         assert!(shown["listen"].as_str().unwrap().starts_with("[::]:"), "{shown}");
     }
     let body = json!({"name": "off", "listen": "localhost:0", "upstream": "x:1", "enabled": false});
-    assert_eq!(api.json("POST /proxies", &body).await.json()["listen"], "localhost:0");
+    assert_eq!(api.put("POST /proxies", &body).await.json()["listen"], "localhost:0");
 }
 
 #[tokio::test]
@@ -200,9 +196,9 @@ async fn names_may_be_anything_and_are_found_again() {
     for (name, path) in [("a/b", "a%2Fb"), ("a b:c", "a%20b:c"), ("none", "none"), ("é", "%C3%A9")]
     {
         let body = json!({"name": name, "listen": "localhost:0", "upstream": "x:1"});
-        assert_eq!(api.json("POST /proxies", &body).await.status, 201, "{name}");
+        assert_eq!(api.put("POST /proxies", &body).await.status, 201, "{name}");
         let toxic = json!({"name": name, "type": "latency"});
-        let made = api.json(&format!("POST /proxies/{path}/toxics"), &toxic).await;
+        let made = api.put(&format!("POST /proxies/{path}/toxics"), &toxic).await;
         assert_eq!((made.status, &made.json()["name"]), (200, &json!(name)));
         for gone in
             [format!("DELETE /proxies/{path}/toxics/{path}"), format!("DELETE /proxies/{path}")]
@@ -218,7 +214,7 @@ async fn a_list_of_proxies_is_made_with_their_toxics() {
     let nothing = api.ask("POST /populate", "", "[]").await;
     assert_eq!((nothing.status, nothing.json()), (201, json!({"proxies": null})));
     let wrong = json!([{"name": "a", "upstream": "x:1"}, {"upstream": "x:1"}]);
-    let refused = api.json("POST /populate", &wrong).await;
+    let refused = api.put("POST /populate", &wrong).await;
     assert_eq!(refused.json()["error"], "missing required field: name at proxy 2");
     assert!(refused.head.contains("content-type: application/json\r\n"), "{refused:?}");
     assert_eq!(api.ask("GET /proxies", "", "").await.body, "{}", "nothing was made");
@@ -228,16 +224,16 @@ async fn a_list_of_proxies_is_made_with_their_toxics() {
     drop(free);
     let toxics = json!([{"type": "latency", "attributes": {"latency": 7}}]);
     let list = json!([{"name": "a", "listen": listen, "upstream": "x:1", "toxics": toxics}]);
-    let made = api.json("POST /populate", &list).await;
+    let made = api.put("POST /populate", &list).await;
     assert_eq!(made.status, 201);
     let shown = &made.json()["proxies"][0];
     assert_eq!(shown["toxics"][0]["attributes"], json!({"latency": 7, "jitter": 0}));
     let again = json!([{"name": "a", "listen": listen, "upstream": "x:1", "enabled": false}]);
-    let same = &api.json("POST /populate", &again).await.json()["proxies"][0];
+    let same = &api.put("POST /populate", &again).await.json()["proxies"][0];
     assert_eq!(same, shown, "what is there as it is wanted is left alone");
     let other = json!([{"name": "a", "listen": listen, "upstream": "x:2"},
         {"name": "b", "listen": listen, "upstream": "x:1"}]);
-    let half = api.json("POST /populate", &other).await;
+    let half = api.put("POST /populate", &other).await;
     assert_eq!(half.status, 500, "the address is taken");
     let done = half.json()["proxies"].as_array().unwrap().clone();
     assert_eq!(
@@ -254,14 +250,14 @@ async fn a_failed_move_leaves_a_proxy_as_it_was() {
     let other = TcpListener::bind(taken).await.unwrap();
     let (mut client, mut server) = through(address, &backend).await;
     let body = json!({"listen": taken.to_string(), "upstream": "x:1"});
-    let failed = api.json("POST /proxies/p", &body).await;
+    let failed = api.put("POST /proxies/p", &body).await;
     assert_eq!(failed.error().0, 500);
     assert_eq!(api.ask("GET /proxies/p", "", "").await.json()["listen"], address.to_string());
     client.write_all(b"a").await.unwrap();
     assert_eq!(read(&mut server, 1).await, b"a", "its connections go on");
     through(address, &backend).await;
     drop(other);
-    assert_eq!(api.json("POST /proxies/p", &body).await.status, 200);
+    assert_eq!(api.put("POST /proxies/p", &body).await.status, 200);
     assert_eq!(end(&mut client).await, Ok(Vec::new()), "now it has moved");
 }
 
@@ -279,7 +275,7 @@ async fn a_reset_takes_toxics_away_and_starts_what_was_stopped() {
     assert_eq!(api.ask("POST /reset", "", "").await.status, 204);
     assert_eq!(read(&mut server, 4).await, b"held", "rate 0 held it until now");
     assert_eq!(api.ask("GET /proxies/p/toxics", "", "").await.body, "[]");
-    api.json("POST /proxies/p", &json!({"enabled": false})).await;
+    api.put("POST /proxies/p", &json!({"enabled": false})).await;
     assert_eq!(end(&mut client).await, Ok(Vec::new()));
     assert_eq!(api.ask("POST /reset", "", "").await.status, 204);
     through(address, &backend).await;
@@ -295,26 +291,23 @@ async fn an_update_is_whole_or_nothing() {
         json!({"attributes": {"latency": 9}, "toxicity": 7}),
         json!({"attributes": {"latency": -1}}),
     ] {
-        assert_eq!(
-            api.json("PATCH /proxies/p/toxics/latency_downstream", &wrong).await.status,
-            400
-        );
+        assert_eq!(api.put("PATCH /proxies/p/toxics/latency_downstream", &wrong).await.status, 400);
         let now = api.ask("GET /proxies/p/toxics/latency_downstream", "", "").await.json();
         assert_eq!(now, toxic, "{wrong}");
     }
     let update =
         json!({"attributes": {"jitter": 2}, "toxicity": 0.5, "name": "x", "stream": "upstream"});
-    let updated = api.json("POST /proxies/p/toxics/latency_downstream", &update).await.json();
+    let updated = api.put("POST /proxies/p/toxics/latency_downstream", &update).await.json();
     let expected = json!({"attributes": {"latency": 5, "jitter": 2}, "name": "latency_downstream",
         "type": "latency", "stream": "downstream", "toxicity": 0.5});
     assert_eq!(updated, expected);
     let rules = api.proxy().await.rules().texts();
     assert_eq!(rules.len(), 1, "{rules:?}");
     let zero = json!({"toxicity": 0});
-    assert_eq!(api.json("POST /proxies/p/toxics/latency_downstream", &zero).await.status, 200);
+    assert_eq!(api.put("POST /proxies/p/toxics/latency_downstream", &zero).await.status, 200);
     assert!(api.proxy().await.rules().is_empty(), "what is never drawn leaves no trace");
     let back = json!({"toxicity": 1});
-    assert_eq!(api.json("POST /proxies/p/toxics/latency_downstream", &back).await.status, 200);
+    assert_eq!(api.put("POST /proxies/p/toxics/latency_downstream", &back).await.status, 200);
     assert!(!api.proxy().await.rules().is_empty());
 }
 
@@ -327,7 +320,7 @@ async fn limit_data_passes_exactly_so_many_bytes_and_keeps_count_over_updates() 
     server.write_all(b"01234567").await.unwrap();
     assert_eq!(read(&mut client, 8).await, b"01234567");
     let update = json!({"attributes": {"bytes": 12}});
-    api.json("PATCH /proxies/p/toxics/limit_data_downstream", &update).await;
+    api.put("PATCH /proxies/p/toxics/limit_data_downstream", &update).await;
     server.write_all(b"89ab").await.unwrap();
     assert_eq!(end(&mut client).await, Ok(b"89ab".to_vec()), "it ends on reaching the limit");
 }
@@ -343,7 +336,7 @@ async fn timeout_swallows_closes_in_time_and_closes_when_it_is_taken_away() {
     assert_eq!(end(&mut client).await, Ok(Vec::new()));
     assert_eq!(end(&mut server).await, Ok(Vec::new()), "nothing passed");
     let update = json!({"attributes": {"timeout": 0}});
-    api.json("PATCH /proxies/p/toxics/timeout_upstream", &update).await;
+    api.put("PATCH /proxies/p/toxics/timeout_upstream", &update).await;
     let (mut client, mut server) = through(address, &backend).await;
     let (mut idle, mut idle_server) = through(address, &backend).await;
     let proxy = api.proxy().await;

@@ -1,0 +1,166 @@
+//! Events: what proxies do to their connections, and what is done to proxies; numbered, so that a
+//! client that was away can go on where it was.
+
+use chenapan_engine::control::Control;
+use chenapan_engine::journal::{Line, News};
+use chenapan_engine::proxy::Proxy;
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::broadcast;
+
+/// Number of events that are kept for those who come back.
+const KEPT: usize = 4_096;
+
+/// An event, as it is sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    /// Number of the event, from 1; 0 where it was not said yet.
+    pub(crate) id: u64,
+    pub(crate) kind: Kind,
+    /// The proxy that it concerns, where it is one.
+    pub(crate) proxy: Option<Arc<str>>,
+    /// An object, as JSON.
+    pub(crate) data: Arc<str>,
+}
+
+/// Kinds of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A rule has done something to a connection.
+    Made,
+    /// Number of faults of which nothing more is known.
+    Missed,
+    /// A proxy was created, changed or removed.
+    Proxy,
+    /// The rules of a proxy have changed.
+    Rules,
+}
+
+impl Kind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Kind::Made => "made",
+            Kind::Missed => "missed",
+            Kind::Proxy => "proxy",
+            Kind::Rules => "rules",
+        }
+    }
+}
+
+impl Event {
+    fn new(kind: Kind, proxy: Option<Arc<str>>, data: &Value) -> Self {
+        Self { id: 0, kind, proxy, data: data.to_string().into() }
+    }
+
+    /// A proxy was created, changed or removed.
+    pub(crate) fn proxy(what: &'static str, proxy: &Proxy) -> Self {
+        let name = Arc::from(proxy.name());
+        Self::new(Kind::Proxy, Some(name), &json!({"proxy": proxy.name(), "what": what}))
+    }
+
+    /// A proxy has other rules.
+    pub(crate) fn rules(proxy: &Proxy) -> Self {
+        let rules: Vec<_> = proxy.rules().iter().map(ToString::to_string).collect();
+        let name = Arc::from(proxy.name());
+        Self::new(Kind::Rules, Some(name), &json!({"proxy": proxy.name(), "rules": rules}))
+    }
+
+    fn fault(line: &Line) -> Self {
+        let mut text = Vec::new();
+        // A vector takes all.
+        let _ = line.write(&mut text);
+        let text = String::from_utf8_lossy(&text);
+        let proxy = line.proxy.clone().unwrap_or_default();
+        Self { id: 0, kind: Kind::Made, proxy: Some(proxy), data: text.trim_end().into() }
+    }
+
+    fn missed(number: u64) -> Self {
+        Self::new(Kind::Missed, None, &json!({ "faults": number }))
+    }
+}
+
+/// All events from the first time that somebody asks for them.
+#[derive(Debug)]
+pub(crate) struct Feed {
+    state: Mutex<State>,
+    new: broadcast::Sender<Event>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    last: u64,
+    kept: VecDeque<Event>,
+    /// Set when faults are watched.
+    watching: bool,
+}
+
+/// Events for one client.
+#[derive(Debug)]
+pub(crate) struct Events {
+    /// Events that it has not seen, and that are kept.
+    before: VecDeque<Event>,
+    new: broadcast::Receiver<Event>,
+}
+
+impl Events {
+    /// Returns the next event; one that tells of others that were missed where the client was slow.
+    pub(crate) async fn next(&mut self) -> Option<Event> {
+        if let Some(event) = self.before.pop_front() {
+            return Some(event);
+        }
+        match self.new.recv().await {
+            Ok(event) => Some(event),
+            Err(broadcast::error::RecvError::Lagged(missed)) => Some(Event::missed(missed)),
+            Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+}
+
+impl Default for Feed {
+    fn default() -> Self {
+        Self { state: Mutex::default(), new: broadcast::Sender::new(1_024) }
+    }
+}
+
+impl Feed {
+    /// Says an event to all clients.
+    pub(crate) fn say(&self, mut event: Event) {
+        let mut state = self.state();
+        state.last += 1;
+        event.id = state.last;
+        if state.kept.len() == KEPT {
+            state.kept.pop_front();
+        }
+        state.kept.push_back(event.clone());
+        // In order: nobody else has the lock. There may be no client.
+        let _ = self.new.send(event);
+    }
+
+    /// Returns the events behind the one of a number, or those from now on. Faults are watched from
+    /// the first call on.
+    pub(crate) fn events(self: &Arc<Self>, behind: Option<u64>, control: &Control) -> Events {
+        let mut state = self.state();
+        if !std::mem::replace(&mut state.watching, true) {
+            let (feed, mut faults) = (Arc::downgrade(self), control.watch());
+            tokio::spawn(async move {
+                loop {
+                    let news = faults.next().await;
+                    let Some(feed) = feed.upgrade() else { return };
+                    match news {
+                        News::Line(line) => feed.say(Event::fault(&line)),
+                        News::Missed(number) => feed.say(Event::missed(number)),
+                        _ => {}
+                    }
+                }
+            });
+        }
+        let unseen = |event: &&Event| behind.is_some_and(|last| event.id > last);
+        let before: VecDeque<_> = state.kept.iter().filter(unseen).cloned().collect();
+        Events { before, new: self.new.subscribe() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,189 @@
+//! Proxies: made, shown, changed, removed.
+
+use super::{Answer, found, read, refused, rules};
+use crate::api::Api;
+use crate::feed::Event;
+use crate::problem::Problem;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chenapan_engine::config::ProxyModel;
+use chenapan_engine::endpoint::{Connect, Listen};
+use chenapan_engine::proxy::Proxy;
+use chenapan_engine::stats::{COUNTERS, Total};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::io;
+
+/// Most proxies: each takes a descriptor at least.
+const MOST: usize = 1_000;
+
+/// Returns a proxy as it is shown: its configuration, and what it does now.
+pub(super) fn shown(proxy: &Proxy) -> Value {
+    let config = proxy.config();
+    let locals: Vec<_> = proxy.locals().iter().map(ToString::to_string).collect();
+    let listen: Vec<_> = config.listen.iter().map(ToString::to_string).collect();
+    let shown: Vec<_> = proxy.rules().iter().map(|rule| rules::shown(rule)).collect();
+    json!({
+        "name": config.name,
+        "enabled": config.enabled,
+        "listen": listen,
+        "addresses": locals,
+        "backend": config.backend.to_string(),
+        "protocol": config.protocol.to_string(),
+        "rules": shown,
+        "open": proxy.stats().active(),
+    })
+}
+
+pub(super) async fn list(State(api): State<Api>) -> Json<Value> {
+    let shown: Vec<_> = api.control().proxies().iter().map(shown).collect();
+    Json(json!({ "proxies": shown }))
+}
+
+/// Makes a proxy and starts it.
+pub(super) async fn create(State(api): State<Api>, body: Bytes) -> Result<Response, Problem> {
+    let model: ProxyModel = read(&body)?;
+    if model.name == "-" {
+        return Err(
+            refused("\"-\" stands for a proxy without a name; choose another").field("name")
+        );
+    }
+    if api.control().proxies().len() >= MOST {
+        return Err(refused(format!("there are {MOST} proxies; remove one first")));
+    }
+    if api.control().get(&model.name).is_some() {
+        let detail = format!("there is a proxy {:?} already", model.name);
+        return Err(Problem::new(StatusCode::CONFLICT, detail).field("name"));
+    }
+    let config = model
+        .config(api.registry(), api.kinds())
+        .map_err(|error| refused(&error.cause).field(error.field))?;
+    rules::bounded(config.rules.iter().count())?;
+    let proxy = api.control().add(config).map_err(not_bound)?;
+    api.feed().say(Event::proxy("created", &proxy));
+    let path = match proxy.name() {
+        "" => "-".to_owned(),
+        name => encoded(name),
+    };
+    let there = [(header::LOCATION, format!("/v1/proxies/{path}"))];
+    Ok((StatusCode::CREATED, there, Json(shown(&proxy))).into_response())
+}
+
+pub(super) async fn show(State(api): State<Api>, Path(proxy): Path<String>) -> Answer {
+    Ok(Json(shown(&found(&api, &proxy)?)))
+}
+
+/// Changes of a proxy; what is left out stays.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Changes {
+    listen: Option<Vec<Value>>,
+    backend: Option<Value>,
+    enabled: Option<bool>,
+}
+
+/// Changes a proxy: the new address is bound before the old one is closed, and connections that are
+/// open go on. Where a part cannot be done the others are taken back.
+pub(super) async fn update(
+    State(api): State<Api>,
+    Path(proxy): Path<String>,
+    body: Bytes,
+) -> Answer {
+    let proxy = found(&api, &proxy)?;
+    let changes: Changes = read(&body)?;
+    let listen = changes.listen.iter().flatten().map(|address| api.kinds().listen_object(address));
+    let listen: Vec<Listen> =
+        listen.collect::<Result<_, _>>().map_err(|error| refused(error).field("listen"))?;
+    let backend = changes.backend.as_ref().map(|address| api.kinds().connect_object(address));
+    let backend = backend.transpose().map_err(|error| refused(error).field("backend"))?;
+    let before = proxy.config();
+    let changed = apply(&proxy, changes.listen.is_some().then_some(&*listen), backend.as_ref());
+    let changed = async {
+        changed.await?;
+        match changes.enabled {
+            Some(true) => proxy.enable().await.map_err(not_bound),
+            Some(false) => {
+                proxy.disable().await;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    };
+    if let Err(problem) = changed.await {
+        // It could have these before.
+        let _ = proxy.set_backend(&before.backend);
+        if changes.listen.is_some() {
+            let _ = proxy.listen(&before.listen).await;
+        }
+        return Err(problem);
+    }
+    api.feed().say(Event::proxy("changed", &proxy));
+    Ok(Json(shown(&proxy)))
+}
+
+async fn apply(
+    proxy: &Proxy,
+    listen: Option<&[Listen]>,
+    backend: Option<&Connect>,
+) -> Result<(), Problem> {
+    if let Some(backend) = backend {
+        proxy.set_backend(backend).map_err(|error| refused(error).field("backend"))?;
+    }
+    if let Some(listen) = listen {
+        proxy.listen(listen).await.map_err(not_bound)?;
+    }
+    Ok(())
+}
+
+pub(super) async fn delete(
+    State(api): State<Api>,
+    Path(proxy): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let proxy = found(&api, &proxy)?;
+    api.remove(&proxy).await;
+    api.feed().say(Event::proxy("removed", &proxy));
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Returns the counters of a proxy, and those of its protocol.
+pub(super) async fn counters(State(api): State<Api>, Path(proxy): Path<String>) -> Answer {
+    let proxy = found(&api, &proxy)?;
+    let stats = proxy.stats();
+    let counters: Map<_, _> =
+        COUNTERS.iter().map(|row| (row.name.to_owned(), stats.value(row.counter).into())).collect();
+    let protocol: Map<_, _> = stats
+        .counted()
+        .into_iter()
+        .map(|(name, total)| {
+            let value = match total {
+                Total::Count(count) => json!(count),
+                Total::Longest { ever, .. } => json!(ever.as_secs_f64()),
+            };
+            (name, value)
+        })
+        .collect();
+    let causes = stats.causes();
+    Ok(Json(json!({ "counters": counters, "protocol": protocol, "causes": causes })))
+}
+
+/// An address that cannot be bound, or a configuration that cannot be run.
+fn not_bound(error: io::Error) -> Problem {
+    match error.kind() {
+        io::ErrorKind::InvalidInput => refused(error),
+        _ => Problem::new(StatusCode::CONFLICT, chenapan_engine::endpoint::plain(&error)),
+    }
+}
+
+/// Returns a name as a path has it.
+fn encoded(name: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    name.bytes()
+        .map(|byte| match plain(byte) {
+            true => char::from(byte).to_string(),
+            false => format!("%{byte:02X}"),
+        })
+        .collect()
+}

@@ -1,0 +1,200 @@
+//! Rules of a proxy: one at a time, or the whole set.
+
+use super::{Answer, found, read, refused};
+use crate::api::Api;
+use crate::feed::Event;
+use crate::problem::Problem;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use chenapan_core::Registry;
+use chenapan_engine::proxy::Proxy;
+use chenapan_engine::rule::{Defaults, Rule, RuleError, Rules};
+use serde_json::{Map, Value, json};
+
+/// Most rules of a proxy.
+const MOST: usize = 1_000;
+
+/// Returns a rule as it is shown: its text, and what it has done.
+pub(super) fn shown(rule: &Rule) -> Value {
+    let options: Map<_, _> =
+        rule.given().iter().map(|(name, text)| (name.clone(), text.clone().into())).collect();
+    json!({
+        "name": rule.name(),
+        "behavior": rule.behavior(),
+        "text": rule.to_string(),
+        "options": options,
+        "direction": rule.directions().name(),
+        "met": rule.tally().met(),
+        "faults": rule.tally().faults(),
+    })
+}
+
+fn all(proxy: &Proxy) -> Json<Value> {
+    let rules: Vec<_> = proxy.rules().iter().map(|rule| shown(rule)).collect();
+    Json(json!({ "rules": rules }))
+}
+
+/// Makes the rules that a value says: a text (one line, or a mix), or an object whose one name is the
+/// behavior and whose value has its options, as in scenarios.
+pub(super) fn made(value: &Value, registry: &Registry) -> Result<Vec<Rule>, Problem> {
+    match value {
+        Value::String(text) => Rule::parse(text, registry, &Defaults::new()).map_err(refused),
+        Value::Object(object) if object.len() == 1 => {
+            let (behavior, options) = object.iter().next().ok_or_else(|| refused("no rule"))?;
+            let entry = registry.find_behavior(behavior).map_err(refused)?;
+            let mut given = Vec::new();
+            match options {
+                Value::Null => {}
+                Value::Object(options) => {
+                    for (name, value) in options {
+                        texts(name, value, &mut given)?;
+                    }
+                }
+                _ => return Err(refused(format!("{behavior}: expected an object of options"))),
+            }
+            let given = given.iter().map(|(name, text)| (*name, text.as_str()));
+            Ok(vec![Rule::new(entry, given).map_err(refused)?])
+        }
+        _ => Err(refused(
+            "expected a rule: a text such as \"delay:sleep=1s\", or an object such as \
+             {\"delay\": {\"sleep\": \"1s\"}}",
+        )),
+    }
+}
+
+/// Writes the value of an option as texts.
+fn texts<'a>(name: &'a str, value: &Value, to: &mut Vec<(&'a str, String)>) -> Result<(), Problem> {
+    match value {
+        Value::Null => to.push((name, "none".to_owned())),
+        Value::Bool(true) => to.push((name, "yes".to_owned())),
+        Value::Bool(false) => to.push((name, "no".to_owned())),
+        Value::Number(number) => to.push((name, number.to_string())),
+        Value::String(text) => to.push((name, text.clone())),
+        Value::Array(values) if values.iter().all(|value| !value.is_array()) => {
+            for value in values {
+                texts(name, value, to)?;
+            }
+        }
+        _ => return Err(refused("expected a text, a number, or a list of them").field(name)),
+    }
+    Ok(())
+}
+
+/// Checks that a proxy may have so many rules.
+pub(super) fn bounded(rules: usize) -> Result<(), Problem> {
+    match rules <= MOST {
+        true => Ok(()),
+        false => Err(refused(format!("a proxy has at most {MOST} rules, not {rules}"))),
+    }
+}
+
+/// A change that the rules of a proxy do not allow.
+fn conflict(error: RuleError) -> Problem {
+    Problem::new(StatusCode::CONFLICT, error)
+}
+
+pub(super) async fn list(State(api): State<Api>, Path(proxy): Path<String>) -> Answer {
+    Ok(all(&found(&api, &proxy)?))
+}
+
+/// Adds a rule (or the parts of a mix) behind those in force.
+pub(super) async fn add(
+    State(api): State<Api>,
+    Path(proxy): Path<String>,
+    body: Bytes,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let proxy = found(&api, &proxy)?;
+    let rules = made(&read(&body)?, api.registry())?;
+    add_to(&api, &proxy, rules)?;
+    Ok((StatusCode::CREATED, all(&proxy)))
+}
+
+/// Adds rules to a proxy, and returns their names.
+pub(super) fn add_to(api: &Api, proxy: &Proxy, rules: Vec<Rule>) -> Result<Vec<String>, Problem> {
+    let rules = Rules::new(rules);
+    let names: Vec<_> = rules.iter().map(|rule| rule.name().to_owned()).collect();
+    bounded(proxy.rules().iter().count() + names.len())?;
+    proxy.add_rules(rules).map_err(conflict)?;
+    api.feed().say(Event::rules(proxy));
+    Ok(names)
+}
+
+/// Puts a whole set of rules in force at once; what has not changed keeps its state.
+pub(super) async fn replace_all(
+    State(api): State<Api>,
+    Path(proxy): Path<String>,
+    body: Bytes,
+) -> Answer {
+    let proxy = found(&api, &proxy)?;
+    let values: Vec<Value> = read(&body)?;
+    bounded(values.len())?;
+    let mut rules = Vec::new();
+    for (value, place) in values.iter().zip(1..) {
+        let made = made(value, api.registry());
+        rules.extend(made.map_err(|problem| problem.field(format!("rule {place}")))?);
+    }
+    bounded(rules.len())?;
+    proxy.set_rules(Rules::new(rules)).map_err(conflict)?;
+    api.feed().say(Event::rules(&proxy));
+    Ok(all(&proxy))
+}
+
+/// Takes all rules away.
+pub(super) async fn clear(
+    State(api): State<Api>,
+    Path(proxy): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let proxy = found(&api, &proxy)?;
+    proxy.set_rules(Rules::default()).map_err(conflict)?;
+    api.feed().say(Event::rules(&proxy));
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn show(
+    State(api): State<Api>,
+    Path((proxy, rule)): Path<(String, String)>,
+) -> Answer {
+    let proxy = found(&api, &proxy)?;
+    Ok(Json(shown(&*named(&proxy, &rule)?)))
+}
+
+fn named(proxy: &Proxy, rule: &str) -> Result<std::sync::Arc<Rule>, Problem> {
+    proxy.rule(rule).ok_or_else(|| {
+        // Names the nearest one.
+        let told = proxy.rules().without(rule).err().map(|error| error.to_string());
+        Problem::new(StatusCode::NOT_FOUND, told.unwrap_or_default())
+    })
+}
+
+/// Puts a rule in the place of the one of a name, or behind all where there is none.
+pub(super) async fn replace(
+    State(api): State<Api>,
+    Path((proxy, name)): Path<(String, String)>,
+    body: Bytes,
+) -> Answer {
+    let proxy = found(&api, &proxy)?;
+    let rules =
+        Rules::new(made(&read(&body)?, api.registry())?.into_iter().map(|rule| rule.named(&name)));
+    match proxy.rule(&name) {
+        Some(_) => proxy.replace_rule(&name, rules).map_err(conflict)?,
+        None => {
+            bounded(proxy.rules().iter().count() + 1)?;
+            proxy.add_rules(rules).map_err(conflict)?;
+        }
+    }
+    api.feed().say(Event::rules(&proxy));
+    Ok(Json(shown(&*named(&proxy, &name)?)))
+}
+
+pub(super) async fn delete(
+    State(api): State<Api>,
+    Path((proxy, rule)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    let proxy = found(&api, &proxy)?;
+    named(&proxy, &rule)?;
+    proxy.remove_rule(&rule).map_err(conflict)?;
+    api.feed().say(Event::rules(&proxy));
+    Ok(StatusCode::NO_CONTENT)
+}
