@@ -46,9 +46,9 @@ const CASES: &[Case] = &[
     (TCP, "reset:bytes=1TiB", 0),
     (TCP, "corrupt:every=1", 0),
     (TCP, "drop:every=2", 0),
-    (RPC, "rpc-storm:count=100000:direction=both:on=any", 64 * MIB),
-    (RPC, "rpc-bulk:pad=64MiB:direction=both:on=any", 3 * 64 * MIB),
-    (RPC, "rpc-bulk:digits=64000000:direction=both:on=any", 3 * 64 * MIB),
+    (RPC, "rpc-storm:count=100000:direction=both:only=any", 64 * MIB),
+    (RPC, "rpc-bulk:pad=64MiB:direction=both:only=any", 3 * 64 * MIB),
+    (RPC, "rpc-bulk:digits=64000000:direction=both:only=any", 3 * 64 * MIB),
 ];
 
 /// Behaviors whose counts and sizes are codes, places and times, or that act on a header alone, which is

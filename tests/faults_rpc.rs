@@ -318,7 +318,7 @@ fn rpc_storm_and_rpc_unknown_send_what_nobody_asked_for() {
             assert_eq!((bytes, journal.len()), (framed(framing, expected), 1), "{rule}");
         }
     }
-    let mut repeated = wire("newline", &["rpc-storm:repeat:count=2:rule-method=tick"]);
+    let mut repeated = wire("newline", &["rpc-storm:repeat:count=2:label=tick"]);
     repeated.server.write_all(&framed("newline", &[BEFORE, REPLY, AFTER])).unwrap();
     let [_, down] = repeated.end();
     assert_eq!(down, framed("newline", &[BEFORE, BEFORE, BEFORE, REPLY, AFTER]));
@@ -334,7 +334,7 @@ fn rpc_storm_and_rpc_unknown_send_what_nobody_asked_for() {
 fn rpc_error_answers_instead_of_the_backend() {
     let error = r#"{"jsonrpc":"2.0","error":{"code":-32005,"message":"slow","data":[1]},"id":7}"#;
     for framing in ["newline", "content-length"] {
-        let rule = "rpc-error:preset=rate-limit:message=slow:data=[1]:method=look";
+        let rule = "rpc-error:preset=rate-limit:message=slow:data=[1]:label=look";
         let mut wire = wire(framing, &[rule]);
         wire.client.write_all(&framed(framing, &[BEFORE, REQUEST, AFTER])).unwrap();
         let expected = framed(framing, &[error]);
@@ -457,7 +457,7 @@ fn rpc_sse_breaks_the_stream_around_the_reply() {
 
 #[test]
 fn reorder_gives_several_replies_another_order() {
-    let mut wire = wire("newline", &["reorder:order=reverse:by=2:on=response"]);
+    let mut wire = wire("newline", &["reorder:order=reverse:by=2:only=response"]);
     let replies = ["1", "2", "3", "4"].map(|id| format!(r#"{{"result":1,"id":{id}}}"#));
     let [one, two, three, four] = replies.each_ref().map(|text| &**text);
     wire.server.write_all(&framed("newline", &[one, two, three, four, AFTER])).unwrap();
@@ -472,7 +472,7 @@ fn split_cuts_inside_of_a_character_and_behind_the_head() {
         ("split:at=header:gap=1h", "Content-Length: 53\r\n\r\n".len()),
         ("split:at=middle:gap=1h", "Content-Length: 53\r\n\r\n".len() + REPLY.len() / 2),
     ] {
-        let mut wire = wire("content-length", &[&format!("{rule}:on=response")]);
+        let mut wire = wire("content-length", &[&format!("{rule}:only=response")]);
         wire.server.write_all(&framed("content-length", &[REPLY])).unwrap();
         let whole = framed("content-length", &[REPLY]);
         assert_eq!(read_exactly(&mut wire.client, cut), whole[..cut], "{rule}");

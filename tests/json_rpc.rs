@@ -71,7 +71,7 @@ fn without_a_rule_every_byte_passes_as_it_is_however_it_comes() {
         ("bitcoin", [&b"\xf9\xbe\xb4\xd9verack\0\0\0\0\0\0\0\0\0\0\x5d\xf6\xe0\xe2"[..], b"junk"].concat()),
     ];
     for (framing, bytes) in samples {
-        for rules in [&[][..], &["delay:sleep=0s"], &["drop:method=none such"]] {
+        for rules in [&[][..], &["delay:sleep=0s"], &["drop:label=none such"]] {
             for size in [1, 3, bytes.len()] {
                 let mut wire = open(&format!("json-rpc:framing={framing}"), rules);
                 let writer = wire.client.try_clone().unwrap();
@@ -100,7 +100,7 @@ fn messages_larger_than_the_buffer_pass_and_can_be_met() {
         "{{\"jsonrpc\":\"2.0\",\"method\":\"big\",\"params\":[\"{}\"],\"id\":1}}\n",
         "x".repeat(3 << 20)
     );
-    for rules in [&[][..], &["duplicate:method=other"], &["drop:method=big:first=1"]] {
+    for rules in [&[][..], &["duplicate:label=other"], &["drop:label=big:first=1"]] {
         let mut all = vec!["--protocol", "json-rpc:framing=newline", "--buffer", "64KiB"];
         all.extend(rules.iter().flat_map(|rule| ["--behavior", rule]));
         let mut wire = Wire::with(&all);
@@ -127,14 +127,14 @@ fn bytes_do_not_wait_for_their_message_where_no_rule_looks() {
     for part in ["{\"jsonrpc\":", "\"2.0\",", "\"method\":\"a\"", "}"] {
         assert!(wire.carries_up(part.as_bytes()));
     }
-    let mut wire = open("json-rpc", &["drop:method=b"]);
+    let mut wire = open("json-rpc", &["drop:label=b"]);
     wire.client.write_all(b"{\"jsonrpc\":\"2.0\",").unwrap();
     assert!(is_silent(&wire.server));
 }
 
 #[test]
 fn an_error_answers_instead_of_the_backend_in_the_framing_of_the_connection() {
-    let mut wire = lines(&["error:method=bad:code=-32005:message=slow down"]);
+    let mut wire = lines(&["error:label=bad:code=-32005:message=slow down"]);
     wire.client.write_all(request(7, "bad").as_bytes()).unwrap();
     comes(
         &mut wire,
@@ -159,7 +159,7 @@ fn an_error_answers_instead_of_the_backend_in_the_framing_of_the_connection() {
 #[test]
 fn replies_are_dropped_and_doubled_by_the_method_that_they_answer() {
     let mut wire =
-        lines(&["drop:method=lost:on=response", "duplicate:method=twice:id=3:on=response"]);
+        lines(&["drop:label=lost:only=response", "duplicate:label=twice:id=3:only=response"]);
     for (id, method) in [(1, "lost"), (2, "twice"), (3, "twice"), (4, "lost")] {
         ask(&mut wire, id, method);
     }
@@ -183,7 +183,7 @@ fn replies_are_dropped_and_doubled_by_the_method_that_they_answer() {
 fn one_reply_comes_late_while_others_pass() {
     for protocol in ["json-rpc:framing=newline", "json-rpc"] {
         let mut wire =
-            open(protocol, &["delay:overtake=yes:sleep=150ms:method=slow:direction=downstream"]);
+            open(protocol, &["delay:overtake=yes:sleep=150ms:label=slow:direction=downstream"]);
         ask(&mut wire, 1, "slow");
         ask(&mut wire, 2, "fast");
         let start = Instant::now();
@@ -205,7 +205,7 @@ fn one_reply_comes_late_while_others_pass() {
 
 #[test]
 fn replies_change_places_and_go_together() {
-    let mut wire = lines(&["reorder:on=response"]);
+    let mut wire = lines(&["reorder:only=response"]);
     ask(&mut wire, 1, "a");
     ask(&mut wire, 2, "b");
     answer(&mut wire, &reply(1));
@@ -228,7 +228,7 @@ fn replies_change_places_and_go_together() {
 
 #[test]
 fn replies_are_cut_in_pieces_or_short() {
-    let mut wire = lines(&["split:size=5:gap=5ms:on=response:direction=downstream"]);
+    let mut wire = lines(&["split:size=5:gap=5ms:only=response:direction=downstream"]);
     ask(&mut wire, 1, "a");
     let start = Instant::now();
     answer(&mut wire, &reply(1));
@@ -237,7 +237,7 @@ fn replies_are_cut_in_pieces_or_short() {
     let told = wire.stop();
     assert_eq!(counted(&told.summary, "unanswered"), None, "{}", told.summary);
 
-    let mut wire = lines(&["truncate:keep=10:close=no:method=a:on=response"]);
+    let mut wire = lines(&["truncate:keep=10:close=no:label=a:only=response"]);
     ask(&mut wire, 1, "a");
     ask(&mut wire, 2, "b");
     answer(&mut wire, &[reply(1), reply(2)].concat());
@@ -251,7 +251,7 @@ fn replies_are_cut_in_pieces_or_short() {
 fn apply_shows_what_rules_do_to_messages() {
     let input = [request(1, "a"), request(2, "b"), request(3, "a")].concat();
     let output = run_with_input(
-        &["apply", "--protocol", "json-rpc", "--behavior", "drop:method=a:direction=upstream"],
+        &["apply", "--protocol", "json-rpc", "--behavior", "drop:label=a:direction=upstream"],
         input.as_bytes(),
     );
     assert_eq!(String::from_utf8(output.stdout).unwrap(), request(2, "b"));
@@ -259,7 +259,7 @@ fn apply_shows_what_rules_do_to_messages() {
 
 #[test]
 fn the_line_end_behind_a_reply_that_was_not_lost_stays() {
-    let mut wire = open("json-rpc", &["drop:on=response:first=1"]);
+    let mut wire = open("json-rpc", &["drop:only=response:first=1"]);
     ask(&mut wire, 1, "a");
     answer(&mut wire, &reply(1));
     ask(&mut wire, 2, "b");
@@ -275,7 +275,7 @@ fn the_line_end_behind_a_reply_that_was_not_lost_stays() {
 
 #[test]
 fn an_error_does_not_fall_into_a_reply_that_is_sent_in_pieces() {
-    let mut wire = lines(&["split:at=middle:gap=400ms:on=response", "rpc-error:method=b"]);
+    let mut wire = lines(&["split:at=middle:gap=400ms:only=response", "rpc-error:label=b"]);
     ask(&mut wire, 1, "a");
     answer(&mut wire, &reply(1));
     let half = reply(1).len() / 2 - 2;
@@ -308,7 +308,7 @@ fn a_storm_does_not_fall_into_a_reply_that_comes_in_pieces() {
 
 #[test]
 fn a_request_that_never_reached_the_backend_does_not_frame_a_reply() {
-    let mut wire = open("json-rpc:framing=http", &["rpc-error:method=b"]);
+    let mut wire = open("json-rpc:framing=http", &["rpc-error:label=b"]);
     let body = request(1, "b");
     let post = format!("POST / HTTP/1.1\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     wire.client.write_all(post.as_bytes()).unwrap();

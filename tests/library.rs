@@ -257,7 +257,7 @@ async fn rules_that_could_never_act_are_refused_at_the_start_and_live() {
         config.rules = Rules::parse(&[rule]).unwrap();
         config
     };
-    for rule in ["bad-checksum", "rpc-error", "delay:method=x", "drop:first=0", "0:delay"] {
+    for rule in ["bad-checksum", "rpc-error", "delay:label=x", "drop:first=0", "0:delay"] {
         let error = control.add(config(rule)).map(|_| ()).expect_err(rule);
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{rule}: {error}");
     }

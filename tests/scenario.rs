@@ -568,7 +568,7 @@ fn what_a_protocol_counts_can_be_expected_in_each_phase() {
     let text = |expect: &str| {
         format!(
             "proxies:\n  rpc: {{backend: \"{}\", protocol: json-rpc}}\nphases:\n  \
-             - rules: [\"delay:sleep=80ms:on=response:first=1\"]\n    \
+             - rules: [\"delay:sleep=80ms:only=response:first=1\"]\n    \
                load: {{connections: 2, json-rpc: {{method: a.b, requests: 2}}}}\n    \
                expect: {{rpc.requests: 4, rpc.slowest: 80ms..5s, rpc.slowest.a.b: \">= 80ms\"}}\n  \
              - load: {{connections: 1, json-rpc: a}}\n    expect: {{rpc.requests: 1, {expect}}}\n",

@@ -32,14 +32,14 @@ fn a_reply_is_met_whatever_its_dialect_calls_it() {
         r#"{"jsonrpc":"2.0","error":{"code":"-32000"},"id":1}"#,
     ] {
         let retyped = reply.replace(r#""id":1"#, r#""id":"1""#);
-        for rule in ["rpc-id", "rpc-id:method=eth_*", "rpc-id:on=reply"] {
+        for rule in ["rpc-id", "rpc-id:label=eth_*", "rpc-id:only=reply"] {
             assert_eq!(after(rule, request, reply), (retyped.clone(), 1), "{rule} {reply}");
         }
-        assert_eq!(after("drop:on=reply", request, reply), (String::new(), 1), "{reply}");
+        assert_eq!(after("drop:only=reply", request, reply), (String::new(), 1), "{reply}");
     }
     let error = r#"{"jsonrpc":"2.0","error":{"code":"-32000"},"id":1}"#;
     assert_eq!(after("drop:code=-32*", request, error), (String::new(), 1));
-    assert_eq!(after("drop:on=response", request, error), (error.to_owned(), 0));
+    assert_eq!(after("drop:only=response", request, error), (error.to_owned(), 0));
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn a_call_is_met_whatever_its_dialect_calls_it() {
         r#"{"jsonrpc":"1.0","id":"curltest","method":"getinfo"}"#,
         r#"{"jsonrpc":"1.0","id":"curltest","method":"getinfo","params":{"n":1}}"#,
     ] {
-        let mut wire = wire(&["rpc-error:preset=bitcoind-warmup:method=getinfo"]);
+        let mut wire = wire(&["rpc-error:preset=bitcoind-warmup:label=getinfo"]);
         wire.client.write_all(format!("{call}\n").as_bytes()).unwrap();
         let [up, down] = wire.end();
         let down = String::from_utf8(down).unwrap();
@@ -67,21 +67,21 @@ fn faults_of_a_batch_hit_the_messages_that_are_meant() {
     let whole = format!("[{two}, {one}]");
     let error = r#""error":{"code":-32603,"message":"Internal error"}"#;
     for (rule, expected) in [
-        ("rpc-id:method=eth_*", format!("[{two}, {}]", one.replace(":1}", ":\"1\"}"))),
+        ("rpc-id:label=eth_*", format!("[{two}, {}]", one.replace(":1}", ":\"1\"}"))),
         ("rpc-id:id=2", format!("[{}, {one}]", two.replace(":2}", ":\"2\"}"))),
-        ("rpc-neither:method=net_*", format!("[{}, {one}]", two.replace(r#""result":2,"#, ""))),
+        ("rpc-neither:label=net_*", format!("[{}, {one}]", two.replace(r#""result":2,"#, ""))),
         (
-            "rpc-error:mode=mask:method=eth_call",
+            "rpc-error:mode=mask:label=eth_call",
             format!("[{two}, {}]", one.replace(r#""result":1"#, error)),
         ),
-        ("drop:method=eth_call:direction=downstream", String::new()),
+        ("drop:label=eth_call:direction=downstream", String::new()),
     ] {
         assert_eq!(after(rule, request, &whole), (expected, 1), "{rule}");
     }
-    for rule in ["rpc-id:id=3", "rpc-id:method=eth_call:id=2", "rpc-id:code=1"] {
+    for rule in ["rpc-id:id=3", "rpc-id:label=eth_call:id=2", "rpc-id:code=1"] {
         assert_eq!(after(rule, request, &whole), (whole.clone(), 0), "{rule}");
     }
-    let mut wire = wire(&["rpc-error:method=net_*"]);
+    let mut wire = wire(&["rpc-error:label=net_*"]);
     wire.client.write_all(format!("{request}\n").as_bytes()).unwrap();
     let [up, down] = wire.end();
     let down = String::from_utf8(down).unwrap();
@@ -111,9 +111,9 @@ fn a_compressed_reply_is_met_and_comes_plainly_where_it_changes() {
     let plain = br#"{"jsonrpc":"2.0","result":"ok","id":"1"}"#;
     for (rule, expected) in [
         ("rpc-id", reply("", plain)),
-        ("drop:on=response:method=a", Vec::new()),
+        ("drop:only=response:label=a", Vec::new()),
         // What no rule changes keeps its bytes.
-        ("rpc-id:method=b", zipped.clone()),
+        ("rpc-id:label=b", zipped.clone()),
     ] {
         let mut wire = http("", &[rule]);
         assert!(wire.carries_up(ASK.as_bytes()), "the request is as it was");
@@ -128,9 +128,9 @@ fn a_compressed_reply_is_met_and_comes_plainly_where_it_changes() {
 fn a_reply_that_cannot_be_read_gets_another_body_or_stays_as_it_is() {
     let coded = reply("Content-Encoding: br\r\n", b"?");
     for (rule, expected) in [
-        ("rpc-http:status=200:body=null:on=any", "Content-Length: 4\r\n\r\nnull"),
+        ("rpc-http:status=200:body=null:only=any", "Content-Length: 4\r\n\r\nnull"),
         (
-            "rpc-http:status=200:body=same:on=any",
+            "rpc-http:status=200:body=same:only=any",
             "Content-Encoding: br\r\nContent-Length: 1\r\n\r\n?",
         ),
     ] {

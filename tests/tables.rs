@@ -2,7 +2,7 @@
 
 mod support;
 
-use chenapan::rule::{Defaults, Rule, SELECTORS};
+use chenapan::rule::{ALIASES, Defaults, Rule, SELECTORS};
 use chenapan_core::{OptionSpec, Value};
 use std::collections::BTreeSet;
 
@@ -123,9 +123,6 @@ fn the_only_options_that_shadow_a_selector_are_these() {
             ("spoof", "source"),
             ("rpc-error", "code"),
             ("rpc-restyle", "members"),
-            ("rpc-early-notify", "method"),
-            ("rpc-storm", "method"),
-            ("rpc-unknown", "method"),
             ("rpc-swap", "window"),
             ("rpc-both", "code"),
             ("rpc-batch", "code"),
@@ -145,10 +142,28 @@ fn every_selector_can_be_written_on_every_behavior() {
             .filter(|spec| spec.default.is_none())
             .map(|spec| format!(":{}={}", spec.name, spec.example))
             .collect();
-        for spec in SELECTORS {
-            let text = format!("{}:rule-{}={}{required}", entry.name, spec.name, spec.example);
+        let aliases = ALIASES.iter().map(|(alias, _)| (*alias, "error"));
+        let names = SELECTORS.iter().map(|spec| (spec.name, spec.example)).chain(aliases);
+        for (name, example) in names {
+            let text = format!("{}:rule-{name}={example}{required}", entry.name);
             let read = Rule::parse(&text, &registry, &Defaults::new());
             assert!(read.is_ok(), "{text}: {}", read.unwrap_err());
+        }
+    }
+}
+
+#[test]
+fn help_shows_one_name_of_each_selector() {
+    let table = page("behaviors");
+    let (_, table) = table.split_once("\n## Selectors").expect("a section");
+    for (alias, selector) in ALIASES {
+        let row = |name: &str| table.contains(&format!("| `{name}` |"));
+        assert!(row(selector) && !row(alias), "{alias}: {table}");
+        for topic in ["selectors", "rules"] {
+            let help = support::run(&["help", topic]);
+            let help = String::from_utf8(help.stdout).unwrap();
+            let row = |name: &str| help.lines().any(|line| line.starts_with(&format!("  {name}=")));
+            assert!(row(selector) && !row(alias), "{alias}: {help}");
         }
     }
 }
@@ -164,22 +179,8 @@ fn every_selector_is_documented_with_an_example_that_parses() {
 #[test]
 fn plug_in_names_are_unique_over_both_sorts_and_no_commands() {
     let registry = chenapan::registry();
-    let mut seen = BTreeSet::from([
-        "rules",
-        "endpoints",
-        "demo",
-        "scenario",
-        "run",
-        "send",
-        "apply",
-        "encode",
-        "decode",
-        "echo",
-        "endpoint",
-        "list",
-        "help",
-        "doc",
-    ]);
+    let mut seen = BTreeSet::from(support::COMMANDS);
+    seen.extend(["rules", "endpoints"]);
     for name in registry.behaviors().iter().map(|entry| entry.name) {
         assert!(seen.insert(name), "{name}");
     }

@@ -103,7 +103,7 @@ fn messages(criterion: &mut Criterion) {
                     }
                 });
             });
-            let rule = &["delay:only=request:method=never:sleep=1us"][..];
+            let rule = &["delay:only=request:label=never:sleep=1us"][..];
             let seen = &["corrupt:every=1GiB"][..];
             let rpc = &[("framing", framing)][..];
             for (name, protocol, options, rules) in [

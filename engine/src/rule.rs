@@ -26,7 +26,7 @@ pub(crate) use counts::Count;
 use counts::Counts;
 use made::Made;
 pub(crate) use selectors::Selectors;
-pub use selectors::{Per, SELECTORS};
+pub use selectors::{ALIASES, Per, SELECTORS};
 pub use shown::one_line;
 pub use written::meant;
 
@@ -276,7 +276,7 @@ impl Rule {
 
 /// Returns the selector that a name means where a behavior has these options.
 fn selector<'a>(options: &[OptionSpec], name: &'a str) -> Option<&'a str> {
-    let known = |name: &&str| SELECTORS.iter().any(|spec| spec.name == *name);
+    let known = |name: &&str| selectors::is_selector(name);
     let plain = Some(name).filter(|name| !options.iter().any(|spec| spec.name == *name));
     name.strip_prefix("rule-").filter(known).or_else(|| plain.filter(known))
 }

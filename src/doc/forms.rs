@@ -1,7 +1,7 @@
 //! A JSON Schema of rules and protocols, made from the tables of their options.
 
 use chenapan_core::{Choice, Form, OptionSpec, Registry};
-use chenapan_engine::rule::SELECTORS;
+use chenapan_engine::rule::{ALIASES, SELECTORS};
 use serde_json::{Map, Value, json};
 
 /// A number with or without digits after a point.
@@ -24,6 +24,7 @@ pub(crate) fn schema(registry: &Registry) -> Value {
             for spec in SELECTORS.iter().filter(shadowed) {
                 properties.insert(format!("rule-{}", spec.name), property(spec));
             }
+            aliases(entry.options, &mut properties);
             one(entry.name, &entry.summary(), entry.options, properties)
         })
         .collect();
@@ -146,6 +147,21 @@ pub(super) fn choice(choices: &[Choice]) -> Value {
 
 pub(super) fn properties<'a>(options: impl Iterator<Item = &'a OptionSpec>) -> Map<String, Value> {
     options.map(|spec| (spec.name.to_owned(), property(spec))).collect()
+}
+
+/// Adds the older names of selectors, which editors mark and do not propose.
+fn aliases(options: &[OptionSpec], properties: &mut Map<String, Value>) {
+    for (alias, selector) in ALIASES {
+        let known = SELECTORS.iter().filter(|spec| spec.name == *selector);
+        let shadowed = options.iter().any(|own| own.name == *alias);
+        let name = if shadowed { format!("rule-{alias}") } else { (*alias).to_owned() };
+        for spec in known {
+            let about = json!(format!("Another name for {selector}."));
+            let mut property = property(spec);
+            (property["description"], property["deprecated"]) = (about, json!(true));
+            properties.insert(name.clone(), property);
+        }
+    }
 }
 
 /// A plug-in as a map of its name to its options.

@@ -76,14 +76,14 @@ fn aiorpcx_with_faults() {
         &Aiorpcx,
         [
             // It compares ids with their type.
-            ("rpc-id:to=retype:method=add:first=1", second(json!(["silence"]))),
-            ("rpc-error:preset=busy:method=add:first=1", second(json!(["error", -102]))),
+            ("rpc-id:to=retype:label=add:first=1", second(json!(["silence"]))),
+            ("rpc-error:preset=busy:label=add:first=1", second(json!(["error", -102]))),
             ("rpc-noise:kind=log-line:first=1", second(json!(["ok", "42"]))),
-            ("rpc-both:method=add:first=1", second(json!(["broken", "ProtocolError"]))),
+            ("rpc-both:label=add:first=1", second(json!(["broken", "ProtocolError"]))),
             ("rpc-batch:mode=reverse", second(json!(["ok", "42"]))),
             // The reply comes when nobody waits any more.
             (
-                "delay:sleep=3s:overtake=yes:on=response:method=add:first=1",
+                "delay:sleep=3s:overtake=yes:only=response:label=add:first=1",
                 second(json!(["silence"])),
             ),
         ],
@@ -91,7 +91,7 @@ fn aiorpcx_with_faults() {
     // A reply that is deep ends the whole session, and nobody says so.
     let silent = json!(["silence"]);
     let dead = json!([plain, ["broken", "CancelledError"], silent, silent, silent, silent, silent]);
-    shows(&Aiorpcx, [("rpc-bulk:nest=3000:method=add:first=1", dead)]);
+    shows(&Aiorpcx, [("rpc-bulk:nest=3000:label=add:first=1", dead)]);
 }
 
 fn mcp_with_faults() {
@@ -104,13 +104,10 @@ fn mcp_with_faults() {
         [
             ("rpc-noise:kind=log-line:first=1", third(json!(["ok", "42"]))),
             // It has the server's reply, and does not know whose it is.
-            ("rpc-id:to=float:method=tools/call:first=1", third(json!(["silence"]))),
-            (
-                "rpc-error:preset=internal:method=tools/call:first=1",
-                third(json!(["error", -32603])),
-            ),
-            ("rpc-neither:method=tools/call:first=1", third(json!(["silence"]))),
-            ("drop:on=response:method=tools/call:first=1", third(json!(["silence"]))),
+            ("rpc-id:to=float:label=tools/call:first=1", third(json!(["silence"]))),
+            ("rpc-error:preset=internal:label=tools/call:first=1", third(json!(["error", -32603]))),
+            ("rpc-neither:label=tools/call:first=1", third(json!(["silence"]))),
+            ("drop:only=response:label=tools/call:first=1", third(json!(["silence"]))),
         ],
     );
     // One byte that is not UTF-8 ends the whole session, and nobody says so.
@@ -118,7 +115,7 @@ fn mcp_with_faults() {
     let start = [json!(["ok", "peer"]), json!(["ok", ["add", "greet"]])];
     let dead =
         json!([start[0], start[1], silent, silent, silent, ["session broken", "ExceptionGroup"]]);
-    shows(&Mcp, [("rpc-garble:how=bad-utf8:method=tools/call:first=1", dead)]);
+    shows(&Mcp, [("rpc-garble:how=bad-utf8:label=tools/call:first=1", dead)]);
 }
 
 fn a_language_server_with_faults() {
@@ -130,11 +127,11 @@ fn a_language_server_with_faults() {
             // Inside a character, and it does not matter.
             ("split:at=utf8:gap=20ms", third(json!(["ok", true]))),
             (
-                "rpc-error:preset=lsp-modified:method=textDocument/definition:first=1",
+                "rpc-error:preset=lsp-modified:label=textDocument/definition:first=1",
                 third(json!(["error", -32801])),
             ),
-            ("rpc-id:to=retype:method=textDocument/definition:first=1", third(json!(["silence"]))),
-            ("rpc-null-error:method=textDocument/definition:first=1", third(json!(["silence"]))),
+            ("rpc-id:to=retype:label=textDocument/definition:first=1", third(json!(["silence"]))),
+            ("rpc-null-error:label=textDocument/definition:first=1", third(json!(["silence"]))),
         ],
     );
     // Once it has lost its place in the stream, it never answers again.
@@ -143,11 +140,11 @@ fn a_language_server_with_faults() {
         &Lsp,
         [
             (
-                "rpc-noise:kind=log-line:method=textDocument/definition:first=1",
+                "rpc-noise:kind=log-line:label=textDocument/definition:first=1",
                 json!([["ok", "pylsp"], symbols, silent, silent, silent]),
             ),
             (
-                "rpc-length:by=-1:method=textDocument/documentSymbol:first=1",
+                "rpc-length:by=-1:label=textDocument/documentSymbol:first=1",
                 json!([["ok", "pylsp"], silent, silent, silent, silent]),
             ),
         ],
@@ -164,15 +161,15 @@ fn ethers_with_faults() {
     shows(
         &Ethers { batch: 1 },
         [
-            ("rpc-id:to=unknown:method=eth_blockNumber:first=1", second(bad.clone())),
+            ("rpc-id:to=unknown:label=eth_blockNumber:first=1", second(bad.clone())),
             // Neither a result nor an error is taken for a result.
-            ("rpc-neither:method=eth_blockNumber:first=1", second(json!(["ok", null]))),
+            ("rpc-neither:label=eth_blockNumber:first=1", second(json!(["ok", null]))),
             (
-                "rpc-http:status=503:body=text:method=eth_blockNumber:first=1",
+                "rpc-http:status=503:body=text:label=eth_blockNumber:first=1",
                 second(json!(["broken", "SERVER_ERROR"])),
             ),
             (
-                "rpc-error:preset=rate-limit:method=eth_blockNumber:first=1",
+                "rpc-error:preset=rate-limit:label=eth_blockNumber:first=1",
                 second(json!(["error", -32005])),
             ),
         ],

@@ -56,33 +56,19 @@ impl Rule {
         self.select_value("per", &per)
     }
 
-    /// Applies to units of these kinds only.
+    /// Applies to units of these kinds only; to all kinds if there are none.
     #[must_use]
     pub fn only(self, kinds: &[Kind]) -> Self {
-        let kinds: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
-        self.select("only", Some(kinds.join(",")))
-    }
-
-    /// Applies to units of these kinds only, as [`only`](Self::only) does; to all kinds where there are
-    /// none.
-    #[must_use]
-    pub fn on(self, kinds: &[Kind]) -> Self {
         let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
         let any = if kinds.is_empty() { "any" } else { "" };
-        self.select("on", Some(names.join(",") + any))
+        self.select("only", Some(names.join(",") + any))
     }
 
-    /// Applies to units with a label that fits this glob only: `*` is any run, `?` one character.
+    /// Applies to units with a label that fits this glob only: `*` is any run, `?` one character. The
+    /// label is the method, command or path, and a reply has that of its request.
     #[must_use]
     pub fn label(self, glob: &str) -> Self {
         self.select_text("label", glob)
-    }
-
-    /// Applies to units with a method that fits this glob only: another name for
-    /// [`label`](Self::label).
-    #[must_use]
-    pub fn method(self, glob: &str) -> Self {
-        self.select_text("method", glob)
     }
 
     /// Applies to messages with an id that fits this glob only, with or without quotes.
@@ -283,9 +269,7 @@ mod tests {
             ("chance", plain().chance(0.125), "12.5%"),
             ("per", plain().per(Per::Connection), "connection"),
             ("only", plain().only(&[Kind::Header]), "header"),
-            ("on", plain().on(&[]), "any"),
             ("label", plain().label("GET*"), "GET*"),
-            ("method", plain().method("eth_?"), "eth_?"),
             ("id", plain().id("1"), "1"),
             ("members", plain().members(2..5), "2..4"),
             ("code", plain().code("-320*"), "-320*"),
@@ -339,10 +323,8 @@ mod tests {
             (plain().window(..Duration::ZERO), "\"window\": the span is empty"),
             (plain().label("none"), "\"label\": \"none\" is how"),
             (plain().label(""), "\"label\": expected a text"),
-            (plain().label("a").method("a"), "\"method\": is the same as label"),
             (plain().source("home"), "\"source\": \"home\" is no network"),
             (plain().matching("("), "\"matching\": not a pattern"),
-            (plain().only(&[]), "\"only\": \"\" is no kind"),
             (plain().per(Per::Rule), "\"per\": says over what"),
             (Rule::of(Delay { sleep: Duration::MAX, ..Delay::default() }), "\"sleep\": the number"),
         ] {

@@ -11,8 +11,7 @@ use chenapan_core::{
 
 /// The selectors that look at units; what only looks at events is shown none.
 const OF_UNITS: &[&str] = &[
-    "only", "on", "label", "method", "id", "members", "code", "first", "skip", "every", "idle",
-    "bytes", "matching",
+    "only", "label", "id", "members", "code", "first", "skip", "every", "idle", "bytes", "matching",
 ];
 
 impl Rules {
@@ -66,7 +65,7 @@ impl Rule {
                 "selects among units, and {behavior}, as it is set up, looks at none; connections, \
                  source, chance and window say where it acts"
             );
-            return wrong(option, why);
+            return wrong(selectors.written(option), why);
         }
         Ok(())
     }
@@ -121,13 +120,8 @@ fn misfit(rule: &Rule, behavior: &dyn Behavior, protocol: &Description) -> Optio
     let labelled = cuts && protocol.labels;
     let told = |name: &str| cuts && protocol.fields.contains(&name);
     let batches = cuts && ways(rule).any(|way| protocol.makes(Kind::Batch, way));
-    let found = [
-        ("label", labelled),
-        ("method", labelled),
-        ("id", told("id")),
-        ("members", batches),
-        ("code", told("code")),
-    ];
+    let found =
+        [("label", labelled), ("id", told("id")), ("members", batches), ("code", told("code"))];
     let missing = found.into_iter().find(|(name, found)| !found && selectors.given(name));
     missing.map(|(name, _)| Misfit::Selector(name))
 }
@@ -148,7 +142,7 @@ impl Misfit {
             Misfit::Kinds(kinds) => {
                 let makes = |kind: &Kind| ways(rule).any(|way| protocol.makes(*kind, way));
                 let made: Vec<_> = Kind::ALL.into_iter().filter(makes).map(Kind::name).collect();
-                let said = rule.selectors().given("only") || rule.selectors().given("on");
+                let said = rule.selectors().given("only");
                 let kinds = kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ");
                 let made = match made.as_slice() {
                     [] => "bytes without structure only".to_owned(),
@@ -184,7 +178,7 @@ impl Misfit {
                 let fault = format!(
                     "protocol {name}, as it is set up, has nothing that it could fit{way}{other}"
                 );
-                let fault = OptionError::value(selector, fault);
+                let fault = OptionError::value(rule.selectors().written(selector), fault);
                 return RuleError::Option { behavior, fault };
             }
         };
@@ -236,10 +230,8 @@ mod tests {
         ("direction", Some("upstream"), &[]),
         ("chance", Some("1%"), &["0", "0%"]),
         ("per", Some("rule:first=1"), &["rule", "source"]),
-        ("only", Some("data"), &["header", "request", "blank", "header, error"]),
-        ("on", Some("any"), &["request", "invalid"]),
+        ("only", Some("any"), &["header", "request", "blank", "invalid", "header, error"]),
         ("label", None, &["*", "x"]),
-        ("method", None, &["*", "x"]),
         ("id", None, &["*", "1"]),
         ("members", None, &["1..", "3"]),
         ("code", None, &["*", "-1"]),
@@ -273,7 +265,7 @@ mod tests {
     #[test]
     fn the_same_selectors_apply_to_messages() {
         for (name, text) in
-            [("only", "request"), ("on", "error"), ("label", "*"), ("id", "1"), ("code", "-1")]
+            [("only", "request"), ("only", "error"), ("label", "*"), ("id", "1"), ("code", "-1")]
         {
             assert_eq!(fits(&format!("delay:{name}={text}"), "json-rpc"), Ok(()), "{name}");
         }
@@ -281,6 +273,8 @@ mod tests {
         assert!(told.contains("has request, response") && told.contains("proxy-v2"), "{told}");
         let told = refused("delay:label=x", "proxy-v2");
         assert!(told.contains("\"label\"") && told.contains("protocol json-rpc"), "{told}");
+        let alias = refused("delay:method=x", "proxy-v2");
+        assert_eq!(alias, told.replace("\"label\"", "\"method\""));
         let told = refused("delay:only=header:direction=downstream", "proxy-v2");
         assert!(told.contains("downstream"), "{told}");
     }

@@ -1,5 +1,6 @@
 //! When a rule applies: the selectors that all behaviors share.
 
+mod names;
 mod parts;
 
 use super::span::{span, window};
@@ -7,11 +8,14 @@ use chenapan_core::{
     Chance, Connection, Directions, Form, FromValue, Kind, Member, OptionError, OptionSpec,
     Pattern, Protocol, Unit, choices, nearest,
 };
+pub use names::ALIASES;
+use names::Name;
+pub(super) use names::is_selector;
 use parts::{Clients, Given, Messages, Turns};
 use std::ops::Range;
 use std::time::Duration;
 
-/// The selectors' options table: names, forms and documentation.
+/// The selectors' options table: names, forms and documentation. [`ALIASES`] has older names.
 pub const SELECTORS: &[OptionSpec] = &[
     text("name", " The rule's name in reports, the journal and its draws.", "slow-replies"),
     row(
@@ -35,12 +39,16 @@ pub const SELECTORS: &[OptionSpec] = &[
     },
     text(
         "only",
-        " Only units of these kinds, with commas between them; `reply` is response and error.",
+        " Only units of these kinds, with commas between them; `reply` is response and error, and \
+         `any` is all kinds.",
         "header",
     ),
-    text("on", " Another name for only; `any` is all kinds.", "request"),
-    text("label", " Only units with a label that fits this glob (* and ?).", "get*"),
-    text("method", " Another name for label; a reply has the method of its request.", "eth_*"),
+    text(
+        "label",
+        " Only units whose label (the method, command or path) fits this glob (* and ?); a reply \
+         has the label of its request.",
+        "get*",
+    ),
     text("id", " Only messages with an id that fits this glob, with or without quotes.", "1*"),
     text("members", " Only batches with this number of messages: 3, 100.. or 2..5.", "100.."),
     text("code", " Only errors with a code that fits this glob.", "-320*"),
@@ -94,7 +102,7 @@ pub(crate) struct Selectors {
     /// The draws, from 0 to 1, that make it apply.
     pub(crate) chance: Range<f64>,
     pub(crate) per: Per,
-    /// The kinds that are meant; none where that was not said, and empty for all.
+    /// The kinds that are selected, if that was given.
     only: Option<Vec<Kind>>,
     messages: Messages,
     turns: Turns,
@@ -105,7 +113,7 @@ pub(crate) struct Selectors {
     pub(crate) bytes: Range<u64>,
     matching: Option<Pattern>,
     /// The selectors that were given.
-    given: Vec<&'static str>,
+    given: Vec<Name>,
 }
 
 choices! {
@@ -129,12 +137,18 @@ impl Selectors {
         given: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, OptionError> {
         let given: Vec<_> = given.into_iter().collect();
-        let options = Given::parse(&given)?;
-        let given: Vec<_> = SELECTORS
-            .iter()
-            .map(|spec| spec.name)
-            .filter(|name| given.iter().any(|(known, text)| known == name && *text != "none"))
-            .collect();
+        let known: Vec<_> = given.iter().filter_map(|(name, _)| Name::find(name)).collect();
+        // Errors have the name that was given.
+        Self::read(directions, &given).map_err(|error| match name(&known, &error.option) {
+            Some(name) => OptionError { option: name.written.to_owned(), ..error },
+            None => error,
+        })
+    }
+
+    fn read(directions: Directions, given: &[(&str, &str)]) -> Result<Self, OptionError> {
+        let options = Given::parse(given)?;
+        let given = given.iter().filter(|(_, text)| *text != "none");
+        let given: Vec<_> = given.filter_map(|(name, _)| Name::find(name)).collect();
         options.check()?;
         let chance = options.get::<Chance>("chance").unwrap_or(Chance(1.0));
         let turns = Turns::parse(&options)?;
@@ -142,11 +156,7 @@ impl Selectors {
             directions: options.get("direction").unwrap_or(directions),
             chance: 0.0..chance.0,
             per: options.get("per").unwrap_or(Per::Unit),
-            only: match options.text("on").as_deref().map(str::trim) {
-                Some("any") => Some(Vec::new()),
-                Some(_) => options.read("on", kinds)?,
-                None => options.read("only", kinds)?,
-            },
+            only: options.read("only", kinds)?,
             messages: Messages::parse(&options)?,
             turns,
             clients: Clients::parse(&options)?,
@@ -184,8 +194,13 @@ impl Selectors {
     }
 
     /// Returns `true` if this selector was given.
-    pub(super) fn given(&self, name: &str) -> bool {
-        self.given.contains(&name)
+    pub(super) fn given(&self, selector: &str) -> bool {
+        name(&self.given, selector).is_some()
+    }
+
+    /// Returns the name under which a selector was given: its own or an alias.
+    pub(super) fn written(&self, selector: &'static str) -> &'static str {
+        name(&self.given, selector).map_or(selector, |name| name.written)
     }
 
     /// The selector by which no unit can ever be meant, and why.
@@ -282,8 +297,8 @@ impl Selectors {
     /// Returns `true` if units of a kind are selected. Those between messages are only where `only`
     /// names them.
     fn kind(&self, kind: Kind) -> bool {
-        match self.only.as_deref() {
-            None | Some([]) => kind != Kind::Blank,
+        match &self.only {
+            None => kind != Kind::Blank,
             Some(kinds) => kinds.contains(&kind),
         }
     }
@@ -309,8 +324,16 @@ impl Selectors {
     }
 }
 
+/// The name of a selector among those that were given.
+fn name<'a>(given: &'a [Name], selector: &str) -> Option<&'a Name> {
+    given.iter().find(|name| name.selector == selector)
+}
+
 /// The word for a response and an error, which answer a request alike.
 const REPLY: &str = "reply";
+
+/// The word for all kinds but those between messages.
+const ANY: &str = "any";
 
 fn kinds(text: &str) -> Result<Vec<Kind>, String> {
     let kind = |name: &str| {
@@ -318,10 +341,13 @@ fn kinds(text: &str) -> Result<Vec<Kind>, String> {
         if name == REPLY {
             return Ok(vec![Kind::Response, Kind::Error]);
         }
+        if name == ANY {
+            return Ok(Kind::ALL.into_iter().filter(|kind| *kind != Kind::Blank).collect());
+        }
         Kind::ALL.into_iter().find(|kind| kind.name() == name).map(|kind| vec![kind]).ok_or_else(
             || {
                 let mut known = Kind::ALL.map(Kind::name).to_vec();
-                known.push(REPLY);
+                known.extend([REPLY, ANY]);
                 match nearest(name, known.iter().copied()) {
                     Some(near) => format!("{name:?} is no kind of unit; did you mean {near:?}?"),
                     None => format!("{name:?} is no kind of unit; known are {}", known.join(", ")),
@@ -441,18 +467,18 @@ mod tests {
         error.marks.push(("code", "-32000".into()));
         let now = Duration::ZERO;
         for (given, meant) in [
-            (("method", "eth_*"), true),
-            (("method", "net_*"), false),
+            (("label", "eth_*"), true),
+            (("label", "net_*"), false),
             (("id", "a?"), true),
             (("id", "\"a*"), true),
             (("id", "1"), false),
             (("code", "-320*"), true),
             (("code", "-1"), false),
-            (("on", "error, response"), true),
-            (("on", "reply"), true),
-            (("on", "request, reply"), true),
-            (("on", "request"), false),
-            (("on", "any"), true),
+            (("only", "error, response"), true),
+            (("only", "reply"), true),
+            (("only", "request, reply"), true),
+            (("only", "request"), false),
+            (("only", "any"), true),
         ] {
             assert_eq!(of(&[given]).unit(&error, now), meant, "{given:?}");
         }
@@ -460,9 +486,33 @@ mod tests {
             assert!(!of(&[(name, text)]).unit(&data("", 0), now));
             assert!(!of(&[(name, text)]).data(now, 0));
         }
-        for given in [[("on", "request"), ("only", "request")], [("method", "a"), ("label", "a")]] {
-            let wrong = Selectors::parse(Directions::Both, given).unwrap_err().to_string();
-            assert!(wrong.contains("is the same as"), "{wrong}");
+    }
+
+    #[test]
+    fn an_alias_selects_what_its_selector_does() {
+        for (alias, selector) in ALIASES {
+            let spec = SELECTORS.iter().find(|spec| spec.name == *selector).unwrap();
+            for text in ["any", "reply", "request, error", "a*", spec.example] {
+                let read = |name| Selectors::parse(Directions::Both, [(name, text)]);
+                let (one, other) = (read(alias), read(selector));
+                match (one, other) {
+                    (Ok(one), Ok(other)) => {
+                        assert_eq!((&one.only, &one.messages), (&other.only, &other.messages));
+                        assert!(one.given(selector) && one.written(selector) == *alias);
+                        assert_eq!(other.written(selector), *selector);
+                    }
+                    (one, other) => {
+                        let wrong = one.unwrap_err().to_string();
+                        let named = wrong.replace(&format!("{alias:?}"), &format!("{selector:?}"));
+                        assert_eq!(named, other.unwrap_err().to_string());
+                    }
+                }
+            }
+            let both = [(*alias, spec.example), (*selector, spec.example)];
+            let wrong = Selectors::parse(Directions::Both, both).unwrap_err().to_string();
+            let says = format!("option {alias:?}: is another name for {selector}");
+            assert!(wrong.starts_with(&says), "{wrong}");
+            assert_eq!(error(alias, " "), error(selector, " ").replace(selector, alias));
         }
     }
 
@@ -470,11 +520,12 @@ mod tests {
     fn blanks_are_meant_only_where_that_is_said() {
         let blank = Unit::new(Kind::Blank, BytesMut::from("\n"));
         let meant = |given: &[(&str, &str)]| of(given).unit(&blank, Duration::ZERO);
-        assert!(!meant(&[]) && !meant(&[("on", "any")]) && meant(&[("only", "blank")]));
+        assert!(!meant(&[]) && !meant(&[("only", "any")]));
+        assert!(meant(&[("only", "blank")]) && meant(&[("only", "any, blank")]));
         let mut rule = of(&[]);
         rule.prefer(&[Kind::Response]);
         assert!(!rule.unit(&data("x", 0), Duration::ZERO));
-        let mut rule = of(&[("on", "any")]);
+        let mut rule = of(&[("only", "any")]);
         rule.prefer(&[Kind::Response]);
         assert!(rule.unit(&data("x", 0), Duration::ZERO));
     }

@@ -45,7 +45,7 @@ fn both_sides_get_what_rules_leave_of_it() {
         Server.ends(),
         Client.sees_end(),
     ];
-    let delay = rules(&["delay:sleep=1500ms:on=response:method=add"]);
+    let delay = rules(&["delay:sleep=1500ms:only=response:label=add"]);
     let protocol = protocol("json-rpc");
     for piece in [usize::MAX, 7, 1] {
         let conversation = Conversation::new(&*protocol).rules(delay.clone()).in_pieces(piece);

@@ -102,7 +102,7 @@ fn call(sockets: Vec<TcpStream>, window: &Window, depth: usize) -> anyhow::Resul
     Ok(count)
 }
 
-const OTHER: &str = "delay:method=never:sleep=1ms";
+const OTHER: &str = "delay:label=never:sleep=1ms";
 const ALL: &str = "delay:sleep=0s";
 
 const COLUMNS: &[Column] = &[Column::main("messages/s", 0), Column::side("CPU us/message", 2)];

@@ -3,6 +3,7 @@
 //! They never look at the kind, the place or the content of a unit.
 
 use super::SELECTORS;
+use super::names::Name;
 use crate::rule::span::Connections;
 use chenapan_core::{
     Connection, FromValue, Member, Networks, OptionError, Pattern, Unit, Values, Written,
@@ -14,20 +15,18 @@ pub(super) struct Given(Values);
 
 impl Given {
     pub(super) fn parse(given: &[(&str, &str)]) -> Result<Self, OptionError> {
-        Values::parse(SELECTORS, given.iter().copied()).map(Self)
+        let names: Vec<_> = given.iter().filter_map(|(name, _)| Name::find(name)).collect();
+        Name::check(&names)?;
+        let plain = |name| Name::find(name).map_or(name, |name| name.selector);
+        let given = given.iter().map(|&(name, text)| (plain(name), text));
+        Values::parse(SELECTORS, given).map(Self)
     }
 
-    /// Checks what concerns no form: empty texts, and two names for one selector.
+    /// Checks that no text is empty, which no form forbids.
     pub(super) fn check(&self) -> Result<(), OptionError> {
-        for option in ["name", "label", "method", "id", "code"] {
+        for option in ["name", "label", "id", "code"] {
             if self.text(option).is_some_and(|text| text.trim().is_empty()) {
                 return Err(OptionError::value(option, "expected a text, and there is none"));
-            }
-        }
-        for (one, other) in [("only", "on"), ("label", "method")] {
-            if self.text(one).is_some() && self.text(other).is_some() {
-                let wrong = format!("is the same as {one}: give one");
-                return Err(OptionError::value(other, wrong));
             }
         }
         Ok(())
@@ -70,7 +69,7 @@ pub(super) struct Messages {
 impl Messages {
     pub(super) fn parse(given: &Given) -> Result<Self, OptionError> {
         Ok(Self {
-            label: given.glob("label")?.or(given.glob("method")?),
+            label: given.glob("label")?,
             id: given.glob("id")?,
             code: given.glob("code")?,
             members: given.read("members", |text| match Connections::parse(text) {

@@ -106,7 +106,7 @@ fn a_head_that_waits_for_a_sign_gets_one() {
     let asked = post("Expect: 100-continue\r\n", r#"{"jsonrpc":"2.0","method":"a","id":1}"#);
     let (head, body) = asked.split_at(asked.find("\r\n\r\n").unwrap() + 4);
     let sign = "HTTP/1.1 100 Continue\r\n\r\n";
-    let mut run = run(&["delay:sleep=1ms:on=reply"]);
+    let mut run = run(&["delay:sleep=1ms:only=reply"]);
     run.send(UP, head).until(10);
     assert_eq!((all(&run, UP).as_str(), all(&run, DOWN).as_str()), ("", sign));
     // One is enough, however the body comes; the backend may say so, too, and may refuse.
@@ -118,7 +118,7 @@ fn a_head_that_waits_for_a_sign_gets_one() {
     run.send(UP, &call(2)).send(DOWN, &plain(2)).until(40);
     assert!(all(&run, DOWN).ends_with(&plain(2)));
     // It waits for the replies before it.
-    let mut run = super::http::run(&["delay:sleep=1ms:on=reply"]);
+    let mut run = super::http::run(&["delay:sleep=1ms:only=reply"]);
     run.send(UP, &call(1)).send(UP, head).until(10);
     assert_eq!(all(&run, DOWN), "");
     run.send(DOWN, &plain(1)).until(20);
@@ -127,7 +127,7 @@ fn a_head_that_waits_for_a_sign_gets_one() {
     let mut run = super::http::run(&[]);
     run.send(UP, head).send(DOWN, refused).until(10);
     assert_eq!((all(&run, UP).as_str(), all(&run, DOWN).as_str()), (head, refused));
-    run.set(&["rpc-error:skip=0:method=tools/*"]).send(UP, body).send(UP, &call(2)).until(20);
+    run.set(&["rpc-error:skip=0:label=tools/*"]).send(UP, body).send(UP, &call(2)).until(20);
     let found = all(&run, DOWN);
     assert!(found.starts_with(refused) && found.ends_with("\"id\":2}"), "{found}");
 }
@@ -139,10 +139,10 @@ fn events_in_one_chunk_are_changed_lost_and_repeated_alone() {
     let longer = event(1).replace("\"id\":1}", "\"id\":\"1\"}");
     for (rule, body) in [
         ("rpc-id:to=retype", note.clone() + &chunk(&longer)),
-        ("drop:on=reply", note.clone()),
-        ("drop:on=notification", one.clone()),
-        ("duplicate:on=reply", [note.as_str(), &one, &one].concat()),
-        ("delay:sleep=20ms:overtake=yes:on=notification", one.clone() + &note),
+        ("drop:only=reply", note.clone()),
+        ("drop:only=notification", one.clone()),
+        ("duplicate:only=reply", [note.as_str(), &one, &one].concat()),
+        ("delay:sleep=20ms:overtake=yes:only=notification", one.clone() + &note),
     ] {
         for pieces in [1, 7, 500] {
             let mut run = run(&[&format!("{rule}:direction=downstream")]);
@@ -207,7 +207,7 @@ fn a_body_of_events_with_a_length_gets_chunks_where_a_rule_may_look() {
 
 #[test]
 fn a_stream_of_events_becomes_one_plain_reply() {
-    let rule = "rpc-http:status=404:body=json:code=-32001:message=gone:method=tools/*";
+    let rule = "rpc-http:status=404:body=json:code=-32001:message=gone:label=tools/*";
     let mut run = run(&[rule]);
     run.send(UP, &call(1))
         .send(DOWN, &events(1))
@@ -230,7 +230,7 @@ fn a_stream_of_events_becomes_one_plain_reply() {
 
 #[test]
 fn replies_to_notifications_are_met_by_their_method() {
-    let mut run = run(&["rpc-http:status=200:body=null:method=notifications/*"]);
+    let mut run = run(&["rpc-http:status=200:body=null:label=notifications/*"]);
     run.send(UP, &call(1)).send(UP, &told("notifications/initialized"));
     run.send(DOWN, &plain(1)).send(DOWN, ACCEPTED).until(10);
     let found = all(&run, DOWN);
@@ -238,7 +238,7 @@ fn replies_to_notifications_are_met_by_their_method() {
     assert!(wrong.starts_with("HTTP/1.1 200 OK\r\n") && wrong.ends_with("\r\n\r\nnull"), "{wrong}");
     // One that is lost is answered as if it were not.
     let mut run =
-        super::http::run(&["rpc-http:mode=instead:status=202:body=empty:on=notification"]);
+        super::http::run(&["rpc-http:mode=instead:status=202:body=empty:only=notification"]);
     run.send(UP, &call(1)).send(UP, &told("notifications/initialized")).send(DOWN, &plain(1));
     assert_eq!(all(&run, UP), call(1));
     let found = all(&run, DOWN);
@@ -257,7 +257,8 @@ fn what_answers_instead_never_asks_the_backend() {
     let mut run = super::http::run(&["rpc-error:preset=bitcoind-warmup:status=500"]);
     run.send(UP, &call(7)).until(10);
     assert!(all(&run, DOWN).starts_with("HTTP/1.1 500 Internal Server Error\r\n"));
-    let refused = "rpc-http:mode=instead:status=405:body=empty:on=data:matching=(?i)last-event-id";
+    let refused =
+        "rpc-http:mode=instead:status=405:body=empty:only=data:matching=(?i)last-event-id";
     let mut run = super::http::run(&[refused]);
     run.send(UP, "GET / HTTP/1.1\r\nHost: a\r\nLast-Event-ID: 7\r\n\r\n").until(10);
     assert!(all(&run, DOWN).starts_with("HTTP/1.1 405 Method Not Allowed\r\n"));

@@ -24,12 +24,12 @@ fn all(run: &Run, direction: Direction) -> String {
 fn what_stands_between_shares_the_fate_of_what_was_before_it() {
     let lines = format!("{A}\n{C}\r\n{B}\n");
     for (rule, rest) in [
-        ("drop:method=c", format!("{A}\n{B}\n")),
-        ("drop:method=a", format!("{C}\r\n{B}\n")),
-        ("drop:on=request", format!("{C}\r\n")),
+        ("drop:label=c", format!("{A}\n{B}\n")),
+        ("drop:label=a", format!("{C}\r\n{B}\n")),
+        ("drop:only=request", format!("{C}\r\n")),
         ("drop:every=2", format!("{A}\n{B}\n")),
-        ("drop:on=blank", format!("{A}{C}{B}")),
-        ("error:method=b", format!("{A}\n{C}\r\n")),
+        ("drop:only=blank", format!("{A}{C}{B}")),
+        ("error:label=b", format!("{A}\n{C}\r\n")),
         ("coalesce:size=1KiB", lines.clone()),
     ] {
         let mut run = run(&[rule]);
@@ -42,17 +42,17 @@ fn what_stands_between_shares_the_fate_of_what_was_before_it() {
 fn messages_that_change_places_stay_apart() {
     for (rule, order) in [
         ("reorder", [B, A, C]),
-        ("reorder:on=request:by=1", [C, B, A]),
-        ("duplicate:method=b", [A, B, B]),
+        ("reorder:only=request:by=1", [C, B, A]),
+        ("duplicate:label=b", [A, B, B]),
     ] {
         let mut run = run(&[rule]);
         run.send(UP, A).send(UP, "\n").send(UP, B).send(UP, "\n").send(UP, C).until(5_000);
         let found = all(&run, UP);
         let lines: Vec<_> = found.lines().filter(|line| !line.is_empty()).collect();
-        if rule == "reorder:on=request:by=1" {
+        if rule == "reorder:only=request:by=1" {
             // The notification lets go of nothing: the swap was over before it.
             assert_eq!(lines, [B, A, C]);
-        } else if rule == "duplicate:method=b" {
+        } else if rule == "duplicate:label=b" {
             assert_eq!(lines, [A, B, B, C]);
         } else {
             assert_eq!(lines, order);
@@ -62,17 +62,17 @@ fn messages_that_change_places_stay_apart() {
 
 #[test]
 fn a_chosen_message_comes_late_while_others_pass() {
-    let mut run = run(&["delay:overtake=yes:sleep=100ms:method=a"]);
+    let mut run = run(&["delay:overtake=yes:sleep=100ms:label=a"]);
     run.send(UP, &format!("{A}\n{B}\n{C}\n")).until(500);
     assert_eq!(run.took(UP), [format!("0 {B}\n{C}\n"), format!("100 \n{A}\n\n")].map(|line| line));
     let mut run = Run::with(
-        &["delay:overtake=yes:method=a"],
+        &["delay:overtake=yes:label=a"],
         json(&[("framing", "newline")]),
         Settings::new(1),
     );
     run.send(UP, &format!("{A}\n{B}\n")).until(10).end(UP).until(50);
     assert_eq!(run.took(UP), [format!("0 {B}\n"), format!("10 {A}\n"), "10 FINISH".to_owned()]);
-    let mut run = super::messages::run(&["delay:overtake=yes:method=a"]);
+    let mut run = super::messages::run(&["delay:overtake=yes:label=a"]);
     run.send(UP, A).until(10).set(&[]).until(20);
     assert_eq!(all(&run, UP).trim(), A);
 }
@@ -109,7 +109,7 @@ fn a_rule_that_comes_in_the_middle_of_a_message_does_not_see_it() {
 
 #[test]
 fn a_reply_waits_for_the_end_of_a_message_that_is_half_sent() {
-    let mut run = run(&["error:method=b"]);
+    let mut run = run(&["error:label=b"]);
     let reply = r#"{"jsonrpc":"2.0","result":true,"id":1}"#;
     let (front, back) = reply.split_at(9);
     run.send(UP, A).send(DOWN, front).send(UP, B).until(10);
@@ -128,7 +128,7 @@ fn what_never_becomes_whole_passes() {
     let mut run = Run::with(&[], json(&[("framing", "content-length")]), Settings::new(1));
     run.send(UP, "Content-").send(UP, "Length: x\r\n").send(UP, "\r\n{}").until(10);
     assert_eq!(all(&run, UP), "Content-Length: x\r\n\r\n{}");
-    let mut run = Run::with(&["drop:on=request"], json(&[("max-size", "20")]), Settings::new(1));
+    let mut run = Run::with(&["drop:only=request"], json(&[("max-size", "20")]), Settings::new(1));
     run.send(UP, "{\"method\":").send(UP, "\"0123456789\",").send(UP, "\"id\":1}\n").until(10);
     assert_eq!(all(&run, UP), "{\"method\":\"0123456789\",\"id\":1}\n");
 }
@@ -136,7 +136,7 @@ fn what_never_becomes_whole_passes() {
 #[test]
 fn messages_larger_than_the_buffer_are_seen_whole() {
     let settings = Settings { buffer: 1_024, ..Settings::new(1) };
-    let mut run = Run::with(&["drop:method=big"], json(&[]), settings);
+    let mut run = Run::with(&["drop:label=big"], json(&[]), settings);
     let big = format!(r#"{{"jsonrpc":"2.0","method":"big","params":["{}"]}}"#, "x".repeat(50_000));
     for part in big.as_bytes().chunks(1_000) {
         assert!(run.session.wants(UP) >= part.len());

@@ -81,7 +81,7 @@ fn a_forged_reply_waits_for_the_replies_before_it() {
 
 #[test]
 fn it_waits_for_all_of_a_reply_and_for_what_rules_hold_of_it() {
-    let mut run = run(&["error:label=set", "delay:overtake=yes:sleep=100ms:on=response:first=1"]);
+    let mut run = run(&["error:label=set", "delay:overtake=yes:sleep=100ms:only=response:first=1"]);
     run.send(UP, "one\nset\ntwo\n").send(DOWN, "<\n-a\n").until(50).send(DOWN, "-b\n>\n2\n");
     assert_eq!(all(&run, DOWN), "<\n-b\n");
     run.until(150);
@@ -163,17 +163,17 @@ fn a_protocol_is_told_once_of_each_unit() {
 #[test]
 fn the_end_of_a_reply_does_not_pass_what_is_held_of_it() {
     for rule in [
-        "delay:overtake=yes:sleep=100ms:on=response",
-        "reorder:on=response:within=100ms",
-        "reorder:on=response:within=100ms:order=reverse:by=5",
-        "coalesce:on=response:within=100ms",
+        "delay:overtake=yes:sleep=100ms:only=response",
+        "reorder:only=response:within=100ms",
+        "reorder:only=response:within=100ms:order=reverse:by=5",
+        "coalesce:only=response:within=100ms",
     ] {
         let mut run = run(&[rule]);
         run.send(UP, "one\ntwo\n").send(DOWN, "<\n-a\n>\n<\n-b\n>\n").until(1_000);
         assert_eq!(all(&run, DOWN), "<\n-a\n>\n<\n-b\n>\n", "{rule}");
     }
     // Within one reply order is up to the rule.
-    let mut run = run(&["reorder:on=response:within=100ms"]);
+    let mut run = run(&["reorder:only=response:within=100ms"]);
     run.send(UP, "one\n").send(DOWN, "<\n-a\n-b\n>\n").until(1_000);
     assert_eq!(run.took(DOWN), ["0 <\n", "0 -b\n", "0 -a\n", "0 >\n"]);
 }
@@ -193,7 +193,7 @@ fn whole_replies_do_not_change_places() {
 
 #[test]
 fn the_end_of_the_stream_comes_behind_what_was_held_and_forged() {
-    let mut run = run(&["error:label=set", "delay:overtake=yes:sleep=100ms:on=response"]);
+    let mut run = run(&["error:label=set", "delay:overtake=yes:sleep=100ms:only=response"]);
     run.send(UP, "one\nset\n").send(DOWN, "<\n-a\n>\n").end(DOWN).until(1_000);
     assert_eq!(run.took(DOWN).concat(), "0 <\n100 -a\n100 >\n100 no set\n100 FINISH");
     // Without the reply before it, its turn never comes.
@@ -229,7 +229,7 @@ fn an_order_to_close_waits_for_the_forged_reply_before_it() {
 
 #[test]
 fn rules_that_go_let_go_of_what_they_held_before_its_end() {
-    let mut run = run(&["delay:overtake=yes:sleep=100s:on=response"]);
+    let mut run = run(&["delay:overtake=yes:sleep=100s:only=response"]);
     run.send(UP, "one\n").send(DOWN, "<\n-a\n>\n").until(10);
     assert_eq!(all(&run, DOWN), "<\n");
     assert_eq!(run.session.wants(DOWN), 0);
