@@ -23,66 +23,50 @@ pub fn fields(header: &ProxyHeader) -> Vec<Field> {
     }
 }
 
-/// The names that fields of a line may have.
-pub const LINE: &[&str] = &[
-    "keyword",
-    "family",
-    "source-address",
-    "destination-address",
-    "source-port",
-    "destination-port",
-    "line-end",
+/// The names of both ends of a connection.
+const ENDS: &[&str] = &["source-address", "destination-address", "source-port", "destination-port"];
+
+/// The names of the bytes before the ends in a binary header.
+const FIXED_PART: &[&str] = &["signature", "version", "command", "family", "transport", "length"];
+
+/// The names of a TLV's parts, and of the values of registered types.
+const TLVS: &[&str] = &[
+    "tlv-type",
+    "tlv-length",
+    "tlv-value",
+    "alpn",
+    "authority",
+    "checksum",
+    "noop",
+    "unique-id",
+    "ssl",
+    "netns",
 ];
+
+/// The names that fields of a line may have.
+pub const LINE: &[&str] = &joined::<7>(&[&["keyword", "family"], ENDS, &["line-end"]]);
 
 /// The names that fields of a binary header may have.
-pub const BINARY: &[&str] = &[
-    "signature",
-    "version",
-    "command",
-    "family",
-    "transport",
-    "length",
-    "source-address",
-    "destination-address",
-    "source-port",
-    "destination-port",
-    "tlv-type",
-    "tlv-length",
-    "tlv-value",
-    "alpn",
-    "authority",
-    "checksum",
-    "noop",
-    "unique-id",
-    "ssl",
-    "netns",
-];
+pub const BINARY: &[&str] = &joined::<20>(&[FIXED_PART, ENDS, TLVS]);
 
 /// The names that fields of a header of either version may have.
-pub const EITHER: &[&str] = &[
-    "keyword",
-    "signature",
-    "version",
-    "command",
-    "family",
-    "transport",
-    "length",
-    "source-address",
-    "destination-address",
-    "source-port",
-    "destination-port",
-    "line-end",
-    "tlv-type",
-    "tlv-length",
-    "tlv-value",
-    "alpn",
-    "authority",
-    "checksum",
-    "noop",
-    "unique-id",
-    "ssl",
-    "netns",
-];
+pub const EITHER: &[&str] = &joined::<22>(&[&["keyword"], FIXED_PART, ENDS, &["line-end"], TLVS]);
+
+/// Joins lists of `N` names in all.
+const fn joined<const N: usize>(lists: &[&[&'static str]]) -> [&'static str; N] {
+    let mut all = [""; N];
+    let (mut list, mut count) = (0, 0);
+    while list < lists.len() {
+        let mut at = 0;
+        while at < lists[list].len() {
+            all[count] = lists[list][at];
+            (count, at) = (count + 1, at + 1);
+        }
+        list += 1;
+    }
+    assert!(count == N);
+    all
+}
 
 fn line(header: &v1::Header) -> Vec<Field> {
     // What follows UNKNOWN is not for anybody to read.

@@ -5,6 +5,8 @@ use chenapan_protocols::proxy_protocol::{Addresses, ProxyHeader};
 pub(crate) struct Case {
     pub(crate) id: &'static str,
     pub(crate) about: &'static str,
+    /// The length field, where the case begins with [`SIG`], PROXY over TCP and [`A4`].
+    length: Option<u16>,
     parts: &'static [&'static [u8]],
     pub(crate) expected: Expected,
 }
@@ -30,12 +32,25 @@ pub(crate) const fn case(
     parts: &'static [&'static [u8]],
     expected: Expected,
 ) -> Case {
-    Case { id, about, parts, expected }
+    Case { id, about, length: None, parts, expected }
+}
+
+/// A case of version 2 over IPv4: the length in its header, and what comes behind the addresses.
+pub(crate) const fn inet(
+    id: &'static str,
+    about: &'static str,
+    length: u16,
+    tlvs: &'static [&'static [u8]],
+    expected: Expected,
+) -> Case {
+    Case { id, about, length: Some(length), parts: tlvs, expected }
 }
 
 impl Case {
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        self.parts.concat()
+        let start =
+            self.length.map(|length| [SIG, b"\x21\x11", &length.to_be_bytes(), A4].concat());
+        [start.unwrap_or_default(), self.parts.concat()].concat()
     }
 
     /// The case as it arrives.

@@ -1,7 +1,7 @@
 //! Headers that an attacker would send: group SEC, as far as one header decides it.
 
 use crate::case::Expected::{Accept, Local, Refuse};
-use crate::case::{A4, Case, SIG, V4, case};
+use crate::case::{Case, SIG, V4, case, inet};
 
 pub(crate) const CASES: &[Case] = &[
     case("SEC-01", "no header at all, plain payload", &[], Refuse(0)),
@@ -28,19 +28,18 @@ pub(crate) const CASES: &[Case] = &[
         Refuse(0),
     ),
     case("SEC-06", "HTTP method PROXY", &[b"PROXY / HTTP/1.1\r\nHost: x\r\n\r\n"], Refuse(6)),
-    case(
+    inet(
         "SEC-13",
         "v1 header hidden in a NOOP TLV",
-        &[SIG, b"\x21\x11\0\x3c", A4, b"\x04\0\x2dPROXY TCP4 10.9.9.9 198.51.100.9 51234 8443\r\n"],
+        60,
+        &[b"\x04\0\x2dPROXY TCP4 10.9.9.9 198.51.100.9 51234 8443\r\n"],
         Accept(V4),
     ),
-    case(
+    inet(
         "SEC-14",
         "v2 header hidden in a UNIQUE_ID TLV",
+        43,
         &[
-            SIG,
-            b"\x21\x11\0\x2b",
-            A4,
             b"\x05\0\x1c",
             b"\x0d\x0a\x0d\x0a\0\x0d\x0a\x51\x55\x49\x54\x0a\x21\x11\0\x0c\x0a\x09\x09",
             b"\x09\xc6\x33\x64\x09\xc8\x22\x20\xfb",
@@ -53,10 +52,11 @@ pub(crate) const CASES: &[Case] = &[
         &[b"PROXY UNKNOWN PROXY TCP4 10.9.9.9 1.1.1.1 1 2\r\n"],
         Local,
     ),
-    case(
+    inet(
         "SEC-16",
         "v2 length too short by 4: TLV tail becomes payload",
-        &[SIG, b"\x21\x11\0\x0f", A4, b"\x04\0\x04abcd"],
+        15,
+        &[b"\x04\0\x04abcd"],
         Refuse(30),
     ),
     case(
@@ -71,16 +71,11 @@ pub(crate) const CASES: &[Case] = &[
         &[b"PROXY TCP4 203.0.113.7\r198.51.100.9 51234 8443\r\n"],
         Refuse(22),
     ),
-    case(
+    inet(
         "SEC-22",
         "v2 with CN=admin but verify failed",
-        &[
-            SIG,
-            b"\x21\x11\0\x26",
-            A4,
-            b"\x20\0\x17\x07\0\0\0\x01\x21\0\x07TLSv1.3",
-            b"\x22\0\x05admin",
-        ],
+        38,
+        &[b"\x20\0\x17\x07\0\0\0\x01\x21\0\x07TLSv1.3", b"\x22\0\x05admin"],
         Accept(V4),
     ),
     case(

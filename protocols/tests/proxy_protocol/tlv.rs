@@ -1,87 +1,36 @@
 //! TLVs: group TLV.
 
 use crate::case::Expected::{Accept, Refuse};
-use crate::case::{A4, Case, HUNDRED_NOOPS, SIG, THOUSAND_NOOPS, V4, case};
+use crate::case::{Case, HUNDRED_NOOPS, THOUSAND_NOOPS, V4, inet};
 
 pub(crate) const CASES: &[Case] = &[
-    case("TLV-01", "NOOP, empty", &[SIG, b"\x21\x11\0\x0f", A4, b"\x04\0\0"], Accept(V4)),
-    case("TLV-02", "NOOP, 1 byte", &[SIG, b"\x21\x11\0\x10", A4, b"\x04\0\x01x"], Accept(V4)),
-    case(
-        "TLV-03",
-        "one stray byte after addresses",
-        &[SIG, b"\x21\x11\0\x0d", A4, b"\x04"],
-        Refuse(15),
-    ),
-    case(
-        "TLV-04",
-        "two stray bytes after addresses",
-        &[SIG, b"\x21\x11\0\x0e", A4, b"\x04\0"],
-        Refuse(15),
-    ),
-    case(
-        "TLV-05",
-        "TLV length one past the header end",
-        &[SIG, b"\x21\x11\0\x12", A4, b"\x02\0\x04abc"],
-        Refuse(30),
-    ),
-    case(
-        "TLV-06",
-        "TLV length 65535",
-        &[SIG, b"\x21\x11\0\x12", A4, b"\x02\xff\xffabc"],
-        Refuse(29),
-    ),
-    case(
-        "TLV-07",
-        "good TLV then overrun TLV",
-        &[SIG, b"\x21\x11\0\x17", A4, b"\x04\0\x03pad\x05\0\xc8id"],
-        Refuse(36),
-    ),
-    case("TLV-08", "ALPN h2", &[SIG, b"\x21\x11\0\x11", A4, b"\x01\0\x02h2"], Accept(V4)),
-    case("TLV-09", "ALPN empty", &[SIG, b"\x21\x11\0\x0f", A4, b"\x01\0\0"], Accept(V4)),
-    case(
-        "TLV-10",
-        "ALPN 255 bytes",
-        &[SIG, b"\x21\x11\x01\x0e", A4, b"\x01\0\xff", &[b'a'; 255]],
-        Accept(V4),
-    ),
-    case(
-        "TLV-11",
-        "AUTHORITY example.com",
-        &[SIG, b"\x21\x11\0\x1a", A4, b"\x02\0\x0bexample.com"],
-        Accept(V4),
-    ),
-    case(
-        "TLV-12",
-        "AUTHORITY 255 bytes",
-        &[SIG, b"\x21\x11\x01\x0e", A4, b"\x02\0\xff", &[b'a'; 255]],
-        Accept(V4),
-    ),
-    case(
-        "TLV-13",
-        "AUTHORITY 256 bytes",
-        &[SIG, b"\x21\x11\x01\x0f", A4, b"\x02\x01\0", &[b'a'; 256]],
-        Accept(V4),
-    ),
-    case(
-        "TLV-14",
-        "AUTHORITY not UTF-8",
-        &[SIG, b"\x21\x11\0\x12", A4, b"\x02\0\x03\xff\xfe\xfa"],
-        Refuse(31),
-    ),
-    case(
+    inet("TLV-01", "NOOP, empty", 15, &[b"\x04\0\0"], Accept(V4)),
+    inet("TLV-02", "NOOP, 1 byte", 16, &[b"\x04\0\x01x"], Accept(V4)),
+    inet("TLV-03", "one stray byte after addresses", 13, &[b"\x04"], Refuse(15)),
+    inet("TLV-04", "two stray bytes after addresses", 14, &[b"\x04\0"], Refuse(15)),
+    inet("TLV-05", "TLV length one past the header end", 18, &[b"\x02\0\x04abc"], Refuse(30)),
+    inet("TLV-06", "TLV length 65535", 18, &[b"\x02\xff\xffabc"], Refuse(29)),
+    inet("TLV-07", "good TLV then overrun TLV", 23, &[b"\x04\0\x03pad\x05\0\xc8id"], Refuse(36)),
+    inet("TLV-08", "ALPN h2", 17, &[b"\x01\0\x02h2"], Accept(V4)),
+    inet("TLV-09", "ALPN empty", 15, &[b"\x01\0\0"], Accept(V4)),
+    inet("TLV-10", "ALPN 255 bytes", 270, &[b"\x01\0\xff", &[b'a'; 255]], Accept(V4)),
+    inet("TLV-11", "AUTHORITY example.com", 26, &[b"\x02\0\x0bexample.com"], Accept(V4)),
+    inet("TLV-12", "AUTHORITY 255 bytes", 270, &[b"\x02\0\xff", &[b'a'; 255]], Accept(V4)),
+    inet("TLV-13", "AUTHORITY 256 bytes", 271, &[b"\x02\x01\0", &[b'a'; 256]], Accept(V4)),
+    inet("TLV-14", "AUTHORITY not UTF-8", 18, &[b"\x02\0\x03\xff\xfe\xfa"], Refuse(31)),
+    inet(
         "TLV-15",
         "AUTHORITY with CRLF and NUL",
-        &[SIG, b"\x21\x11\0\x20", A4, b"\x02\0\x11a\r\nSet-Cookie: x\0"],
+        32,
+        &[b"\x02\0\x11a\r\nSet-Cookie: x\0"],
         Accept(V4),
     ),
-    case("TLV-16", "AUTHORITY empty", &[SIG, b"\x21\x11\0\x0f", A4, b"\x02\0\0"], Accept(V4)),
-    case(
+    inet("TLV-16", "AUTHORITY empty", 15, &[b"\x02\0\0"], Accept(V4)),
+    inet(
         "TLV-17",
         "UNIQUE_ID 128 bytes",
+        143,
         &[
-            SIG,
-            b"\x21\x11\0\x8f",
-            A4,
             b"\x05\0\x80",
             b"\0\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12",
             b"\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\x20\x21\x22\x23\x24",
@@ -93,26 +42,20 @@ pub(crate) const CASES: &[Case] = &[
         ],
         Accept(V4),
     ),
-    case(
-        "TLV-18",
-        "UNIQUE_ID 129 bytes",
-        &[SIG, b"\x21\x11\0\x90", A4, b"\x05\0\x81", &[0; 129]],
-        Refuse(30),
-    ),
-    case("TLV-19", "UNIQUE_ID empty", &[SIG, b"\x21\x11\0\x0f", A4, b"\x05\0\0"], Accept(V4)),
-    case(
+    inet("TLV-18", "UNIQUE_ID 129 bytes", 144, &[b"\x05\0\x81", &[0; 129]], Refuse(30)),
+    inet("TLV-19", "UNIQUE_ID empty", 15, &[b"\x05\0\0"], Accept(V4)),
+    inet(
         "TLV-20",
         "SSL with version sub-TLV",
-        &[SIG, b"\x21\x11\0\x1e", A4, b"\x20\0\x0f\x01\0\0\0\0\x21\0\x07TLSv1.3"],
+        30,
+        &[b"\x20\0\x0f\x01\0\0\0\0\x21\0\x07TLSv1.3"],
         Accept(V4),
     ),
-    case(
+    inet(
         "TLV-21",
         "SSL all sub-TLVs 0x21-0x27",
+        126,
         &[
-            SIG,
-            b"\x21\x11\0\x7e",
-            A4,
             b"\x20\0\x6f\x07\0\0\0\0\x21\0\x07TLSv1.3",
             b"\x22\0\x0bexample.com\x23\0\x16TLS_AES_128_GCM_SHA256",
             b"\x24\0\x0aRSA-SHA256\x25\0\x07RSA2048",
@@ -120,69 +63,49 @@ pub(crate) const CASES: &[Case] = &[
         ],
         Accept(V4),
     ),
-    case(
+    inet(
         "TLV-22",
         "SSL client certificate sub-TLV (700 bytes)",
-        &[
-            SIG,
-            b"\x21\x11\x02\xdd",
-            A4,
-            b"\x20\x02\xce\x07\0\0\0\0\x21\0\x07TLSv1.3",
-            b"\x28\x02\xbc\x30\x82",
-            &[0xaa; 698],
-        ],
+        733,
+        &[b"\x20\x02\xce\x07\0\0\0\0\x21\0\x07TLSv1.3", b"\x28\x02\xbc\x30\x82", &[0xaa; 698]],
         Accept(V4),
     ),
-    case(
-        "TLV-23",
-        "SSL value of 4 bytes",
-        &[SIG, b"\x21\x11\0\x13", A4, b"\x20\0\x04\x01\0\0\0"],
-        Refuse(28),
-    ),
-    case("TLV-24", "SSL value empty", &[SIG, b"\x21\x11\0\x0f", A4, b"\x20\0\0"], Refuse(28)),
-    case(
+    inet("TLV-23", "SSL value of 4 bytes", 19, &[b"\x20\0\x04\x01\0\0\0"], Refuse(28)),
+    inet("TLV-24", "SSL value empty", 15, &[b"\x20\0\0"], Refuse(28)),
+    inet(
         "TLV-25",
         "SSL sub-TLV overruns the SSL TLV",
-        &[SIG, b"\x21\x11\0\x1e", A4, b"\x20\0\x0f\x01\0\0\0\0\x21\0\x3cTLSv1.3"],
+        30,
+        &[b"\x20\0\x0f\x01\0\0\0\0\x21\0\x3cTLSv1.3"],
         Refuse(38),
     ),
-    case(
+    inet(
         "TLV-26",
         "SSL sub-TLV overruns into next TLV",
-        &[SIG, b"\x21\x11\0\x23", A4, b"\x20\0\x0f\x01\0\0\0\0\x21\0\x09TLSv1.3", b"\x04\0\x02xx"],
+        35,
+        &[b"\x20\0\x0f\x01\0\0\0\0\x21\0\x09TLSv1.3", b"\x04\0\x02xx"],
         Refuse(38),
     ),
-    case(
+    inet(
         "TLV-27",
         "SSL flag set without version sub-TLV",
-        &[SIG, b"\x21\x11\0\x14", A4, b"\x20\0\x05\x01\0\0\0\0"],
+        20,
+        &[b"\x20\0\x05\x01\0\0\0\0"],
         Accept(V4),
     ),
-    case(
-        "TLV-28",
-        "SSL flags 0xFF",
-        &[SIG, b"\x21\x11\0\x1e", A4, b"\x20\0\x0f\xff\0\0\0\0\x21\0\x07TLSv1.3"],
-        Accept(V4),
-    ),
-    case(
+    inet("TLV-28", "SSL flags 0xFF", 30, &[b"\x20\0\x0f\xff\0\0\0\0\x21\0\x07TLSv1.3"], Accept(V4)),
+    inet(
         "TLV-29",
         "SSL verify non-zero with CN",
-        &[
-            SIG,
-            b"\x21\x11\0\x26",
-            A4,
-            b"\x20\0\x17\x07\xff\xff\xff\xff\x21\0\x07TLSv1.3",
-            b"\x22\0\x05admin",
-        ],
+        38,
+        &[b"\x20\0\x17\x07\xff\xff\xff\xff\x21\0\x07TLSv1.3", b"\x22\0\x05admin"],
         Accept(V4),
     ),
-    case(
+    inet(
         "TLV-30",
         "SSL inside SSL inside SSL (8 deep)",
+        80,
         &[
-            SIG,
-            b"\x21\x11\0\x50",
-            A4,
             b"\x20\0\x41\x01\0\0\0\0\x20\0\x39\x01\0\0\0\0",
             b"\x20\0\x31\x01\0\0\0\0\x20\0\x29\x01\0\0\0\0",
             b"\x20\0\x21\x01\0\0\0\0\x20\0\x19\x01\0\0\0\0",
@@ -191,45 +114,29 @@ pub(crate) const CASES: &[Case] = &[
         ],
         Accept(V4),
     ),
-    case(
-        "TLV-31",
-        "SSL sub-type at top level",
-        &[SIG, b"\x21\x11\0\x14", A4, b"\x22\0\x05admin"],
-        Accept(V4),
-    ),
-    case(
+    inet("TLV-31", "SSL sub-type at top level", 20, &[b"\x22\0\x05admin"], Accept(V4)),
+    inet(
         "TLV-32",
         "duplicate AUTHORITY",
-        &[SIG, b"\x21\x11\0\x24", A4, b"\x02\0\x09a.example\x02\0\x09b.example"],
+        36,
+        &[b"\x02\0\x09a.example\x02\0\x09b.example"],
         Accept(V4),
     ),
-    case(
+    inet(
         "TLV-33",
         "duplicate SSL",
-        &[
-            SIG,
-            b"\x21\x11\0\x28",
-            A4,
-            b"\x20\0\x09\x01\0\0\0\0\x21\0\x01a",
-            b"\x20\0\x0d\x07\0\0\0\0\x22\0\x05admin",
-        ],
+        40,
+        &[b"\x20\0\x09\x01\0\0\0\0\x21\0\x01a", b"\x20\0\x0d\x07\0\0\0\0\x22\0\x05admin"],
         Accept(V4),
     ),
-    case("TLV-34", "NETNS plain", &[SIG, b"\x21\x11\0\x13", A4, b"\x30\0\x04blue"], Accept(V4)),
-    case(
-        "TLV-35",
-        "NETNS with path traversal",
-        &[SIG, b"\x21\x11\0\x18", A4, b"\x30\0\x09../../etc"],
-        Accept(V4),
-    ),
-    case("TLV-36", "type 0x00", &[SIG, b"\x21\x11\0\x12", A4, b"\0\0\x03abc"], Accept(V4)),
-    case(
+    inet("TLV-34", "NETNS plain", 19, &[b"\x30\0\x04blue"], Accept(V4)),
+    inet("TLV-35", "NETNS with path traversal", 24, &[b"\x30\0\x09../../etc"], Accept(V4)),
+    inet("TLV-36", "type 0x00", 18, &[b"\0\0\x03abc"], Accept(V4)),
+    inet(
         "TLV-37",
         "types 0x06-0x0F, all unregistered",
+        52,
         &[
-            SIG,
-            b"\x21\x11\0\x34",
-            A4,
             b"\x06\0\x01z\x07\0\x01z\x08\0\x01z",
             b"\x09\0\x01z\x0a\0\x01z\x0b\0\x01z",
             b"\x0c\0\x01z\x0d\0\x01z\x0e\0\x01z",
@@ -237,55 +144,40 @@ pub(crate) const CASES: &[Case] = &[
         ],
         Accept(V4),
     ),
-    case(
+    inet(
         "TLV-38",
         "custom 0xE0 (GCP PSC id)",
-        &[SIG, b"\x21\x11\0\x17", A4, b"\xe0\0\x08\0\0\x01\x1f\x71\xfb\x04\xcb"],
+        23,
+        &[b"\xe0\0\x08\0\0\x01\x1f\x71\xfb\x04\xcb"],
         Accept(V4),
     ),
-    case(
+    inet(
         "TLV-39",
         "custom 0xEA (AWS VPC endpoint)",
-        &[SIG, b"\x21\x11\0\x26", A4, b"\xea\0\x17\x01vpce-08d2bf15fac5001c9"],
+        38,
+        &[b"\xea\0\x17\x01vpce-08d2bf15fac5001c9"],
         Accept(V4),
     ),
-    case(
-        "TLV-40",
-        "custom 0xEE (Azure LinkID)",
-        &[SIG, b"\x21\x11\0\x14", A4, b"\xee\0\x05\x01\x01\0\0\x2a"],
-        Accept(V4),
-    ),
-    case(
+    inet("TLV-40", "custom 0xEE (Azure LinkID)", 20, &[b"\xee\0\x05\x01\x01\0\0\x2a"], Accept(V4)),
+    inet(
         "TLV-41",
         "experimental 0xF0-0xF7",
+        44,
         &[
-            SIG,
-            b"\x21\x11\0\x2c",
-            A4,
             b"\xf0\0\x01e\xf1\0\x01e\xf2\0\x01e",
             b"\xf3\0\x01e\xf4\0\x01e\xf5\0\x01e",
             b"\xf6\0\x01e\xf7\0\x01e",
         ],
         Accept(V4),
     ),
-    case("TLV-42", "future 0xFF", &[SIG, b"\x21\x11\0\x14", A4, b"\xff\0\x05fffff"], Accept(V4)),
-    case("TLV-43", "100 empty NOOPs", &[SIG, b"\x21\x11\x01\x38", A4, HUNDRED_NOOPS], Accept(V4)),
-    case(
-        "TLV-44",
-        "1000 empty NOOPs (3000 bytes)",
-        &[SIG, b"\x21\x11\x0b\xc4", A4, THOUSAND_NOOPS],
-        Accept(V4),
-    ),
-    case(
+    inet("TLV-42", "future 0xFF", 20, &[b"\xff\0\x05fffff"], Accept(V4)),
+    inet("TLV-43", "100 empty NOOPs", 312, &[HUNDRED_NOOPS], Accept(V4)),
+    inet("TLV-44", "1000 empty NOOPs (3000 bytes)", 3012, &[THOUSAND_NOOPS], Accept(V4)),
+    inet(
         "TLV-45",
         "icgood extension inside NOOP",
-        &[
-            SIG,
-            b"\x21\x11\0\x23",
-            A4,
-            b"\x04\0\x14",
-            b"\x88\x1b\x79\xc1\xce\x96\x85\xb0\x01\0\x04gzip\x02\0\x02\0\x80",
-        ],
+        35,
+        &[b"\x04\0\x14", b"\x88\x1b\x79\xc1\xce\x96\x85\xb0\x01\0\x04gzip\x02\0\x02\0\x80"],
         Accept(V4),
     ),
 ];

@@ -1,7 +1,7 @@
 //! Headers of version 2: groups V2H (header) and V2A (addresses).
 
 use crate::case::Expected::{Accept, Local, Refuse, Wait};
-use crate::case::{A4, A6, AU, Case, SIG, V4, V6, case};
+use crate::case::{A4, A6, AU, Case, SIG, V4, V6, case, inet};
 
 pub(crate) const CASES: &[Case] = &[
     case("V2H-01", "reference TCP/IPv4", &[SIG, b"\x21\x11\0\x0c", A4], Accept(V4)),
@@ -73,42 +73,24 @@ pub(crate) const CASES: &[Case] = &[
         &[SIG, b"\x21\x11\xff\xff", A4],
         Refuse(14),
     ),
-    case(
+    inet(
         "V2H-32",
         "length 65535, all bytes present (NOOP fill)",
-        &[SIG, b"\x21\x11\xff\xff", A4, b"\x04\xff\xf0", &[0; 65_520]],
+        65535,
+        &[b"\x04\xff\xf0", &[0; 65_520]],
         Refuse(14),
     ),
-    case(
-        "V2H-33",
-        "length 1500 (NOOP fill)",
-        &[SIG, b"\x21\x11\x05\xdc", A4, b"\x04\x05\xcd", &[0; 1_485]],
-        Accept(V4),
-    ),
-    case(
+    inet("V2H-33", "length 1500 (NOOP fill)", 1500, &[b"\x04\x05\xcd", &[0; 1_485]], Accept(V4)),
+    inet(
         "V2H-34",
         "length 536-16 (NOOP fill, smallest MSS)",
-        &[SIG, b"\x21\x11\x02\x08", A4, b"\x04\x01\xf9", &[0; 505]],
+        520,
+        &[b"\x04\x01\xf9", &[0; 505]],
         Accept(V4),
     ),
-    case(
-        "V2H-35",
-        "length 300 (NOOP fill)",
-        &[SIG, b"\x21\x11\x01\x2c", A4, b"\x04\x01\x1d", &[0; 285]],
-        Accept(V4),
-    ),
-    case(
-        "V2H-36",
-        "length 2048 (NOOP fill)",
-        &[SIG, b"\x21\x11\x08\0", A4, b"\x04\x07\xf1", &[0; 2_033]],
-        Accept(V4),
-    ),
-    case(
-        "V2H-37",
-        "length 4097 (NOOP fill)",
-        &[SIG, b"\x21\x11\x10\x01", A4, b"\x04\x0f\xf2", &[0; 4_082]],
-        Refuse(14),
-    ),
+    inet("V2H-35", "length 300 (NOOP fill)", 300, &[b"\x04\x01\x1d", &[0; 285]], Accept(V4)),
+    inet("V2H-36", "length 2048 (NOOP fill)", 2048, &[b"\x04\x07\xf1", &[0; 2_033]], Accept(V4)),
+    inet("V2H-37", "length 4097 (NOOP fill)", 4097, &[b"\x04\x0f\xf2", &[0; 4_082]], Refuse(14)),
     case("V2A-01", "IPv4, length 0", &[SIG, b"\x21\x11\0\0"], Refuse(15)),
     case("V2A-02", "IPv4, length 4", &[SIG, b"\x21\x11\0\x04\xcb\0\x71\x07"], Refuse(15)),
     case(
