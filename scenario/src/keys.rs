@@ -5,11 +5,10 @@ use super::words::{Answer, Whole};
 use chenapan_core::{Choices, Form};
 
 const TEXT: Shape = Shape::Scalar(Scalar::Text);
-const TIME: Shape = Shape::Scalar(Scalar::Form(Form::Time));
-const SIZE: Shape = Shape::Scalar(Scalar::Form(Form::Size));
-const PATTERN: Shape = Shape::Scalar(Scalar::Form(Form::Pattern));
-const NAME: Shape =
-    Shape::Scalar(Scalar::Match("^[A-Za-z0-9_-]+$", "a name of letters, digits, - and _"));
+const TIME: Shape = form(Form::Time);
+const SIZE: Shape = form(Form::Size);
+const PATTERN: Shape = form(Form::Pattern);
+const NAME: Shape = matching(OWN_NAME, "a name of letters, digits, - and _");
 const VALUES: Shape = Shape::Map(&TEXT, "{NAME: VALUE}");
 
 /// The most that a count may be where nothing else bounds it.
@@ -21,6 +20,18 @@ pub(crate) const MOST_REPEATS: u64 = 10_000;
 /// Pattern of the name of a proxy, a service or a variable.
 pub const OWN_NAME: &str = "^[A-Za-z0-9_-]+$";
 
+const fn count(least: u64, most: u64) -> Shape {
+    Shape::Scalar(Scalar::Count(least, most))
+}
+
+const fn form(form: Form) -> Shape {
+    Shape::Scalar(Scalar::Form(form))
+}
+
+const fn matching(pattern: &'static str, expected: &'static str) -> Shape {
+    Shape::Scalar(Scalar::Match(pattern, expected))
+}
+
 const fn object(example: &'static str, fields: &'static [Field]) -> Object {
     Object { example, fields, any: None, one: None, clients: false }
 }
@@ -30,7 +41,7 @@ pub const FILE: Object = object(
     "{proxies: {web: {backend: 127.0.0.1:8080}}, phases: [...]}",
     &[
         may("name", "Its name in reports.", TEXT),
-        may("seed", "Decides every draw.", Shape::Scalar(Scalar::Count(0, MOST))),
+        may("seed", "Decides every draw.", count(0, MOST)),
         may("include", "Files that come before this one.", Shape::List(&TEXT, 0)),
         may("vars", "Variables: {name} stands for the value in every text.", VALUES),
         may(
@@ -99,11 +110,7 @@ pub const PHASE: Object = Object {
     example: "{name: ..., run: ...}",
     fields: &[
         may("name", "Its name.", TEXT),
-        may(
-            "repeat",
-            "The number of times that it is done.",
-            Shape::Scalar(Scalar::Count(1, MOST_REPEATS)),
-        ),
+        may("repeat", "The number of times that it is done.", count(1, MOST_REPEATS)),
         may("matrix", "Values by name; there is a phase for each combination.", MATRIX),
         may("rules", "The rules of the only proxy, or of each by its name.", Shape::Rules),
         may("ramp", "Options that move while it lasts.", Shape::List(&Shape::Object(&RAMP), 0)),
@@ -114,11 +121,7 @@ pub const PHASE: Object = Object {
         may("load", "Traffic from the built-in client.", Shape::Object(&LOAD)),
         may("until", "A time, or counts that are reached within a time.", Shape::Until),
         may("expect", "Subjects and what must hold of them at the end.", Shape::Bounds),
-        may(
-            "idle",
-            "Whether rules may go without any traffic.",
-            Shape::Scalar(Scalar::Form(Form::Flag)),
-        ),
+        may("idle", "Lets rules go without any traffic.", form(Form::Flag)),
     ],
     any: Some((
         &["run", "load", "until"],
@@ -143,11 +146,7 @@ const RAMP: Object = object(
         must("from", "Its value at the start.", TEXT),
         must("to", "Its value at the end.", TEXT),
         must("over", "The time that this takes.", TIME),
-        may(
-            "steps",
-            "The number of steps; 20 if not given.",
-            Shape::Scalar(Scalar::Count(1, 1_000)),
-        ),
+        may("steps", "The number of steps; 20 if not given.", count(1, 1_000)),
     ],
 );
 
@@ -163,25 +162,21 @@ const LOAD: Object = Object {
     example: "{connections: 100, http: /health}",
     fields: &[
         may("to", "The proxy; the only one if not given.", NAME),
-        may(
-            "connections",
-            "The number of exchanges in all.",
-            Shape::Scalar(Scalar::Count(0, MOST)),
-        ),
+        may("connections", "The number of exchanges in all.", count(0, MOST)),
         may("duration", "The time in which exchanges are started.", TIME),
         may(
             "rate",
             "How many are started a second, whatever became of those before.",
-            Shape::Scalar(Scalar::Match(
+            matching(
                 "^([0-9]+[.]?[0-9]*|[.][0-9]+) */s$",
                 "a rate from 0.001/s to 1000000/s, such as 10/s",
-            )),
+            ),
         ),
-        may("concurrency", "The most exchanges at once.", Shape::Scalar(Scalar::Count(0, MOST))),
+        may("concurrency", "The most exchanges at once.", count(0, MOST)),
         may(
             "send",
             "The bytes that are sent: text with escapes, or hex after 0x.",
-            Shape::Scalar(Scalar::Form(Form::Bytes)),
+            form(Form::Bytes),
         ),
         may("http", "A GET request for a path, or its parts.", Shape::Short(&PATH, &HTTP)),
         may("header", "The protocol whose header goes first.", Shape::Protocol),
@@ -215,7 +210,7 @@ const LOAD: Object = Object {
 };
 
 const PATH: Scalar = Scalar::Match("^[^ \r\n]+$", "a path without spaces");
-const WORD: Shape = Shape::Scalar(Scalar::Match("^[^ \r\n]+$", "a word without spaces"));
+const WORD: Shape = matching("^[^ \r\n]+$", "a word without spaces");
 
 const HTTP: Object = object(
     "{path: /health}",
@@ -223,11 +218,7 @@ const HTTP: Object = object(
         may("method", "GET, POST ...", WORD),
         may("path", "The path.", WORD),
         may("host", "The Host header.", WORD),
-        may(
-            "status",
-            "The status that the answer must have; 200 if not given.",
-            Shape::Scalar(Scalar::Count(100, 599)),
-        ),
+        may("status", "The status that the answer must have; 200 if not given.", count(100, 599)),
     ],
 );
 
@@ -235,5 +226,5 @@ const HTTP: Object = object(
 pub const REQUESTS: Field = may(
     "requests",
     "The number of requests that follow each other on a connection.",
-    Shape::Scalar(Scalar::Count(1, MOST)),
+    count(1, MOST),
 );
