@@ -190,21 +190,7 @@ fn list_and_help_tell_of_everything() {
             assert!(page.contains(&format!("\n  {} (", spec.name)), "{name}: {}", spec.name);
         }
     }
-    let commands = [
-        "endpoints",
-        "demo",
-        "scenario",
-        "run",
-        "send",
-        "apply",
-        "encode",
-        "decode",
-        "echo",
-        "endpoint",
-        "list",
-        "doc",
-    ];
-    for topic in commands.into_iter().chain(["tcp", "rules"]) {
+    for topic in support::COMMANDS.into_iter().chain(["endpoints", "tcp", "rules"]) {
         assert!(!out(&["help", topic]).is_empty());
     }
     assert!(out(&["help"]).contains("Usage: chenapan"));
@@ -246,19 +232,8 @@ fn texts() -> Vec<Vec<String>> {
         "performance",
         "proxy-protocol",
         "expectations",
-        "demo",
-        "scenario",
-        "run",
-        "send",
-        "apply",
-        "encode",
-        "decode",
-        "echo",
-        "endpoint",
-        "list",
-        "help",
-        "doc",
     ];
+    let topics = topics.into_iter().chain(support::COMMANDS);
     let help = |name: &str| vec!["help".to_owned(), name.to_owned()];
     let mut texts: Vec<_> = behaviors.chain(protocols).chain(topics).map(help).collect();
     for words in [

@@ -7,8 +7,8 @@ use rustix::process::Signal;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
-use support::{Backend, PATIENCE, Proxy, nobody, program, read_to_end, run};
+use std::time::Duration;
+use support::{Backend, Proxy, nobody, program, read_to_end, run, until};
 
 const CALL: &[u8] = b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"a\"}\n";
 
@@ -37,14 +37,6 @@ fn children(pid: u32) -> BTreeSet<u32> {
 fn runs(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
     stat.is_ok_and(|stat| !stat.rsplit_once(')').unwrap().1.trim_start().starts_with('Z'))
-}
-
-fn until(what: &str, mut done: impl FnMut() -> bool) {
-    let end = Instant::now() + PATIENCE;
-    while !done() {
-        assert!(Instant::now() < end, "{what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 /// Closes a client in order, or so that it resets.

@@ -38,15 +38,23 @@ fn set(proxy: &Proxy, rules: &[&str]) {
     proxy.set_rules(Rules::parse(rules).unwrap()).unwrap();
 }
 
+/// Longest piece that `pour` writes.
+const LONGEST: usize = 100_000;
+
+/// Returns the size of the next piece.
+fn next_size(seed: &mut u64) -> usize {
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 7;
+    *seed ^= *seed << 17;
+    1 + *seed as usize % LONGEST
+}
+
 /// Writes so many bytes of a pattern in pieces of uneven sizes; their hash.
 async fn pour(mut into: impl AsyncWriteExt + Unpin, total: usize, mut seed: u64) -> u64 {
     let (mut hash, mut left) = (DefaultHasher::new(), total);
-    let mut piece = vec![0; 100_000];
+    let mut piece = vec![0; LONGEST];
     while left > 0 {
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        let length = (1 + seed as usize % piece.len()).min(left);
+        let length = next_size(&mut seed).min(left);
         for (at, word) in piece[..length].chunks_mut(8).enumerate() {
             let fresh = seed.wrapping_mul(at as u64 | 1).to_le_bytes();
             word.copy_from_slice(&fresh[..word.len()]);
@@ -62,12 +70,9 @@ async fn pour(mut into: impl AsyncWriteExt + Unpin, total: usize, mut seed: u64)
 /// The hash of all bytes up to the end of stream, hashed in the pieces in which `pour` wrote them.
 async fn collect(mut from: impl AsyncReadExt + Unpin, total: usize, mut seed: u64) -> u64 {
     let (mut hash, mut left) = (DefaultHasher::new(), total);
-    let mut piece = vec![0; 100_000];
+    let mut piece = vec![0; LONGEST];
     while left > 0 {
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        let length = (1 + seed as usize % piece.len()).min(left);
+        let length = next_size(&mut seed).min(left);
         from.read_exact(&mut piece[..length]).await.unwrap();
         hash.write(&piece[..length]);
         left -= length;

@@ -9,7 +9,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use support::{Backend, Guarded, PATIENCE, connect, nobody, program};
+use support::{Backend, Guarded, connect, nobody, program, until};
 
 /// The program with a standard error that nobody reads, and where it listens.
 fn unread(arguments: &[&str], backend: &str) -> (Guarded, SocketAddr) {
@@ -28,14 +28,8 @@ fn signal(child: &Child, signal: Signal) {
 
 /// Waits for the end of a process, with a bound.
 fn end(child: &mut Child) -> Option<i32> {
-    let limit = Instant::now() + PATIENCE;
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status.code();
-        }
-        assert!(Instant::now() < limit, "it does not end");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    until("it does not end", || child.try_wait().unwrap().is_some());
+    child.wait().unwrap().code()
 }
 
 fn fifo(path: &Path) {
@@ -133,8 +127,8 @@ fn a_summary_that_nobody_reads_does_not_keep_the_program() {
     command.stdout(writer).stderr(Stdio::piped());
     let mut child = Guarded(command.spawn().unwrap());
     drop(command);
-    // It has started when its start line is more than fits.
-    std::thread::sleep(Duration::from_millis(500));
+    let filled = || rustix::io::ioctl_fionread(&reader).unwrap() == 65_536;
+    until("its start line is more than fits", filled);
     signal(&child.0, Signal::TERM);
     assert_eq!(end(&mut child.0), Some(3));
     let mut said = String::new();
@@ -183,7 +177,8 @@ fn a_second_signal_ends_at_once_whatever_is_in_the_way_and_lost_lines_are_told()
     client.write_all(&[0; 2_000]).unwrap();
     support::read_exactly(&mut server.try_clone().unwrap(), 2_000);
     signal(&proxy.0, Signal::TERM);
-    std::thread::sleep(Duration::from_millis(300));
+    // The first one is heard once nobody is let in any more.
+    until("it lets others in", || TcpStream::connect(address).is_err());
     signal(&proxy.0, Signal::TERM);
     assert_eq!(end(&mut proxy.0), Some(3));
     drop((client, server, reader));

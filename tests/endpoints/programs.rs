@@ -1,12 +1,11 @@
 //! Standard input and output in front, and a program behind.
 
 use super::support::needs::{Test, tests};
-use super::support::{Backend, Guarded, PATIENCE, Proxy, program, run_with_input};
+use super::support::{Backend, Guarded, Proxy, program, run_with_input, until};
 use super::{noise, say};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 /// Runs the program between its standard input and a command.
 fn between(backend: &str, more: &[&str], input: &[u8]) -> (Vec<u8>, String, Option<i32>) {
@@ -18,11 +17,7 @@ fn between(backend: &str, more: &[&str], input: &[u8]) -> (Vec<u8>, String, Opti
 
 /// Waits until a process that is not a child of ours has ended, by what /proc has of it.
 fn ends(process: &Path) {
-    let end = Instant::now() + PATIENCE;
-    while process.exists() {
-        assert!(Instant::now() < end, "it runs on");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    until("it runs on", || !process.exists());
 }
 
 fn it_can_stand_in_for_the_program_behind_it() {

@@ -4,13 +4,12 @@ use crate::cases::{Between, ask_web, what};
 use crate::nginx;
 use crate::support::needs::{Test, tests};
 use crate::support::servers::{Server, server};
-use crate::support::{PATIENCE, read_to_end};
+use crate::support::{PATIENCE, read_to_end, until};
 use crate::tap::{ANSWER, PAYLOAD, Tap, connect_from_afar, recorder};
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
@@ -248,11 +247,8 @@ fn haproxys_health_checks_pass_and_fail_with_their_header() {
 
     let between = Between::start(nginx.address, "proxy-v2", "missing-header");
     let front = haproxy("http", between.proxy.address, options);
-    let end = Instant::now() + PATIENCE;
-    while !page(&front).starts_with("says HTTP/1.1 503") {
-        assert!(Instant::now() < end, "it goes on as if nothing had happened");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let refused = || page(&front).starts_with("says HTTP/1.1 503");
+    until("it goes on as if nothing had happened", refused);
     drop(front);
     assert!(between.stop().contains("\"missing-header\""));
 }

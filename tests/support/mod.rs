@@ -8,10 +8,25 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Longest time that anything may take before a test gives up.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The commands of the program.
+pub const COMMANDS: [&str; 12] = [
+    "demo", "scenario", "run", "send", "apply", "encode", "decode", "echo", "endpoint", "list",
+    "help", "doc",
+];
+
+/// Waits until something that tells nobody of itself has happened: asks for it again and again.
+pub fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !done() {
+        assert!(Instant::now() < end, "{what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
 
 /// The built program with these arguments, not started yet.
 pub fn program(arguments: &[&str]) -> Command {
