@@ -7,14 +7,14 @@ use std::time::Duration;
 plugin! {
     /// Closes the connection, after a number of bytes or at an age.
     ///
-    /// Both sides see it end in order (FIN), after everything that was on its way has been sent.
+    /// Both sides see it end in order (FIN), after everything on its way has been sent.
     ///
-    /// With `bytes`, exactly that many bytes pass in this direction, however they were cut, and
-    /// the end comes with the last of them; with 0 it comes when there is a first one. Counted are
-    /// the bytes that reach this rule. With `after` as well, whichever comes first.
+    /// With `bytes`, exactly that many bytes pass in this direction, however they were cut, and the
+    /// connection ends with the last of them. With 0 it ends when the first byte arrives. Only
+    /// bytes that reach this rule count. With `after` as well, the earlier of the two ends it.
     ///
-    /// Without `bytes` it happens when the connection is `after` old, whether or not there is
-    /// traffic; with 0 that is as soon as the connection is there. Until then data flows freely.
+    /// Without `bytes` the connection ends at the age `after`, with or without traffic; with 0 that
+    /// is as soon as it is established. Until then data flows freely.
     pub struct Close = "close", Downstream {
         /// The age of the connection at which it ends.
         after: Duration = like "30s" "0s",

@@ -8,8 +8,8 @@ plugin! {
     ///
     /// Units are held until `size` bytes are there, or until `within` has passed since the first of
     /// them, or until the stream ends; then they go out in a single write. No byte is lost or
-    /// changed, and units are not cut, so that more than `size` bytes may go at once. To the rules
-    /// after this one they are a unit of the first one's kind and label, without named fields.
+    /// changed. Units are not cut, so a write may have more than `size` bytes. Later rules see one
+    /// unit with the kind and label of the first, and without named fields.
     pub struct Coalesce = "coalesce" {
         /// Number of bytes that is enough to send.
         size: Size = "1KiB",

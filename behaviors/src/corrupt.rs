@@ -8,8 +8,8 @@ plugin! {
     ///
     /// With `every`, the bytes at that distance are changed: for 64 these are the 64th byte of the
     /// direction, the 128th, and so on. With a `chance` above 0 each byte is changed with that
-    /// probability instead, and `every` does not count. Which bytes are changed, and how, depends
-    /// on the seed and on their place in the stream, never on how reads cut it.
+    /// probability instead, and `every` is ignored. Which bytes are changed, and how, depends on
+    /// the seed and on their place in the stream, never on how reads cut it.
     pub struct Corrupt = "corrupt" {
         /// The distance between changed bytes; 0 for none.
         every: Size = "64B",

@@ -9,17 +9,17 @@ use chenapan_core::{
 plugin! {
     /// Damages one field of a header or message; the rest of it stays right.
     ///
-    /// Lengths and checksums are made right again, apart from the field itself, so that exactly one
-    /// thing is wrong. Any unit that has the field is meant, whatever its kind; without `field` that
-    /// is headers, or what `only` names. A unit without the field, or whose field is like that
-    /// already, passes as it is.
+    /// Lengths and checksums are corrected, except the field itself, so that exactly one thing is
+    /// wrong. The rule acts on any unit that has the field. Without `field` it acts on headers, or
+    /// on the kinds that `only` names. A unit without the field passes as it is, and so does one
+    /// whose field is like that already.
     pub struct CorruptHeader = "corrupt-header", Upstream {
-        /// The field, such as checksum or, for the second of a name, tlv-value#2; unless given, one
-        /// of those that the unit has is drawn.
+        /// The field, such as checksum, or tlv-value#2 for the second field of that name; by
+        /// default a random field of the unit.
         field: Option<FieldName> = "none",
         /// Change of the field.
         how: Change = "flip",
-        /// New value with `set`; a part of a byte becomes the lowest bits of this.
+        /// New value with `set`; a field of a few bits takes the lowest ones.
         value: Option<Bytes> = "none",
         /// Corrects lengths and checksums afterwards.
         seal: bool = "yes",
@@ -41,7 +41,7 @@ choices! {
         Missing = "missing",
         /// Capital letters become small ones and the other way round.
         SwapCase = "swap-case",
-        /// A space comes in before it.
+        /// A space is inserted before it.
         ExtraSpace = "extra-space",
         /// The line end becomes a lone LF, whatever the field.
         LfOnly = "lf-only",

@@ -13,24 +13,23 @@ plugin! {
     /// other closely overlap instead of adding up. Order is kept: a unit with a short delay still
     /// waits for the ones before it. The end of stream is not delayed by itself (see `slow-close`).
     ///
-    /// The option `distribution` decides how `jitter` changes the time. No distribution but `uniform`
-    /// and `symmetric` adds more than a day to `sleep`, or takes more from it.
+    /// The option `distribution` decides how `jitter` changes the time. All distributions except
+    /// `uniform` and `symmetric` change `sleep` by at most a day.
     ///
-    /// With `overtake` order is not kept: units that the rule does not select pass those that it
-    /// holds, and so do later ones whose time comes earlier. So one chosen reply comes late, and
-    /// others do not. The end of the stream releases all.
+    /// With `overtake` order is not kept: units that the rule does not select overtake those that
+    /// it holds, and so do later units that are due earlier. This makes one chosen reply late, and
+    /// no other. The end of the stream releases all held units.
     ///
-    /// Units on their way take memory: at most `--in-flight` (64 MiB) in each direction, which
+    /// Held units take memory, at most `--in-flight` (64 MiB) in each direction. A direction
     /// therefore carries at most that much per delay.
     pub struct Delay = "delay" {
         /// Time for which each unit is held.
         sleep: Duration = "1s",
         /// Variation of the time from unit to unit.
         jitter: Duration = "0s",
-        /// In which way it varies.
+        /// Distribution of the variation.
         distribution: Distribution = "uniform",
-        /// Waits before the unit. With `no` it passes at once, and whatever comes after
-        /// it waits.
+        /// Waits before the unit. With `no` the unit passes at once, and later units wait.
         before: bool = "yes",
         /// Lets other units overtake those that wait.
         overtake: bool = "no",

@@ -6,11 +6,11 @@ plugin! {
     /// Drops every unit.
     ///
     /// Nothing is sent in its place, and the end of stream still passes. Over plain TCP a unit is
-    /// whatever one read returned, so this loses arbitrary pieces of a stream; with a protocol
-    /// that knows messages it loses whole messages. Where replies are found by their place (HTTP/1.1,
-    /// RESP), a request or a reply that is lost shifts all later ones of its connection: a client that
-    /// has more than one under way then takes each for that of the call before. With a protocol whose
-    /// replies bear ids, only that call is lost.
+    /// whatever one read returned, so this loses arbitrary pieces of a stream; with a protocol that
+    /// knows messages it loses whole messages. If replies are correlated by their order (HTTP/1.1,
+    /// RESP), a lost request or reply shifts all later replies of its connection: a client with
+    /// several requests in flight takes each reply for that of the call before. If replies have
+    /// ids, only that call is lost.
     pub struct DropUnits = "drop" {}
 }
 

@@ -5,7 +5,7 @@ use chenapan_core::{Behavior, Context, Interest, Kind, Scope, Step, Unit, Verdic
 plugin! {
     /// Sends the header again, right after the first; the payload follows.
     ///
-    /// Every copy passes the rules after this one by itself: `spoof:skip=1` there makes the second
+    /// Later rules see each copy as a unit of its own: a later `spoof:skip=1` makes the second
     /// header state another source. With `only` it repeats units of other kinds.
     pub struct DuplicateHeader = "duplicate-header", Upstream {
         /// Number of copies after the first, at most 1000, and 256 KiB in all.

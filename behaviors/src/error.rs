@@ -6,12 +6,12 @@ use chenapan_core::{Behavior, Context, Unit, Verdict, plugin};
 plugin! {
     /// Answers units with an error instead of passing them on.
     ///
-    /// The error is in the protocol's own words (an HTTP status, a JSON-RPC error object ...) and
-    /// the unit never reaches its receiver; the connection goes on. Where the protocol has no
-    /// words for it, as plain TCP, the answer is 1000 random bytes, and the connection is closed.
+    /// The protocol makes the error (an HTTP status, a JSON-RPC error object ...). The unit never
+    /// reaches its receiver, and the connection goes on. If the protocol has no errors, as with
+    /// plain TCP, the answer is 1000 random bytes, and the connection is closed.
     ///
-    /// With `inject` the sender gets no answer: instead 100 random bytes are put in the middle of
-    /// the unit, and it is the receiver's turn to cope with it.
+    /// With `inject` the sender gets no answer. Instead, 100 random bytes are put into the middle
+    /// of the unit, and the receiver has to cope with them.
     ///
     /// `warmup` counts the units of all connections together, in the order in which they come.
     pub struct Error = "error", Upstream {

@@ -5,9 +5,9 @@ use chenapan_core::{Behavior, Context, Interest, Verdict, plugin};
 plugin! {
     /// Swallows the end of stream: the other side never sees it.
     ///
-    /// When one side has closed its half of the connection, the other side is never told: for it
-    /// the connection goes on, silent, until it gives up or closes its own half. Data is not
-    /// touched, and neither is a reset.
+    /// When one side has closed its half of the connection, the other side never learns of it: it
+    /// sees a silent connection until it gives up or closes its own half. Data is not touched, and
+    /// neither is a reset.
     pub struct HalfOpen = "half-open" {}
 }
 

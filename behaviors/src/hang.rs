@@ -5,9 +5,9 @@ use chenapan_core::{Behavior, Context, Unit, Verdict, plugin};
 plugin! {
     /// Stops a direction at the first unit: nothing is read or sent any more.
     ///
-    /// The connection stays open. What the sender goes on sending fills the buffers on the way,
-    /// and then it has to wait, as with a peer that is stuck. When the rule is taken away, or its
-    /// `window` closes, the unit is judged again and everything goes on without a loss.
+    /// The connection stays open. The sender fills the buffers on the way and then has to wait, as
+    /// with a peer that is stuck. When the rule is removed, or its `window` closes, the unit is
+    /// judged again, and everything goes on without a loss.
     pub struct Hang = "hang" {}
 }
 

@@ -9,14 +9,14 @@ use std::borrow::Cow;
 plugin! {
     /// Adds bytes that nobody sent.
     ///
-    /// The bytes to add are `text`; if that is empty, `bytes`; if both are, `random` random bytes.
-    /// They go into every unit, at the place that `where` says. With `at` they are added once
-    /// instead, exactly before the byte at that offset of the direction (0 is the first), however
-    /// it was cut, or at the end of a stream that ends there; a stream that is past that place when
-    /// the rule comes is left alone.
+    /// The bytes are `text`, or else `bytes`, or else `random` random bytes. They are added to
+    /// every unit, at the place that `where` names. With `at` they are added once: exactly before
+    /// the byte at that offset of the direction (0 is the first), however it was cut, or at the end
+    /// of a stream that ends there. A stream that is past that offset when the rule is added stays
+    /// as it is.
     ///
-    /// Lengths and checksums inside a unit are not corrected. To the rules after this one a named
-    /// field that the bytes land in has grown by them.
+    /// Lengths and checksums inside a unit are not corrected. For later rules, a named field around
+    /// the bytes has grown by them.
     pub struct Inject = "inject", Downstream {
         /// Text to add.
         text: String = "",
@@ -24,9 +24,9 @@ plugin! {
         raw as "bytes": Bytes = "",
         /// Number of random bytes to add, at most 1 MiB.
         random: u64 = "16",
-        /// At which place of each unit.
+        /// Place in each unit.
         place as "where": Place = "before",
-        /// At which offset to add them once.
+        /// Offset at which to add them, once.
         at: Option<Size> = "none",
         ;
         done: bool,

@@ -9,10 +9,10 @@ use std::time::Duration;
 plugin! {
     /// Sends the header too late: after a time, or after the start of the payload.
     ///
-    /// With `sleep` the header waits, and the payload behind it waits with it. With `payload` the
-    /// header lets so many bytes of payload go first and comes right behind them; where the stream
-    /// ends before, it comes at the end. A service that speaks first, and a client that waits for
-    /// it, then wait for ever. With `only` it holds units of other kinds.
+    /// With `sleep` the header waits, and the payload behind it waits with it. With `payload` that
+    /// many bytes of payload go first, and the header follows; if the stream ends earlier, the
+    /// header comes at its end. If the service speaks first and the client waits for it, both wait
+    /// for ever. With `only` it holds units of other kinds.
     pub struct LateHeader = "late-header", Upstream {
         /// Time for which the header is held.
         sleep: Duration = "4s",

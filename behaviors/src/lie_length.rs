@@ -11,17 +11,18 @@ const LENGTH: &str = "length";
 plugin! {
     /// Makes a length field of a header or message say more or less than there is.
     ///
-    /// A value that does not fit the field becomes the most or the least that does; decimal digits
-    /// become more or fewer of them. Nothing else is added or taken away, so the receiver takes
-    /// payload for a part of the header, or a part of the header for payload. A checksum is made
-    /// right for what it then covers. Any unit that has the field is meant; without `field` that is
-    /// headers with a length, or what `only` names.
+    /// A value that does not fit into the field becomes the largest or the smallest that does; a
+    /// decimal field gets as many digits as it needs. Nothing else is added or taken away, so the
+    /// receiver takes payload for a part of the header, or a part of the header for payload. A
+    /// checksum is corrected for the bytes that it then covers. The rule acts on any unit that has
+    /// the field. Without `field` it acts on headers with a length, or on the kinds that `only`
+    /// names.
     pub struct LieLength = "lie-length", Upstream {
         /// Difference from the true length, which may be negative.
         by: i64 = "1",
         /// Length to state, instead of `by`.
         to: Option<u64> = "none",
-        /// The field, such as size or tlv-length#2; unless given, length.
+        /// The field, such as size or tlv-length#2; by default length.
         field: Option<FieldName> = "none",
         /// Notation of the field.
         written: Notation = "big-endian",

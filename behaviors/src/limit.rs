@@ -7,8 +7,8 @@ plugin! {
     /// Passes a number of bytes on and then closes the connection.
     ///
     /// Exactly `bytes` bytes pass in this direction, however they were cut, and the connection is
-    /// closed with the last of them; with 0 it is closed when there is a first one. Counted are
-    /// the bytes that reach this rule.
+    /// closed with the last of them. With 0 it is closed when the first byte arrives. Only bytes
+    /// that reach this rule count.
     pub struct Limit = "limit", Downstream {
         /// Number of bytes that pass.
         bytes: Size = like "1000" "0B",

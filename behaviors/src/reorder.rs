@@ -6,15 +6,14 @@ use std::time::Duration;
 plugin! {
     /// Sends units in the wrong order.
     ///
-    /// A unit is held until `by` later ones have been sent, and then follows them; the next one
-    /// after that is held in its turn. With the default each pair is swapped. No unit is held
-    /// longer than `within`, and at the end of the stream a held one is sent first: nothing is
-    /// lost.
+    /// A unit is held until `by` later units have been sent, and then follows them; the next unit
+    /// after that is held in turn. By default each pair is swapped. No unit is held longer than
+    /// `within`, and a held unit is sent before the end of the stream: nothing is lost.
     ///
-    /// With `order=reverse` and `order=random` so many units and the one before them are all held,
-    /// at most 1000 and 64 MiB, and sent in the opposite order, or in one that is drawn. Where the
-    /// time is up, or the stream ends, fewer are; a unit that the rule does not select makes it
-    /// send what it holds as it came.
+    /// With `order=reverse` and `order=random` the unit and the `by` units after it are all held,
+    /// at most 1000 units and 64 MiB. They are sent in the opposite order, or in a random one. If
+    /// the time is up or the stream ends, there may be fewer. A unit that the rule does not select
+    /// releases the held ones in their own order.
     pub struct Reorder = "reorder" {
         /// Number of units that overtake the one that is held.
         by: u64 = "1",

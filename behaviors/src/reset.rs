@@ -11,13 +11,13 @@ plugin! {
     /// systems on the way may throw away what the receiver has not read yet: that is what a reset
     /// does.
     ///
-    /// With `bytes`, exactly that many bytes pass in this direction, however they were cut, and
-    /// the end comes with the last of them; with 0 it comes when there is a first one. Counted are
-    /// the bytes that reach this rule. With `after` as well, whichever comes first.
+    /// With `bytes`, exactly that many bytes pass in this direction, however they were cut, and the
+    /// connection ends with the last of them. With 0 it ends when the first byte arrives. Only
+    /// bytes that reach this rule count. With `after` as well, the earlier of the two ends it.
     ///
-    /// Without `bytes` it happens when the connection is `after` old, whether or not there is
-    /// traffic; with 0 that is as soon as the connection is there: the backend sees one that is
-    /// established and reset at once. Until then data flows freely.
+    /// Without `bytes` the connection is reset at the age `after`, with or without traffic; with 0
+    /// that is at once: the backend sees a connection that is established and then reset. Until
+    /// then data flows freely.
     pub struct Reset = "reset", Downstream {
         /// The age of the connection at which it ends.
         after: Duration = "0s",

@@ -13,18 +13,17 @@ const MOST: usize = 1 << 16;
 plugin! {
     /// Cuts every unit into pieces that are written one by one.
     ///
-    /// Pieces are counted from the start of each unit, so the last one of a unit may be shorter,
-    /// and units are never joined (see `coalesce`). No byte is lost or changed. Each piece is a
-    /// write of its own; without a `gap` the systems between here and the receiver may still join
-    /// them. With `at=fields` a unit is cut where its named fields start and end instead, and one
-    /// without fields is left whole. With a number, such as `at=12`, a unit is cut in two behind so
-    /// many of its bytes, and one that is not longer is left whole.
+    /// Pieces are counted from the start of each unit, so the last piece of a unit may be shorter.
+    /// Units are never joined (see `coalesce`), and no byte is lost or changed. Each piece is a
+    /// write of its own, but without a `gap` the systems on the way may join pieces again. With
+    /// `at=fields` a unit is cut where its named fields start and end; a unit without fields stays
+    /// whole. With a number, such as `at=12`, a unit is cut in two after that many bytes; a shorter
+    /// one stays whole.
     ///
-    /// Messages with a field `payload`, such as those of `json-rpc`, can be cut in two where readers
-    /// fail: with `at=utf8` inside of the first character of the payload that has several bytes,
-    /// with `at=header` between the head and the payload, with `at=middle` in the middle of the
-    /// payload. Of a unit without that field all is payload, and one that has no such place is left
-    /// whole.
+    /// Three places cut a message in two where readers fail: `at=utf8` inside the first character
+    /// of the payload that has several bytes, `at=header` between the head and the payload, and
+    /// `at=middle` in the middle of the payload. The payload is the field `payload`, which
+    /// `json-rpc` names, or else the whole unit. A unit without such a place stays whole.
     pub struct Split = "split" {
         /// Place of the cuts: by `size`, at the borders of `fields`, or in two at one place: `utf8`,
         /// `header`, `middle`, or a number of bytes.

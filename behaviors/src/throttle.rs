@@ -9,25 +9,24 @@ use std::time::Duration;
 plugin! {
     /// Lets bytes through at no more than a rate, in each direction.
     ///
-    /// It works as a serial line would: a piece leaves when its last byte has been transmitted, and
-    /// the next one starts then. Units are cut into pieces of at most 5 ms of the rate (but at
-    /// least a byte, and into at most 4096 pieces a unit). The time of each byte is computed, never
-    /// added up from sleeps: the rate does not drift.
+    /// It works like a serial line: a piece leaves when its last byte has been transmitted, and
+    /// then the next one starts. Units are cut into pieces that take at most 5 ms each; a piece has
+    /// at least a byte, and a unit at most 4096 pieces. The time of each byte is computed, never
+    /// added up from sleeps, so the rate does not drift.
     ///
-    /// A line that was idle lets `burst` bytes pass at once before the rate applies. On top of that
-    /// up to 5 ms of the rate are always made up for, so that a timer that fires late does not
-    /// lower the rate. Where this machine was too busy to read on when the line had room again, up
-    /// to `catch-up` of the rate is made up for; what was lost beyond that stands in the table at
-    /// the end, with the rate that was reached.
+    /// After a pause, `burst` bytes pass at once before the rate applies. A timer that fires late
+    /// does not lower the rate: up to 5 ms are always made up for. If this machine was too busy to
+    /// read when the line had room again, up to `catch-up` is made up for. The table at the end
+    /// shows the time lost beyond that, and the rate that was reached.
     ///
-    /// Each connection has a line of its own, unless `shared` puts all connections of the rule on
-    /// one (still one for each direction).
+    /// Each connection has a line of its own. With `shared` all connections of the rule share one
+    /// line in each direction.
     pub struct Throttle = "throttle" {
         /// Number of bytes a second.
         rate: Rate = "1MiB/s",
         /// Number of bytes that pass at once after a pause.
         burst: Size = "0B",
-        /// Lateness of this machine that is made up for.
+        /// Longest lateness of this machine that is made up for.
         catch_up as "catch-up": Duration = "50ms",
         /// Shares the rate among all connections of the rule.
         shared: bool = "no",

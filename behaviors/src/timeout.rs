@@ -7,8 +7,8 @@ plugin! {
     /// Swallows everything, and closes the connection when it has reached an age.
     ///
     /// Bytes are read and thrown away, so the sender does not have to wait; the end of stream is
-    /// swallowed too. The connection is closed at the age `after`, at once if it is older than
-    /// that when the rule comes; with 0 it stays open for ever.
+    /// swallowed too. The connection is closed at the age `after`, or at once if it is older when
+    /// the rule is added; with 0 it stays open for ever.
     pub struct Timeout = "timeout" {
         /// The age of the connection at which to close it; 0 for never.
         after: Duration = like "10s" "0s",

@@ -5,10 +5,10 @@ use chenapan_core::{Behavior, Context, Size, Step, Unit, Verdict, plugin};
 plugin! {
     /// Cuts every unit to its first bytes.
     ///
-    /// A unit of up to `keep` bytes passes whole. Of a longer one the first `keep` bytes pass, and
-    /// then the connection is closed; without `close` the rest is lost and the next unit follows.
-    /// Lengths and checksums inside the unit are not corrected. Over plain TCP a unit is whatever
-    /// one read returned; to cut a stream at an exact place use `limit`.
+    /// A unit of up to `keep` bytes passes whole. Of a longer unit only the first `keep` bytes
+    /// pass, and then the connection is closed; with `close=no` the rest of the unit is lost and
+    /// the next unit follows. Lengths and checksums inside the unit are not corrected. Over plain
+    /// TCP a unit is whatever one read returned; to cut a stream at an exact place use `limit`.
     pub struct Truncate = "truncate", Downstream {
         /// Number of bytes of each unit that pass.
         keep: Size = "16B",

@@ -14,12 +14,12 @@ plugin! {
     ///
     /// `reverse` and `item-error` are allowed, so a healthy peer must not even notice. No other change is.
     ///
-    /// Single replies stay as they are, and so does a batch without the reply that is meant. Replies
-    /// keep their bytes, and what stands between them stays.
+    /// Single replies stay as they are, and so does a batch that has no such reply. Replies keep
+    /// their bytes, and the bytes between them stay.
     ///
-    /// A healthy peer gives each caller its own reply, by the id, and fails what has none. JSON-RPC
-    /// 2.0, section 6: "A Response object SHOULD exist for each Request object [...] The Response
-    /// objects being returned from a batch call MAY be returned in any order".
+    /// A healthy peer gives each caller its own reply, by the id, and fails the calls without one.
+    /// JSON-RPC 2.0, section 6: "A Response object SHOULD exist for each Request object [...] The
+    /// Response objects being returned from a batch call MAY be returned in any order".
     pub struct RpcBatch = "rpc-batch", Downstream {
         /// Change of the batch.
         mode: Mode = "reverse",
@@ -54,7 +54,7 @@ choices! {
         Split = "split",
         /// One error with the id null comes instead of all.
         SingleError = "single-error",
-        /// An array of none comes.
+        /// An empty array comes.
         Empty = "empty",
         /// Null comes in the place of one.
         NullItem = "null-item",

@@ -7,9 +7,9 @@ use chenapan_core::{Behavior, Context, Interest, Scope, Unit, Verdict, plugin};
 plugin! {
     /// Adds an error to a reply of JSON-RPC that has a result.
     ///
-    /// The error comes behind all other members; where the reply has an `error` that is null, as in
+    /// The error comes after all other members. If the reply has an `error` that is null, as in
     /// version 1.0, it takes its place. All other bytes stay as they are. In a batch each result
-    /// gets one; errors stay as they are.
+    /// gets an error; errors stay as they are.
     ///
     /// A healthy peer fails the call and goes on. JSON-RPC 2.0, section 5: "Either the result member
     /// or error member MUST be included, but both members MUST NOT be included."

@@ -8,14 +8,14 @@ use chenapan_core::{Behavior, Context, Interest, OptionError, Scope, Size, Unit,
 plugin! {
     /// Makes the result of a reply deep, rich in digits, or very large.
     ///
-    /// `nest`: the result stands in so many arrays. `digits`: the result becomes a number of so many
-    /// digits. `pad`: the result grows by so many bytes and keeps its type, if it is a string, an array
-    /// or an object; anything else becomes a string. Only one of them can be given; without any, `nest`
-    /// is 3000. All other bytes stay as they are. In a batch the first result grows; errors stay as they
+    /// `nest` puts the result into that many arrays. `digits` makes it a number of that many
+    /// digits. `pad` adds that many bytes: a string, an array or an object keeps its type, and
+    /// anything else becomes a string. Only one of them can be given; by default `nest` is 3000.
+    /// All other bytes stay as they are. In a batch the first result grows; errors stay as they
     /// are.
     ///
-    /// It is right JSON, and a healthy peer reads it or fails the call, and serves later ones. RFC 8259,
-    /// section 9, allows a reader to have limits, not to break.
+    /// It is valid JSON: a healthy peer reads it or fails the call, and serves later ones. RFC
+    /// 8259, section 9, allows a reader to have limits, but not to break.
     pub struct RpcBulk = "rpc-bulk", Downstream {
         /// Number of arrays around the result, at most a million.
         nest: Option<u64> = "none",

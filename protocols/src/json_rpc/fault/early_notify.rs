@@ -9,12 +9,12 @@ use std::time::Duration;
 plugin! {
     /// Holds the reply to a call that subscribes until a notification has overtaken it.
     ///
-    /// All replies that are held follow the next notification, whatever that is about; other messages
-    /// pass. Without a notification a reply is held for `hold` only, and at the end of the stream it is
-    /// sent at once. At most 64 are held at a time, and 64 MiB. Nothing is lost or changed.
+    /// The held replies follow the next notification, whatever it is about; other messages pass.
+    /// Without a notification a reply is held for at most `hold`, and the end of the stream
+    /// releases it. At most 64 replies and 64 MiB are held at a time. Nothing is lost or changed.
     ///
-    /// A healthy peer keeps what it is told of a subscription that it does not know yet, and gives it
-    /// to the subscriber once the reply is there. No text promises that replies come first.
+    /// A healthy peer keeps the notifications of a subscription that it does not know yet, and
+    /// delivers them once the reply is there. No standard promises that replies come first.
     pub struct RpcEarlyNotify = "rpc-early-notify", Downstream {
         /// Calls with replies to hold: a glob over their method (* and ?).
         method: Methods = "*subscribe*",

@@ -12,23 +12,23 @@ use chenapan_core::{
 plugin! {
     /// Answers calls of JSON-RPC with an error.
     ///
-    /// With `mask` the rule acts on replies, and on requests otherwise; `to`
-    /// says whose. A batch gets an error for each request in it; notifications in it vanish with it,
-    /// and one of nothing else passes. With `mask` all bytes beside result and error stay as they are.
+    /// The rule acts on requests, and with `mask` on replies; `to` says whose. A batch gets an
+    /// error for each request in it, and its notifications vanish; a batch of notifications alone
+    /// passes. With `mask` all bytes beside result and error stay as they are.
     ///
-    /// Over HTTP the error is a reply by itself, in its turn, and closes the connection where the request
-    /// says so. A backend's own requests, which come as events, are left there: there is no way to answer
-    /// one but to make a request of the client's.
+    /// Over HTTP the error is a reply of its own, in the order of replies, and closes the
+    /// connection if the request says so. The backend's requests, which come as events, pass: only
+    /// a request of the client could carry the answer.
     ///
-    /// `preset` gives the code and the message that servers use; `code` and `message` replace either.
-    /// A reply has the shape of the version that the connection speaks.
+    /// `preset` gives the code and the message that servers use; `code` and `message` replace them.
+    /// The error has the form of the version that the connection speaks.
     ///
     /// A healthy peer reports the error to whoever called, and serves later calls. JSON-RPC 2.0,
     /// section 5.1.
     pub struct RpcError = "rpc-error" {
         /// Way in which the error is sent.
         mode: Mode = "instead",
-        /// Code and message of a known error; `code` and `message` go before it.
+        /// Code and message of a known error; `code` and `message` replace them.
         preset: Preset = "internal",
         /// The code, such as -32603.
         code: Option<i64> = "none",
@@ -38,8 +38,8 @@ plugin! {
         data: Option<Json> = "none",
         /// Whose calls fail.
         to: Caller = "client",
-        /// The status of HTTP that the error comes with; 200 unless given. Not with `mask`, where
-        /// `rpc-http:body=same` changes it.
+        /// The HTTP status of the error; 200 by default. Not with `mask`: there
+        /// `rpc-http:body=same` changes the status.
         status: Option<u64> = "none",
     } check = RpcError::check
 }
@@ -79,8 +79,8 @@ choices! {
     pub enum Mode {
         /// The request vanishes and the error goes back, so the backend never sees it.
         Instead = "instead",
-        /// The backend answers, and the answer becomes the error, in its place: whoever tries again
-        /// then has done it twice.
+        /// The backend answers, and the error replaces the answer: a client that tries again has
+        /// the call done twice.
         Mask = "mask",
         /// The request vanishes, the first half of the error goes back, and the connection is closed.
         Cut = "cut",

@@ -9,14 +9,14 @@ use std::ops::Range;
 plugin! {
     /// Damages the JSON text of a message, inside of a frame that stays right.
     ///
-    /// `bad-utf8`, `nan` and `duplicate-key` damage the result (or the error, or the params). Where there is
-    /// no string, or no number, all of the result becomes one. In a batch each reply is damaged, and
-    /// `truncate` cuts the whole.
+    /// `bad-utf8`, `nan` and `duplicate-key` damage the result (or the error, or the params). If
+    /// there is no string, or no number, the whole result becomes one. In a batch each reply is
+    /// damaged, but `truncate` cuts the batch as a whole.
     ///
     /// A healthy peer fails the call, or all that are pending, and serves later ones; none may take wrong
     /// text for right. RFC 8259, sections 2, 4, 6, 7 and 8.1.
     pub struct RpcGarble = "rpc-garble", Downstream {
-        /// In which way it is damaged.
+        /// Kind of damage.
         how: How = "truncate",
     }
 }

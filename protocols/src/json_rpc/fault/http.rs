@@ -12,13 +12,12 @@ use chenapan_core::{
 plugin! {
     /// Gives a reply of JSON-RPC over HTTP another status and another body.
     ///
-    /// With `instead` the rule acts
-    /// on requests, and on replies otherwise, also on those to notifications, which have no message.
+    /// The rule acts on replies, also on those to notifications, which have no message. With
+    /// `instead` it acts on requests.
     ///
-    /// The head keeps its other headers; its length is that of the new body, and it has no chunks any
-    /// more. A reply that is a stream of events becomes that plain reply as a whole, and with
-    /// `same` the message of its first reply is the body. What is not HTTP, such as WebSocket, stays as
-    /// it is.
+    /// The head keeps its other headers; its length is that of the new body, which has no chunks. A
+    /// stream of events becomes one plain reply; with `same` its body is the message of the first
+    /// reply. Anything but HTTP, such as WebSocket, stays as it is.
     ///
     /// A healthy client reports the failure, with the error where there is one, and serves later
     /// calls. JSON-RPC 2.0 does not say what HTTP's status means; clients meet all of these.
@@ -33,10 +32,9 @@ plugin! {
         code: i64 = "-32603",
         /// The message of that error.
         message: String = "Internal error",
-        /// The seconds after which to try again, as a header; unless given, the head says what it
-        /// said.
+        /// The seconds after which to try again, as a header; by default the head stays as it is.
         retry_after as "retry-after": Option<u64> = "none",
-        /// By how much `Content-Length` is longer than the body.
+        /// Number of bytes by which `Content-Length` exceeds the body.
         longer: Size = "0B",
         ;
         taken: Taken,

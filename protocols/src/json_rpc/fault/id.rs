@@ -8,8 +8,8 @@ use chenapan_core::{Behavior, Context, Dice, Interest, Scope, Unit, Verdict, cho
 plugin! {
     /// Gives a reply of JSON-RPC another id than its request had, or none.
     ///
-    /// All other bytes stay
-    /// as they are. In a batch each reply gets one; a reply without an id stays as it is.
+    /// All other bytes stay as they are. In a batch each reply gets another id. A reply without an
+    /// id stays as it is.
     ///
     /// A healthy peer fails the call at once, or takes `float` for what it is, and serves later
     /// calls; many wait for ever. JSON-RPC 2.0, section 5: the id "MUST be the same as the value of

@@ -9,13 +9,14 @@ use std::ops::Range;
 plugin! {
     /// Makes the `Content-Length` of a message wrong; the message itself stays as it is.
     ///
-    /// `by` adds to the number; `unit=chars` makes it count characters, as servers do that measure
-    /// text instead of bytes: a message of ASCII alone stays right then. `missing` takes the header
-    /// out, `twice` adds a second one that says one more. Only one of them can be given; without any,
-    /// `by` is -1. Messages without the header stay as they are.
+    /// `by` adds to the number. `unit=chars` makes it count characters, like servers that measure
+    /// text instead of bytes; a message of ASCII alone then stays right. `missing` takes the header
+    /// out, and `twice` adds a second one that says one more. Only one of them can be given; by
+    /// default `by` is -1. Messages without the header stay as they are.
     ///
-    /// A healthy peer closes the connection, or fails what is pending: behind a wrong length no message
-    /// can be found any more. Language Server Protocol, base protocol: the length is "in bytes".
+    /// A healthy peer closes the connection, or fails its pending calls: after a wrong length no
+    /// message can be found any more. Language Server Protocol, base protocol: the length is "in
+    /// bytes".
     pub struct RpcLength = "rpc-length", Downstream {
         /// Difference to add to the number, such as 1 or -1.
         by: Option<i64> = "none",

@@ -7,8 +7,8 @@ use chenapan_core::{Behavior, Context, Interest, Scope, Unit, Verdict, plugin};
 plugin! {
     /// Takes the result, or the error, out of a reply of JSON-RPC.
     ///
-    /// Both go where there are both, as in version 1.0. All other bytes stay as they are. In a
-    /// batch every reply is emptied.
+    /// If the reply has both, as in version 1.0, both are taken out. All other bytes stay as they
+    /// are. In a batch every reply is emptied.
     ///
     /// A healthy peer fails the call and goes on; some take it for a result without a value.
     /// JSON-RPC 2.0, section 5: "Either the result member or error member MUST be included".

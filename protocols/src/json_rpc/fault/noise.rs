@@ -7,13 +7,12 @@ use chenapan_core::{Behavior, Context, Interest, Scope, Step, Unit, Verdict, cho
 plugin! {
     /// Writes something that is no message into the stream, before or after a message.
     ///
-    /// All lines end with LF. The message itself stays
-    /// as it is; where messages have headers that tell their length, the noise lies outside of what the
-    /// length counts. In HTTP, events and WebSocket nothing can lie between messages: they stay as they
-    /// are.
+    /// All lines end with LF. The message itself stays as it is. If messages have headers with
+    /// their length, the noise is not counted in it. In HTTP, events and WebSocket nothing can
+    /// stand between messages: they stay as they are.
     ///
-    /// A healthy peer skips the noise, and takes the message behind it. It is what happens most to
-    /// servers that speak on their standard output; Model Context Protocol, transports, stdio: "The
+    /// A healthy peer skips the noise, and reads the message after it. This is the most common
+    /// fault of servers that use standard output. Model Context Protocol, transports, stdio: "The
     /// server MUST NOT write anything to its stdout that is not a valid MCP message."
     pub struct RpcNoise = "rpc-noise", Downstream {
         /// Kind of noise.
@@ -21,7 +20,7 @@ plugin! {
         /// Text to write instead of that, with escapes such as \n; it gets a line of its own unless
         /// it ends with \n.
         text: Option<Bytes> = "none",
-        /// On which side of the message.
+        /// Side of the message.
         place as "where": Side = "before",
     }
 }

@@ -10,8 +10,8 @@ plugin! {
     /// In a batch each reply is replaced; see `rpc-batch` for a single error in the place of a whole
     /// batch.
     ///
-    /// It is right where the server could not read the request (JSON-RPC 2.0, section 5: the id "MUST
-    /// be Null" then), so a healthy peer must take it, and fail what it has pending; most wait for
+    /// It is right if the server could not read the request (JSON-RPC 2.0, section 5: the id "MUST
+    /// be Null" then), so a healthy peer must accept it, and fail its pending calls; most wait for
     /// ever.
     pub struct RpcNullError = "rpc-null-error", Downstream {
         /// The code of the error.

@@ -8,17 +8,17 @@ use chenapan_core::{Behavior, Context, Interest, Scope, Unit, Verdict, plugin};
 plugin! {
     /// Writes a message of JSON-RPC in other bytes that mean the same.
     ///
-    /// `keys`: the members of the message come in the opposite order. `space`: a blank follows each comma,
-    /// colon and opening bracket. `escapes`: each string, names too, has its first character, if that is a
-    /// letter or digit, as an escape. Inside of result, error and params nothing changes its order. In a
-    /// batch each reply is restyled.
+    /// `keys` puts the members of the message in the opposite order, but not those inside result,
+    /// error and params. `space` adds a blank after each comma, colon and opening bracket.
+    /// `escapes` writes the first character of each string and name as an escape, if it is a letter
+    /// or digit. In a batch each reply is restyled.
     ///
     /// Every healthy peer must read it as before. RFC 8259, sections 1, 2, 4 and 7: an object is
     /// "unordered", blanks are "insignificant", and "any character may be escaped".
     ///
-    /// `members`: behind all others stands a member `chenapan` that means nothing to anyone. That is
-    /// not for all peers: no text allows members that JSON-RPC does not know, and one that checks
-    /// messages by a strict schema (MCP's TypeScript client does) refuses them.
+    /// `members` adds a last member `chenapan` that means nothing. Not every peer takes it: no
+    /// standard allows members that JSON-RPC does not know, and a peer that checks messages by a
+    /// strict schema (such as MCP's TypeScript client) refuses them.
     pub struct RpcRestyle = "rpc-restyle", Downstream {
         /// Changes the order of members.
         keys: bool = "yes",

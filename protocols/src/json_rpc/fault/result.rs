@@ -10,12 +10,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 plugin! {
     /// Gives a reply of JSON-RPC another result.
     ///
-    /// With `previous` the first result of a method stays, and so does one larger than 1 MiB, or beyond
-    /// 1,000 methods. All other bytes stay as they are, and lengths are made right. In a batch
-    /// each reply that is meant gets one; errors stay.
+    /// With `previous` the first result of a method stays, and so does one that is larger than 1
+    /// MiB or of more than 1,000 methods. All other bytes stay as they are, and lengths are
+    /// corrected. In a batch each selected reply gets another result; errors stay.
     ///
-    /// A healthy peer takes it for what it is: it neither fails on null where a value may be missing,
-    /// nor takes an old answer for a new one where that matters.
+    /// A healthy peer neither fails on null where a value may be missing, nor takes an old result
+    /// for a new one where that matters.
     pub struct RpcResult = "rpc-result", Downstream {
         /// Result that it gets.
         to: Other = "null",

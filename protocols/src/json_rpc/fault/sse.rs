@@ -12,7 +12,8 @@ use std::time::Duration;
 plugin! {
     /// Breaks a stream of server-sent events around a reply of JSON-RPC, or adds what is allowed there.
     ///
-    /// An event without an id or without chunks stays as it is, and so does what is no event.
+    /// With a mode for ids or chunks, an event without them stays as it is. So does anything that
+    /// is no event.
     ///
     /// A healthy client skips comments and events that it does not know, takes an event in any number of
     /// chunks, fails its call where the stream ends before the reply, and drops an event without an end.
@@ -21,7 +22,7 @@ plugin! {
     pub struct RpcSse = "rpc-sse", Downstream {
         /// Change of the stream.
         mode: Mode = "cut-before-reply",
-        /// The time that `retry` tells.
+        /// The time that `retry` states.
         time: Duration = "3s",
         /// Number of bytes of the event in a chunk with `chunks`, at least one.
         size: Size = "16B",

@@ -11,12 +11,12 @@ use std::collections::VecDeque;
 plugin! {
     /// Sends a reply of JSON-RPC with an id that nobody waits for before the right one.
     ///
-    /// It is a copy of the right one but for its id. The first reply has none before it, and comes alone. Only
-    /// replies that the rule applies to count; batches stay as they are, and so does HTTP, where each
-    /// reply answers a request.
+    /// It is a copy of the right reply with another id. The first reply has no earlier one, and
+    /// comes alone. Only replies that the rule selects count. Batches stay as they are, and so does
+    /// HTTP, where each reply answers a request.
     ///
-    /// A healthy peer throws it away and takes the right one behind it: a reply that is late or comes
-    /// twice is no reason to end the session, or to fail another call.
+    /// A healthy peer drops it and accepts the right reply that follows: a late or repeated reply
+    /// is no reason to end the session, or to fail another call.
     pub struct RpcStale = "rpc-stale", Downstream {
         /// Id of the reply.
         from: Stale = "previous",

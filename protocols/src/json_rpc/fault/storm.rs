@@ -10,18 +10,19 @@ use std::time::Duration;
 plugin! {
     /// Sends a storm of notifications after a message.
     ///
-    /// By default a storm follows each reply, of notifications of a method that no peer knows, without
-    /// params. With `repeat` it is notifications that are followed, by copies of themselves. With `rate`
-    /// they come one after the other, and other messages pass between them; what is left at the end of
-    /// the stream is not sent. Where a storm is still going on, the next one makes it longer. A storm is
-    /// never more than 64 MiB. HTTP has no place for notifications between replies: it stays as it is.
+    /// By default each reply is followed by a storm of notifications with an unknown method and
+    /// without params. With `repeat` each notification is followed by copies of itself. With `rate`
+    /// the notifications come one by one, and other messages pass between them; those left at the
+    /// end of the stream are not sent. A storm that begins during another one makes it longer. A
+    /// storm has at most 64 MiB. HTTP has no place for notifications between replies: it stays as
+    /// it is.
     ///
     /// A healthy peer drops what it does not know, and serves its calls. JSON-RPC 2.0, section 4.1: a
     /// notification is not answered, whatever it says.
     pub struct RpcStorm = "rpc-storm", Downstream {
         /// Number of notifications, at most 100000.
         count: u64 = "100",
-        /// Number a second; all at once unless given.
+        /// Number of notifications a second; by default all come at once.
         rate: Option<u64> = "none",
         /// Their method.
         method: String = "chenapan.storm",

@@ -17,10 +17,11 @@ plugin! {
     /// batches stay as they are. No reply is held for longer than `hold`, and at the end of the stream it
     /// is sent as it is: nothing is lost.
     ///
-    /// No peer can see it by JSON-RPC alone: only what checks the results end to end does. JSON-RPC 2.0,
-    /// section 5: the id "MUST be the same as the value of the id member in the Request Object".
+    /// No peer can notice it by JSON-RPC alone; only an end-to-end check of the results can.
+    /// JSON-RPC 2.0, section 5: the id "MUST be the same as the value of the id member in the
+    /// Request Object".
     pub struct RpcSwap = "rpc-swap", Downstream {
-        /// Among how many replies the first and the last one trade, at least 2.
+        /// Number of replies of which the first and the last trade, at least 2.
         window: u64 = "2",
         /// Longest time for which a reply is held if no others come.
         hold: Duration = "200ms",

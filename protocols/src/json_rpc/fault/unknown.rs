@@ -8,13 +8,13 @@ use chenapan_core::{Behavior, Context, Interest, Scope, Step, Unit, Verdict, cho
 plugin! {
     /// Sends a peer a request, or a notification, of a method that it cannot know.
     ///
-    /// It comes before a reply, and a request has the id of that reply: one for which the peer itself
-    /// waits, which means nothing, as either side numbers its own requests. What the peer answers goes
-    /// on to the other side, who has not asked. Replies without an id and batches bring nothing with
-    /// them, and HTTP has no place for requests between replies.
+    /// It comes before a reply. A request has the id of that reply: the peer waits for a reply with
+    /// this id, but that means nothing, because each side numbers its own requests. The answer of
+    /// the peer goes on to the other side, which has not asked. Nothing comes before batches and
+    /// replies without an id. HTTP has no place for requests between replies.
     ///
-    /// A healthy peer answers the request with -32601, drops the notification, and takes the reply behind
-    /// it for its own. JSON-RPC 2.0, sections 4.1 and 5.1.
+    /// A healthy peer answers the request with -32601, drops the notification, and accepts the
+    /// reply that follows. JSON-RPC 2.0, sections 4.1 and 5.1.
     pub struct RpcUnknown = "rpc-unknown", Downstream {
         /// The method.
         method: String = "chenapan.unknown",

@@ -10,15 +10,15 @@ plugin! {
     /// Changes values of a message of JSON-RPC by their path: `add` adds to numbers, `set` puts another
     /// value there.
     ///
-    /// A path is names of members and numbers of items (from 0) with dots between them, from the message
-    /// on; `*` is each member or item, and `\.` a dot in a name: `result.range.start.character`,
-    /// `params.0.value`, `result.*.id`. `add` takes integers, and the quantities of Ethereum, which are
-    /// hexadecimal in a string ("0x1b4"); what is no such number stays, and so does one that would get
-    /// below zero there. All other bytes stay as they are, and lengths are made right. In a batch each
-    /// message that is meant is changed.
+    /// A path starts at the message. It consists of names of members and numbers of items (from 0)
+    /// with dots between them; `*` is each member or item, and `\.` a dot in a name:
+    /// `result.range.start.character`, `params.0.value`, `result.*.id`. `add` takes integers, and
+    /// the quantities of Ethereum, which are hexadecimal in a string ("0x1b4"); other values stay,
+    /// and so does a quantity that would become negative. All other bytes stay as they are, and
+    /// lengths are corrected. In a batch each selected message is changed.
     ///
-    /// A healthy peer checks what it is told: a position behind the line, a block number that goes back,
-    /// a size that is wrong.
+    /// A healthy peer checks values: a position after the end of the line, a block number that goes
+    /// back, a wrong size.
     pub struct RpcValue = "rpc-value", Downstream {
         /// Path of the value.
         path: Path = like "result.range.start.character",

@@ -5,10 +5,10 @@ use crate::json::{ValueType, text};
 use chenapan_core::{Behavior, Context, Interest, Scope, Unit, Verdict, choices, plugin};
 
 plugin! {
-    /// Makes a message of JSON-RPC 2.0 say that it is of another version, or not say of which.
+    /// Makes a message of JSON-RPC 2.0 state another version, or none.
     ///
-    /// All other bytes stay as they are. In a batch each reply is changed;
-    /// what does not say "2.0" stays as it is.
+    /// All other bytes stay as they are. In a batch each reply is changed. A message that does not
+    /// say "2.0" stays as it is.
     ///
     /// A healthy peer reads it anyway, or fails the call and goes on. JSON-RPC 2.0, section 5:
     /// `jsonrpc` "MUST be exactly "2.0"".

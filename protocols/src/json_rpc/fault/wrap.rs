@@ -7,8 +7,8 @@ use chenapan_core::{Behavior, Context, Interest, Scope, Unit, Verdict, plugin};
 plugin! {
     /// Puts a single reply of JSON-RPC into an array, as if it were a batch of one.
     ///
-    /// A bracket before it and one behind it; all other bytes stay as they are. Batches stay as they
-    /// are.
+    /// A bracket comes before it and one after it. All other bytes stay as they are, and so do
+    /// batches.
     ///
     /// A healthy peer takes it for the reply, or fails the call and goes on. JSON-RPC 2.0, section 6:
     /// only a batch is answered with an array.

@@ -10,9 +10,9 @@ use chenapan_core::{
 plugin! {
     /// Makes the checksum of a PROXY header of version 2 wrong; everything else in it stays right.
     ///
-    /// Nothing happens where it is like that already.
+    /// A checksum that is like that already stays as it is.
     pub struct BadChecksum = "bad-checksum", Upstream {
-        /// In which way it is wrong.
+        /// Mistake in the checksum.
         how: Wrong = "flip",
         /// Adds a checksum to a header without one, so that it can be wrong.
         add: bool = "yes",
@@ -36,7 +36,7 @@ choices! {
         Long = "long",
         /// It is right for the header without its first sixteen bytes.
         Range = "range",
-        /// It was made with 0xff in its own place instead of 0.
+        /// It is computed with 0xff in its own place instead of 0.
         Unzeroed = "unzeroed",
     }
 }

@@ -11,8 +11,8 @@ use chenapan_core::{
 plugin! {
     /// Adds a large TLV to a PROXY header of version 2, or one that says it is large.
     ///
-    /// The header stays right otherwise: its length and checksum count the TLV. The most that a
-    /// header can hold is 65535 bytes behind its first sixteen; what goes beyond is left out.
+    /// The rest of the header stays right: its length and checksum include the TLV. A header can
+    /// hold at most 65535 bytes after its first sixteen; the rest is left out.
     pub struct OversizeTlv = "oversize-tlv", Upstream {
         /// Length of its value, or the length that it states.
         size: Size = "4KiB",

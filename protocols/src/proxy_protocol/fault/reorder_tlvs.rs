@@ -10,7 +10,7 @@ use chenapan_core::{
 plugin! {
     /// Puts the TLVs of a PROXY header of version 2 into another order; each stays as it is.
     ///
-    /// The checksum is made right again where it was right. A header with fewer than two TLVs passes as it is.
+    /// A checksum that was right is corrected. A header with fewer than two TLVs passes as it is.
     pub struct ReorderTlvs = "reorder-tlvs", Upstream {
         /// New order of the TLVs.
         how: Order = "reverse",

@@ -6,16 +6,15 @@ use crate::proxy_protocol::{AddressTemplate, Addresses, ProxyCommand, ProxyHeade
 use chenapan_core::{Behavior, Context, Interest, Kind, OptionError, Scope, Unit, Verdict, plugin};
 
 plugin! {
-    /// Makes a PROXY header state another source; everything else in it stays as it is, and right
-    /// where it was right.
+    /// Makes a PROXY header state another source; everything else in it stays as it is.
     ///
-    /// An address without a port leaves the port as it is. If the other address is IPv6 and the
-    /// header's are not, both become IPv6. A header that states no addresses (LOCAL, UNSPEC,
-    /// UNKNOWN) is made to state some.
+    /// A checksum that was right is corrected. An address without a port leaves the port as it is.
+    /// If the new address is IPv6 and those of the header are not, both become IPv6. A header
+    /// without addresses (LOCAL, UNSPEC, UNKNOWN) gets some.
     pub struct Spoof = "spoof", Upstream {
         /// The source to state; `{n}` is the number of the connection.
         source: AddressTemplate = "203.0.113.{n}",
-        /// The destination to state, in the same way; unless given, it stays.
+        /// The destination to state, written in the same way; by default it stays.
         destination: Option<AddressTemplate> = "none",
     } check = Spoof::check
 }

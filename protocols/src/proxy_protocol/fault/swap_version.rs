@@ -6,7 +6,7 @@ use crate::proxy_protocol::{ProxyHeader, Tolerance};
 use chenapan_core::{Behavior, Context, Interest, Kind, Scope, Unit, Verdict, plugin};
 
 plugin! {
-    /// Turns a PROXY header of version 1 into one of version 2, and the other way round.
+    /// Turns a PROXY header of version 1 into one of version 2, or the reverse.
     ///
     /// The header is right, only not of the version that was expected. What version 1 cannot say
     /// (TLVs, UNIX paths, LOCAL) is lost.
