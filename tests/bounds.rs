@@ -21,7 +21,8 @@ type Case = (&'static str, &'static str, usize);
 const TCP: &str = "tcp";
 const RPC: &str = "json-rpc:framing=newline";
 
-/// Bytes that a piece costs: its place in a list of steps, then in the queue.
+/// Most bytes that a piece costs while its unit is cut: its place in a list of steps, which may have
+/// grown, and its place in the queue.
 const PIECE: usize = 1_100;
 
 const CASES: &[Case] = &[
