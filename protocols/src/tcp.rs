@@ -6,8 +6,8 @@ use chenapan_core::{Description, Direction, Handled, Malformed, Protocol, plugin
 plugin! {
     /// Any service: bytes without structure, in both directions.
     ///
-    /// A unit is whatever one read returned, so rules that count or draw by unit repeat exactly
-    /// only as far as the reads do; rules addressed by byte always do.
+    /// A unit is whatever one read returned. Rules that count or draw by unit therefore repeat
+    /// exactly only if the reads do; rules addressed by byte always repeat exactly.
     pub struct Tcp = "tcp" {}
 }
 

@@ -5,7 +5,7 @@ use chenapan_core::choices;
 choices! {
     /// Way in which frames are told apart.
     pub enum Framing {
-        /// By whatever the first bytes tell.
+        /// The first bytes decide.
         Auto = "auto",
         /// By a line feed.
         Newline = "newline",

@@ -13,7 +13,7 @@ choices! {
         V1 = "v1",
         /// JSON-RPC 2.0, strictly.
         V2 = "v2",
-        /// Either of them, and what is between.
+        /// Either of them, or a mixture.
         Loose = "loose",
     }
 }

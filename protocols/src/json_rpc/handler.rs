@@ -17,44 +17,46 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 plugin! {
-    /// JSON-RPC 1.0 and 2.0, and what is between, in any of its framings.
+    /// JSON-RPC 1.0, 2.0 and mixtures of them, in any of its framings.
     ///
     /// Each message is a unit: a request, notification, response, error, batch, or invalid, with
-    /// its method as the label; a reply bears that of its request. Client and server may each ask.
-    /// Bytes between messages are `blank`, share the fate of the message before them, and are a
-    /// rule's business only with `only=blank`; bytes that belong to no message are `data`. Bytes
-    /// that no rule touches pass as they are, also those of messages that are wrong.
+    /// its method as the label; a reply has the label of its request. Client and server may both
+    /// send requests. Bytes between messages are `blank`: they follow the message before them, and
+    /// only rules with `only=blank` meet them. Bytes that belong to no message are `data`. Bytes
+    /// that no rule touches pass as they are, also those of wrong messages.
     ///
-    /// With `framing=auto` the first bytes of each direction tell: headers as in LSP, HTTP, a length in
-    /// four bytes, a netstring, a record separator (`rs`, RFC 7464), or else values of JSON with whatever is
-    /// between. TLS and HTTP/2 pass unread, with a warning. That reads messages on lines, too, but a line end
-    /// is then no part of its message: with `framing=newline` it is.
+    /// With `framing=auto` the first bytes of each direction decide: headers as in LSP, HTTP, a
+    /// length in four bytes, a netstring, a record separator (`rs`, RFC 7464), or else JSON values
+    /// with anything between them. This includes messages on lines, but the line end is then no
+    /// part of the message; with `framing=newline` it is. TLS and HTTP/2 pass unread, with a
+    /// warning.
     ///
-    /// The members of a message decide what it is: with a method it is a call, with a result or an
-    /// error a reply, also where the dialect's rules say that something is wrong with it. Only what
-    /// can be neither is `invalid` as a kind; the counter `invalid` goes by the rules.
+    /// The members of a message decide its kind: a message with a method is a call, and one with a
+    /// result or an error is a reply, even if the dialect's rules call it wrong. Only a message
+    /// that can be neither has the kind `invalid`; the counter `invalid` counts all that break the
+    /// rules.
     ///
-    /// A body of HTTP that is compressed with gzip or deflate is read; a rule that changes it sends it
-    /// plainly. What else is compressed passes unread, with a warning: it is `data`, and counted as
-    /// `encoded`. A request or reply that cannot be read, or is larger than `max-size` (`oversize`),
-    /// makes no reply an orphan and leaves no request unanswered.
+    /// An HTTP body that is compressed with gzip or deflate is read, and sent without compression
+    /// if a rule changes it. Other compressed bytes pass unread, with a warning: they are `data`,
+    /// and counted as `encoded`. A request or reply that cannot be read, or is larger than
+    /// `max-size` (`oversize`), makes no reply an orphan and leaves no request unanswered.
     ///
-    /// The protocol counts messages of each kind as they come, errors by code, wrong ones by
-    /// reason; replies to nothing that was asked (`orphan`), to what was answered before
-    /// (`duplicate`), ids that another request has already (`reused`); and requests to which no
-    /// reply was delivered when their connection ended (`unanswered`; an error that a rule made is
-    /// a reply, one that a rule dropped is none). It also measures the longest time from a request
-    /// to the delivery of its reply (`slowest`).
+    /// The protocol counts messages of each kind as they arrive, errors by code, and wrong messages
+    /// by reason. It counts replies without a request (`orphan`), replies to a request that was
+    /// answered before (`duplicate`), and requests with the id of a pending one (`reused`). A
+    /// request is `unanswered` if no reply was delivered before its connection ended; an error made
+    /// by a rule is a reply, and a dropped reply is none. It also measures the longest time from a
+    /// request to the delivery of its reply (`slowest`).
     pub struct JsonRpc = "json-rpc" {
-        /// Way in which messages are told apart.
+        /// Rules to tell messages apart by.
         framing: LiveFraming = "auto",
-        /// Rules by which messages are read, and so what counts as `invalid`; `auto` takes those of
+        /// Rules to read messages by, which decide what counts as `invalid`; `auto` takes those of
         /// the first message of each direction.
         dialect: Dialect = "auto",
-        /// The largest message; what is larger passes unread. 0 is no limit.
+        /// The largest message; a larger one passes unread. 0 is no limit.
         max_size as "max-size": Size = "16MiB",
-        /// Treatment of requests of HTTP that ask for compression; bodies in gzip or deflate are read all the
-        /// same.
+        /// Treatment of HTTP requests that ask for compression; bodies in gzip or deflate are read
+        /// in any case.
         compression: Compression = "pass",
         /// Number of requests without a reply that are remembered, in each direction.
         pending_limit as "pending-limit": u64 = "10000",
@@ -66,7 +68,7 @@ plugin! {
 choices! {
     /// Framings of live traffic, upstream and downstream.
     pub struct LiveFraming: [Framing; 2] {
-        /// By whatever the first bytes tell.
+        /// The first bytes decide.
         "auto" = [Framing::Auto; 2],
         /// By a line feed.
         "newline" = [Framing::Newline; 2],
@@ -98,7 +100,7 @@ choices! {
     pub enum Compression {
         /// They stay as they are.
         Pass = "pass",
-        /// They ask for none: `Accept-Encoding` says `identity`, and WebSocket is asked for without
+        /// They ask for none: `Accept-Encoding` becomes `identity`, and WebSocket loses
         /// permessage-deflate.
         Refuse = "refuse",
     }

@@ -33,30 +33,30 @@ macro_rules! handler {
             ///
             /// `header` says what becomes of it.
             ///
-            /// With `strip` and `replace` nothing goes either way before the header is complete. A
-            /// header that is wrong, too long, too late, or from a source that is not trusted, is
-            /// dealt with as `invalid` says. After the header the bytes have no structure.
+            /// With `strip` and `replace` nothing passes in either direction before the header is
+            /// complete. `invalid` says what happens if a header is wrong, too long, too late, or
+            /// from a source that is not trusted. After the header the bytes have no structure.
             pub struct $handler = $name {
                 /// Treatment of the header.
                 header: Mode = "pass",
                 $($own)*
                 /// The source address to state with `add` and `replace`, such as 203.0.113.{n},
-                /// [203.0.113.7:51234], unix:/run/app.sock or unix:@abstract; `{n}` is the number of the
-                /// connection. Unless given, it is the real one, or the one received.
+                /// [203.0.113.7:51234], unix:/run/app.sock or unix:@abstract; `{n}` is the number
+                /// of the connection. By default, the real one or the one received.
                 source: Option<AddressTemplate> = "none",
                 /// The destination address to state, in the same way.
                 destination: Option<AddressTemplate> = "none",
                 /// Command to state; LOCAL is in version 2 only.
                 command: StatedCommand = "auto",
-                /// The family to state; what cannot be said in it becomes unspec.
+                /// The family to state; addresses that it cannot express become unspec.
                 family: StatedFamily = "auto",
                 /// The transport to state in version 2.
                 transport: StatedTransport = "auto",
                 /// Addresses to state for IPv4 at one end and IPv6 at the other.
                 mixed: MixedEnds = "map",
-                /// A TLV to add in version 2: a name with a value (alpn, authority, noop, unique-id,
-                /// ssl, netns, gcp, azure, aws, alibaba-vpc ...), or a type with its value in hex,
-                /// such as 0xE0=6869; crc32c alone is the place of the checksum.
+                /// A TLV to add in version 2: a name with a value (alpn, authority, noop,
+                /// unique-id, ssl, netns, gcp, azure, aws, alibaba-vpc ...), or a type with its
+                /// value in hex, such as 0xE0=6869; `crc32c` alone marks the place of the checksum.
                 tlv: Vec<TlvText> = like "authority=example.com" "none",
                 /// The unique id to add in version 2; `{n}` is the number of the connection.
                 unique_id as "unique-id": Option<String> = "none",
@@ -65,10 +65,10 @@ macro_rules! handler {
                 /// On receiving, time for the source to send its whole header; less than 3 s is
                 /// too short for a retransmission.
                 deadline: Option<Duration> = "5s",
-                /// On receiving, the longest header of version 2 to accept, whatever the buffer. Unless
-                /// given, that is all of the standard's own 65551 bytes with header=pass, and else 4096.
+                /// On receiving, the longest header of version 2 to accept, whatever the buffer. By
+                /// default all 65551 bytes of the standard with header=pass, and otherwise 4096.
                 limit: Option<Size> = "none",
-                /// On receiving, networks of sources that may send a header; unless given, all.
+                /// On receiving, networks of sources that may send a header; by default all.
                 trusted: Option<Networks> = "none",
                 /// On receiving, treatment of checksums.
                 verify: Verification = "present",
@@ -76,8 +76,8 @@ macro_rules! handler {
                 refuse: Vec<Refused> = "none",
                 /// On receiving, accepts TLVs with content that does not fit their type.
                 lenient: bool = "no",
-                /// On receiving, treatment of a missing or wrong header. Unless given, that is `pass` with
-                /// header=pass, and else `close`.
+                /// On receiving, treatment of a missing or wrong header. By default `pass` with
+                /// header=pass, and otherwise `close`.
                 invalid: Option<Invalid> = "none",
                 ;
                 stage: Stage,
@@ -230,8 +230,8 @@ handler! {
 handler! {
     /// A header of the PROXY protocol, either version, then any service.
     Proxy = "proxy", Accepts::Either, |handler| handler.version, {
-        /// The version to send: unless given, 2 with `add`, and with `replace` the other
-        /// than the one received.
+        /// The version to send; by default 2 with `add`, and with `replace` the version that was
+        /// not received.
         version: Option<Version> = "none",
     }
 }

@@ -14,13 +14,12 @@ choices! {
     pub enum Mode {
         /// The source sends one, and it goes on as it is.
         Pass = "pass",
-        /// The source sends none; one is made from the real connection, or from the options, and goes
-        /// first.
+        /// The source sends none; one made from the real connection and the options goes first.
         Add = "add",
-        /// The source sends one, the backend gets none.
+        /// The source sends one; the backend gets none.
         Strip = "strip",
-        /// The source sends one, the backend gets one of the other version that says the same, as far as
-        /// it can, and what the options say.
+        /// The source sends one; the backend gets one of the other version with the same content,
+        /// as far as that version allows, changed by the options.
         Replace = "replace",
     }
 }
