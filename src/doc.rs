@@ -25,9 +25,9 @@ pub(crate) use topics::{
 pub(crate) fn behaviors_page(registry: &Registry) -> String {
     let mut page = String::from(
         "# Behaviors\n\n<!-- made by: chenapan doc markdown behaviors -->\n\n\
-         A behavior decides what becomes of a unit: a piece that the protocol cut, or with plain\n\
-         tcp what one read returned. The rule around it says when; the selectors at the end of\n\
-         this page are the same for all of them.\n\n| behavior | direction | what it does |\n|---|---|---|\n",
+         A behavior decides what happens to a unit: a piece that the protocol has cut or, with plain\n\
+         tcp, the bytes that one read returned. Its rule says when. All behaviors take the selectors\n\
+         at the end of this page.\n\n| behavior | direction | what it does |\n|---|---|---|\n",
     );
     for entry in registry.behaviors() {
         let (name, direction) = (entry.name, entry.directions.name());
@@ -40,8 +40,8 @@ pub(crate) fn behaviors_page(registry: &Registry) -> String {
     page.push_str(
         "\n## Selectors\n\nThey go into the same list as the options: \
          `delay:sleep=2s:chance=30%`. Where a behavior has an\noption with the name of a selector, \
-         `rule-NAME` means the selector. Chance is drawn after the\nselectors that look at the unit \
-         itself, and `skip`, `every` and `first` count what is then left.\n\n",
+         `rule-NAME` means the selector. `chance` is drawn for the\nunits that all other selectors \
+         pick, and `skip`, `every` and `first` count the units that are left.\n\n",
     );
     options(&mut page, SELECTORS);
     page
@@ -51,7 +51,7 @@ pub(crate) fn behaviors_page(registry: &Registry) -> String {
 pub(crate) fn protocols_page(registry: &Registry) -> String {
     let mut page = String::from(
         "# Protocols\n\n<!-- made by: chenapan doc markdown protocols -->\n\n\
-         A protocol cuts the bytes of a connection into units and names what lies in them.\n\n\
+         A protocol cuts the bytes of a connection into units and names their fields.\n\n\
          | protocol | what it is for |\n|---|---|\n",
     );
     for entry in registry.protocols() {

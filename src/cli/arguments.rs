@@ -89,7 +89,7 @@ pub(super) struct Bounds {
     /// Time to connect to the backend
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     connect_timeout: Duration,
-    /// Time left after a client's end [default: 30s under a rule, else 1h]
+    /// Time without a byte after the client's end of stream [default: 30s under a rule, else 1h]
     #[arg(long, value_name = "TIME", value_parser = time)]
     half_closed: Option<Duration>,
     /// Time for a connection without traffic [default: no bound]
@@ -125,7 +125,7 @@ pub(super) struct Telling {
     /// Write a line of JSON for each fault
     #[arg(long, env = "CHENAPAN_JOURNAL", hide_env = true, value_name = "FILE")]
     pub(super) journal: Option<PathBuf>,
-    /// Form of what is said on standard output: text, or json (an object in a line)
+    /// Format of standard output: text, or json (one object per line)
     #[arg(long, value_name = "FORM", default_value = "text", hide_possible_values = true)]
     pub(super) output: Said,
 }

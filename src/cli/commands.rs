@@ -52,7 +52,7 @@ pub(super) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Show a few faults; needs nothing to be set up
+    /// Show a few faults, without any setup
     Demo {
         /// Random seed; printed if not given
         #[arg(long, value_name = "N", env = "CHENAPAN_SEED", hide_env = true, value_parser = seed)]
@@ -188,7 +188,7 @@ pub(super) fn welcome() -> String {
 const WELCOME: &str = "\
 --backend is missing: the address of the server to stand in front of
 
-  chenapan demo                   shows faults; needs nothing to be set up
+  chenapan demo                   shows faults, without any setup
   chenapan --backend HOST:PORT    runs a proxy on 127.0.0.1:8000
   chenapan list                   shows what can go wrong
   chenapan help                   explains commands and options";

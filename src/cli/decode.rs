@@ -38,8 +38,8 @@ pub(super) fn with_protocols(command: clap::Command, registry: &Registry) -> cla
             let command =
                 command.after_long_help(chenapan_scenario::layout::notes(inspection.notes));
             let (common, heading) = match inspection.extent {
-                Extent::Front => (&[HEX, OUTPUT, JSON, PROTOCOL][..], "What is let pass"),
-                Extent::Stream => (&[PROTOCOL][..], "How it is read"),
+                Extent::Front => (&[HEX, OUTPUT, JSON, PROTOCOL][..], "Tolerance"),
+                Extent::Stream => (&[PROTOCOL][..], "Reading"),
             };
             command
                 .args(common.iter().map(|argument| argument()))

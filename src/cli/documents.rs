@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum What {
-    /// A page of all behaviors, all protocols or all kinds of addresses
+    /// Write the page of all behaviors, all protocols or all kinds of addresses
     Markdown {
         /// Name of the page
         page: ListWhat,
     },
-    /// A manual page: of the program, or of a command
+    /// Write a manual page of the program, or of a command
     Man {
         /// Words of the command, such as scenario run
         command: Vec<String>,
@@ -25,12 +25,12 @@ pub(super) enum What {
         #[arg(long, value_name = "FOLDER", conflicts_with = "command")]
         directory: Option<PathBuf>,
     },
-    /// A completion script
+    /// Write a completion script
     Completions {
-        /// For which shell
+        /// The shell
         shell: clap_complete::Shell,
     },
-    /// A JSON Schema of rules and protocols
+    /// Write a JSON Schema of rules and protocols
     Schema,
 }
 

@@ -46,8 +46,8 @@ pub(super) struct Echo {
     /// may be repeated; see help endpoints
     #[arg(long, value_name = "ADDRESS", required = true)]
     listen: Vec<Listen>,
-    /// Protocol whose front to expect and to answer with, such as a header of the PROXY protocol, with the
-    /// same options as live traffic: proxy:lenient:refuse=local-family
+    /// Protocol to expect and to answer with, such as a PROXY header, with the same options as live
+    /// traffic: proxy:lenient:refuse=local-family
     #[arg(long, value_name = "PROTOCOL", default_value = "tcp")]
     protocol: String,
     /// Longest time for a client's whole header [default: 5s]
@@ -63,7 +63,7 @@ pub(super) fn with_protocols(command: clap::Command, registry: &Registry) -> cla
             options.push(spec);
         }
     }
-    command.next_help_heading("What is let pass").args(options.into_iter().map(option))
+    command.next_help_heading("Tolerance").args(options.into_iter().map(option))
 }
 
 /// Flags that have a meaning for the command already.

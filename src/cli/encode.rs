@@ -28,7 +28,7 @@ pub(super) fn with_protocols(command: clap::Command, registry: &Registry) -> cla
             clap::Command::new(entry.name)
                 .about(entry.summary())
                 .args(common())
-                .next_help_heading("What the header says")
+                .next_help_heading("Content of the header")
                 .args(options(entry).map(|spec| flag(spec.name.to_owned(), spec)))
         }))
 }

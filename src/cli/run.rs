@@ -171,7 +171,7 @@ async fn command(
     }
 }
 
-/// The command's exit code; 1 where it went well but no rule was ever met.
+/// The command's exit code; 1 if it succeeded but no rule met anything.
 fn verdict(
     status: ExitStatus,
     rules: &chenapan_engine::rule::Rules,
@@ -182,7 +182,7 @@ fn verdict(
     match code {
         Some(0) if !rules.is_empty() && !met => {
             let why = report::no_fault(proxies).unwrap_or_default();
-            Err(Failure::Negative(format!("no rule was ever met: {why}")))
+            Err(Failure::Negative(format!("no rule met anything: {why}")))
         }
         Some(code) => Ok(ExitCode::from(code)),
         // As shells say it.

@@ -38,7 +38,7 @@ pub(super) enum Command {
     },
     /// Write a JSON Schema of scenario files, for editors, or of the report
     Schema {
-        /// Of which
+        /// Document to describe
         #[arg(default_value = "scenario")]
         of: SchemaOf,
     },
@@ -47,7 +47,7 @@ pub(super) enum Command {
         /// File to write it to; standard output if not given
         file: Option<PathBuf>,
     },
-    /// Run a scenario again with the seed of a journal, and compare what was done to connections
+    /// Run a scenario again with the seed of a journal, and compare the faults
     Replay {
         /// The journal of an earlier run
         journal: PathBuf,
@@ -57,7 +57,7 @@ pub(super) enum Command {
         #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
         set: Vec<(String, String)>,
     },
-    /// Look for the fewest rules, and the first connection, with which a scenario still fails
+    /// Find the fewest rules, and the first connection, with which a scenario still fails
     Shrink {
         /// The scenario
         file: PathBuf,

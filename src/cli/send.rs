@@ -37,7 +37,7 @@ pub(super) struct Send {
     /// input if not given, and nothing if that is a terminal
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     data: Option<Bytes>,
-    /// Time without a byte, after everything was sent, that counts as silence
+    /// Time without a byte, after all was sent, that counts as silence
     #[arg(long, value_name = "TIME", default_value = "2s", value_parser = time)]
     wait: Duration,
     /// End the stream after the data, which many clients do not

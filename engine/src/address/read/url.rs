@@ -74,7 +74,7 @@ impl<'a> Url<'a> {
         match self.authority.text.rfind('@') {
             None => Ok(()),
             Some(at) => {
-                let message = "a user means nothing here; only a SOCKS proxy is told one";
+                let message = "a user means nothing here; only a SOCKS proxy takes one";
                 Err(self.authority.part(0..at + 1).fault(Code::BadUrl, message))
             }
         }
