@@ -1,7 +1,7 @@
 //! A proxy between streams in memory: times are exact and take none, ends are those of sockets, and
 //! draws are the same.
 
-use chenapan::config::Config;
+use chenapan::config::{Config, ConfiguredProtocol};
 use chenapan::control::Control;
 use chenapan::journal::{News, Subscription};
 use chenapan::memory::{Memory, MemoryStream};
@@ -409,4 +409,45 @@ async fn a_connection_in_which_nothing_happens_wakes_nobody() {
         assert_eq!(client.proxy().stats().active(), 1);
         drop(server);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_between_the_addresses_that_were_stated() {
+    let mut stated = config(&["delay:sleep=1s:source=10.0.0.0/8:direction=downstream"]);
+    let registry = chenapan::registry();
+    stated.protocol = ConfiguredProtocol::parse("proxy-v1:header=add", &registry).unwrap();
+    let memory = Memory::start(stated, 42).unwrap();
+    for (addresses, header, takes) in [
+        (Some(("10.1.2.3:4567", "192.0.2.1:80")), "PROXY TCP4 10.1.2.3 192.0.2.1 4567 80\r\n", 1),
+        (
+            Some(("[2001:db8::1]:5", "[2001:db8::2]:6")),
+            "PROXY TCP6 2001:db8::1 2001:db8::2 5 6\r\n",
+            0,
+        ),
+        (None, "PROXY UNKNOWN\r\n", 0),
+    ] {
+        let mut client = match addresses {
+            Some((source, local)) => {
+                memory.connect_between(source.parse().unwrap(), local.parse().unwrap()).unwrap()
+            }
+            None => memory.connect().unwrap(),
+        };
+        let (mut server, start) = (memory.accept().await, Instant::now());
+        let mut got = vec![0; header.len()];
+        server.read_exact(&mut got).await.unwrap();
+        assert_eq!(String::from_utf8(got).unwrap(), header);
+        assert_eq!(pass(&mut server, &mut client, b"hello").await, b"hello");
+        assert_eq!(start.elapsed(), Duration::from_secs(takes), "{header}");
+        let source = addresses.map(|(source, _)| source.parse().unwrap());
+        assert_eq!(memory.proxy().connections()[0].source, source);
+        drop((client, server));
+        memory.proxy().idle().await;
+    }
+}
+
+#[test]
+#[should_panic(expected = "timers are disabled")]
+fn a_runtime_without_time_is_told_at_once() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let _ = runtime.block_on(async { pair(config(&[]), 42) });
 }

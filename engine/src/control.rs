@@ -60,6 +60,7 @@ impl Control {
     }
 
     /// A control for proxies between streams in memory, on the clock of the current runtime.
+    #[track_caller]
     pub(crate) fn in_memory(seed: u64) -> io::Result<Self> {
         runtime()?;
         Ok(Self::within(seed, Clock::of_runtime(), Places::boundless()))

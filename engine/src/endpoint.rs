@@ -36,7 +36,7 @@ pub use local::Local;
 pub(crate) use memory::{Entrance, Exit};
 pub(crate) use shortage::is_shortage;
 pub use stream::{Peer, Stream, unmapped};
-pub(crate) use wire::{Spare, Wire};
+pub(crate) use wire::{Spare, Stated, Wire};
 
 /// Puts what was to be done before an error of the system.
 pub fn in_words(what: impl fmt::Display, error: &io::Error) -> io::Error {

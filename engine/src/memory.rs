@@ -49,16 +49,17 @@
 //! - A deadline between two milliseconds is met at the later one, for tokio's timers know nothing
 //!   finer. This does not add up: each deadline is counted from when bytes came.
 //! - Up to 64 KiB wait in each direction until they are read; then a writer has to wait.
-//! - A source has no address, so rules that select by `source` do not act, and PROXY headers say that the
-//!   addresses are unknown.
+//! - A connection has addresses only where they were [stated](Memory::connect_between). Without them rules
+//!   that select by `source` do not act, and PROXY headers say that the addresses are unknown.
 //! - The journal goes to [subscribers](Memory::watch), not to a file.
 
 use crate::config::Config;
 use crate::control::Control;
-use crate::endpoint::{Entrance, Exit, Spare, Wire};
+use crate::endpoint::{Entrance, Exit, Spare, Stated, Wire};
 use crate::journal::Subscription;
 use crate::proxy::Proxy;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -99,6 +100,11 @@ pub struct MemoryStream {
 /// # Errors
 ///
 /// There is no tokio runtime, or a rule could never act.
+///
+/// # Panics
+///
+/// The runtime was built without time.
+#[track_caller]
 pub fn pair(config: Config, seed: u64) -> io::Result<(MemoryStream, MemoryStream)> {
     let [backend, server] = Wire::pair();
     let spare = Spare::new(backend);
@@ -137,10 +143,16 @@ impl Memory {
     /// # Errors
     ///
     /// There is no tokio runtime, or a rule could never act.
+    ///
+    /// # Panics
+    ///
+    /// The runtime was built without time.
+    #[track_caller]
     pub fn start(config: Config, seed: u64) -> io::Result<Self> {
         Self::with(config, seed, Exit::Each(Default::default()))
     }
 
+    #[track_caller]
     fn with(mut config: Config, seed: u64, exit: Exit) -> io::Result<Self> {
         let (entrance, exit) = (Arc::<Entrance>::default(), Arc::new(exit));
         (config.listen, config.backend) = (vec![entrance.address()], exit.address());
@@ -157,6 +169,22 @@ impl Memory {
     pub fn connect(&self) -> io::Result<MemoryStream> {
         let [client, source] = Wire::pair();
         self.0.entrance.connect(source)?;
+        Ok(self.stream(client))
+    }
+
+    /// Connects a client as [`connect`](Self::connect) does. To rules, and to those who make PROXY headers,
+    /// the connection is one from the address `source` to the proxy's address `local`.
+    ///
+    /// # Errors
+    ///
+    /// The proxy is disabled or has stopped.
+    pub fn connect_between(
+        &self,
+        source: SocketAddr,
+        local: SocketAddr,
+    ) -> io::Result<MemoryStream> {
+        let [client, inner] = Wire::pair();
+        self.0.entrance.connect(inner.between(Stated { source, local }))?;
         Ok(self.stream(client))
     }
 

@@ -35,7 +35,7 @@ struct Shared {
     early: Duration,
 }
 
-/// What tells the time, and wakes the driver.
+/// Source of the time, which also wakes the driver.
 #[derive(Debug)]
 enum Alarm {
     #[cfg(target_os = "linux")]
@@ -71,7 +71,14 @@ impl Clock {
 
     /// Starts a clock that goes as the current runtime's does: by whole milliseconds, and not at all
     /// while that is paused and somebody has something to do.
+    ///
+    /// # Panics
+    ///
+    /// The runtime was built without time.
+    #[track_caller]
     pub(crate) fn of_runtime() -> Self {
+        // Said here, and not in the task of the driver.
+        drop(tokio::time::sleep(Duration::ZERO));
         Self::driven(Alarm::Runtime(portable::Alarm::new(), Handle::current()), Duration::ZERO)
     }
 
@@ -82,7 +89,7 @@ impl Clock {
         Self { shared, _driver: Arc::new(Driver(driver.abort_handle())) }
     }
 
-    /// Returns what time it is on this clock.
+    /// Returns the time on this clock.
     pub(crate) fn now(&self) -> Instant {
         self.shared.alarm.now()
     }
@@ -101,7 +108,7 @@ pub(crate) struct Timer {
 }
 
 impl Timer {
-    /// Returns what time it is on the timer's clock.
+    /// Returns the time on the timer's clock.
     pub(crate) fn now(&self) -> Instant {
         self.shared.alarm.now()
     }

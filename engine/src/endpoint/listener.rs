@@ -144,7 +144,11 @@ impl Listener {
                 written = Some(told);
                 Peer::new(Stream::unix(stream), None)
             }
-            Place::Own(arrivals) => Peer::new(Stream::own(arrivals.accept().await?), None),
+            Place::Own(arrivals) => {
+                let stream = Stream::own(arrivals.accept().await?);
+                let source = stream.stated();
+                Peer::new(stream, source)
+            }
         };
         Ok(Arrival { peer, greeting: self.greeting.clone(), written })
     }

@@ -3,7 +3,7 @@
 use super::child::Child;
 use super::kind::ByteStream;
 use super::socket;
-use super::wire::{Hold, Wire};
+use super::wire::{Hold, Stated, Wire};
 use bytes::{BufMut, Bytes};
 use chenapan_core::Paths;
 use socket2::{SockRef, TcpKeepalive};
@@ -60,6 +60,8 @@ pub(super) struct Below {
     child: Option<Child>,
     /// The end of a stream in memory.
     wire: Option<Hold>,
+    /// The addresses that such a stream is said to be between.
+    stated: Option<Stated>,
 }
 
 /// A connected stream, and who is at its ends where those have addresses.
@@ -124,11 +126,11 @@ impl Stream {
 
     /// Returns the parts that another layer has to know of this one: it takes the program over.
     pub(super) fn below(&mut self) -> Below {
-        let (child, wire) = match self {
-            Stream::Layered(layered) => (layered.below.child.take(), layered.below.wire.clone()),
-            _ => (None, None),
-        };
-        Below { socket: self.socket(), child, wire }
+        let socket = self.socket();
+        match self {
+            Stream::Layered(layered) => Below { socket, ..std::mem::take(&mut layered.below) },
+            _ => Below { socket, ..Below::default() },
+        }
     }
 
     /// A program's standard input and output.
@@ -140,8 +142,9 @@ impl Stream {
     /// A stream of a user's kind, or in memory.
     pub(super) fn own(bytes: Box<dyn ByteStream>) -> Self {
         let any: &dyn Any = &*bytes;
-        let wire = any.downcast_ref().map(Wire::hold);
-        let below = Below { wire, ..Below::default() };
+        let wire = any.downcast_ref::<Wire>();
+        let (wire, stated) = (wire.map(Wire::hold), wire.and_then(Wire::stated));
+        let below = Below { wire, stated, ..Below::default() };
         Self::layered(Layered { bytes, below, announces_end: false, truncated: false })
     }
 
@@ -173,7 +176,18 @@ impl Stream {
         match self {
             Stream::Tcp(socket) => socket.local_addr().ok().map(unmapped),
             Stream::Unix(_) => None,
-            Stream::Layered(layered) => layered.below.socket.as_ref().and_then(Stream::local),
+            Stream::Layered(layered) => {
+                let stated = layered.below.stated.map(|stated| stated.local);
+                stated.or_else(|| layered.below.socket.as_ref().and_then(Stream::local))
+            }
+        }
+    }
+
+    /// The address of the other end, where it was stated with the stream.
+    pub(super) fn stated(&self) -> Option<SocketAddr> {
+        match self {
+            Stream::Layered(layered) => layered.below.stated.map(|stated| stated.source),
+            _ => None,
         }
     }
 

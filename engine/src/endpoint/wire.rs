@@ -6,6 +6,7 @@
 use bytes::{Buf, BytesMut};
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -17,8 +18,16 @@ const ROOM: usize = 64 * 1024;
 /// One end of a stream in memory.
 pub(crate) struct Wire {
     hold: Hold,
+    stated: Option<Stated>,
     /// End of another wire that nobody may take any more once this one is closed.
     spare: Option<Arc<Spare>>,
+}
+
+/// Addresses that a connection in memory is said to be between.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stated {
+    pub(crate) source: SocketAddr,
+    pub(crate) local: SocketAddr,
 }
 
 /// Handle on an end of a wire for those who read and write it through other layers.
@@ -66,7 +75,10 @@ impl Wire {
     /// Returns both ends of a new wire.
     pub(crate) fn pair() -> [Self; 2] {
         let ends = Arc::<Mutex<[End; 2]>>::default();
-        [0, 1].map(|this| Self { hold: Hold { ends: Arc::clone(&ends), this }, spare: None })
+        [0, 1].map(|this| {
+            let hold = Hold { ends: Arc::clone(&ends), this };
+            Self { hold, stated: None, spare: None }
+        })
     }
 
     /// Closes a spare wire with this one, in the same way, where nobody has taken it; also when this
@@ -74,6 +86,16 @@ impl Wire {
     pub(crate) fn with_spare(mut self, spare: Arc<Spare>) -> Self {
         self.spare = Some(spare);
         self
+    }
+
+    /// States the addresses of its connection.
+    pub(crate) fn between(mut self, stated: Stated) -> Self {
+        self.stated = Some(stated);
+        self
+    }
+
+    pub(super) fn stated(&self) -> Option<Stated> {
+        self.stated
     }
 
     /// Closes this end with a reset: what it has written may still be read, then reading fails.
