@@ -8,7 +8,7 @@
 //! ```
 
 use chenapan::endpoint::Kinds;
-use chenapan::endpoint::kind::{Accepts, Arrivals, ByteStream, Dials, Promise};
+use chenapan::endpoint::kind::{Accepts, Arrivals, Connected, Dials, Promise};
 use chenapan_core::{Connection, plugin};
 use std::io;
 use std::process::ExitCode;
@@ -25,11 +25,10 @@ plugin! {
 }
 
 impl Dials for Canned {
-    fn dial<'a>(&'a self, _: &'a Connection) -> Promise<'a, Box<dyn ByteStream>> {
+    fn dial<'a>(&'a self, _: &'a Connection) -> Promise<'a, Connected> {
         Box::pin(async move {
             let file = io::Cursor::new(std::fs::read(&self.path)?);
-            let stream: Box<dyn ByteStream> = Box::new(tokio::io::join(file, tokio::io::sink()));
-            Ok(stream)
+            Ok(Connected::new(tokio::io::join(file, tokio::io::sink())))
         })
     }
 }
@@ -57,14 +56,14 @@ impl Accepts for Calling {
 }
 
 impl Arrivals for Calls {
-    fn accept(&self) -> Promise<'_, Box<dyn ByteStream>> {
+    fn accept(&self) -> Promise<'_, Connected> {
         Box::pin(async move {
             let _one = self.one.lock().await;
             loop {
                 if let Ok(stream) = TcpStream::connect(&self.calling.address).await {
                     // Who answered may hang up at once: only a client that says something is one.
                     if stream.peek(&mut [0]).await.is_ok_and(|seen| seen > 0) {
-                        return Ok(Box::new(stream) as Box<dyn ByteStream>);
+                        return Ok(Connected::new(stream));
                     }
                 }
                 tokio::time::sleep(self.calling.pause).await;

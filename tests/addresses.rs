@@ -2,7 +2,7 @@
 
 mod support;
 
-use chenapan::endpoint::kind::{Accepts, Arrivals, ByteStream, Dials, Promise};
+use chenapan::endpoint::kind::{Accepts, Arrivals, Connected, Dials, Promise};
 use chenapan::endpoint::{Connect, EndpointError, Kinds, Listen, quote, tokens};
 use chenapan::scenario::Scenario;
 use chenapan_core::{Connection, plugin};
@@ -163,7 +163,7 @@ plugin! {
 }
 
 impl Dials for Nowhere {
-    fn dial<'a>(&'a self, _: &'a Connection) -> Promise<'a, Box<dyn ByteStream>> {
+    fn dial<'a>(&'a self, _: &'a Connection) -> Promise<'a, Connected> {
         Box::pin(async { Err(std::io::ErrorKind::ConnectionRefused.into()) })
     }
 }

@@ -4,11 +4,11 @@
 
 mod child;
 mod dial;
+mod exec;
 mod greet;
 mod header;
 mod inherited;
 mod listener;
-mod local;
 mod memory;
 mod shortage;
 mod socket;
@@ -24,15 +24,14 @@ use std::fmt;
 use std::io;
 
 pub use crate::address::{
-    Auth, Canonical, Connect, EndpointError, Family, HeaderVersion, Host, Inherited, Kinds, Listen,
-    ListenPlace, OptionValue, Options, Socks, SocksHop, Target, Tokens, kind, quote, read, tokens,
-    without_password,
+    Auth, Canonical, Connect, EndpointError, Family, HeaderVersion, Host, Kinds, Listen,
+    ListenPlace, Local, OptionValue, Options, Socks, SocksHop, Target, Tokens, built_in, custom,
+    kind, quote, tokens, without_password,
 };
 pub(crate) use child::GRACE;
 pub use dial::Dialer;
 pub use greet::Greeting;
 pub use listener::{Arrival, Listener};
-pub use local::Local;
 pub(crate) use memory::{Entrance, Exit};
 pub(crate) use shortage::is_shortage;
 pub use stream::{Peer, Stream, unmapped};

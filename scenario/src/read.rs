@@ -15,14 +15,11 @@ use super::subjects::{Subjects, expectations};
 use super::{names, traffic, yaml};
 use chenapan_core::{Form, Pattern, Registry, Value};
 use chenapan_engine::config::ConfiguredProtocol;
-use chenapan_engine::endpoint::{EndpointError, Kinds, Listen, ListenPlace};
+use chenapan_engine::endpoint::{EndpointError, Kinds, Listen};
 use chenapan_engine::proxy::Limits;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// Address of a proxy that names none: a port from the system.
-const LOOPBACK: Listen = Listen::loopback(0);
 
 /// Largest number of files that may be included, and of phases.
 const MOST_FILES: usize = 32;
@@ -158,11 +155,8 @@ fn parts(root: &Node, scenario: &mut Scenario, cx: &mut Context<'_>, mistakes: &
         let part = node.sound.then(|| mistakes.keep(proxy(key, node, cx))).flatten();
         // What a load can talk to without shaking hands first.
         let tcp = |part: &ProxyPart| {
-            let first = part.listen.first();
-            matches!(
-                first,
-                Some(Listen { place: ListenPlace::Tcp { .. }, tls: false, header: false, .. })
-            )
+            let plain = |first: &Listen| !first.tls && !first.header;
+            part.listen.first().is_some_and(|first| first.place.tcp().is_some() && plain(first))
         };
         cx.speaks.push(part.as_ref().map(|part| (part.protocol.clone(), tcp(part))));
         cx.proxies.push(key.name.clone());
@@ -201,7 +195,7 @@ fn proxy(key: &Key, node: &Node, cx: &Context<'_>) -> Result<ProxyPart, Wrong> {
     let listen = fields.take("listen").map_or(&[][..], Node::items);
     let listen = listen.iter().map(|node| address(node, |value| cx.kinds.listen_object(value)));
     let listen = listen.collect::<Result<Vec<Listen>, _>>()?;
-    if listen.iter().any(|address| address.place == ListenPlace::Stdio) {
+    if listen.iter().any(|address| address.place.is_stdio()) {
         let wrong = key.place.wrong("a scenario has no client on standard input and output");
         return Err(wrong.help("stdio: is for chenapan without a command"));
     }
@@ -209,7 +203,8 @@ fn proxy(key: &Key, node: &Node, cx: &Context<'_>) -> Result<ProxyPart, Wrong> {
         name: key.name.clone(),
         place: key.place.line(),
         listen: match listen.is_empty() {
-            true => vec![LOOPBACK],
+            // A port from the system.
+            true => vec![Listen::loopback(0)],
             false => listen,
         },
         backend: address(fields.need("backend")?, |value| cx.kinds.connect_object(value))?,

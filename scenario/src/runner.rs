@@ -10,7 +10,7 @@ use super::outcome::{CommandOutcome, Outcome, PhaseOutcome};
 use super::process::Process;
 use super::watch::{Progress, Watcher};
 use chenapan_engine::control::Control;
-use chenapan_engine::endpoint::{Connect, Dialer, Target, plain};
+use chenapan_engine::endpoint::{Connect, Dialer, plain};
 use chenapan_engine::proxy::{Config, Limits, Proxy};
 use chenapan_engine::rule::Rules;
 use facts::{Facts, SETTLE};
@@ -146,7 +146,8 @@ impl<'a> Run<'a> {
         let end = Instant::now() + within.max().unwrap_or_default();
         for part in &self.scenario.proxies {
             // A program is started for each connection, and what others bring along is theirs to know.
-            let dialled = matches!(part.backend.target, Target::Tcp { .. } | Target::Unix(_));
+            let target = &part.backend.target;
+            let dialled = target.tcp().is_some() || target.path().is_some();
             let subject = format!("{}.unreachable", part.name);
             let away = chosen().any(|phase| phase.expects(&subject));
             if !dialled || away {

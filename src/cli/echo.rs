@@ -13,7 +13,7 @@ use chenapan_core::{
     Direction, Extent, Found, Handled, Inspect, Inspection, OptionSpec, ProtocolEntry, Registry,
     Remark,
 };
-use chenapan_engine::endpoint::{Arrival, Listen, ListenPlace, Listener, Peer, Stream, plain};
+use chenapan_engine::endpoint::{Arrival, Listen, Listener, Peer, Stream, plain};
 use clap::{ArgMatches, Args};
 use std::future::poll_fn;
 use std::io::{self, Write};
@@ -142,7 +142,7 @@ fn inspect(
 async fn run(args: &Echo, protocol: &str, server: &Arc<Server>) -> Result<(), Failure> {
     // Before anybody can know that we are there: a signal is then never the end at once.
     let mut signals = Signals::new(Second::Ends)?;
-    if args.listen.iter().any(|address| address.place == ListenPlace::Stdio) {
+    if args.listen.iter().any(|address| address.place.is_stdio()) {
         return Err(Failure::usage("--listen stdio: standard output is for what echo has to say"));
     }
     let listeners: Result<Vec<_>, _> = args.listen.iter().map(Listener::bind).collect();

@@ -4,7 +4,7 @@
 
 use super::{Failure, print};
 use crate::doc::shown_kinds;
-use chenapan_engine::endpoint::read::table::Role;
+use chenapan_engine::endpoint::built_in::Role;
 use chenapan_engine::endpoint::{EndpointError, Kinds, quote, tokens};
 use chenapan_scenario::layout::{columns, hang, hang_to, wrap};
 use clap::{Args, Subcommand};

@@ -4,7 +4,7 @@
 
 use chenapan_core::OptionSpec;
 use chenapan_engine::endpoint::Kinds;
-use chenapan_engine::endpoint::read::table::{KINDS, Kind, Parameter, Role, Usage};
+use chenapan_engine::endpoint::built_in::{KINDS, Kind, Parameter, Role, Usage};
 use std::fmt::Write;
 
 /// A kind in one role, as a page tells of it.

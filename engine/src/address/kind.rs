@@ -1,21 +1,23 @@
-//! Kinds of endpoints that a user of this library brings along.
+//! The door through which a kind of endpoint comes: a stream of bytes, and who accepts or dials it.
 //!
-//! A kind is a name, a role, a table of options and a way to a stream of bytes. The ones that
-//! chenapan has itself are in the table of the grammar.
+//! A kind is a name, a table of options and a way to streams. The ones that chenapan has itself use
+//! these traits, and so does a kind that a user of this library brings along.
 
-use chenapan_core::{Connection, OptionError, OptionSpec, Plugin, Values};
+use super::Local;
+use chenapan_core::{Connection, Paths};
 use std::any::Any;
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::oneshot;
 
 /// A stream of bytes each way. `poll_shutdown` ends what is written and leaves reading as it is,
 /// where that is possible.
-pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin + Any {}
+pub trait ByteStream: AsyncRead + AsyncWrite + Any + Send + Unpin {}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin + Any> ByteStream for T {}
+impl<T: AsyncRead + AsyncWrite + Any + Send + Unpin> ByteStream for T {}
 
 /// Promise of a kind: a future of a value or an error.
 pub type Promise<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;
@@ -23,7 +25,7 @@ pub type Promise<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a
 /// A kind to connect to. A promise is written as `Box::pin(async move { ... })`.
 pub trait Dials: Send + Sync {
     /// Connects once more; `connection` says for whom.
-    fn dial<'a>(&'a self, connection: &'a Connection) -> Promise<'a, Box<dyn ByteStream>>;
+    fn dial<'a>(&'a self, connection: &'a Connection) -> Promise<'a, Connected>;
 }
 
 /// A kind to listen at.
@@ -39,154 +41,37 @@ pub trait Accepts: Send + Sync {
 /// Source of connections that are accepted.
 pub trait Arrivals: Send + Sync {
     /// Waits for the next connection.
-    fn accept(&self) -> Promise<'_, Box<dyn ByteStream>>;
-}
+    fn accept(&self) -> Promise<'_, Connected>;
 
-/// A kind as it was written in an address, with its options.
-pub struct CustomKind<T: ?Sized> {
-    name: &'static str,
-    given: Arc<[(&'static str, String)]>,
-    kind: Arc<T>,
-}
-
-/// A kind in a list of kinds.
-pub struct Entry<T: ?Sized> {
-    /// Its name, in lower case.
-    pub name: &'static str,
-    /// Its documentation, as written.
-    pub doc: &'static str,
-    /// Its options; arguments without a name are taken for them in this order.
-    pub options: &'static [OptionSpec],
-    configure: fn(&Values) -> Arc<T>,
-}
-
-/// The kinds that a program knows beyond chenapan's own.
-#[derive(Clone, Debug, Default)]
-pub struct Kinds {
-    listeners: Vec<Entry<dyn Accepts>>,
-    backends: Vec<Entry<dyn Dials>>,
-}
-
-impl Kinds {
-    /// None.
-    pub const fn new() -> Self {
-        Self { listeners: Vec::new(), backends: Vec::new() }
-    }
-
-    /// Adds a kind to listen at; one of the same name is replaced.
-    #[must_use]
-    pub fn listener<T: Plugin + Accepts + 'static>(mut self) -> Self {
-        self.listeners.retain(|known| known.name != T::NAME);
-        self.listeners.push(Entry {
-            name: T::NAME,
-            doc: T::ABOUT,
-            options: T::OPTIONS,
-            configure: |values| Arc::new(T::configure(values)),
-        });
-        self
-    }
-
-    /// Adds a kind to connect to; one of the same name is replaced.
-    #[must_use]
-    pub fn backend<T: Plugin + Dials + 'static>(mut self) -> Self {
-        self.backends.retain(|known| known.name != T::NAME);
-        self.backends.push(Entry {
-            name: T::NAME,
-            doc: T::ABOUT,
-            options: T::OPTIONS,
-            configure: |values| Arc::new(T::configure(values)),
-        });
-        self
-    }
-
-    /// All kinds to listen at.
-    pub fn listeners(&self) -> &[Entry<dyn Accepts>] {
-        &self.listeners
-    }
-
-    /// All kinds to connect to.
-    pub fn backends(&self) -> &[Entry<dyn Dials>] {
-        &self.backends
+    /// Returns the address at which it actually listens; `None` if that is what was written.
+    fn local(&self) -> Option<Local> {
+        None
     }
 }
 
-impl<T: ?Sized> Entry<T> {
-    /// Checks options, and makes of them what an address holds.
-    ///
-    /// # Errors
-    ///
-    /// The first option that cannot be used.
-    pub fn configure(
-        &self,
-        given: &[(&'static str, String)],
-    ) -> Result<CustomKind<T>, OptionError> {
-        let texts = given.iter().map(|(name, text)| (*name, text.as_str()));
-        let kind = (self.configure)(&Values::parse(self.options, texts)?);
-        Ok(CustomKind { name: self.name, given: given.into(), kind })
+/// A connection that was accepted or dialled.
+#[non_exhaustive]
+pub struct Connected {
+    /// The stream. An [`endpoint::Stream`](crate::endpoint::Stream) of a socket is moved by the
+    /// kernel where nobody looks at its bytes.
+    pub stream: Box<dyn ByteStream>,
+    /// Address of the other end, where it has one.
+    pub address: Option<SocketAddr>,
+    /// The paths at both ends of a UNIX socket.
+    pub paths: Option<Paths>,
+    /// Tells when everything was written, where a thread writes.
+    pub(crate) written: Option<oneshot::Receiver<()>>,
+}
+
+impl Connected {
+    /// A connection of which all is known from its stream.
+    pub fn new(stream: impl ByteStream) -> Self {
+        Self { stream: Box::new(stream), address: None, paths: None, written: None }
     }
 }
 
-impl<T: ?Sized> CustomKind<T> {
-    /// A kind that no text stands for.
-    pub(crate) fn unwritten(name: &'static str, kind: Arc<T>) -> Self {
-        Self { name, given: Arc::default(), kind }
-    }
-
-    /// The kind's name.
-    pub fn name(&self) -> &'static str {
-        self.name
-    }
-
-    /// The options that were given.
-    pub fn given(&self) -> &[(&'static str, String)] {
-        &self.given
-    }
-
-    /// The kind itself.
-    pub fn kind(&self) -> &Arc<T> {
-        &self.kind
-    }
-}
-
-impl<T: ?Sized> Clone for CustomKind<T> {
-    fn clone(&self) -> Self {
-        let (given, kind) = (Arc::clone(&self.given), Arc::clone(&self.kind));
-        Self { name: self.name, given, kind }
-    }
-}
-
-impl<T: ?Sized> PartialEq for CustomKind<T> {
-    fn eq(&self, other: &Self) -> bool {
-        (self.name, &self.given) == (other.name, &other.given)
-    }
-}
-
-impl<T: ?Sized> fmt::Display for CustomKind<T> {
+impl fmt::Debug for Connected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.name)?;
-        let given: Vec<_> =
-            self.given.iter().map(|(name, text)| format!("{name}={text}")).collect();
-        f.write_str(&given.join(":"))
-    }
-}
-
-impl<T: ?Sized> fmt::Debug for CustomKind<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CustomKind")
-            .field("name", &self.name)
-            .field("given", &self.given)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<T: ?Sized> Clone for Entry<T> {
-    fn clone(&self) -> Self {
-        Self { ..*self }
-    }
-}
-
-impl<T: ?Sized> fmt::Debug for Entry<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entry").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Connected").field("address", &self.address).finish_non_exhaustive()
     }
 }

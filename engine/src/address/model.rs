@@ -1,13 +1,20 @@
 //! Canonical form of an address, however it was written.
 //!
-//! It never reads text; see [`read`](super::read).
+//! It never reads text (see [`read`](super::read)), and knows no kind: a place is whatever a kind has
+//! made of the words.
 
-use super::kind::{Accepts, CustomKind, Dials};
-use std::collections::BTreeMap;
+use super::canonical::Canonical;
+use super::hop::SocksHop;
+use super::host::{Family, Host};
+use super::kind::{Arrivals, Dials};
+use super::options::Options;
+use chenapan_core::choices;
+use serde_json::Value;
+use std::any::Any;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
-use std::time::Duration;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
 
 /// Address to listen at.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,146 +51,147 @@ pub struct Connect {
     pub options: Options,
 }
 
-/// A place to listen at.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum ListenPlace {
-    /// A TCP port.
-    Tcp {
-        /// The address, or none for every one.
-        host: Option<Host>,
-        /// The port; 0 for any that is free.
-        port: u16,
-    },
-    /// A UNIX socket; `@name` is an abstract one (unix(7)).
-    Unix(PathBuf),
-    /// Standard input and output: one connection, whose end is the program's.
-    Stdio,
-    /// A listening socket that was open when the program started.
-    Inherited(Inherited),
-    /// A kind that a user of this library has brought along.
-    Custom(CustomKind<dyn Accepts>),
+/// A place to listen at, of any kind.
+#[derive(Clone)]
+pub struct ListenPlace(Arc<dyn Opens>);
+
+/// A place to connect to, of any kind.
+#[derive(Clone)]
+pub struct Target(Arc<dyn Connects>);
+
+choices! {
+    /// A version of the PROXY protocol.
+    pub enum HeaderVersion {
+        /// Version 1, a line.
+        V1 = "v1",
+        /// Version 2, binary.
+        V2 = "v2",
+    }
 }
 
-/// A place to connect to.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Target {
-    /// A TCP port; a name is resolved for each connection.
-    Tcp {
-        /// The address or name.
-        host: Host,
-        /// The port.
-        port: u16,
-    },
-    /// A UNIX socket; `@name` is an abstract one (unix(7)).
-    Unix(PathBuf),
-    /// A program that is started for each connection, with its arguments.
-    Exec(Vec<String>),
-    /// A kind that a user of this library has brought along.
-    Custom(CustomKind<dyn Dials>),
+choices! {
+    /// Header of the PROXY protocol that clients send first.
+    pub(super) enum ExpectedHeader {
+        /// Any version.
+        Require = "require",
+    }
 }
 
-/// An address or a name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Host {
-    /// An address.
-    Address(IpAddr),
-    /// A name (or an IPv6 address with a zone), resolved when it is used.
-    Name(String),
+/// A place as it was written: words alone.
+pub(crate) trait Place: fmt::Debug + fmt::Display + Equal + Send + Sync {
+    /// Names the kind and the fields that say where.
+    fn canonical(&self, form: &mut Canonical);
+
+    /// Returns `true` if it is known that only programs on this machine can connect.
+    fn is_local(&self) -> bool {
+        true
+    }
+
+    /// Returns the host and the port, where it has those; no host is every address.
+    fn tcp(&self) -> Option<(Option<&Host>, u16)> {
+        None
+    }
+
+    /// Returns the path of a UNIX socket, where it is one.
+    fn path(&self) -> Option<&Path> {
+        None
+    }
+
+    /// Returns `true` if it is standard input and output.
+    fn is_stdio(&self) -> bool {
+        false
+    }
+
+    /// Returns the same place at another port; `None` if it has none.
+    fn at_port(&self, _: u16) -> Option<ListenPlace> {
+        None
+    }
+
+    /// Returns the kind's name and the options that are the place, where it has no fields.
+    fn given(&self) -> Option<(&'static str, &[(&'static str, String)])> {
+        None
+    }
 }
 
-/// Selector of a descriptor that the program has inherited.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Inherited {
-    /// The descriptor of this number.
-    Number(u32),
-    /// The one at this place, from 0, among those that systemd passes (sd_listen_fds(3)).
-    Index(u32),
-    /// The one of this name among those that systemd passes.
-    Name(String),
+/// A place to listen at. What it takes is up to [`endpoint`](crate::endpoint).
+pub(crate) trait Opens: Place {
+    /// Starts to listen, in one place or in all that the words name.
+    ///
+    /// # Errors
+    ///
+    /// The place is in use, not ours or not allowed.
+    fn open(&self, address: &Listen) -> io::Result<Vec<Box<dyn Arrivals>>>;
 }
 
-/// A family of internet addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// IPv4.
-    V4,
-    /// IPv6.
-    V6,
+/// A place to connect to. What it takes is up to [`endpoint`](crate::endpoint).
+pub(crate) trait Connects: Place {
+    /// Returns what dials it, ready to be asked for each connection.
+    ///
+    /// # Errors
+    ///
+    /// The address cannot be used.
+    fn dialer(&self, address: &Connect) -> io::Result<Arc<dyn Dials>>;
 }
 
-/// A version of the PROXY protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HeaderVersion {
-    /// Version 1, a line.
-    V1,
-    /// Version 2, binary.
-    V2,
+/// Equality of values whose types are not known.
+pub(crate) trait Equal: Any {
+    fn equals(&self, other: &dyn Any) -> bool;
 }
 
-/// A SOCKS proxy on the way to a backend.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SocksHop {
-    /// Version of the protocol that it speaks.
-    pub protocol: Socks,
-    /// Its address.
-    pub host: Host,
-    /// Its port.
-    pub port: u16,
-    /// Who we say we are.
-    pub auth: Auth,
+impl<T: Any + PartialEq> Equal for T {
+    fn equals(&self, other: &dyn Any) -> bool {
+        other.downcast_ref() == Some(self)
+    }
 }
 
-/// A version of SOCKS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Socks {
-    /// Whatever it turns out to speak: 5, 4a and 4 are tried.
-    Auto,
-    /// Version 4: IPv4 addresses.
-    V4,
-    /// Version 4a: IPv4 addresses and names.
-    V4a,
-    /// Version 5 (RFC 1928).
-    V5,
+impl ListenPlace {
+    pub(crate) fn new(place: impl Opens) -> Self {
+        Self(Arc::new(place))
+    }
+
+    /// Returns the host and the port, where it has those; no host is every address.
+    pub fn tcp(&self) -> Option<(Option<&Host>, u16)> {
+        self.0.tcp()
+    }
+
+    /// Returns `true` if it is standard input and output.
+    pub fn is_stdio(&self) -> bool {
+        self.0.is_stdio()
+    }
+
+    /// Returns the same place at another port; `None` if it has none.
+    pub(crate) fn at_port(&self, port: u16) -> Option<Self> {
+        self.0.at_port(port)
+    }
+
+    pub(crate) fn open(&self, address: &Listen) -> io::Result<Vec<Box<dyn Arrivals>>> {
+        self.0.open(address)
+    }
 }
 
-/// Who we say we are to a SOCKS proxy.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Auth {
-    /// Nobody.
-    None,
-    /// A user id (versions 4 and 4a).
-    User(String),
-    /// A user and a password (RFC 1929).
-    Password {
-        /// The user, 1 to 255 bytes.
-        user: String,
-        /// The password, 1 to 255 bytes.
-        password: String,
-    },
-    /// Other ones for each connection.
-    Random,
-}
+impl Target {
+    pub(crate) fn new(place: impl Connects) -> Self {
+        Self(Arc::new(place))
+    }
 
-/// Options that were given, by their canonical names.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Options(BTreeMap<&'static str, OptionValue>);
+    /// Returns the host and the port, where it has those.
+    pub fn tcp(&self) -> Option<(&Host, u16)> {
+        let (host, port) = self.0.tcp()?;
+        Some((host?, port))
+    }
 
-/// The value of an option.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum OptionValue {
-    /// Yes or no.
-    Flag(bool),
-    /// A number.
-    Number(u64),
-    /// A time.
-    Time(Duration),
-    /// The permissions of a file.
-    Mode(u32),
-    /// Anything else.
-    Text(String),
+    /// Returns the path of a UNIX socket, where it is one; `@name` is an abstract one (unix(7)).
+    pub fn path(&self) -> Option<&Path> {
+        self.0.path()
+    }
+
+    pub(super) fn given(&self) -> Option<(&'static str, &[(&'static str, String)])> {
+        self.0.given()
+    }
+
+    pub(crate) fn dialer(&self, address: &Connect) -> io::Result<Arc<dyn Dials>> {
+        self.0.dialer(address)
+    }
 }
 
 impl Listen {
@@ -192,30 +200,23 @@ impl Listen {
         Self { place, tls: false, header: false, family: None, options: Options::default() }
     }
 
-    /// A port of 127.0.0.1; 0 is any free one.
-    pub const fn loopback(port: u16) -> Self {
-        let host = Some(Host::Address(IpAddr::V4(Ipv4Addr::LOCALHOST)));
-        Self {
-            place: ListenPlace::Tcp { host, port },
-            tls: false,
-            header: false,
-            family: None,
-            options: Options::new(),
-        }
-    }
-
     /// Returns `true` if it is known that only programs on this machine can connect.
     pub fn is_local(&self) -> bool {
-        match &self.place {
-            ListenPlace::Tcp { host: Some(Host::Address(address)), .. } => {
-                address.to_canonical().is_loopback()
-            }
-            ListenPlace::Tcp { host: Some(Host::Name(name)), .. } => name == "localhost",
-            ListenPlace::Tcp { host: None, .. } => false,
-            ListenPlace::Unix(_) | ListenPlace::Stdio => true,
-            // Whoever opened it knows.
-            ListenPlace::Inherited(_) | ListenPlace::Custom(_) => true,
-        }
+        self.place.0.is_local()
+    }
+
+    /// The canonical form. [`Kinds::listen_object`](super::Kinds::listen_object) reads it back.
+    pub fn json(&self) -> Value {
+        serde_json::to_value(self.canonical()).unwrap_or_default()
+    }
+
+    /// Returns the canonical form, ready to be serialized.
+    pub fn canonical(&self) -> Canonical {
+        let mut form = Canonical::new(self.tls, self.family);
+        form.proxy_protocol = self.header.then_some(ExpectedHeader::Require.name());
+        self.place.0.canonical(&mut form);
+        form.options(&self.options);
+        form
     }
 }
 
@@ -225,67 +226,58 @@ impl Connect {
         let options = Options::default();
         Self { target, tls: false, header: None, family: None, via: None, options }
     }
+
+    /// The canonical form. [`Kinds::connect_object`](super::Kinds::connect_object) reads it back.
+    ///
+    /// It holds what the address holds, the password for a SOCKS proxy too.
+    pub fn json(&self) -> Value {
+        serde_json::to_value(self.canonical()).unwrap_or_default()
+    }
+
+    /// Returns the canonical form, ready to be serialized.
+    pub fn canonical(&self) -> Canonical {
+        let mut form = Canonical::new(self.tls, self.family);
+        form.proxy_protocol = self.header.map(HeaderVersion::name);
+        form.via = self.via.as_ref().map(SocksHop::canonical);
+        self.target.0.canonical(&mut form);
+        form.options(&self.options);
+        form
+    }
 }
 
-impl Options {
-    /// None.
-    pub const fn new() -> Self {
-        Self(BTreeMap::new())
+impl PartialEq for ListenPlace {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.equals(&*other.0)
     }
+}
 
-    /// Sets one.
-    pub fn set(&mut self, name: &'static str, value: OptionValue) {
-        self.0.insert(name, value);
+impl PartialEq for Target {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.equals(&*other.0)
     }
+}
 
-    /// All of them, by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &OptionValue)> {
-        self.0.iter().map(|(name, value)| (*name, value))
+impl fmt::Debug for ListenPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
     }
+}
 
-    /// Returns `true` if there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
     }
+}
 
-    /// A flag, where it was given.
-    pub fn flag(&self, name: &str) -> Option<bool> {
-        match self.0.get(name)? {
-            OptionValue::Flag(flag) => Some(*flag),
-            _ => None,
-        }
+impl fmt::Display for ListenPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
     }
+}
 
-    /// A number, where it was given.
-    pub fn number(&self, name: &str) -> Option<u64> {
-        match self.0.get(name)? {
-            OptionValue::Number(number) => Some(*number),
-            _ => None,
-        }
-    }
-
-    /// A time, where it was given.
-    pub fn time(&self, name: &str) -> Option<Duration> {
-        match self.0.get(name)? {
-            OptionValue::Time(time) => Some(*time),
-            _ => None,
-        }
-    }
-
-    /// Permissions, where they were given.
-    pub fn mode(&self, name: &str) -> Option<u32> {
-        match self.0.get(name)? {
-            OptionValue::Mode(mode) => Some(*mode),
-            _ => None,
-        }
-    }
-
-    /// A text, where it was given.
-    pub fn text(&self, name: &str) -> Option<&str> {
-        match self.0.get(name)? {
-            OptionValue::Text(text) => Some(text),
-            _ => None,
-        }
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
     }
 }
 
@@ -297,84 +289,22 @@ impl fmt::Display for Listen {
         if self.tls {
             f.write_str("tls:")?;
         }
-        match &self.place {
-            ListenPlace::Tcp { host: Some(host), port } => write!(f, "{host}:{port}"),
-            ListenPlace::Tcp { host: None, port } => write!(f, "*:{port}"),
-            ListenPlace::Unix(path) => write!(f, "unix:{}", path.display()),
-            ListenPlace::Stdio => f.write_str("stdio:"),
-            ListenPlace::Inherited(which) => which.fmt(f),
-            ListenPlace::Custom(own) => own.fmt(f),
-        }
+        self.place.fmt(f)
     }
 }
 
 impl fmt::Display for Connect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.header {
-            Some(HeaderVersion::V1) => f.write_str("proxy-v1:")?,
-            Some(HeaderVersion::V2) => f.write_str("proxy-v2:")?,
-            None => {}
+        if let Some(version) = self.header {
+            write!(f, "proxy-{version}:")?;
         }
         if self.tls {
             f.write_str("tls:")?;
         }
-        match &self.target {
-            Target::Tcp { host, port } => write!(f, "{host}:{port}")?,
-            Target::Unix(path) => write!(f, "unix:{}", path.display())?,
-            Target::Exec(command) => write!(f, "exec:{}", command.join(" "))?,
-            Target::Custom(own) => own.fmt(f)?,
-        }
+        self.target.fmt(f)?;
         match &self.via {
             Some(via) => write!(f, " via {via}"),
             None => Ok(()),
-        }
-    }
-}
-
-impl fmt::Display for Inherited {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Inherited::Number(number) => write!(f, "fd:{number}"),
-            Inherited::Index(index) => write!(f, "systemd:index={index}"),
-            Inherited::Name(name) => write!(f, "systemd:name={name}"),
-        }
-    }
-}
-
-impl fmt::Display for Host {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Host::Address(IpAddr::V4(address)) => write!(f, "{address}"),
-            Host::Address(IpAddr::V6(address)) => write!(f, "[{address}]"),
-            Host::Name(name) if name.contains(':') => write!(f, "[{name}]"),
-            Host::Name(name) => f.write_str(name),
-        }
-    }
-}
-
-/// Without the credentials.
-impl fmt::Display for SocksHop {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = match self.protocol {
-            Socks::Auto => "socks",
-            Socks::V4 => "socks4",
-            Socks::V4a => "socks4a",
-            Socks::V5 => "socks5",
-        };
-        write!(f, "{scheme}://{}:{}", self.host, self.port)
-    }
-}
-
-/// Without the password.
-impl fmt::Debug for Auth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Auth::None => f.write_str("None"),
-            Auth::User(user) => f.debug_tuple("User").field(user).finish(),
-            Auth::Password { user, .. } => {
-                f.debug_struct("Password").field("user", user).finish_non_exhaustive()
-            }
-            Auth::Random => f.write_str("Random"),
         }
     }
 }

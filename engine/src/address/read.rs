@@ -2,29 +2,25 @@
 //!
 //! It never opens a file or a socket, takes linear time and never panics, whatever the text.
 
-mod arguments;
-mod command;
-mod make;
+mod choose;
+mod finish;
 mod object;
 mod own;
 mod plain;
-mod socks;
-pub mod table;
-mod tokens;
 mod typed;
-mod url;
 mod url_style;
-mod values;
 
 #[cfg(test)]
 mod tests;
 
+use super::arguments::Argument;
+use super::built_in::{Kind, Make, names};
 use super::error::{Code, Fault, quoted};
-use super::{Connect, EndpointError, HeaderVersion, Kinds, Listen, ListenPlace, Target};
+use super::tokens::{Piece, trimmed};
+use super::{Connect, EndpointError, Kinds, Listen, url};
+use choose::Side;
+use std::ops::Range;
 use std::str::FromStr;
-use table::{Kind, Role, Sort};
-use tokens::{Piece, trimmed};
-pub use tokens::{Tokens, quote, tokens};
 
 impl Kinds {
     /// Reads an address to listen at, in any style.
@@ -33,7 +29,7 @@ impl Kinds {
     ///
     /// What is wrong, where, and what would do.
     pub fn listen(&self, text: &str) -> Result<Listen, EndpointError> {
-        listen(self, trimmed(text)).map_err(|fault| fault.of(text))
+        read(self, trimmed(text)).map_err(|fault| fault.of(text))
     }
 
     /// Reads an address to connect to, in any style.
@@ -42,7 +38,7 @@ impl Kinds {
     ///
     /// What is wrong, where, and what would do.
     pub fn connect(&self, text: &str) -> Result<Connect, EndpointError> {
-        connect(self, trimmed(text)).map_err(|fault| fault.of(text))
+        read(self, trimmed(text)).map_err(|fault| fault.of(text))
     }
 }
 
@@ -64,53 +60,41 @@ impl FromStr for Connect {
     }
 }
 
-fn listen(kinds: &Kinds, piece: Piece<'_>) -> Result<Listen, Fault> {
-    let (wrapper, inner) = unwrapped(piece, Role::Listen)?;
-    let listen = match (word(inner), url::scheme(inner.text)) {
-        (_, Some(scheme)) => url_style::listen(kinds, inner, scheme),
-        (Some(word), None) if typed::knows(kinds, word.text) => typed::listen(kinds, inner),
-        _ => plain::read(inner, Role::Listen, kinds)
-            .map(|(host, port)| Listen::new(ListenPlace::Tcp { host, port })),
+fn read<T: Side>(kinds: &Kinds, piece: Piece<'_>) -> Result<T, Fault> {
+    let (before, inner) = unwrapped::<T>(piece)?;
+    let read = match (word(inner), url::scheme(inner.text)) {
+        (_, Some(scheme)) => url_style::read(kinds, inner, scheme),
+        (Some(word), None) if typed::knows(kinds, word.text) => typed::read(kinds, inner),
+        _ => plain::read::<T>(inner, kinds).and_then(|(host, port)| T::plain(host, port, inner)),
     };
-    let Some(wrapper) = wrapper else { return listen };
-    let mut listen = listen.map_err(|fault| nested(fault, inner, wrapper))?;
-    listen.header = true;
-    Ok(listen)
+    let Some(Before { name, change }) = before else { return read };
+    let mut read = read.map_err(|fault| nested(fault, inner, name))?;
+    change(name, &mut read).map_err(|wrong| piece.fault(Code::Conflict, wrong))?;
+    Ok(read)
 }
 
-fn connect(kinds: &Kinds, piece: Piece<'_>) -> Result<Connect, Fault> {
-    let (wrapper, inner) = unwrapped(piece, Role::Connect)?;
-    let connect = match (word(inner), url::scheme(inner.text)) {
-        (_, Some(scheme)) => url_style::connect(kinds, inner, scheme),
-        (Some(word), None) if typed::knows(kinds, word.text) => typed::connect(kinds, inner),
-        _ => plain::read(inner, Role::Connect, kinds).and_then(|(host, port)| match host {
-            Some(host) => Ok(Connect::new(Target::Tcp { host, port })),
-            None => Err(inner.fault(Code::MissingHost, "there is no host to dial")),
-        }),
-    };
-    let Some(wrapper) = wrapper else { return connect };
-    let mut connect = connect.map_err(|fault| nested(fault, inner, wrapper))?;
-    if connect.header.is_some() {
-        let message = format!("{wrapper} before an endpoint that sends a PROXY header already");
-        return Err(piece.fault(Code::Conflict, message));
-    }
-    connect.header =
-        Some(if wrapper == "proxy-v1" { HeaderVersion::V1 } else { HeaderVersion::V2 });
-    Ok(connect)
+/// A kind that stands before an endpoint, by one of its names.
+struct Before<T> {
+    name: &'static str,
+    change: fn(&str, &mut T) -> Result<(), String>,
 }
 
 /// The kind that stands before an endpoint, and the endpoint.
-fn unwrapped(piece: Piece<'_>, role: Role) -> Result<(Option<&'static str>, Piece<'_>), Fault> {
+fn unwrapped<T: Side>(piece: Piece<'_>) -> Result<(Option<Before<T>>, Piece<'_>), Fault> {
     if piece.text.is_empty() {
         let message =
             "the address is empty; examples: 127.0.0.1:8080, unix:/run/a.sock, tls://host:443";
         return Err(piece.fault(Code::Empty, message));
     }
-    let wrapper = |piece| {
+    let before = |piece| {
         let (kind, name) = built_in(piece)?;
-        (kind.sort == Sort::Wrapper && kind.usage(role).is_some()).then_some(name)
+        match T::of(kind)?.make {
+            Make::Before(change) => Some(Before { name, change }),
+            Make::Place(_) => None,
+        }
     };
-    let Some(name) = wrapper(piece) else { return Ok((None, piece)) };
+    let Some(first) = before(piece) else { return Ok((None, piece)) };
+    let name = first.name;
     let inner = match piece.split(':') {
         Some((_, rest)) => {
             let inner = trimmed(rest.text);
@@ -122,11 +106,11 @@ fn unwrapped(piece: Piece<'_>, role: Role) -> Result<(Option<&'static str>, Piec
         let message = format!("{name} needs an endpoint, as in {name}:tcp:127.0.0.1:8080");
         return Err(inner.fault(Code::MissingOption, message));
     }
-    if let Some(second) = wrapper(inner) {
-        let message = format!("{second} inside {name}: there is one PROXY header only");
+    if let Some(second) = before(inner) {
+        let message = format!("{} inside {name}: there is one PROXY header only", second.name);
         return Err(inner.fault(Code::Conflict, message));
     }
-    Ok((Some(name), inner))
+    Ok((Some(first), inner))
 }
 
 /// Returns the text before the first colon, or all of it; `None` for a URL.
@@ -143,14 +127,38 @@ fn built_in(piece: Piece<'_>) -> Option<(&'static Kind, &'static str)> {
     Kind::find(&word.text.to_ascii_lowercase())
 }
 
-/// Returns `true` if an endpoint is one of TLS, also behind a PROXY header.
-fn speaks_tls(text: &str) -> bool {
-    let mut piece = trimmed(text);
-    if let Ok((Some(_), inner)) = unwrapped(piece, Role::Connect) {
-        piece = inner;
+/// Reads the endpoint that stands among the arguments of another, and is of another kind.
+fn inner(
+    given: &Argument,
+    outer: &'static str,
+    kinds: &Kinds,
+) -> Result<(Connect, Range<usize>), Fault> {
+    let whole = trimmed(&given.value);
+    let first = |kind: Option<(&Kind, _)>| kind.map(|(kind, _)| kind.names[0]);
+    let (own, other) = (first(Kind::find(outer)), first(kind_inside(whole)));
+    if let Some(name) = other.filter(|_| own == other) {
+        let message = format!(
+            "{name} inside {name}: the endpoint of {name} is the place to dial, as in tcp:HOST:PORT"
+        );
+        return Err(Fault::new(Code::Conflict, given.place.clone(), message));
     }
-    let word = url::scheme(piece.text).or(word(piece).map(|word| word.text));
-    word.is_some_and(|word| word.eq_ignore_ascii_case("tls") || word.eq_ignore_ascii_case("ssl"))
+    let connect = read(kinds, whole).map_err(|fault| {
+        let place = given.place.clone();
+        Fault { place, ..nested(fault, whole, outer) }
+    })?;
+    Ok((connect, given.place.clone()))
+}
+
+/// The kind of an endpoint, also behind a PROXY header.
+fn kind_inside(whole: Piece<'_>) -> Option<(&'static Kind, &'static str)> {
+    let piece = match unwrapped::<Connect>(whole) {
+        Ok((Some(_), inner)) => inner,
+        _ => whole,
+    };
+    match url::scheme(piece.text) {
+        Some(scheme) => Kind::find(&scheme.to_ascii_lowercase()),
+        None => built_in(piece),
+    }
 }
 
 /// Returns the fault of an endpoint that stands inside another.
@@ -160,10 +168,6 @@ fn nested(fault: Fault, inner: Piece<'_>, outer: &str) -> Fault {
 }
 
 /// The kinds that a role knows, for messages.
-fn known(kinds: &Kinds, role: Role) -> Vec<&'static str> {
-    let shown = table::names(role).filter(|name| *name != "-");
-    match role {
-        Role::Listen => shown.chain(kinds.listeners().iter().map(|kind| kind.name)).collect(),
-        Role::Connect => shown.chain(kinds.backends().iter().map(|kind| kind.name)).collect(),
-    }
+fn known<T: Side>(kinds: &Kinds) -> Vec<&'static str> {
+    names(T::ROLE).filter(|name| *name != "-").chain(T::customs(kinds)).collect()
 }

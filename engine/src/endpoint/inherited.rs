@@ -1,21 +1,33 @@
 //! Listening sockets that were open when the program started: by number, or passed by systemd.
 
-use super::{Inherited, Listen, socket};
+use super::kind::Arrivals;
+use super::{Listen, socket, tcp, unix};
+use crate::address::Opens;
+use crate::address::built_in::inherited::{Inherited, SocketDomain};
 use socket2::{Domain, Socket, Type};
 use std::io;
+
+impl Opens for Inherited {
+    fn open(&self, address: &Listen) -> io::Result<Vec<Box<dyn Arrivals>>> {
+        let arrivals = |socket: Socket| match socket.domain()? {
+            Domain::UNIX => unix::arrivals(socket, None),
+            _ => tcp::arrivals(socket, address),
+        };
+        adopt(self, address)?.into_iter().map(arrivals).collect()
+    }
+}
 
 /// The sockets that an address names: one, or with a name all of that name and domain.
 ///
 /// # Errors
 ///
 /// There is no such descriptor, it does not listen, or its family is another one.
-pub(super) fn adopt(which: &Inherited, address: &Listen) -> io::Result<Vec<Socket>> {
-    let wanted = match address.options.text("domain") {
-        Some("INET") => Some(Domain::IPV4),
-        Some("INET6") => Some(Domain::IPV6),
-        Some("UNIX") => Some(Domain::UNIX),
-        _ => None,
-    };
+fn adopt(which: &Inherited, address: &Listen) -> io::Result<Vec<Socket>> {
+    let wanted = address.options.word("domain").map(|domain| match domain {
+        SocketDomain::Inet => Domain::IPV4,
+        SocketDomain::Inet6 => Domain::IPV6,
+        SocketDomain::Unix => Domain::UNIX,
+    });
     let numbers = match which {
         Inherited::Number(number) => vec![i32::try_from(*number).unwrap_or(-1)],
         Inherited::Index(index) => vec![by_index(*index)?],

@@ -2,7 +2,8 @@
 //!
 //! No text stands for one: who makes the proxy has the other ends.
 
-use super::kind::{Accepts, Arrivals, ByteStream, CustomKind, Dials, Promise};
+use super::custom::CustomKind;
+use super::kind::{Accepts, Arrivals, Connected, Dials, Promise};
 use super::wire::{Spare, Wire};
 use super::{Connect, Listen, ListenPlace, Target};
 use chenapan_core::Connection;
@@ -41,7 +42,7 @@ impl Entrance {
     /// Returns the address of this place.
     pub(crate) fn address(self: &Arc<Self>) -> Listen {
         let place = Arc::<Self>::clone(self);
-        Listen::new(ListenPlace::Custom(CustomKind::unwritten(NAME, place)))
+        Listen::new(ListenPlace::new(CustomKind::<dyn Accepts>::unwritten(NAME, place)))
     }
 
     /// Connects to it.
@@ -69,10 +70,11 @@ impl Accepts for Entrance {
 struct Coming(Arc<Queue>);
 
 impl Arrivals for Coming {
-    fn accept(&self) -> Promise<'_, Box<dyn ByteStream>> {
+    fn accept(&self) -> Promise<'_, Connected> {
         Box::pin(async {
-            let wire: Box<dyn ByteStream> = Box::new(self.0.next().await);
-            Ok(wire)
+            let wire = self.0.next().await;
+            let address = wire.stated().map(|stated| stated.source);
+            Ok(Connected { address, ..Connected::new(wire) })
         })
     }
 }
@@ -81,7 +83,7 @@ impl Exit {
     /// Returns the address of this backend.
     pub(crate) fn address(self: &Arc<Self>) -> Connect {
         let target = Arc::<Self>::clone(self);
-        Connect::new(Target::Custom(CustomKind::unwritten(NAME, target)))
+        Connect::new(Target::new(CustomKind::<dyn Dials>::unwritten(NAME, target)))
     }
 
     fn reach(&self) -> io::Result<Wire> {
@@ -97,11 +99,8 @@ impl Exit {
 }
 
 impl Dials for Exit {
-    fn dial<'a>(&'a self, _: &'a Connection) -> Promise<'a, Box<dyn ByteStream>> {
-        Box::pin(async {
-            let wire: Box<dyn ByteStream> = Box::new(self.reach()?);
-            Ok(wire)
-        })
+    fn dial<'a>(&'a self, _: &'a Connection) -> Promise<'a, Connected> {
+        Box::pin(async { Ok(Connected::new(self.reach()?)) })
     }
 }
 

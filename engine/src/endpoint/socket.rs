@@ -1,5 +1,5 @@
-//! Calls into the system that have no safe wrapper: the state of a socket's queue, and descriptors
-//! by number.
+//! Sockets of any sort: their backlog and their errors, and calls into the system that have no safe
+//! wrapper: the state of a queue, and descriptors by number.
 
 use super::Listen;
 use std::io;
@@ -12,6 +12,21 @@ const BACKLOG: i32 = 4_096;
 pub(super) fn backlog(address: &Listen) -> i32 {
     let given = address.options.number("backlog");
     given.and_then(|given| i32::try_from(given).ok()).unwrap_or(BACKLOG)
+}
+
+/// Accepts the next connection. Errors of one connection are not the listener's.
+pub(super) async fn accepted<T, F>(accept: impl Fn() -> F) -> io::Result<T>
+where
+    F: Future<Output = io::Result<T>>,
+{
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, NotConnected};
+    let passing = [ConnectionAborted, ConnectionReset, Interrupted, NotConnected];
+    loop {
+        match accept().await {
+            Err(error) if passing.contains(&error.kind()) => {}
+            result => return result,
+        }
+    }
 }
 
 /// Returns the number of written bytes that the receiver's system has not acknowledged yet.

@@ -4,7 +4,7 @@
 
 use super::{Auth, Family, Host, Socks, SocksHop, Stream};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 use tokio_socks::tcp::{Socks4Stream, Socks5Stream};
@@ -40,6 +40,11 @@ enum Trouble {
 impl Tunnel {
     pub(super) fn new(via: SocksHop, local: bool) -> Self {
         Self { via, local, found: AtomicU8::new(0) }
+    }
+
+    /// Returns the proxy.
+    pub(super) fn via(&self) -> &SocksHop {
+        &self.via
     }
 
     /// Opens a way to `host` through proxies that `dial` connects to.
@@ -241,13 +246,6 @@ impl Tunnel {
             Trouble::Version(error) | Trouble::Refused(error) => error,
         };
         super::in_words(format_args!("the proxy {}", self.via), &error)
-    }
-}
-
-impl Family {
-    /// Returns `true` if an address is of this family.
-    pub(super) fn has(self, address: &SocketAddr) -> bool {
-        matches!((self, address.ip()), (Family::V4, IpAddr::V4(_)) | (Family::V6, IpAddr::V6(_)))
     }
 }
 

@@ -3,13 +3,17 @@
 //! They may be pipes, files or terminals, and other processes may share them: so nothing about
 //! them is changed, and waiting for them is left to threads.
 
-use super::in_words;
+use super::kind::{Arrivals, Connected, Promise};
+use super::{Listen, Stream, in_words};
+use crate::address::built_in::stdio::StandardStreams;
+use crate::address::{Local, Opens};
 use rustix::stdio::{dup2_stdout, stdin, stdout};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use tokio::sync::oneshot;
 
@@ -19,12 +23,41 @@ const PIECE: usize = 64 * 1024;
 /// There is one of each.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
+/// The one connection, until it is taken.
+struct OneArrival(Mutex<Option<Connected>>);
+
+impl Opens for StandardStreams {
+    fn open(&self, _: &Listen) -> io::Result<Vec<Box<dyn Arrivals>>> {
+        let (stream, written) = open()?;
+        stream.set_nonblocking(true)?;
+        let mut only = Connected::new(Stream::unix(tokio::net::UnixStream::from_std(stream)?));
+        only.written = Some(written);
+        Ok(vec![Box::new(OneArrival(Mutex::new(Some(only))))])
+    }
+}
+
+impl Arrivals for OneArrival {
+    fn accept(&self) -> Promise<'_, Connected> {
+        let only = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Box::pin(async {
+            match only {
+                Some(only) => Ok(only),
+                None => std::future::pending().await,
+            }
+        })
+    }
+
+    fn local(&self) -> Option<Local> {
+        Some(Local::Stdio)
+    }
+}
+
 /// Standard input and output as one stream, and what tells when all was written.
 ///
 /// # Errors
 ///
 /// They are taken or closed, or the system has no threads or descriptors to give.
-pub(super) fn open() -> io::Result<(UnixStream, oneshot::Receiver<()>)> {
+fn open() -> io::Result<(UnixStream, oneshot::Receiver<()>)> {
     if TAKEN.swap(true, Ordering::Relaxed) {
         return Err(io::Error::other("standard input and output are taken already"));
     }

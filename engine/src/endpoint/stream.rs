@@ -139,9 +139,15 @@ impl Stream {
         Self::layered(Layered { bytes, below, announces_end: false, truncated: false })
     }
 
-    /// A stream of a user's kind, or in memory.
-    pub(super) fn own(bytes: Box<dyn ByteStream>) -> Self {
+    /// Whatever a kind hands over; a stream of its own making stays what it is.
+    pub(super) fn of(bytes: Box<dyn ByteStream>) -> Self {
         let any: &dyn Any = &*bytes;
+        if any.is::<Self>() {
+            return match (bytes as Box<dyn Any>).downcast() {
+                Ok(stream) => *stream,
+                Err(_) => unreachable!("its type was asked"),
+            };
+        }
         let wire = any.downcast_ref::<Wire>();
         let (wire, stated) = (wire.map(Wire::hold), wire.and_then(Wire::stated));
         let below = Below { wire, stated, ..Below::default() };
@@ -180,14 +186,6 @@ impl Stream {
                 let stated = layered.below.stated.map(|stated| stated.local);
                 stated.or_else(|| layered.below.socket.as_ref().and_then(Stream::local))
             }
-        }
-    }
-
-    /// The address of the other end, where it was stated with the stream.
-    pub(super) fn stated(&self) -> Option<SocketAddr> {
-        match self {
-            Stream::Layered(layered) => layered.below.stated.map(|stated| stated.source),
-            _ => None,
         }
     }
 

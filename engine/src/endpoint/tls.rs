@@ -3,6 +3,7 @@
 //! Files are read here, when an endpoint is used, never when an address is read.
 
 use super::{Connect, Host, Listen, Options, Stream, in_words, plain};
+use crate::address::TlsVersion;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
@@ -159,11 +160,10 @@ fn provider() -> Arc<CryptoProvider> {
 
 fn versions(options: &Options) -> io::Result<&'static [&'static SupportedProtocolVersion]> {
     const ALL: &[&SupportedProtocolVersion] = &[&version::TLS13, &version::TLS12];
-    match options.text("min_version") {
-        None | Some("1.2") => Ok(ALL),
-        Some("1.3") => Ok(&ALL[..1]),
-        Some(other) => Err(io::Error::other(format!("min_version: TLS {other} is not there"))),
-    }
+    Ok(match options.word("min_version") {
+        None | Some(TlsVersion::V1_2) => ALL,
+        Some(TlsVersion::V1_3) => &ALL[..1],
+    })
 }
 
 fn alpn(options: &Options) -> Vec<Vec<u8>> {

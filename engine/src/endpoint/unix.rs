@@ -1,12 +1,76 @@
-//! UNIX sockets to listen at: the file, its permissions, and who may take it away.
+//! UNIX sockets: listening at one (its file, its permissions, and who may take it away), and connecting
+//! to one.
 
-use super::{Listen, socket};
-use socket2::{Domain, SockAddr, Socket, Type};
+use super::kind::{Arrivals, Connected, Dials, Promise};
+use super::{Connect, Listen, Stream, socket};
+use crate::address::built_in::unix::{UnixPath, Unlink};
+use crate::address::{Connects, Local, Opens};
+use chenapan_core::{Connection, Paths};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::net::{UnixListener, UnixStream};
+
+/// A listening socket.
+struct UnixArrivals {
+    listener: UnixListener,
+    local: PathBuf,
+    _guard: Option<PathGuard>,
+}
+
+impl Opens for UnixPath {
+    fn open(&self, address: &Listen) -> io::Result<Vec<Box<dyn Arrivals>>> {
+        let (socket, guard) = listen(&self.0, address)?;
+        Ok(vec![arrivals(socket, guard)?])
+    }
+}
+
+/// Connections from a listening socket, whose file goes with it.
+pub(super) fn arrivals(socket: Socket, guard: Option<PathGuard>) -> io::Result<Box<dyn Arrivals>> {
+    socket.set_nonblocking(true)?;
+    let address = socket.local_addr()?;
+    let abstract_name = address.as_abstract_namespace();
+    let name = abstract_name.map(|name| format!("@{}", String::from_utf8_lossy(name)).into());
+    let local = name.or_else(|| address.as_pathname().map(Into::into)).unwrap_or_default();
+    let listener = UnixListener::from_std(socket.into())?;
+    Ok(Box::new(UnixArrivals { listener, local, _guard: guard }))
+}
+
+impl Arrivals for UnixArrivals {
+    fn accept(&self) -> Promise<'_, Connected> {
+        Box::pin(async {
+            let stream = socket::accepted(|| self.listener.accept()).await?.0;
+            let ends = [SockRef::from(&stream).peer_addr(), SockRef::from(&stream).local_addr()];
+            let [source, local] = ends.map(|end| end.map_or_else(|_| Box::default(), name));
+            let mut connected = Connected::new(Stream::unix(stream));
+            connected.paths = Some(Paths { source, local });
+            Ok(connected)
+        })
+    }
+
+    fn local(&self) -> Option<Local> {
+        Some(Local::Unix(self.local.clone()))
+    }
+}
+
+impl Connects for UnixPath {
+    fn dialer(&self, _: &Connect) -> io::Result<Arc<dyn Dials>> {
+        Ok(Arc::new(self.clone()))
+    }
+}
+
+impl Dials for UnixPath {
+    fn dial<'a>(&'a self, _: &'a Connection) -> Promise<'a, Connected> {
+        Box::pin(async {
+            let stream = UnixStream::connect(named(&self.0)).await?;
+            Ok(Connected::new(Stream::unix(stream)))
+        })
+    }
+}
 
 /// Takes the socket's file away when the listener goes, unless another's is in its place by then.
 #[derive(Debug)]
@@ -39,7 +103,7 @@ impl Drop for PathGuard {
 /// # Errors
 ///
 /// The path is in use or not allowed.
-pub(super) fn listen(path: &Path, address: &Listen) -> io::Result<(Socket, Option<PathGuard>)> {
+fn listen(path: &Path, address: &Listen) -> io::Result<(Socket, Option<PathGuard>)> {
     let name = named(path);
     let is_file = name == path;
     if is_file && takes_over(path, address)? {
@@ -60,11 +124,11 @@ pub(super) fn listen(path: &Path, address: &Listen) -> io::Result<(Socket, Optio
 fn takes_over(path: &Path, address: &Listen) -> io::Result<bool> {
     let is_socket =
         std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
-    match address.options.text("unlink") {
-        Some("never") => Ok(false),
+    match address.options.word("unlink").unwrap_or(Unlink::Stale) {
+        Unlink::Never => Ok(false),
         // Anything else than a socket is somebody's file.
-        Some("always") => Ok(is_socket),
-        _ => Ok(is_socket && stale(path)?),
+        Unlink::Always => Ok(is_socket),
+        Unlink::Stale => Ok(is_socket && stale(path)?),
     }
 }
 
@@ -80,7 +144,7 @@ fn stale(path: &Path) -> io::Result<bool> {
 }
 
 /// The path as the system takes it: `@name` is an abstract one, which begins with a NUL (unix(7)).
-pub(super) fn named(path: &Path) -> PathBuf {
+fn named(path: &Path) -> PathBuf {
     match path.as_os_str().as_bytes() {
         [b'@', name @ ..] => OsString::from_vec([&[0], name].concat()).into(),
         _ => path.to_owned(),
@@ -89,7 +153,7 @@ pub(super) fn named(path: &Path) -> PathBuf {
 
 /// The name of one end of a UNIX socket: empty where it has none, and beginning with NUL where that
 /// is abstract.
-pub(super) fn name(address: SockAddr) -> Box<[u8]> {
+fn name(address: SockAddr) -> Box<[u8]> {
     match (address.as_abstract_namespace(), address.as_pathname()) {
         (Some(name), _) => [&[0], name].concat().into(),
         (None, Some(path)) => path.as_os_str().as_bytes().into(),

@@ -1,7 +1,7 @@
 //! Proxies that would connect to themselves, straight or through others.
 
 use super::Proxy;
-use crate::endpoint::{Connect, Host, Local, Target};
+use crate::endpoint::{Connect, Host, Local};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
@@ -40,11 +40,11 @@ pub(super) fn refuse(backend: &Connect, locals: &[Local], others: &[Proxy]) -> i
 
 /// Returns `true` if a connection to the backend arrives at this listener.
 fn leads_to(backend: &Connect, local: &Local) -> bool {
-    let Target::Tcp { host, port } = &backend.target else {
-        return matches!((&backend.target, local), (Target::Unix(to), Local::Unix(at)) if to == at);
+    let Some((host, port)) = backend.target.tcp() else {
+        return matches!((backend.target.path(), local), (Some(to), Local::Unix(at)) if to == at);
     };
     // What a SOCKS proxy makes of an address is not known here.
-    let Some(at) = local.tcp().filter(|at| at.port() == *port && backend.via.is_none()) else {
+    let Some(at) = local.tcp().filter(|at| at.port() == port && backend.via.is_none()) else {
         return false;
     };
     let here = at.ip().to_canonical();

@@ -2,7 +2,7 @@
 //!
 //! It accepts nothing; each listener has a task of its own that does.
 
-use crate::endpoint::{Listen, ListenPlace, Listener, Local};
+use crate::endpoint::{Listen, Listener, Local};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
@@ -134,10 +134,11 @@ impl Door {
     /// Returns the address at which the door opens again: the port that the system has chosen stays.
     pub(super) fn again(&self) -> Listen {
         let mut again = self.address.clone();
-        if let (ListenPlace::Tcp { port: port @ 0, .. }, Some(local)) =
-            (&mut again.place, self.locals.iter().find_map(Local::tcp))
+        if let (Some((_, 0)), Some(local)) =
+            (again.place.tcp(), self.locals.iter().find_map(Local::tcp))
+            && let Some(place) = again.place.at_port(local.port())
         {
-            *port = local.port();
+            again.place = place;
         }
         again
     }

@@ -2,9 +2,9 @@
 //!
 //! It never reads values: that is up to the tables of their options.
 
-use super::arguments::Arguments;
+use crate::address::arguments::Arguments;
+use crate::address::custom::{CustomKind, Entry};
 use crate::address::error::{Code, Fault};
-use crate::address::kind::{CustomKind, Entry};
 use chenapan_core::Fault as Wrong;
 
 /// The kind with what was given to it; what was given to TLS stays.

@@ -2,9 +2,13 @@
 //!
 //! It never reads a value; it knows which parameter it is for.
 
-use super::table::{Kind, Parameter, Role, TLS_CONNECT, TLS_LISTEN, Usage};
-use super::tokens::{Part, plain_key};
-use crate::address::error::{Code, Fault, quoted, repeated};
+use super::error::{Code, Fault, quoted, repeated};
+use super::hop::SocksHop;
+use super::model::Connect;
+use super::parameters::{TLS_CONNECT, TLS_LISTEN};
+use super::tokens::{Part, Piece, plain_key};
+use super::usage::{Parameter, Role, Usage};
+use super::values::Shape;
 use chenapan_core::{OptionSpec, nearest};
 use std::ops::Range;
 
@@ -16,6 +20,9 @@ pub(super) struct Argument {
     pub(super) place: Range<usize>,
 }
 
+/// A text out of an address, with its place; none where there is none.
+type Found = Option<(String, Range<usize>)>;
+
 /// Arguments that were given to a kind in a role.
 #[derive(Debug)]
 pub(super) struct Arguments {
@@ -26,6 +33,12 @@ pub(super) struct Arguments {
     pub(super) end: Range<usize>,
     /// Set when the parameters of TLS are among them.
     pub(super) tls: bool,
+    /// Set for a kind that the program has brought along.
+    pub(super) is_own: bool,
+    /// The SOCKS proxy on the way, where the notation has read one.
+    pub(super) via: Option<SocksHop>,
+    /// The endpoint that stands inside, once it was read, and its place.
+    pub(super) inner: Option<(Connect, Range<usize>)>,
     slots: Vec<Slot>,
     positionals: Vec<&'static str>,
     surplus: Option<&'static Parameter>,
@@ -42,13 +55,12 @@ struct Slot {
 }
 
 impl Arguments {
-    /// None yet, for a kind of the table.
+    /// None yet, for a kind here.
     pub(super) fn new(name: &'static str, role: Role, usage: &Usage, end: Range<usize>) -> Self {
-        let slots = usage.all().map(Slot::of).collect();
         let surplus = usage.surplus.and_then(|name| usage.all().find(|known| known.name == name));
         let positionals = usage.positionals.to_vec();
-        let tls = matches!(name, "tls" | "ssl");
-        Self { kind: name, role, end, tls, slots, positionals, surplus, given: Vec::new() }
+        let slots = usage.all().map(Slot::of).collect();
+        Self { positionals, slots, surplus, is_own: false, ..Self::own(name, role, &[], end) }
     }
 
     /// None at all.
@@ -69,9 +81,19 @@ impl Arguments {
             repeated: spec.repeated,
             parameter: None,
         };
-        let positionals = table.iter().map(|spec| spec.name).collect();
-        let (slots, surplus, given) = (table.iter().map(slot).collect(), None, Vec::new());
-        Self { kind: name, role, end, tls: false, slots, positionals, surplus, given }
+        Self {
+            kind: name,
+            role,
+            end,
+            tls: false,
+            is_own: true,
+            via: None,
+            inner: None,
+            slots: table.iter().map(slot).collect(),
+            positionals: table.iter().map(|spec| spec.name).collect(),
+            surplus: None,
+            given: Vec::new(),
+        }
     }
 
     /// Takes the parameters of TLS, too.
@@ -82,11 +104,6 @@ impl Arguments {
         };
         self.tls = true;
         self.slots.extend(table.iter().map(Slot::of));
-    }
-
-    /// Returns `true` if the kind was added by the program that uses the library.
-    pub(super) fn is_own(&self) -> bool {
-        Kind::find(self.kind).is_none()
     }
 
     /// Adds parts as they were cut: those without a name are for the parameters in their order.
@@ -162,6 +179,42 @@ impl Arguments {
         Some(self.given.remove(at))
     }
 
+    /// Takes all values of one name out.
+    pub(super) fn take_all(&mut self, name: &str) -> Vec<Argument> {
+        self.take_where(|given| given == name)
+    }
+
+    /// Takes the endpoint out that stands inside this one.
+    pub(super) fn take_endpoint(&mut self) -> Option<Argument> {
+        let is_endpoint = |slot: &&Slot| {
+            slot.parameter.is_some_and(|parameter| matches!(parameter.shape, Shape::Endpoint))
+        };
+        let name = self.slots.iter().find(is_endpoint)?.name;
+        self.take(name)
+    }
+
+    /// Adds a host and a port; both but the port's existence are checked where they are read.
+    pub(super) fn host_and_port(
+        &mut self,
+        piece: Piece<'_>,
+        (host, port): (Found, Found),
+        name: &'static str,
+    ) -> Result<(), Fault> {
+        let Some((port, port_place)) = port else {
+            let Some((host, _)) = host else {
+                // The sentence about what is missing is made where it is missed.
+                return Ok(());
+            };
+            let message = format!("{} has no port; write {}:8080", quoted(&host), repeated(&host));
+            return Err(Fault::new(Code::MissingPort, piece.end(), message));
+        };
+        self.add("port", port, port_place)?;
+        match host {
+            Some((host, place)) => self.add(name, host, place),
+            None => Ok(()),
+        }
+    }
+
     /// Adds a value for the first parameter.
     pub(super) fn first(&mut self, value: String, place: Range<usize>) -> Result<(), Fault> {
         match self.positionals.first().copied() {
@@ -172,12 +225,16 @@ impl Arguments {
 
     /// Takes out what is for the kind itself, where it was brought along.
     pub(super) fn take_own(&mut self) -> Vec<Argument> {
-        let own =
-            |name| self.slots.iter().any(|slot| slot.name == name && slot.parameter.is_none());
+        let of_kind = self.slots.iter().filter(|slot| slot.parameter.is_none());
+        let names: Vec<_> = of_kind.map(|slot| slot.name).collect();
+        self.take_where(|name| names.contains(&name))
+    }
+
+    fn take_where(&mut self, wanted: impl Fn(&str) -> bool) -> Vec<Argument> {
         let given = std::mem::take(&mut self.given);
-        let (own, rest) = given.into_iter().partition(|given| own(given.name));
+        let (taken, rest) = given.into_iter().partition(|given| wanted(given.name));
         self.given = rest;
-        own
+        taken
     }
 
     /// The values that are left, with their parameters.
@@ -270,26 +327,4 @@ impl Slot {
 /// Returns `true` if a text is, or was meant as, a number.
 fn number(text: &str) -> bool {
     super::values::numeric(text)
-}
-
-/// The parameters of a kind here, in a role.
-pub(super) fn arguments(
-    (kind, name): (&'static Kind, &'static str),
-    role: Role,
-    place: &Range<usize>,
-) -> Result<Arguments, Fault> {
-    match kind.usage(role) {
-        Some(usage) => Ok(Arguments::new(name, role, usage, place.end..place.end)),
-        None => Err(wrong_role(name, role, kind.instead, place.clone())),
-    }
-}
-
-/// That a kind cannot do that.
-pub(super) fn wrong_role(name: &str, role: Role, instead: &str, place: Range<usize>) -> Fault {
-    let only = match role {
-        Role::Listen => "can only be a backend",
-        Role::Connect => "can only listen",
-    };
-    let instead = if instead.is_empty() { String::new() } else { format!("; {instead}") };
-    Fault::new(Code::WrongRole, place, format!("{name}: {only}{instead}"))
 }

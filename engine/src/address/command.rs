@@ -1,7 +1,7 @@
 //! A command line, split into words as a shell would, without anything that a shell fills in.
 
+use super::error::{Code, Fault};
 use super::tokens::Piece;
-use crate::address::error::{Code, Fault};
 
 /// Splits a piece at blanks; quotes and backslashes keep them.
 pub(super) fn words(piece: Piece<'_>) -> Result<Vec<String>, Fault> {

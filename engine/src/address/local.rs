@@ -1,8 +1,6 @@
 //! Actual address of a listener, with the port that the system has chosen.
 
-use socket2::Socket;
 use std::fmt;
-use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -44,15 +42,4 @@ impl fmt::Display for Local {
             Local::Custom(text) => f.write_str(text),
         }
     }
-}
-
-/// Returns the address at which a socket listens.
-pub(super) fn of(socket: &Socket) -> io::Result<Local> {
-    let address = socket.local_addr()?;
-    if let Some(address) = address.as_socket() {
-        return Ok(Local::Tcp(address));
-    }
-    let abstract_name = address.as_abstract_namespace();
-    let name = abstract_name.map(|name| format!("@{}", String::from_utf8_lossy(name)).into());
-    Ok(Local::Unix(name.or_else(|| address.as_pathname().map(Into::into)).unwrap_or_default()))
 }

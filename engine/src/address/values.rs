@@ -2,9 +2,9 @@
 //!
 //! It never opens what a value names.
 
-use crate::address::error::{Code, Fault, quoted};
-use crate::address::{Family, Host, OptionValue};
-use chenapan_core::{Form, Value, nearest};
+use super::error::{Code, Fault, quoted};
+use super::{Family, Host, OptionValue};
+use chenapan_core::{Choice, Choices, Form, Value, nearest};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::Range;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use std::time::Duration;
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Shape of the value of a parameter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Shape {
     /// A port.
     Port,
@@ -41,18 +41,26 @@ pub enum Shape {
     Name,
     /// Names of protocols on TLS.
     Alpn,
-    /// A version of TLS.
-    TlsVersion,
-    /// A family in a PROXY header.
-    Domain,
     /// One of some texts.
-    Choice(&'static [&'static str]),
+    Choice(&'static [Choice]),
+    /// One of some texts with spellings that only its reader knows.
+    Spelled(Spelled),
     /// The URL of a SOCKS proxy.
     Via,
     /// Another endpoint.
     Endpoint,
     /// A flag that means nothing.
     Ignored,
+}
+
+/// Texts that may be spelled in several ways.
+#[derive(Clone, Copy, Debug)]
+pub struct Spelled {
+    /// The word for them in help texts.
+    pub form: &'static str,
+    pub(super) expected: &'static str,
+    /// Reader of a text, which returns the spelling to keep.
+    pub(super) read: fn(&str) -> Option<&'static str>,
 }
 
 impl Shape {
@@ -70,9 +78,8 @@ impl Shape {
             Shape::Mode => "octal",
             Shape::Text => "text",
             Shape::Alpn => "names",
-            Shape::TlsVersion => "1.2 or 1.3",
-            Shape::Domain => "INET, INET6 or UNIX",
-            Shape::Choice(choices) => return choices.join(", "),
+            Shape::Spelled(words) => words.form,
+            Shape::Choice(choices) => return texts(choices).join(", "),
             Shape::Via => "URL",
             Shape::Endpoint => "endpoint",
         }
@@ -127,17 +134,8 @@ impl Shape {
                     false => return Err(wrong("a list of protocols (try h2,http/1.1)")),
                 }
             }
-            Shape::TlsVersion => own(tls_version(text)
-                .ok_or_else(|| wrong("a version of TLS that is spoken here (try 1.2 or 1.3)"))?),
-            Shape::Domain => {
-                let upper = text.to_ascii_uppercase();
-                let domain = upper.strip_prefix("AF_").unwrap_or(&upper);
-                match domain {
-                    "INET" | "INET6" | "UNIX" => own(domain),
-                    _ => return Err(wrong("INET, INET6 or UNIX")),
-                }
-            }
-            Shape::Choice(choices) => own(&chosen(text, choices)?),
+            Shape::Spelled(words) => own((words.read)(text).ok_or_else(|| wrong(words.expected))?),
+            Shape::Choice(choices) => own(choices[chosen(text, choices)?].text),
             _ => own(text),
         })
     }
@@ -150,15 +148,24 @@ fn octal(text: &str) -> Option<u32> {
     u32::from_str_radix(octal, 8).ok().filter(|mode| known && *mode <= 0o7777)
 }
 
-/// The choice that a text names, in lower case.
-fn chosen(text: &str, choices: &'static [&'static str]) -> Result<String, String> {
-    let lower = text.to_ascii_lowercase();
-    if choices.contains(&lower.as_str()) {
-        return Ok(lower);
+/// Place of the choice that a text names, whatever its case.
+fn chosen(text: &str, choices: &[Choice]) -> Result<usize, String> {
+    let known = texts(choices);
+    if let Some(at) = known.iter().position(|known| known.eq_ignore_ascii_case(text)) {
+        return Ok(at);
     }
-    let near = nearest(text, choices.iter().copied());
+    let near = nearest(text, known.iter().copied());
     let near = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
-    Err(format!("{} is none of {}{near}", quoted(text), choices.join(", ")))
+    Err(format!("{} is none of {}{near}", quoted(text), known.join(", ")))
+}
+
+fn texts(choices: &[Choice]) -> Vec<&'static str> {
+    choices.iter().map(|choice| choice.text).collect()
+}
+
+/// One of a few words, whatever its case.
+pub(super) fn word<T: Choices>(text: &str) -> Result<T, String> {
+    chosen(text, T::CHOICES).map(|at| T::VALUES[at])
 }
 
 /// A port, for a role that may or may not take 0.
@@ -295,18 +302,6 @@ fn bind(text: &str) -> Option<String> {
     }
 }
 
-/// A version of TLS; Twisted's names of methods are taken for the lowest that they would allow here.
-fn tls_version(text: &str) -> Option<&'static str> {
-    let lower = text.to_ascii_lowercase();
-    let lower = lower.strip_suffix("_method").unwrap_or(&lower).replace('_', ".");
-    match lower.strip_prefix("tls").unwrap_or(&lower).trim_start_matches('v') {
-        "1.2" | "sslv23" => Some("1.2"),
-        "" if !text.is_empty() => Some("1.2"),
-        "1.3" => Some("1.3"),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -384,16 +379,5 @@ mod tests {
             assert_eq!(bind(text).as_deref(), Some(said), "{text}");
         }
         assert_eq!((bind("db"), bind("10.0.0.2:"), bind("")), (None, None, None));
-    }
-
-    #[test]
-    fn twisted_names_of_tls_methods_are_understood() {
-        for text in ["1.2", "TLSv1.2", "tls1.2", "TLSv1_2_METHOD", "SSLv23_METHOD", "TLS_METHOD"] {
-            assert_eq!(tls_version(text), Some("1.2"), "{text}");
-        }
-        assert_eq!(tls_version("TLSv1_3_METHOD"), Some("1.3"));
-        for text in ["", "1.0", "SSLv3_METHOD", "TLSv1_METHOD", "2"] {
-            assert_eq!(tls_version(text), None, "{text}");
-        }
     }
 }

@@ -3,8 +3,8 @@
 //!
 //! It only cuts text into parts; it never knows what they mean.
 
-use crate::address::EndpointError;
-use crate::address::error::{Code, Fault, quoted};
+use super::EndpointError;
+use super::error::{Code, Fault, quoted};
 use std::ops::Range;
 
 /// A piece of the text that is being read, with the place where it stands.

@@ -1,7 +1,7 @@
 //! Addresses as URLs: the parts, and what percent signs stand for.
 
+use super::error::{Code, Fault, quoted};
 use super::tokens::Piece;
-use crate::address::error::{Code, Fault, quoted};
 use std::ops::Range;
 
 /// A text out of a URL, decoded, with the place where it stands.
@@ -77,6 +77,17 @@ impl<'a> Url<'a> {
                 let message = "a user means nothing here; only a SOCKS proxy takes one";
                 Err(self.authority.part(0..at + 1).fault(Code::BadUrl, message))
             }
+        }
+    }
+
+    /// That no path follows but a slash.
+    pub(super) fn lone_slash(&self) -> Result<(), Fault> {
+        match self.path.filter(|path| path.text != "/") {
+            Some(path) => {
+                let message = format!("the path {} means nothing here", quoted(path.text));
+                Err(path.fault(Code::BadUrl, message))
+            }
+            None => Ok(()),
         }
     }
 
