@@ -6,8 +6,8 @@ use chenapan::proxy::{Config, Proxy};
 use chenapan::rule::{Defaults, Rule, Rules};
 use chenapan::stats::{Counter, Total};
 use chenapan_core::{
-    Behavior, BehaviorEntry, Context, Description, Direction, End, Field, Handled, Kind, Malformed,
-    Protocol, Refusal, Registry, Replies, Unit, Verdict, Want, choices, plugin,
+    Behavior, BehaviorEntry, Context, Description, Direction, Field, Handled, Kind, Malformed,
+    Protocol, Refusal, Registry, Replies, Unit, Verdict, Want, plugin,
 };
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -46,68 +46,14 @@ impl Protocol for Sized {
     }
 }
 
-choices! {
-    /// Hook of a behavior.
-    enum Hook {
-        /// A connection is there.
-        Connect = "connect",
-        /// A unit comes.
-        Unit = "unit",
-        /// The stream has ended.
-        Eof = "eof",
-        /// The time has come.
-        Wake = "wake",
-        /// The connection has ended.
-        End = "end",
-    }
-}
-
 plugin! {
-    /// Panics where it is told to.
-    struct Bomb = "bomb" {
-        /// Hook that panics.
-        hook: Hook = "unit",
-    }
+    /// Panics when a connection is there.
+    struct Bomb = "bomb" {}
 }
 
 impl Behavior for Bomb {
     fn on_connect(&mut self, _: &mut Context<'_>) -> Verdict {
-        assert!(self.hook != Hook::Connect, "boom");
-        Verdict::Forward
-    }
-
-    fn on_unit(&mut self, _: &mut Unit, _: &mut Context<'_>) -> Verdict {
-        assert!(self.hook != Hook::Unit, "boom");
-        Verdict::Forward
-    }
-
-    fn on_eof(&mut self, _: &mut Context<'_>) -> Verdict {
-        assert!(self.hook != Hook::Eof, "boom");
-        Verdict::Forward
-    }
-
-    fn wake(&self) -> Option<Duration> {
-        (self.hook == Hook::Wake).then_some(Duration::from_millis(1))
-    }
-
-    fn on_wake(&mut self, _: &mut Context<'_>) -> Verdict {
         panic!("boom")
-    }
-
-    fn on_end(&mut self, _: End, _: &mut Context<'_>) {
-        assert!(self.hook != Hook::End, "boom");
-    }
-}
-
-plugin! {
-    /// Panics as a protocol.
-    struct Fragile = "fragile" {}
-}
-
-impl Protocol for Fragile {
-    fn handle(&mut self, _: Direction, input: &mut BytesMut) -> Result<Handled, Malformed> {
-        assert!(input.is_empty(), "boom");
-        Ok(Handled::Incomplete(Want::Bytes(1)))
     }
 }
 
@@ -406,68 +352,6 @@ async fn a_proxy_that_is_stopped_right_away_has_freed_its_port() {
     drop(TcpListener::bind(address).await.expect("the port is free"));
 }
 
-#[tokio::test]
-async fn a_plug_in_that_panics_is_named_counted_and_ends_its_connection_only() {
-    for (hook, texts) in [
-        ("on_connect", &["bomb:hook=connect:connections=1"][..]),
-        ("on_unit", &["bomb:hook=unit:connections=1"][..]),
-        ("on_eof", &["bomb:hook=eof:connections=1"][..]),
-        ("on_wake", &["bomb:hook=wake:connections=1"][..]),
-        ("on_end", &["bomb:hook=end:connections=1", "abort:connections=1"]),
-    ] {
-        let written = Written::default();
-        let control = Control::seeded(1).unwrap();
-        control.journal_to(written.clone()).unwrap();
-        let (proxy, listener) = before(&control, "", rules(texts)).await;
-        let mut client = connect(&proxy).await;
-        let _ = client.write_all(b"x").await;
-        let _ = client.shutdown().await;
-        timeout(PATIENCE, proxy.ended(1)).await.expect(hook);
-        assert_eq!(proxy.stats().value(Counter::Panicked), 1, "{hook}");
-        // One that had been dialled for it may still be in the backlog.
-        let mut next = connect(&proxy).await;
-        next.write_all(b"y").await.unwrap();
-        loop {
-            let (mut server, _) = timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
-            let mut byte = [0];
-            if server.read_exact(&mut byte).await.is_ok() && byte == *b"y" {
-                server.write_all(b"z").await.unwrap();
-                break;
-            }
-        }
-        assert_eq!(read(&mut next, 1).await, b"z", "{hook}");
-        control.stop(Duration::ZERO).await.unwrap();
-        let lines = written.lines();
-        let what = format!("panicked in {hook}: boom");
-        let told = lines.iter().any(|line| line["rule"] == "bomb" && line["what"] == what);
-        assert!(told, "{hook}: {lines:?}");
-        assert_eq!(proxy.stats().value(Counter::Panicked), 1, "{hook}");
-    }
-}
-
-#[tokio::test]
-async fn a_protocol_that_panics_is_told_of_too() {
-    let written = Written::default();
-    let control = Control::seeded(1).unwrap();
-    control.journal_to(written.clone()).unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let backend = listener.local_addr().unwrap().to_string();
-    let mut config = Config::new("127.0.0.1:0", &backend).unwrap();
-    config.protocol = Fragile {}.into();
-    let proxy = control.add(config).unwrap();
-    let mut client = connect(&proxy).await;
-    client.write_all(b"x").await.unwrap();
-    timeout(PATIENCE, proxy.ended(1)).await.unwrap();
-    assert_eq!(proxy.stats().value(Counter::Panicked), 1);
-    control.stop(Duration::ZERO).await.unwrap();
-    let lines = written.lines();
-    let [line] = lines.as_slice() else { panic!("{lines:?}") };
-    assert_eq!(
-        (&line["rule"], &line["what"]),
-        (&"protocol".into(), &"panicked in handle: boom".into())
-    );
-}
-
 #[test]
 fn without_a_runtime_there_is_an_error_and_no_panic() {
     let error = Control::seeded(1).map(|_| ()).unwrap_err().to_string();
@@ -502,7 +386,7 @@ fn a_phase_in_which_a_plug_in_panics_fails_also_where_it_may_be_idle() {
     let folder = tempfile::TempDir::new().unwrap();
     let file = folder.path().join("scenario.yaml");
     let text = format!(
-        "proxies: {{web: {{backend: \"{}\"}}}}\nphases:\n  - rules: [\"bomb:hook=connect\"]\n    idle: yes\n    \
+        "proxies: {{web: {{backend: \"{}\"}}}}\nphases:\n  - rules: [\"bomb\"]\n    idle: yes\n    \
          load: {{connections: 3, verify: none}}\n",
         listener.local_addr().unwrap()
     );
@@ -514,7 +398,7 @@ fn a_phase_in_which_a_plug_in_panics_fails_also_where_it_may_be_idle() {
     let failed: Vec<_> = outcome.phases[0].checks.iter().filter(|check| !check.held).collect();
     assert!(!outcome.held);
     let told = |check: &&&chenapan::scenario::Check| {
-        check.subject == "web.panicked" && check.found.starts_with("3: a plug-in has panicked")
+        check.subject == "web.panicked" && check.found == "3 x bomb panicked in on_connect: boom"
     };
     assert_eq!(failed.iter().filter(told).count(), 1, "{failed:?}");
 }

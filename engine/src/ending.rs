@@ -3,7 +3,7 @@
 //! It ends nothing; see `pump/ending.rs`.
 
 use crate::endpoint::{is_shortage, plain};
-use crate::session::Refusal;
+use crate::session::{Panic, Refusal};
 use chenapan_core::{Direction, End};
 use std::io;
 use std::time::Duration;
@@ -17,8 +17,8 @@ pub(crate) enum Ending {
     Close,
     /// A rule or an order resets it.
     Reset,
-    /// A plug-in has panicked, with this message.
-    Panicked(String),
+    /// A plug-in has panicked.
+    Panicked(Panic),
     /// A stop or an order from outside ends it in order.
     Stopped,
     /// The sender of a direction has reset it: so do we.
@@ -59,7 +59,7 @@ impl Ending {
     /// Returns the cause in words, where somebody will look for one.
     pub(crate) fn cause(&self) -> Option<String> {
         match self {
-            Ending::Panicked(message) => Some(format!("a plug-in has panicked: {message}")),
+            Ending::Panicked(panic) => Some(panic.to_string()),
             Ending::Unreachable(error) | Ending::Short(error) | Ending::Ungreeted(error) => {
                 Some(plain(error))
             }

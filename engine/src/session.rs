@@ -10,6 +10,7 @@ mod flight;
 mod lane;
 mod ledger;
 mod line;
+mod panic;
 mod queue;
 mod refusal;
 mod slot;
@@ -22,12 +23,12 @@ use bytes::BytesMut;
 use chenapan_core::{
     Connection, Counted, Damage, Direction, Each, Key, Protocol, States, Step, Unit, Verdict,
 };
-use end::Culprit;
-pub(crate) use end::caught;
 pub use events::{Events, Stalls};
 use facts::{Described, Facts};
 use lane::{Lane, Sender};
 use ledger::{Forged, Ledger};
+pub use panic::Panic;
+pub(crate) use panic::{Culprit, caught, named};
 use queue::Item;
 pub use refusal::{Refusal, Refused};
 use std::collections::HashSet;
@@ -139,8 +140,6 @@ struct Call {
 #[derive(Default)]
 struct Record {
     events: Events,
-    /// The rule that has panicked.
-    culprit: Option<Box<Culprit>>,
     damage: Vec<Damage>,
     /// States that the instances of rules share.
     states: States,
@@ -208,10 +207,10 @@ impl Session {
         rules: Arc<Rules>,
         settings: Settings,
     ) -> Self {
-        let described = Described::of(&mut *protocol);
+        let described = named(|| Culprit::protocol("describe"), || Described::of(&mut *protocol));
         let budget = Arc::clone(budget);
-        let (idle, hook) = (Duration::ZERO, "");
-        let facts = Facts { connection, protocol, settings, budget, described, idle, hook };
+        let idle = Duration::ZERO;
+        let facts = Facts { connection, protocol, settings, budget, described, idle };
         let mut call = Call { facts, record: Record::default(), now: Duration::ZERO };
         let lanes = Each::from_fn(|direction| {
             let mut lane = Lane::new(direction);

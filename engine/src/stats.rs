@@ -18,7 +18,28 @@ use std::time::Duration;
 pub struct Stats {
     counters: Counters,
     counted: Mutex<BTreeMap<String, Total>>,
-    causes: Mutex<BTreeMap<String, u64>>,
+    causes: Mutex<Causes>,
+}
+
+/// Causes in words, and how many connections each concerns.
+#[derive(Debug, Default)]
+struct Causes {
+    all: BTreeMap<String, u64>,
+    /// Those of them that are panics of plug-ins.
+    panics: BTreeMap<String, u64>,
+}
+
+impl Causes {
+    fn lock(causes: &Mutex<Self>) -> MutexGuard<'_, Self> {
+        causes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts one more of a cause, or of those that are too many to be told apart.
+fn add_cause(causes: &mut BTreeMap<String, u64>, cause: &str) {
+    let known = causes.contains_key(cause) || causes.len() < MOST_CAUSES;
+    let cause = if known { cause } else { "other causes" };
+    *causes.entry(cause.to_owned()).or_insert(0) += 1;
 }
 
 /// The values of all counters, by their ids; read and written without a lock.
@@ -104,15 +125,18 @@ impl Stats {
     /// Why connections did not come about, in words, and how many each cause concerns: a backend that
     /// cannot be reached, a source that is not let in, bytes that the protocol refuses.
     pub fn causes(&self) -> BTreeMap<String, u64> {
-        self.causes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        Causes::lock(&self.causes).all.clone()
+    }
+
+    /// Returns the panics of plug-ins, as `RULE panicked in HOOK: MESSAGE`, and how many connections
+    /// each of them has ended.
+    pub fn panics(&self) -> BTreeMap<String, u64> {
+        Causes::lock(&self.causes).panics.clone()
     }
 
     /// Notes why a connection did not come about.
     pub(crate) fn blame(&self, cause: &str) {
-        let mut causes = self.causes.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = causes.contains_key(cause) || causes.len() < MOST_CAUSES;
-        let cause = if known { cause } else { "other causes" };
-        *causes.entry(cause.to_owned()).or_insert(0) += 1;
+        add_cause(&mut Causes::lock(&self.causes).all, cause);
     }
 
     /// Recent times are those from now on.
@@ -152,6 +176,9 @@ impl Stats {
     pub(crate) fn end(&self, ending: &Ending) -> &'static CounterSpec {
         if let Some(cause) = ending.cause() {
             self.blame(&cause);
+        }
+        if let Ending::Panicked(panic) = ending {
+            add_cause(&mut Causes::lock(&self.causes).panics, &panic.to_string());
         }
         let counter = Counter::of(ending);
         self.add(counter, 1);

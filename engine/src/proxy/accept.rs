@@ -8,8 +8,7 @@ use super::doors::Open;
 use crate::ending::Ending;
 use crate::endpoint::{Arrival, Greeting, Peer, Stream, plain, unmapped};
 use crate::pump::{Pump, Remote, turn_away};
-use crate::session::caught;
-use crate::session::{Session, Settings};
+use crate::session::{Culprit, Session, Settings, caught, named};
 use crate::stats::Counter;
 use chenapan_core::{Connection, Direction, Each};
 use std::io;
@@ -92,7 +91,7 @@ fn begin(
             let Entered { connection, mut guard, remote, .. } = entered;
             match caught(|| shared.pump(connection, peer.stream, remote, since)) {
                 Ok(pump) => drop(shared.table.tasks.spawn(converse(pump, guard, Duration::ZERO))),
-                Err(message) => guard.leave(&Ending::Panicked(message), Each::default()),
+                Err(panic) => guard.fail(panic),
             }
         }
         arrival => drop(shared.table.tasks.spawn(welcome(entered, arrival))),
@@ -135,7 +134,7 @@ fn welcome(entered: Entered, arrival: Arrival) -> impl Future<Output = ()> + Sen
                         let age = shared.services.clock.now().saturating_duration_since(since);
                         converse(pump, guard, age).await;
                     }
-                    Err(message) => guard.leave(&Ending::Panicked(message), Each::default()),
+                    Err(panic) => guard.fail(panic),
                 }
             }
             Err(ending) => {
@@ -163,11 +162,11 @@ fn converse(mut pump: Pump, mut guard: Guard, age: Duration) -> impl Future<Outp
             Ok(()) => {
                 let polled = |cx: &mut Context<'_>| match caught(|| pump.poll(cx)) {
                     Ok(poll) => poll,
-                    Err(message) => Poll::Ready(Ending::Panicked(message)),
+                    Err(panic) => Poll::Ready(Ending::Panicked(panic)),
                 };
                 std::future::poll_fn(polled).await
             }
-            Err(message) => Ending::Panicked(message),
+            Err(panic) => Ending::Panicked(panic),
         };
         let ending = pump.settle(ending).await;
         // Counted before anybody can see the end.
@@ -225,7 +224,7 @@ impl Shared {
         let services = &self.services;
         let mut rules = self.rules.subscribe();
         let snapshot = Arc::clone(&rules.borrow_and_update());
-        let protocol = self.protocol.instance();
+        let protocol = named(|| Culprit::protocol("clone"), || self.protocol.instance());
         let settings = Settings { journal: services.journal.is_read(), ..self.settings };
         let session = Session::within(&services.memory, connection, protocol, snapshot, settings);
         Pump::new(session, source, rules, Arc::clone(services), remote, since)

@@ -6,10 +6,11 @@ use crate::ending::Ending;
 use crate::endpoint::plain;
 use crate::places::Place;
 use crate::pump::Services;
-use crate::session::{Refusal, Refused};
+use crate::session::{Panic, Refusal, Refused};
 use crate::stats::Counter;
 use chenapan_core::Each;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 
 /// Takes a connection off the books, whatever becomes of its task.
@@ -26,6 +27,15 @@ impl Guard {
     pub(super) fn leave(&mut self, ending: &Ending, sent: Each<u64>) {
         count(&self.shared.services, self.number, ending, sent);
         self.take_off();
+    }
+
+    /// A plug-in has panicked before the connection was at work.
+    pub(super) fn fail(&mut self, panic: Panic) {
+        let entry = panic.entry(self.number, Duration::ZERO);
+        if let Err((file, entries)) = self.shared.services.journal.record(vec![entry]) {
+            self.shared.table.tasks.spawn(async move { file.send(entries).await });
+        }
+        self.leave(&Ending::Panicked(panic), Each::default());
     }
 
     fn take_off(&mut self) {
@@ -55,8 +65,9 @@ fn count(services: &Services, connection: u64, ending: &Ending, sent: Each<u64>)
 fn explain(services: &Services, connection: u64, ending: &Ending) {
     let proxy = services.told_name();
     match ending {
-        Ending::Panicked(message) => {
-            tracing::error!(proxy, connection, message, "a plug-in has panicked");
+        Ending::Panicked(panic) => {
+            let (plug_in, hook, said) = (panic.plug_in(), panic.hook(), panic.message());
+            tracing::error!(proxy, connection, plug_in, hook, said, "a plug-in has panicked");
         }
         Ending::HalfClosed(bound) => {
             let bound = crate::notation::time(*bound);

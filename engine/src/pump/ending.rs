@@ -89,21 +89,23 @@ impl Pump {
     /// to look at. Returns the ending, which is another one where a plug-in has panicked.
     pub(crate) async fn settle(&mut self, mut ending: Ending) -> Ending {
         let now = self.now();
-        if let Ending::Panicked(message) = &ending {
-            self.session.panicked(message, now);
+        if let Ending::Panicked(panic) = &ending {
+            self.session.panicked(panic, now);
         }
-        if let Some(message) = self.session.closed(ending.told(), now)
+        let closed = self.session.closed(ending.told(), now);
+        let counted = caught(|| self.count()).err();
+        if let Some(panic) = &counted {
+            self.session.panicked(panic, now);
+        }
+        if let Some(panic) = closed.or(counted)
             && !matches!(ending, Ending::Panicked(_))
         {
-            ending = Ending::Panicked(message);
+            ending = Ending::Panicked(panic);
         }
         self.flush_journal();
         while let Some(waiting) = self.waits.journal.take() {
             waiting.await;
             self.flush_journal();
-        }
-        if let Err(message) = caught(|| self.count()) {
-            tracing::error!(message, "a protocol has panicked at the end of a connection");
         }
         ending
     }

@@ -1,6 +1,6 @@
 //! Facts of a session, and the questions to its protocol.
 
-use super::Settings;
+use super::{Culprit, Settings, named};
 use crate::budget::Budget;
 use bytes::BytesMut;
 use chenapan_core::{
@@ -20,8 +20,6 @@ pub(super) struct Facts {
     pub(super) described: Described,
     /// For how long nothing had come before the unit that is shown now.
     pub(super) idle: Duration,
-    /// The hook of the protocol that is at work, for the case that it never returns.
-    pub(super) hook: &'static str,
 }
 
 impl Facts {
@@ -31,10 +29,7 @@ impl Facts {
         hook: &'static str,
         ask: impl FnOnce(&mut dyn Protocol) -> T,
     ) -> T {
-        self.hook = hook;
-        let answer = ask(&mut *self.protocol);
-        self.hook = "";
-        answer
+        named(|| Culprit::protocol(hook), || ask(&mut *self.protocol))
     }
 
     /// Asks the protocol's part that keeps books, if it has one.
@@ -76,7 +71,7 @@ impl Facts {
     /// Takes over what the protocol's description says by now.
     pub(super) fn describe(&mut self) {
         let Description { replies, longest, ahead: [upstream, downstream], .. } =
-            self.protocol.describe();
+            self.asks("describe", |protocol| protocol.describe());
         let ahead = Each { upstream, downstream };
         self.described = Described { replies, longest, ahead, ..self.described };
     }

@@ -3,9 +3,8 @@
 mod draws;
 mod question;
 
-use super::end::Culprit;
 use super::line::Line;
-use super::{Call, Facts};
+use super::{Call, Culprit, Facts, named};
 use crate::journal::{Entry, describe};
 use crate::rule::{Count, Per, Rule};
 use chenapan_core::{
@@ -15,7 +14,6 @@ use chenapan_core::{
 use draws::Draws;
 use question::{ON_END, ON_WAKE};
 pub(super) use question::{Occasion, Question};
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,9 +61,10 @@ pub(super) enum Trailer {
     Offered,
 }
 
-/// The part of a behavior's scope that is asked for while it is at work.
+/// The direction of a behavior, and the part of its scope that is asked for while it is at work.
 #[derive(Clone, Copy)]
 struct Manner {
+    direction: Direction,
     others: Others,
     ordered: bool,
     by_reply: bool,
@@ -87,8 +86,9 @@ impl RuleSlot {
         if selectors.per == Per::Connection && !draws.events {
             return None;
         }
-        let behavior = rule.instance();
-        let scope = behavior.scope();
+        let culprit = |hook| move || culprit(rule, direction, hook);
+        let behavior = named(culprit("clone"), || rule.instance());
+        let scope = named(culprit("scope"), || behavior.scope());
         let (others, ordered, by_reply) = (scope.others, scope.ordered, scope.by_reply);
         Some(Self {
             id,
@@ -96,7 +96,7 @@ impl RuleSlot {
             trailer: Trailer::Follows,
             line: scope.paced.then(Box::default),
             held: None,
-            manner: Manner { others, ordered, by_reply },
+            manner: Manner { direction, others, ordered, by_reply },
             rule: Arc::clone(rule),
             behavior,
             draws,
@@ -133,10 +133,11 @@ impl RuleSlot {
             self.trailer = Trailer::Follows;
         }
         let selectors = self.rule.selectors();
-        if self.behavior.interest() < needed
+        let fits = || selectors.meets(unit, at, &*facts.protocol);
+        if self.interest() < needed
             || selectors.exhausted(self.selected.total())
             || !selectors.rested(facts.idle)
-            || !selectors.meets(unit, at, &*facts.protocol)
+            || !named(|| Culprit::protocol("messages"), fits)
         {
             return false;
         }
@@ -147,6 +148,23 @@ impl RuleSlot {
         selectors.turn(self.selected.next())
     }
 
+    /// Returns the events that its behavior needs to be shown from now on.
+    fn interest(&self) -> Interest {
+        self.calls("interest", || self.behavior.interest())
+    }
+
+    /// Calls a hook of its behavior that has no context.
+    fn calls<T>(&self, hook: &'static str, call: impl FnOnce() -> T) -> T {
+        named(|| culprit(&self.rule, self.manner.direction, hook), call)
+    }
+
+    /// Asks the part of its behavior that keeps units, if it has one.
+    fn holding<T>(&mut self, ask: impl FnOnce(&mut dyn Holding) -> T) -> Option<T> {
+        let Self { rule, behavior, manner, .. } = self;
+        let call = || behavior.holding().map(ask);
+        named(|| culprit(rule, manner.direction, "holding"), call)
+    }
+
     /// Returns `true` if an event that is no unit is the rule's business.
     pub(super) fn attends(&self, at: Duration) -> bool {
         self.seen == Seen::Units
@@ -155,14 +173,14 @@ impl RuleSlot {
 
     /// Returns `true` if the end of stream is the rule's business.
     pub(super) fn attends_eof(&self, at: Duration) -> bool {
-        self.behavior.interest() >= Interest::Eof && self.attends(at)
+        self.interest() >= Interest::Eof && self.attends(at)
     }
 
     /// Returns `true` if opaque data that comes at this age has to be shown to it.
     pub(super) fn watches(&self, now: Duration, offset: u64) -> bool {
         let selectors = self.rule.selectors();
         self.holds()
-            || (self.behavior.interest() == Interest::Everything
+            || (self.interest() == Interest::Everything
                 && selectors.data(now, offset)
                 && !selectors.exhausted(self.selected.total()))
     }
@@ -185,7 +203,7 @@ impl RuleSlot {
     /// Returns `true` if it could be shown a unit from now on.
     pub(super) fn looks(&self, now: Duration, offset: u64) -> bool {
         let selectors = self.rule.selectors();
-        self.behavior.interest() >= Interest::Units
+        self.interest() >= Interest::Units
             && !selectors.exhausted(self.selected.total())
             && now < selectors.window.end
             && offset < selectors.bytes.end
@@ -198,17 +216,15 @@ impl RuleSlot {
 
     /// Offers it the trailer of the unit that it holds. Returns `true` if it was taken.
     pub(super) fn takes(&mut self, trailer: &mut Unit) -> bool {
-        let took = self.behavior.holding().is_some_and(|holding| holding.take_trailer(trailer));
+        let took = self.holding(|holding| holding.take_trailer(trailer)) == Some(true);
         self.weigh();
         took
     }
 
     /// Notes what its behavior holds now.
     fn weigh(&mut self) {
-        self.held = match self.behavior.holding() {
-            Some(holding) if !holding.is_empty() => Some(holding.bytes()),
-            _ => None,
-        };
+        let held = self.holding(|holding| (!holding.is_empty()).then(|| holding.bytes()));
+        self.held = held.flatten();
     }
 
     /// Returns `true` if units that are not its business may overtake those.
@@ -235,7 +251,7 @@ impl RuleSlot {
     /// When it wants to be woken.
     pub(super) fn wake(&self) -> Option<Duration> {
         let window = &self.rule.selectors().window;
-        let wake = self.behavior.wake()?.max(window.start);
+        let wake = self.calls("wake", || self.behavior.wake())?.max(window.start);
         let met = self.seen == Seen::Units || (self.draws.events && wake < window.end);
         (met && self.stuck != Some(wake)).then_some(wake)
     }
@@ -247,19 +263,14 @@ impl RuleSlot {
 
     /// Takes what it still holds.
     pub(super) fn release(&mut self) -> Vec<Unit> {
-        let released = self.behavior.holding().map_or_else(Vec::new, Holding::release);
+        let released = self.holding(|holding| holding.release()).unwrap_or_default();
         self.weigh();
         released
     }
 
     /// Tells it its end in a direction, of which `offset` bytes came, where it was ever asked anything.
     pub(super) fn end(&mut self, end: End, direction: Direction, offset: u64, call: &mut Call) {
-        // One that has panicked is asked nothing any more.
-        let culprit = call.record.culprit.as_ref().is_some_and(|culprit| {
-            culprit.direction == direction && *culprit.rule == *self.rule.name()
-        });
-        let seen = std::mem::replace(&mut self.seen, Seen::Nothing);
-        if seen == Seen::Nothing || culprit {
+        if self.seen == Seen::Nothing {
             return;
         }
         let occasion = Occasion { at: call.now, direction, offset };
@@ -298,17 +309,15 @@ impl RuleSlot {
         }
         let wake = self.wake();
         let hook = question.hook();
+        // One that panics is asked nothing any more.
+        let seen = std::mem::replace(&mut self.seen, Seen::Nothing);
+        let verdict = named(
+            || Culprit { offset, ..culprit(&self.rule, direction, hook) },
+            || question.put_to(&mut *self.behavior, &mut cx),
+        );
         if hook != ON_END {
-            self.seen = self.seen.max(if unit.is_some() { Seen::Units } else { Seen::Events });
+            self.seen = seen.max(if unit.is_some() { Seen::Units } else { Seen::Events });
         }
-        // Caught for its name only: the connection ends by it all the same.
-        let asked =
-            panic::catch_unwind(AssertUnwindSafe(|| question.put_to(&mut *self.behavior, &mut cx)));
-        let verdict = asked.unwrap_or_else(|panicked| {
-            let rule = self.rule.shared_name();
-            call.record.culprit = Some(Box::new(Culprit { direction, offset, rule, hook }));
-            panic::resume_unwind(panicked)
-        });
         if let Some(pace) = cx.pace() {
             self.rule.tally().add_pace(pace);
         }
@@ -370,4 +379,9 @@ impl RuleSlot {
             record.events.entries.push(entry(offset, length, what));
         }
     }
+}
+
+/// The behavior of a rule, in case that it panics.
+fn culprit(rule: &Rule, direction: Direction, hook: &'static str) -> Culprit {
+    Culprit { plug_in: rule.shared_name(), hook, direction, offset: 0 }
 }

@@ -156,8 +156,8 @@ fn a_panic_keeps_the_end_from_nobody_but_its_own_instance() {
     let mut run = bounced("bouncer");
     run.session.input(UP).extend_from_slice(b"panic");
     let panicked = caught(|| run.session.received(UP, run.now));
-    let message = panicked.unwrap_err();
-    run.session.panicked(&message, run.now);
+    let panic = panicked.unwrap_err();
+    run.session.panicked(&panic, run.now);
     assert_eq!(run.session.closed(End::Panicked, run.now), None);
     assert_eq!(told(), ["downstream Panicked after 2"]);
     let journal = run.journal();
@@ -172,7 +172,8 @@ fn a_panic_at_the_end_is_evidence_and_the_others_are_told() {
     let rules = bouncers(&["bouncer:bomb=yes", "bouncer:word=other"]);
     run.session.update(Arc::new(rules), run.now);
     run.send(UP, "a").send(DOWN, "b");
-    assert_eq!(run.session.closed(End::Closed, run.now).as_deref(), Some("at the end"));
+    let panic = run.session.closed(End::Closed, run.now).unwrap();
+    assert_eq!((panic.hook(), panic.message()), ("on_end", "at the end"));
     let entries: Vec<_> =
         run.session.events().entries.into_iter().map(|entry| (entry.rule, entry.what)).collect();
     let bomb = ("bouncer".into(), "panicked in on_end: at the end".into());
