@@ -1,12 +1,13 @@
 //! A protocol of somebody else's, with an inspection and a client of its own: `decode`, `echo` and
-//! `load` know it as soon as it is registered.
+//! `load` know it as soon as it is registered. And a behavior that panics, which is no verdict.
 //!
 //! The program under test is this file: with a variable set it is chenapan with one protocol more.
 
 use chenapan_core::bytes::{Buf, BytesMut};
 use chenapan_core::{
-    Answer, Client, ClientEntry, Direction, Found, Handled, Inspect, Inspection, Kind, Malformed,
-    Protocol, ProtocolEntry, Registry, Remark, Unit, Want, plugin,
+    Answer, Behavior, BehaviorEntry, Client, ClientEntry, Context, Direction, Found, Handled,
+    Inspect, Inspection, Kind, Malformed, Protocol, ProtocolEntry, Registry, Remark, Unit, Verdict,
+    Want, plugin,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::fmt;
@@ -111,11 +112,22 @@ impl Client for Greet {
     }
 }
 
+plugin! {
+    /// Panics when a connection is there.
+    pub struct Bomb = "bomb" {}
+}
+
+impl Behavior for Bomb {
+    fn on_connect(&mut self, _: &mut Context<'_>) -> Verdict {
+        panic!("boom")
+    }
+}
+
 fn registry() -> Registry {
     let entry = ProtocolEntry::of::<Greeting>()
         .inspected(Inspection::front::<InspectGreeting>("It greets, or it does not."))
         .spoken(ClientEntry::of::<Greet>());
-    chenapan::registry().protocol(entry)
+    chenapan::registry().protocol(entry).behavior(BehaviorEntry::of::<Bomb>())
 }
 
 fn main() -> ExitCode {
@@ -132,6 +144,9 @@ fn main() -> ExitCode {
         trial("decode_has_a_subcommand_for_it", decode_has_a_subcommand_for_it),
         trial("echo_answers_with_what_it_says", echo_answers_with_what_it_says),
         trial("a_load_speaks_it", a_load_speaks_it),
+        trial("a_panic_is_no_verdict_and_every_report_says_whose", a_panic_is_no_verdict),
+        trial("a_panic_around_a_command_is_no_verdict_either", a_panic_around_a_command),
+        trial("a_panic_is_logged_with_plug_in_and_hook", a_panic_of_a_proxy),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
@@ -240,4 +255,81 @@ fn a_load_speaks_it() {
     let (code, said) = scenario("greeting: you, json-rpc: add", "load.ok: 2");
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("expected one of json-rpc, greeting, http and send"), "{said}");
+}
+
+const BOOM: &str = "bomb panicked in on_connect: boom";
+
+fn a_panic_is_no_verdict() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let read = |name: &str| std::fs::read_to_string(path(name)).unwrap();
+    let text = format!(
+        "proxies: {{web: {{backend: \"{address}\"}}}}\nphases:\n  - rules: [bomb]\n    idle: yes\n    \
+         load: {{connections: 2, verify: none}}\n"
+    );
+    std::fs::write(path("bomb.yaml"), text).unwrap();
+    let (junit, json) = (format!("junit={}", path("j.xml")), format!("json={}", path("j.json")));
+    let (file, journal) = (path("bomb.yaml"), path("journal"));
+    let arguments = ["scenario", "run", &file, "--report", &junit, "--report", &json];
+    let output = run(&[&arguments[..], &["--journal", &journal]].concat(), b"");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    let found = format!("web.panicked: expected 0, found 2 x {BOOM}");
+    assert!(said.contains(&format!("web.panicked  expected 0  found 2 x {BOOM}")), "{said}");
+    let last = said.lines().last().unwrap();
+    assert_eq!(last, "error: no verdict: a plug-in has panicked");
+    let junit = read("j.xml");
+    assert!(junit.contains("errors=\"1\"") && junit.contains("failures=\"0\""), "{junit}");
+    assert!(junit.contains(&format!("<error message=\"{found}\" type=\"panic\">")), "{junit}");
+    let json: serde_json::Value = serde_json::from_str(&read("j.json")).unwrap();
+    let expected = serde_json::json!([{"proxy": "web", "cause": BOOM, "count": 2}]);
+    assert_eq!(json["phases"][0]["panics"], expected);
+    assert_eq!(json["held"], false);
+    let journal = read("journal");
+    let line = journal.lines().next().unwrap();
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!((&line["proxy"], &line["rule"]), (&"web".into(), &"bomb".into()));
+    assert_eq!(line["what"], "panicked in on_connect: boom");
+}
+
+fn a_panic_around_a_command() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let backend = listener.local_addr().unwrap().to_string();
+    let knock = "exec 3<>/dev/tcp/$CHENAPAN_PROXY_HOST/$CHENAPAN_PROXY_PORT; cat <&3; true";
+    let around = ["run", "--backend", &backend, "--behavior", "bomb", "--"];
+    let output = run(&[&around[..], &["bash", "-c", knock]].concat(), b"");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains(&format!("{BOOM}: it has ended 1 connection\n")), "{said}");
+    assert!(!said.contains("no fault happened"), "{said}");
+    let last = said.lines().last().unwrap();
+    assert_eq!(last, format!("error: no verdict: {BOOM} (it has ended 1 connection)"));
+}
+
+fn a_panic_of_a_proxy() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let backend = listener.local_addr().unwrap().to_string();
+    let rule = ["--behavior", "bomb", "--output", "json", "--backend", &backend];
+    let mut server = Server(program(&[&rule[..], &["--listen", "127.0.0.1:0"]].concat()));
+    let mut out = BufReader::new(server.0.stdout.take().unwrap());
+    let mut object = || {
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        serde_json::from_str::<serde_json::Value>(&line).unwrap()
+    };
+    let mut client = TcpStream::connect(object()["listen"][0].as_str().unwrap()).unwrap();
+    // The end, or a reset.
+    let _ = client.read_to_end(&mut Vec::new());
+    let pid = rustix::process::Pid::from_child(&server.0);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let end = object();
+    assert_eq!(end["panics"], serde_json::json!({BOOM: 1}));
+    assert!(end["no-fault"].is_null(), "{end}");
+    let mut said = String::new();
+    server.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(server.0.wait().unwrap().code(), Some(3), "{said}");
+    let names = ["plug_in=\"bomb\"", "hook=\"on_connect\"", "said=\"boom\""];
+    assert!(names.iter().all(|name| said.contains(name)), "{said}");
 }

@@ -29,6 +29,13 @@ pub struct Outcome {
     pub stopped: Option<String>,
 }
 
+impl Outcome {
+    /// Returns `true` if a plug-in has panicked, so that the run has no verdict.
+    pub fn panicked(&self) -> bool {
+        self.phases.iter().any(|phase| !phase.panics.is_empty())
+    }
+}
+
 /// A phase that was run.
 #[derive(Clone, Debug, Serialize)]
 pub struct PhaseOutcome {
@@ -44,8 +51,11 @@ pub struct PhaseOutcome {
     pub held: bool,
     /// Number of connections that were accepted in it.
     pub connections: u64,
-    /// Why connections to proxies did not come about.
+    /// Why connections to proxies did not come about, or were ended by a panic.
     pub causes: Vec<CauseOutcome>,
+    /// Panics of plug-ins, which are causes, too: with one of them the run says nothing about the
+    /// system under test.
+    pub panics: Vec<CauseOutcome>,
     /// Its rules, by proxy, as they were written.
     pub rules: Vec<RuleOutcome>,
     /// Expectations and the values that were found.

@@ -74,6 +74,10 @@ pub fn summary(proxy: &Proxy, seed: u64) -> String {
     let mut out = format!("\n{}\n", shown(&table));
     out.push_str(&causes(stats));
     out.push_str(&rules(&proxy.rules()));
+    let panics = stats.panics();
+    for (panic, count) in &panics {
+        let _ = writeln!(out, "\n{}: {}", words::single(panic), ended_by(*count));
+    }
     if let Some(why) = no_fault(std::slice::from_ref(proxy)) {
         let _ = writeln!(out, "\nno fault happened: {why}");
     }
@@ -141,7 +145,16 @@ fn paces(rules: &Rules) -> String {
     out
 }
 
-/// Why no rule of these proxies has done anything; nothing where one has, or where there is none.
+/// Returns the number of connections that a panic has ended, in words.
+pub fn ended_by(count: u64) -> String {
+    match count {
+        1 => "it has ended 1 connection".to_owned(),
+        count => format!("it has ended {count} connections"),
+    }
+}
+
+/// Why no rule of these proxies has done anything; nothing where one has, where there is none, or
+/// where a plug-in has panicked, which is told instead.
 pub fn no_fault(proxies: &[Proxy]) -> Option<String> {
     let rules: Vec<_> = proxies.iter().map(Proxy::rules).collect();
     let tallies: Vec<_> = rules.iter().flat_map(|rules| rules.iter()).map(|r| r.tally()).collect();
@@ -149,6 +162,9 @@ pub fn no_fault(proxies: &[Proxy]) -> Option<String> {
         return None;
     }
     let stats: Vec<_> = proxies.iter().map(Proxy::stats).collect();
+    if stats.iter().any(|stats| stats.value(Counter::Panicked) > 0) {
+        return None;
+    }
     let sum = |count: fn(&Stats) -> u64| stats.iter().map(|stats| count(stats)).sum::<u64>();
     let met: u64 = tallies.iter().map(|tally| tally.met()).sum();
     let came = sum(|stats| stats.value(Counter::Accepted));

@@ -316,6 +316,7 @@ impl<'a> Run<'a> {
             held: checks.iter().all(|check| check.held),
             connections: facts.accepted(),
             causes: facts.causes(),
+            panics: facts.panics(),
             rules,
             checks,
             command: facts.command.take(),

@@ -1,7 +1,7 @@
 //! Ends of a command that has not done what it should.
 
 use chenapan_engine::proxy::Proxy;
-use chenapan_engine::stats::Counter;
+use chenapan_scenario::report;
 
 /// End of a command that has not done what it should.
 pub(crate) enum Failure {
@@ -27,11 +27,10 @@ impl Failure {
 
 /// A run in which a plug-in has panicked has no verdict.
 pub(super) fn panicked(proxies: &[Proxy]) -> Result<(), Failure> {
-    match proxies.iter().map(|proxy| proxy.stats().value(Counter::Panicked)).sum() {
-        0 => Ok(()),
-        1 => Err(Failure::run("a plug-in has panicked and ended a connection: see above")),
-        some @ 2_u64.. => Err(Failure::run(format!(
-            "plug-ins have panicked and ended {some} connections: see above"
-        ))),
+    let panics = proxies.iter().flat_map(|proxy| proxy.stats().panics());
+    let told = |(panic, count): (String, u64)| format!("{panic} ({})", report::ended_by(count));
+    match panics.map(told).collect::<Vec<_>>().as_slice() {
+        [] => Ok(()),
+        panics => Err(Failure::run(format!("no verdict: {}", panics.join("; ")))),
     }
 }

@@ -199,8 +199,7 @@ fn run_files(args: &Run, registry: &Registry, kinds: &Kinds) -> Result<(), Failu
         return scenarios.iter().try_for_each(|scenario| print(&plan(scenario, &args.only)));
     }
     let several = scenarios.len() > 1;
-    // What did not hold, and what could not be run, by file.
-    let (mut failed, mut broken) = (Vec::new(), Vec::new());
+    let mut ends = Ends { all: scenarios.len(), ..Ends::default() };
     for (number, scenario) in scenarios.iter().enumerate() {
         let journal = args.journal.as_ref();
         let journal =
@@ -215,7 +214,7 @@ fn run_files(args: &Run, registry: &Registry, kinds: &Kinds) -> Result<(), Failu
             // The others may still be run.
             Err(Ended::Broken(error)) if several => {
                 tell(&error);
-                broken.push(scenario.file.display().to_string());
+                ends.broken.push(scenario.file.display().to_string());
                 continue;
             }
             Err(Ended::Broken(error)) => return Err(Failure::Run(error)),
@@ -227,11 +226,13 @@ fn run_files(args: &Run, registry: &Registry, kinds: &Kinds) -> Result<(), Failu
         if std::env::var_os("GITHUB_ACTIONS").is_some() {
             print(&report::github::github(&outcome))?;
         }
-        if !outcome.held {
-            failed.push(scenario.file.display().to_string());
+        if outcome.panicked() {
+            ends.panicked.push(scenario.file.display().to_string());
+        } else if !outcome.held {
+            ends.failed.push(scenario.file.display().to_string());
         }
     }
-    sum(scenarios.len(), &failed, &broken)
+    ends.sum()
 }
 
 /// Returns the description of `--report`, from the table of formats.
@@ -257,26 +258,49 @@ fn write_report(format: &Format, file: &Path, outcome: &Outcome) -> Result<(), F
     written.map_err(|error| Failure::run(format!("--report {}: {}", file.display(), plain(&error))))
 }
 
-/// The verdict on several files, which is the last line.
-fn sum(all: usize, failed: &[String], broken: &[String]) -> Result<(), Failure> {
-    let parts = [(failed, "failed"), (broken, "could not be run")];
-    let parts = parts.iter().filter(|(files, _)| !files.is_empty());
-    let told: Vec<_> = parts
-        .map(|(files, what)| format!("{} {what} ({})", files.len(), files.join(", ")))
-        .collect();
-    let text = if told.is_empty() { "all held".to_owned() } else { told.join(", ") };
-    let text = format!("{all} scenarios: {text}");
-    if !broken.is_empty() {
-        return Err(Failure::Run(text));
+/// Ends of all files of a run.
+#[derive(Default)]
+struct Ends {
+    /// Number of files.
+    all: usize,
+    /// Files in which something did not hold.
+    failed: Vec<String>,
+    /// Files in which a plug-in has panicked.
+    panicked: Vec<String>,
+    /// Files that could not be run.
+    broken: Vec<String>,
+}
+
+impl Ends {
+    /// Tells the verdict on several files, which is the last line.
+    fn sum(self) -> Result<(), Failure> {
+        let Self { all, failed, panicked, broken } = self;
+        if all == 1 && !panicked.is_empty() {
+            return Err(Failure::run("no verdict: a plug-in has panicked"));
+        }
+        let parts = [
+            (&failed, "failed"),
+            (&panicked, "without a verdict, since a plug-in has panicked"),
+            (&broken, "could not be run"),
+        ];
+        let parts = parts.iter().filter(|(files, _)| !files.is_empty());
+        let told: Vec<_> = parts
+            .map(|(files, what)| format!("{} {what} ({})", files.len(), files.join(", ")))
+            .collect();
+        let text = if told.is_empty() { "all held".to_owned() } else { told.join(", ") };
+        let text = format!("{all} scenarios: {text}");
+        if !broken.is_empty() || !panicked.is_empty() {
+            return Err(Failure::Run(text));
+        }
+        let style = match failed.as_slice() {
+            [] => AnsiColor::Green.on_default(),
+            _ => AnsiColor::Red.on_default().bold(),
+        };
+        if all > 1 {
+            mention(&format!("\n{style}{text}{style:#}\n"));
+        }
+        if failed.is_empty() { Ok(()) } else { Err(Failure::Verdict) }
     }
-    let style = match failed {
-        [] => AnsiColor::Green.on_default(),
-        _ => AnsiColor::Red.on_default().bold(),
-    };
-    if all > 1 {
-        mention(&format!("\n{style}{text}{style:#}\n"));
-    }
-    if failed.is_empty() { Ok(()) } else { Err(Failure::Verdict) }
 }
 
 /// The report of one of several scenarios gets its number before the ending.

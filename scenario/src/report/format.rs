@@ -23,7 +23,7 @@ pub const FORMATS: &[Format] = &[
         readers: "CI servers (GitLab, Jenkins, Azure, CircleCI ...)",
         content: "one suite, with a case for each phase and for each round of a repeated phase; \
                   failures list expected and actual values; the end of the command's output; an \
-                  error for an early stop",
+                  error for an early stop, and for a phase in which a plug-in panicked",
         write: junit::junit,
     },
     Format {

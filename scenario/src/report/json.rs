@@ -52,6 +52,7 @@ fn phase() -> Value {
             ("held", is("boolean", "whether all its expectations held")),
             ("connections", is("integer", "connections accepted in it")),
             ("causes", list("why connections did not come about", cause())),
+            ("panics", list("those of them that are panics of plug-ins: no verdict", cause())),
             ("rules", list("its rules", rule())),
             ("checks", list("its expectations", check())),
             ("command", or_null(command())),

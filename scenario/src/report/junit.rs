@@ -40,8 +40,13 @@ fn case(outcome: &Outcome, phase: &PhaseOutcome) -> TestCase {
     let status = if phase.held {
         TestCaseStatus::success()
     } else {
-        let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-        status.set_message(text(&failed.join("; "))).set_type("expectation");
+        // What a plug-in did wrong says nothing about the system under test.
+        let (kind, sort) = match phase.panics.is_empty() {
+            true => (NonSuccessKind::Failure, "expectation"),
+            false => (NonSuccessKind::Error, "panic"),
+        };
+        let mut status = TestCaseStatus::non_success(kind);
+        status.set_message(text(&failed.join("; "))).set_type(sort);
         let placed = phase.checks.iter().filter(|check| !check.held).map(|check| {
             let place = check.place.as_ref().map(|place| format!(" ({place})"));
             words::check(check) + &place.unwrap_or_default()

@@ -64,6 +64,7 @@ pub fn summary(proxy: &Proxy, seed: u64) -> String {
             "downstream": way(Direction::Downstream),
         },
         "causes": stats.causes(),
+        "panics": stats.panics(),
         "counted": counted,
         "rules": rules,
         "no-fault": super::no_fault(std::slice::from_ref(proxy)),

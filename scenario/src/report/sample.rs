@@ -57,6 +57,7 @@ fn healthy() -> PhaseOutcome {
         held: true,
         connections: 3,
         causes: Vec::new(),
+        panics: Vec::new(),
         rules: Vec::new(),
         checks: vec![check("exit", "0", "0", true), check("time", "< 1s", "31.0ms", true)],
         command: Some(CommandOutcome {
@@ -92,6 +93,7 @@ fn refused() -> PhaseOutcome {
             cause: "backend 127.0.0.1:8080: connection refused".to_owned(),
             count: 2,
         }],
+        panics: Vec::new(),
         rules: vec![rule("bad-checksum", 50, 49), rule("delay:sleep=20ms:chance=30%", 112, 31)],
         checks: vec![
             check("web.closed-by-backend", "50", "49", false),
@@ -143,6 +145,7 @@ fn recovers(name: &str, began: u64, found: &str) -> PhaseOutcome {
         held: true,
         connections: 3,
         causes: Vec::new(),
+        panics: Vec::new(),
         rules: Vec::new(),
         checks: vec![check("load.p99", "< 50ms", found, true)],
         command: None,

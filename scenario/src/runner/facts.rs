@@ -40,16 +40,26 @@ pub(super) struct Facts<'a> {
 
 /// A proxy's counters at one moment, as the model names them.
 #[derive(Clone, Debug, Default)]
-struct Counts(BTreeMap<&'static str, u64>, BTreeMap<String, Total>, BTreeMap<String, u64>);
+struct Counts {
+    counters: BTreeMap<&'static str, u64>,
+    counted: BTreeMap<String, Total>,
+    causes: BTreeMap<String, u64>,
+    panics: BTreeMap<String, u64>,
+}
 
 impl Counts {
     fn of(stats: &Stats) -> Self {
-        let counts = COUNTERS.iter().map(|spec| (spec.name, stats.value(spec.counter))).collect();
-        Self(counts, stats.counted(), stats.causes())
+        let counters = COUNTERS.iter().map(|spec| (spec.name, stats.value(spec.counter)));
+        Self {
+            counters: counters.collect(),
+            counted: stats.counted(),
+            causes: stats.causes(),
+            panics: stats.panics(),
+        }
     }
 
     fn since(&self, before: &Self, name: &str) -> u64 {
-        let value = |counts: &Self| match (counts.0.get(name), counts.1.get(name)) {
+        let value = |counts: &Self| match (counts.counters.get(name), counts.counted.get(name)) {
             (Some(count), _) | (None, Some(Total::Count(count))) => *count,
             _ => 0,
         };
@@ -58,7 +68,7 @@ impl Counts {
 
     /// The longest time of a name since the phase began, where it is one of times.
     fn longest(&self, name: &str) -> Option<Duration> {
-        match self.1.get(name)? {
+        match self.counted.get(name)? {
             Total::Longest { recent, .. } => Some(*recent),
             Total::Count(_) => None,
         }
@@ -162,7 +172,7 @@ impl<'a> Facts<'a> {
         let stats = self.run.proxies[at].stats();
         Some(Found::Count(match name {
             "faults" => self.faults(Some(at), None),
-            _ if is_gauge(name) => Counts::of(stats).0.get(name).copied().unwrap_or(0),
+            _ if is_gauge(name) => Counts::of(stats).counters.get(name).copied().unwrap_or(0),
             _ => match (name.strip_prefix("faults."), name.strip_prefix("met.")) {
                 (Some(rule), _) => self.faults(Some(at), Some(rule)),
                 (_, Some(rule)) => self.tally(Some(at), Some(rule)).0,
@@ -227,10 +237,21 @@ impl<'a> Facts<'a> {
 
     /// Why connections to the proxies did not come about in the phase.
     pub(super) fn causes(&self) -> Vec<CauseOutcome> {
+        self.grown(|counts| &counts.causes)
+    }
+
+    /// Panics of plug-ins in the phase, and how many connections each of them has ended.
+    pub(super) fn panics(&self) -> Vec<CauseOutcome> {
+        self.grown(|counts| &counts.panics)
+    }
+
+    /// Returns the causes that concern more connections than when the phase began.
+    fn grown(&self, of: fn(&Counts) -> &BTreeMap<String, u64>) -> Vec<CauseOutcome> {
         let parts = self.run.proxies.iter().zip(&self.before).zip(&self.run.scenario.proxies);
         let causes = parts.flat_map(|((proxy, before), part)| {
-            proxy.stats().causes().into_iter().filter_map(|(cause, count)| {
-                let count = count - before.2.get(&cause).copied().unwrap_or(0).min(count);
+            let now = of(&Counts::of(proxy.stats())).clone();
+            now.into_iter().filter_map(|(cause, count)| {
+                let count = count - of(before).get(&cause).copied().unwrap_or(0).min(count);
                 let proxy = part.name.clone();
                 (count > 0).then_some(CauseOutcome { proxy, cause, count })
             })
@@ -270,12 +291,8 @@ impl<'a> Facts<'a> {
                 fails(format!("service {name}"), "to run on", ending(status));
             }
         }
-        for (proxy, before) in self.run.proxies.iter().zip(&self.before) {
-            let panicked = Counts::of(proxy.stats()).since(before, "panicked");
-            if panicked > 0 {
-                let found = format!("{panicked}: a plug-in has panicked, as the journal says");
-                fails(format!("{}.panicked", proxy.name()), "0", found);
-            }
+        for CauseOutcome { proxy, cause, count } in self.panics() {
+            fails(format!("{proxy}.panicked"), "0", format!("{count} x {cause}"));
         }
         if self.ahead > 0 {
             let found = format!("{} steps after its end", self.ahead);
