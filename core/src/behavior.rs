@@ -13,7 +13,7 @@ pub use state::{StateOf, States};
 use crate::{Unit, Verdict};
 use std::time::Duration;
 
-/// Decides what becomes of units: one instance per rule, connection and direction.
+/// Decides what happens to units: one instance per rule, connection and direction.
 ///
 /// A behavior is a state machine without IO. It never sees a socket, a clock or a global source of
 /// chance; everything it may know is in its [`Context`]. Every hook has a default that lets things
@@ -129,65 +129,66 @@ use std::time::Duration;
 /// # assert_eq!(judge.data(&mut down, b"OK").0, Verdict::Drop);
 /// ```
 pub trait Behavior: Send {
-    /// A source has connected and the backend is about to be dialled. Asked once per connection,
-    /// whatever the rule's directions.
+    /// Called when a source has connected and the backend is about to be dialled: once per
+    /// connection, whatever the rule's directions.
     fn on_connect(&mut self, cx: &mut Context<'_>) -> Verdict {
         let _ = cx;
         Verdict::Forward
     }
 
-    /// A unit has reached this rule; it may be changed in place.
+    /// Called when a unit has reached this rule; the unit may be changed in place.
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
         let _ = (unit, cx);
         Verdict::Forward
     }
 
-    /// The end of stream has reached this rule. After a [`Verdict::Play`] without an end of its
-    /// own the end of stream follows the last step.
+    /// Called when the end of stream has reached this rule. After a [`Verdict::Play`] that does not
+    /// end the connection, the end of stream follows the last step.
     fn on_eof(&mut self, cx: &mut Context<'_>) -> Verdict {
         let _ = cx;
         Verdict::Forward
     }
 
-    /// When to be asked by [`Behavior::on_wake`], as an age of the connection.
+    /// Returns the time of the next call of [`Behavior::on_wake`], as an age of the connection.
     fn wake(&self) -> Option<Duration> {
         None
     }
 
-    /// The time has come that [`Behavior::wake`] named; it must name a later one, or none, now.
+    /// Called at the time that [`Behavior::wake`] returned. From now on that must return a later
+    /// time, or none.
     fn on_wake(&mut self, cx: &mut Context<'_>) -> Verdict {
         let _ = cx;
         Verdict::Forward
     }
 
-    /// The instance is done with: the connection has ended, or the rule was taken away. Told once,
-    /// and always, to each instance of which any other hook was called; what it records is counted
-    /// and journalled as ever, but nothing can be sent any more.
+    /// Called at the end of the instance: the connection has ended, or the rule was removed. It is
+    /// called exactly once for each instance of which any other hook was called. Records still
+    /// count and are journalled, but nothing can be sent any more.
     fn on_end(&mut self, end: End, cx: &mut Context<'_>) {
         let _ = (end, cx);
     }
 
-    /// Returns the scope of the behavior: the units that it is for. Asked before anything is shown
-    /// to it; the answer follows from the options alone.
+    /// Returns the scope of the behavior: the units that it is for. Called before any hook; the
+    /// answer follows from the options alone.
     fn scope(&self) -> Scope<'_> {
         Scope::default()
     }
 
-    /// Returns the events that the behavior needs to be shown from now on. Asked before each unit:
-    /// the answer may change with each one, also with those that other instances have seen.
-    /// Anything less than [`Interest::Everything`] leaves opaque bytes on the fast path.
+    /// Returns the events that the behavior needs to see from now on. Called before each unit: the
+    /// answer may change with each unit, also with those that other instances have seen. Anything
+    /// less than [`Interest::Everything`] leaves opaque bytes on the fast path.
     fn interest(&self) -> Interest {
         Interest::Everything
     }
 
-    /// Returns the part that keeps units until later, where the behavior has one. Asked after each
-    /// hook: while the part is not empty, nothing passes but as [`Scope::others`] says.
+    /// Returns the part that keeps units until later, if the behavior has one. Called after each
+    /// hook: while the part is not empty, other units pass only as [`Scope::others`] allows.
     fn holding(&mut self) -> Option<&mut dyn Holding> {
         None
     }
 }
 
-/// Events that a behavior needs to be shown.
+/// Events that a behavior needs to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Interest {
     /// No unit and no end of stream.
@@ -212,6 +213,6 @@ pub enum End {
     Stopped,
     /// Another plug-in has panicked, which resets the connection.
     Panicked,
-    /// The rule was taken away; the connection goes on.
+    /// The rule was removed; the connection goes on.
     Removed,
 }

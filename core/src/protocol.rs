@@ -114,21 +114,21 @@ pub use messages::Messages;
 /// assert!(lines.describe().all_counters().contains(&"unanswered"));
 /// ```
 pub trait Protocol: Send {
-    /// The handle hook: takes the next unit off the front of `input`.
+    /// Takes the next unit off the front of `input`: the one hook that every protocol must have.
     ///
-    /// Asked once for each direction before the first byte, with an empty input: a protocol that
-    /// has nothing to cut says [`Handled::Opaque`] then. Called again after each unit, when more
-    /// bytes are there after [`Handled::Incomplete`], and when the other direction has gone on. A
-    /// handler that has to search for a delimiter remembers how far it has looked, so that a slow
+    /// Called once for each direction before the first byte, with an empty input: a protocol that
+    /// has nothing to cut returns [`Handled::Opaque`] then. Called again after each unit, when more
+    /// bytes have arrived after [`Handled::Incomplete`], and when the other direction has gone on.
+    /// A handler that searches for a delimiter remembers how far it has looked, so that a slow
     /// sender costs linear time.
     ///
     /// # Errors
     ///
-    /// [`Malformed`] when the bytes cannot become a unit of this protocol. The engine then calls
-    /// the direction opaque and passes its bytes on, or closes the connection.
+    /// [`Malformed`] if the bytes cannot become a unit of this protocol. The engine then makes the
+    /// direction opaque and passes its bytes on, or closes the connection.
     fn handle(&mut self, direction: Direction, input: &mut BytesMut) -> Result<Handled, Malformed>;
 
-    /// Takes a unit off the input at the end of the stream, where nothing more will come: the
+    /// Takes a unit off the input at the end of the stream, when nothing more will come: the
     /// remaining bytes may be a unit after all.
     ///
     /// # Errors
@@ -139,7 +139,7 @@ pub trait Protocol: Send {
         Ok(Handled::Incomplete(Want::Bytes(1)))
     }
 
-    /// A unit to send to the backend before anything else, such as a PROXY header to add.
+    /// Returns a unit to send to the backend before anything else, such as a PROXY header to add.
     fn open(&mut self, connection: &Connection) -> Option<Unit> {
         let _ = connection;
         None
@@ -150,30 +150,31 @@ pub trait Protocol: Send {
         Description::new()
     }
 
-    /// Returns the protocol's answer to a unit that it cannot serve: an error reply in its own
-    /// words.
+    /// Returns an error reply of this protocol to a unit; none if it has no errors.
     fn refuse(&self, unit: &Unit, refusal: &Refusal) -> Option<BytesMut> {
         let _ = (unit, refusal);
         None
     }
 
-    /// Makes lengths and checksums agree with the bytes again, but for fields that shall stay
-    /// wrong ([`Field::wrong`](crate::Field::wrong)).
+    /// Corrects lengths and checksums after a change, except fields that shall stay wrong
+    /// ([`Field::wrong`](crate::Field::wrong)).
     fn seal(&self, unit: &mut Unit) {
         let _ = unit;
     }
 
-    /// The part that may hold, wait and refuse. A protocol has one from the beginning or never.
+    /// Returns the part that may hold, wait and refuse, if the protocol has one. It has one from
+    /// the beginning or never.
     fn admission(&mut self) -> Option<&mut dyn Admission> {
         None
     }
 
-    /// The part that knows messages apart from what frames them.
+    /// Returns the part that knows messages apart from their frames, if the protocol has one.
     fn messages(&self) -> Option<&dyn Messages> {
         None
     }
 
-    /// The part that keeps books. A protocol has one from the beginning or never.
+    /// Returns the part that follows deliveries and counts, if the protocol has one. It has one
+    /// from the beginning or never.
     fn audit(&mut self) -> Option<&mut dyn Audit> {
         None
     }

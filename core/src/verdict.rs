@@ -4,31 +4,32 @@ use crate::Unit;
 use bytes::BytesMut;
 use std::time::Duration;
 
-/// Fate of the unit (or of the event) that a behavior was shown.
+/// Decision about the unit or event that a behavior was shown.
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// On to the next rule, with whatever was changed in place.
+    /// Passes it on to the next rule, with the changes made in place.
     Forward,
-    /// On to the next rule after this long, counted from the moment it reached this rule. Delays
+    /// Passes it on to the next rule after this time, counted from its arrival at this rule. Delays
     /// overlap; order is kept.
     Delay(Duration),
     /// It vanishes.
     Drop,
-    /// It vanishes, and these bytes go back to where it came from.
+    /// Drops it, and sends these bytes back to its sender.
     Reply(BytesMut),
-    /// The direction stops: nothing is read or judged until this rule changes.
+    /// Stops the direction: nothing is read or judged until this rule changes.
     Hang,
-    /// The connection ends in order (FIN to both sides) once all earlier bytes are out.
+    /// Ends the connection in order (FIN to both sides) once all earlier bytes are sent.
     Close,
-    /// The connection ends with RST to both sides once all earlier bytes are out.
+    /// Resets the connection (RST to both sides) once all earlier bytes are sent.
     Reset,
-    /// It vanishes, and these steps happen in order.
+    /// Drops it, and takes these steps in order.
     Play(Vec<Step>),
 }
 
 impl Verdict {
-    /// Sends these units on in the place of what was shown; where there are none, that goes on.
+    /// Returns the verdict that sends these units on in place of the one shown; if there are none,
+    /// that one passes.
     pub fn send(units: impl IntoIterator<Item = Unit>) -> Self {
         let steps: Vec<_> = units.into_iter().map(Step::Send).collect();
         if steps.is_empty() { Verdict::Forward } else { Verdict::Play(steps) }
@@ -38,11 +39,11 @@ impl Verdict {
 /// One part of a [`Verdict::Play`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// A unit for the rest of the rules, then for the receiver.
+    /// Sends a unit to the later rules, then to the receiver.
     Send(Unit),
-    /// Bytes back to where the unit came from; no rule sees them.
+    /// Sends bytes back to the unit's sender; no rule sees them.
     Reply(BytesMut),
-    /// A gap before the next step, counted from the previous one.
+    /// Waits before the next step, counted from the previous one.
     Wait(Duration),
     /// As [`Verdict::Hang`]; later steps are not taken.
     Hang,

@@ -14,8 +14,8 @@ pub struct Context<'a> {
     pub direction: Direction,
     /// The offset of the unit's first byte in its direction, as received.
     pub offset: u64,
-    /// The time by which the unit was taken in later than it could have been, because this machine
-    /// was busy when the queue before this rule had room again.
+    /// Lateness of the unit: the queue before this rule had room for it earlier, but this machine
+    /// was busy.
     pub late: Duration,
     /// The connection's facts.
     pub connection: &'a Connection,
@@ -64,12 +64,11 @@ pub struct Pace {
     pub rate: Rate,
     /// Number of bytes that were let through.
     pub bytes: u64,
-    /// Time for which nothing went, though the rate would have let it, because this machine was
-    /// busy.
+    /// Time in which the rate allowed bytes and none passed, because this machine was busy.
     pub lost: Duration,
 }
 
-/// Predicate that is `true` for each message in a unit that the rule means.
+/// Predicate that is `true` for each message in a unit that the rule selects.
 type Picks<'a> = dyn Fn(&Member<'_>) -> bool + 'a;
 
 impl<'a> Context<'a> {
@@ -96,25 +95,25 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// State that all instances of the rule share in this connection: those of both directions. It
-    /// is made by [`Default`] when it is asked for first, and dropped when the connection has
-    /// ended, however that comes about, or when the rule is taken away.
+    /// Returns the state that the rule's instances of both directions share in this connection. It
+    /// is made by [`Default`] at the first call, and dropped at the end of the connection or when
+    /// the rule is removed.
     pub fn state<T: Default + Send + 'static>(&mut self) -> &mut T {
         self.state.get()
     }
 
-    /// Returns the context for a rule that means only some of the messages in a unit.
+    /// Returns the context for a rule that selects only some of the messages in a unit.
     #[must_use]
     pub fn picking(self, picks: &'a Picks<'a>) -> Self {
         Self { picks: Some(picks), ..self }
     }
 
-    /// The protocol's knowledge of messages; it answers nothing where the protocol has none.
+    /// Returns the protocol's part for messages; it finds none if the protocol has no such part.
     pub fn messages(&self) -> &'a dyn Messages {
         self.protocol.messages().unwrap_or(&())
     }
 
-    /// Returns, for each message in a unit, `true` if its rule means it; none where it means all.
+    /// Returns `true` for each message in a unit that the rule selects; none if it selects all.
     pub fn picked(&self, unit: &Unit) -> Option<Vec<bool>> {
         let picks = self.picks?;
         let mut picked = Vec::new();
@@ -136,12 +135,12 @@ impl<'a> Context<'a> {
         self.damage.push(Damage { offset, what: what.into() });
     }
 
-    /// Tells what was let through at a rate, for the tables at the end.
+    /// Reports the pace at which bytes passed, for the tables at the end.
     pub fn paced(&mut self, pace: Pace) {
         self.pace = Some(pace);
     }
 
-    /// Returns the pace that was told by [`Context::paced`], if any.
+    /// Returns the pace that [`Context::paced`] reported, if any.
     pub fn pace(&self) -> Option<Pace> {
         self.pace
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 /// Part of a behavior that keeps units until later; see [`Behavior::holding`](crate::Behavior::holding).
 ///
-/// [`Held`] is the one for everybody. A behavior implements this itself only where it keeps
-/// something else than whole units, such as a script that it has begun.
+/// [`Held`] suits nearly every behavior. One that keeps something other than whole units, such as a
+/// script that it has begun, implements this trait itself.
 pub trait Holding {
     /// Returns `true` while nothing is kept.
     fn is_empty(&self) -> bool;
@@ -24,8 +24,8 @@ pub trait Holding {
         false
     }
 
-    /// Hands over all units that are kept, as they came: the rule is taken away from a live
-    /// connection, or a unit that is not the rule's business has to follow them.
+    /// Returns all units that are kept, in order of arrival: the rule is removed from a live
+    /// connection, or a unit that it does not select has to follow them.
     fn release(&mut self) -> Vec<Unit>;
 }
 
@@ -88,8 +88,8 @@ impl Held {
         Verdict::Play(Vec::new())
     }
 
-    /// Puts a unit behind the bytes of the one that was kept last, so that both leave as one.
-    /// Returns `false`, and leaves the unit alone, where that one has gone already.
+    /// Appends a unit to the one that was kept last, so that both leave as one. Returns `false`,
+    /// and leaves the unit alone, if that one has gone already.
     pub fn join(&mut self, unit: &mut Unit) -> bool {
         let Some((last, bytes)) = self.last() else { return false };
         *bytes += unit.bytes.len();
@@ -97,8 +97,8 @@ impl Held {
         true
     }
 
-    /// Puts the trailer of the unit that was kept last behind it. Returns `false`, and leaves the
-    /// trailer alone, where that unit has gone already.
+    /// Appends its trailer to the unit that was kept last. Returns `false`, and leaves the trailer
+    /// alone, if that unit has gone already.
     pub fn take_trailer(&mut self, trailer: &mut Unit) -> bool {
         let Some((last, bytes)) = self.last() else { return false };
         *bytes += trailer.bytes.len();

@@ -13,19 +13,19 @@ pub struct Scope<'a> {
     pub kinds: &'static [Kind],
     /// The field without which the behavior never does anything.
     pub needs: Needs<'a>,
-    /// Set when the behavior is for replies as a whole, where they come in order: it is shown the
-    /// unit that opens a reply, or is all of it, as a reply with its request's label, and no later
-    /// part of it unless it holds something and sees [`Others::Shown`].
+    /// Set if the behavior acts on whole replies in protocols with ordered replies: it sees the
+    /// first unit of a reply, with the label of its request, and no later part of it unless it
+    /// holds something and sees [`Others::Shown`].
     pub by_reply: bool,
-    /// Fate of the units that are not its rule's business while the behavior holds others.
+    /// Treatment of units that the rule does not select while the behavior holds others.
     pub others: Others,
-    /// Set when all units that the behavior holds leave in the order in which they came, also where
-    /// others may overtake them. Where replies come in order, the end of a reply and the next one
-    /// are kept back for behaviors that do not keep it.
+    /// Set if all held units leave in the order in which they arrived, even if others may overtake
+    /// them. In protocols with ordered replies, the end of a reply and the next reply wait for
+    /// behaviors that do not keep this order.
     pub ordered: bool,
-    /// Set when the behavior lets bytes through one after the other, as a slow line does. The
-    /// sender of units that queue up before it has to wait once those are as much as the read
-    /// buffer; the units that a delay holds are on their way, and others follow at once.
+    /// Set if the behavior passes bytes one after the other, like a slow line. Units that queue up
+    /// before it count against the read buffer, so their sender has to wait; units that a delay
+    /// holds are in flight, and others follow at once.
     pub paced: bool,
 }
 
@@ -57,11 +57,11 @@ impl<'a> From<&'a str> for Needs<'a> {
     }
 }
 
-/// Effect of held units on those that are not the rule's business.
+/// Effect of held units on units that the rule does not select.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Others {
-    /// They make the behavior hand over what it holds, and follow that.
+    /// They make the behavior release what it holds, and follow it.
     #[default]
     Follow,
     /// They go first.
@@ -89,7 +89,7 @@ impl<'a> Scope<'a> {
         Self { by_reply, ..self }
     }
 
-    /// Returns the scope with another effect on units that are not the rule's business.
+    /// Returns the scope with another effect on units that the rule does not select.
     #[must_use]
     pub const fn others(self, others: Others) -> Self {
         Self { others, ..self }
