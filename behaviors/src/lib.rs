@@ -45,7 +45,7 @@ mod late_header;
 mod letter;
 pub mod lie_length;
 mod limit;
-mod link;
+mod line_rate;
 mod missing_header;
 pub mod reorder;
 mod replace;

@@ -1,6 +1,6 @@
 //! Lets bytes through at a rate.
 
-use crate::link::{CATCH_UP, Link};
+use crate::line_rate::{CATCH_UP, LineRate};
 use chenapan_core::{Behavior, Context, Pace, Rate, Scope, Size, Step, Unit, Verdict, plugin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,15 +41,15 @@ const MOST_PIECES: u64 = 4_096;
 
 impl Behavior for Throttle {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
-        let link = Link::new(self.rate, self.burst);
+        let line = LineRate::new(self.rate, self.burst);
         let bytes = unit.bytes.len() as u64;
         let made_up = cx.late.min(self.catch_up);
-        let (clock, now) = self.occupy(&link, bytes, made_up, cx);
+        let (clock, now) = self.occupy(&line, bytes, made_up, cx);
         // What comes late counts as if it had come in time.
         let since = now.saturating_sub(made_up);
-        let lost = link.idle(clock, since).min(cx.late - made_up);
+        let lost = line.idle(clock, since).min(cx.late - made_up);
         cx.paced(Pace { rate: self.rate, bytes, lost });
-        let wait = link.due(clock, since, bytes).saturating_sub(now);
+        let wait = line.due(clock, since, bytes).saturating_sub(now);
         if wait.is_zero() {
             return Verdict::Forward;
         }
@@ -57,7 +57,7 @@ impl Behavior for Throttle {
         if bytes <= piece {
             return Verdict::Delay(wait);
         }
-        Verdict::Play(pieces(unit.take(), piece, &link, clock, (since, now)))
+        Verdict::Play(pieces(unit.take(), piece, &line, clock, (since, now)))
     }
 
     fn scope(&self) -> Scope<'_> {
@@ -69,7 +69,7 @@ impl Throttle {
     /// Puts bytes on the line; returns where its clock stood before, and the time by that clock.
     fn occupy(
         &mut self,
-        link: &Link,
+        line: &LineRate,
         bytes: u64,
         made_up: Duration,
         cx: &Context<'_>,
@@ -80,12 +80,12 @@ impl Throttle {
             let (Ok(clock) | Err(clock)) = self.all[cx.direction as usize].fetch_update(
                 Ordering::Relaxed,
                 Ordering::Relaxed,
-                |clock| Some(link.after(clock, since, bytes)),
+                |clock| Some(line.after(clock, since, bytes)),
             );
             return (clock, now);
         }
         let clock = self.own;
-        self.own = link.after(clock, cx.now.saturating_sub(made_up), bytes);
+        self.own = line.after(clock, cx.now.saturating_sub(made_up), bytes);
         (clock, cx.now)
     }
 }
@@ -93,18 +93,18 @@ impl Throttle {
 fn pieces(
     mut unit: Unit,
     piece: u64,
-    link: &Link,
+    line: &LineRate,
     clock: u64,
     (since, now): (Duration, Duration),
 ) -> Vec<Step> {
     let mut steps = Vec::new();
     let (mut gone, mut time) = (0, now);
     // What need not wait goes in one piece.
-    let mut length = link.free(clock, since, now).max(piece);
+    let mut length = line.free(clock, since, now).max(piece);
     while !unit.bytes.is_empty() {
         let front = unit.split_to(usize::try_from(length).unwrap_or(usize::MAX));
         gone += front.bytes.len() as u64;
-        let due = link.due(clock, since, gone);
+        let due = line.due(clock, since, gone);
         if due > time {
             steps.push(Step::Wait(due - time));
             time = due;

@@ -1,26 +1,26 @@
-//! A serial link as a virtual clock: when which byte has been transmitted. It never sleeps.
+//! A serial line as a virtual clock: when which byte has been transmitted. It never sleeps.
 
 use chenapan_core::{Rate, Size};
 use std::time::Duration;
 
-/// Greatest lateness that a link makes up for, so that timers that fire late do not lower the rate.
+/// Greatest lateness that a line makes up for, so that timers that fire late do not lower the rate.
 pub(crate) const CATCH_UP: Duration = Duration::from_millis(5);
 
 const SECOND: u128 = 1_000_000_000;
 
-/// A link of a fixed rate. Its clock is one number, kept by the caller, that starts at 0.
+/// A line of a fixed rate. Its clock is one number, kept by the caller, that starts at 0.
 ///
-/// The clock counts ticks. A byte takes a whole number of them, so that a busy link never drifts;
+/// The clock counts ticks. A byte takes a whole number of them, so that a busy line never drifts;
 /// a tick is at most 0.12 ns, and the clock reaches over 34 years, at any rate up to 17 GB/s.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Link {
+pub(crate) struct LineRate {
     ticks_a_second: u128,
     ticks_a_byte: u128,
-    // The clock runs ahead of the last byte's time by this much; an idle link saves up as much.
+    // The clock runs ahead of the last byte's time by this much; an idle line saves up as much.
     ahead: u128,
 }
 
-impl Link {
+impl LineRate {
     pub(crate) fn new(rate: Rate, burst: Size) -> Self {
         let rate = rate.0.max(1);
         let ticks_a_byte = 1 << 34_u32.saturating_sub(u64::BITS - rate.leading_zeros());
@@ -49,7 +49,7 @@ impl Link {
         u64::try_from(ticks / self.ticks_a_byte).unwrap_or(u64::MAX)
     }
 
-    /// For how long nothing was on the link when bytes came at `now`.
+    /// For how long nothing was on the line when bytes came at `now`.
     pub(crate) fn idle(&self, clock: u64, now: Duration) -> Duration {
         let ticks = self.ticks(now).saturating_sub(u128::from(clock));
         let nanos = ticks.saturating_mul(SECOND) / self.ticks_a_second;
@@ -71,19 +71,19 @@ impl Link {
 mod tests {
     use super::*;
 
-    fn link(rate: u64, burst: u64) -> Link {
-        Link::new(Rate(rate), Size(burst))
+    fn line(rate: u64, burst: u64) -> LineRate {
+        LineRate::new(Rate(rate), Size(burst))
     }
 
     #[test]
-    fn a_busy_link_is_exact_over_a_thousand_million_bytes() {
+    fn a_busy_line_is_exact_over_a_thousand_million_bytes() {
         for rate in [1, 3, 7, 999, 1_000_003, 333_333_333, 1 << 34, 10_000_000_019] {
-            let link = link(rate, 0);
+            let line = line(rate, 0);
             let mut clock = 0;
             for _ in 0..1_000 {
-                clock = link.after(clock, Duration::ZERO, 999_999);
+                clock = line.after(clock, Duration::ZERO, 999_999);
             }
-            let due = link.due(clock, Duration::ZERO, 1_000) + CATCH_UP;
+            let due = line.due(clock, Duration::ZERO, 1_000) + CATCH_UP;
             let exact = Rate(rate).time_for(1_000_000_000);
             assert!(due.abs_diff(exact) <= Duration::from_nanos(2), "{rate}: {due:?}");
         }
@@ -91,32 +91,32 @@ mod tests {
 
     #[test]
     fn one_byte_at_a_time_takes_as_long_as_all_at_once() {
-        let link = link(7, 0);
-        let clock = (0..1_000).fold(0, |clock, _| link.after(clock, Duration::ZERO, 1));
-        assert_eq!(clock, link.after(0, Duration::ZERO, 1_000));
+        let line = line(7, 0);
+        let clock = (0..1_000).fold(0, |clock, _| line.after(clock, Duration::ZERO, 1));
+        assert_eq!(clock, line.after(0, Duration::ZERO, 1_000));
     }
 
     #[test]
-    fn an_idle_link_saves_up_its_burst_and_the_catch_up_only() {
-        let link = link(1_000, 100);
-        assert_eq!(link.free(0, Duration::ZERO, Duration::ZERO), 105);
-        assert_eq!(link.free(0, Duration::from_secs(3_600), Duration::from_secs(3_600)), 105);
-        let clock = link.after(0, Duration::ZERO, 105);
-        assert_eq!(link.free(clock, Duration::ZERO, Duration::ZERO), 0);
-        assert_eq!(link.free(clock, Duration::from_millis(40), Duration::from_millis(40)), 40);
+    fn an_idle_line_saves_up_its_burst_and_the_catch_up_only() {
+        let line = line(1_000, 100);
+        assert_eq!(line.free(0, Duration::ZERO, Duration::ZERO), 105);
+        assert_eq!(line.free(0, Duration::from_secs(3_600), Duration::from_secs(3_600)), 105);
+        let clock = line.after(0, Duration::ZERO, 105);
+        assert_eq!(line.free(clock, Duration::ZERO, Duration::ZERO), 0);
+        assert_eq!(line.free(clock, Duration::from_millis(40), Duration::from_millis(40)), 40);
     }
 
     #[test]
-    fn extremes_neither_panic_nor_stop_the_link() {
+    fn extremes_neither_panic_nor_stop_the_line() {
         for (rate, burst) in [(0, 0), (1, u64::MAX), (u64::MAX, 0), (u64::MAX, u64::MAX)] {
-            let link = link(rate, burst);
+            let line = line(rate, burst);
             for now in [Duration::ZERO, Duration::from_secs(1 << 40), Duration::MAX] {
-                let clock = link.after(u64::MAX, now, u64::MAX);
+                let clock = line.after(u64::MAX, now, u64::MAX);
                 assert_eq!(clock, u64::MAX);
-                let _ = (link.due(clock, now, u64::MAX), link.free(clock, now, now));
+                let _ = (line.due(clock, now, u64::MAX), line.free(clock, now, now));
             }
         }
-        let fast = link(u64::MAX, 0);
+        let fast = line(u64::MAX, 0);
         let clock = fast.after(0, Duration::from_secs(60), 1 << 40);
         assert!(fast.free(clock, Duration::from_secs(60), Duration::from_secs(60)) > 1 << 40);
     }
