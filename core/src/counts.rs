@@ -3,7 +3,6 @@
 use crate::{Amount, Counted};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 /// The most names behind one dot; the rest are `other`.
 const MOST_NAMES: usize = 1_000;
@@ -49,33 +48,8 @@ impl Counts {
     /// Counts one more, and one more of a part.
     pub fn one_of(&mut self, name: &'static str, part: &str) {
         self.one(name);
-        self.part(name, part, Amount::More(1));
-    }
-
-    /// Takes note of a time, of which the longest counts.
-    pub fn time(&mut self, name: &'static str, time: Duration) {
-        let amount = Amount::Longest(time);
-        add(self.known.entry(name).or_insert(amount), amount);
-    }
-
-    /// Takes note of a time of a part.
-    pub fn time_of(&mut self, name: &'static str, part: &str, time: Duration) {
-        self.part(name, part, Amount::Longest(time));
-    }
-
-    fn part(&mut self, name: &'static str, part: &str, amount: Amount) {
-        let parts = self.parts.entry(name).or_default();
-        if let Some(known) = parts.get_mut(part) {
-            return add(known, amount);
-        }
-        let fits = parts.len() < MOST_NAMES && part.len() <= LONGEST_NAME;
-        let part = if fits { part } else { "other" };
-        match parts.get_mut(part) {
-            Some(known) => add(known, amount),
-            None => {
-                parts.insert(part.into(), amount);
-            }
-        }
+        let (parts, amount) = (self.parts.entry(name).or_default(), Amount::More(1));
+        part_of(parts, part, amount, |known| add(known, amount));
     }
 
     /// Takes all counts.
@@ -90,6 +64,26 @@ impl Counts {
             }));
         }
         all
+    }
+}
+
+/// Adds to a part of a name, or begins it; what is too much or too long is `other`.
+pub(crate) fn part_of<T>(
+    parts: &mut BTreeMap<Box<str>, T>,
+    part: &str,
+    first: T,
+    add: impl FnOnce(&mut T),
+) {
+    if let Some(known) = parts.get_mut(part) {
+        return add(known);
+    }
+    let fits = parts.len() < MOST_NAMES && part.len() <= LONGEST_NAME;
+    let part = if fits { part } else { "other" };
+    match parts.get_mut(part) {
+        Some(known) => add(known),
+        None => {
+            parts.insert(part.into(), first);
+        }
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! It never holds more than its limit, and never an id: a digest of it has one size.
 
-use crate::Correlation;
 use crate::correlation::{Digest, DigestHasher};
+use crate::{Correlation, Direction, Each, Latency};
 use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
@@ -11,26 +11,35 @@ use std::time::Duration;
 
 type Table<T> = HashMap<Digest, T, BuildHasherDefault<DigestHasher>>;
 
-/// The requests that went one way and bear ids, until their replies have been delivered.
+/// Requests of a connection that bear ids, until their replies have been delivered.
 ///
-/// The engine has one for each direction of a protocol that says
-/// [`Replies::ById`](crate::Replies::ById). A protocol whose units hold several messages, of which the
-/// engine sees none, keeps its own.
+/// The engine has such a list for a protocol that says [`Replies::ById`](crate::Replies::ById). A
+/// protocol whose units hold several messages, which the engine does not see, keeps the list itself,
+/// and lends it to the engine ([`Audit::pending`](crate::Audit::pending)), which counts what it says.
+/// Directions are those in which requests went.
 ///
 /// ```
-/// use chenapan_core::{Correlated, Pending};
+/// use chenapan_core::{Correlated, Direction, Pending};
 /// use std::time::Duration;
 ///
-/// let mut calls = Pending::default();
-/// calls.add(7.into(), "sum", Duration::ZERO, 1_000);
-/// assert_eq!(calls.correlate(7.into()), Correlated::First("sum".into()));
-/// assert_eq!(calls.resolve(7.into(), 1_000), Some(("sum".into(), Duration::ZERO)));
-/// assert_eq!(calls.correlate(7.into()), Correlated::Again("sum".into()));
-/// assert_eq!(calls.correlate(8.into()), Correlated::Orphan);
-/// assert_eq!(calls.close(), 0, "nothing is unanswered");
+/// let (mut calls, up) = (Pending::new(1_000, 1_000), Direction::Upstream);
+/// calls.add(up, 7.into(), "sum", Duration::ZERO);
+/// assert_eq!(calls.correlate(up, 7.into()), Correlated::First("sum".into()));
+/// assert!(calls.resolve(up, 7.into(), Duration::from_millis(5)));
+/// assert_eq!(calls.correlate(up, 7.into()), Correlated::Again("sum".into()));
+/// assert_eq!(calls.correlate(up, 8.into()), Correlated::Orphan);
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Pending {
+    ways: Each<Way>,
+    limit: usize,
+    answered: usize,
+    latency: Latency,
+}
+
+/// The requests that went one way.
+#[derive(Clone, Debug, Default)]
+struct Way {
     open: Table<Waiting>,
     /// Those that are open, oldest first; some may be closed already.
     order: VecDeque<(Digest, u64)>,
@@ -86,10 +95,90 @@ pub enum Correlated {
 }
 
 impl Pending {
-    /// Adds a request that has come at this age of the connection. Where `limit` requests wait, the
-    /// oldest one is forgotten.
-    pub fn add(&mut self, id: Correlation, label: &str, at: Duration, limit: usize) -> Added {
-        let id = Digest::from(id);
+    /// A list of at most `limit` requests that wait in a direction, and of the labels of the last
+    /// requests that were `answered`.
+    pub fn new(limit: usize, answered: usize) -> Self {
+        let (limit, answered) = (limit.max(1), answered.max(1));
+        let (ways, latency) = (Each::default(), Latency::default());
+        Self { ways, limit, answered, latency }
+    }
+
+    /// Adds a request that has come at this age of the connection. Where too many wait, the oldest one
+    /// is forgotten.
+    pub fn add(
+        &mut self,
+        direction: Direction,
+        id: Correlation,
+        label: &str,
+        at: Duration,
+    ) -> Added {
+        self.ways[direction].add(id.into(), label, at, self.limit)
+    }
+
+    /// Finds the request of a reply that has come from whoever was asked.
+    pub fn correlate(&mut self, direction: Direction, id: Correlation) -> Correlated {
+        self.ways[direction].correlate(id.into())
+    }
+
+    /// Takes note that a reply leaves to whoever asked, at this age of the connection. Returns `true`
+    /// if a request waited for it.
+    pub fn resolve(&mut self, direction: Direction, id: Correlation, at: Duration) -> bool {
+        let Some((label, came)) = self.ways[direction].resolve(id.into(), self.answered) else {
+            return false;
+        };
+        let label = Some(&*label).filter(|label| !label.is_empty());
+        self.latency.took(label, at.saturating_sub(came));
+        true
+    }
+
+    /// Returns the label of the request with an id, as far as that is known.
+    pub fn label(&self, direction: Direction, id: Correlation) -> Option<&str> {
+        self.ways[direction].label(id.into()).filter(|label| !label.is_empty())
+    }
+
+    /// Returns `true` if anybody waits for a reply.
+    pub fn waits(&self, direction: Direction) -> bool {
+        !self.ways[direction].open.is_empty()
+    }
+
+    /// Takes note that another message begins: the requests in one message are a batch.
+    pub fn next(&mut self, direction: Direction) {
+        self.ways[direction].batch += 1;
+    }
+
+    /// Takes note that a message which could not be read has come from whoever asks.
+    pub fn unseen(&mut self, direction: Direction) {
+        self.ways[direction].unseen += 1;
+    }
+
+    /// Returns `true` if a reply that answers nothing known may answer a call that could not be read;
+    /// that call is answered then.
+    pub fn excuses(&mut self, direction: Direction) -> bool {
+        let unseen = &mut self.ways[direction].unseen;
+        let excuses = *unseen > 0;
+        *unseen = unseen.saturating_sub(1);
+        excuses
+    }
+
+    /// Takes note that a message which could not be read leaves to whoever asked: it answers a call, or
+    /// the calls of a batch, and nobody knows which, so that it is only their number that counts.
+    pub fn excused(&mut self, direction: Direction) {
+        self.ways[direction].excused();
+    }
+
+    /// Returns the number of requests that got no reply; none waits after that.
+    pub fn close(&mut self) -> u64 {
+        self.ways.iter_mut().map(Way::close).sum()
+    }
+
+    /// Takes the times from requests to their replies since they were taken last.
+    pub fn take_latency(&mut self) -> Latency {
+        std::mem::take(&mut self.latency)
+    }
+}
+
+impl Way {
+    fn add(&mut self, id: Digest, label: &str, at: Duration, limit: usize) -> Added {
         let mut added = Added { reused: false, forgotten: false };
         if let Some(call) = self.open.get_mut(&id) {
             if call.unanswered > 0 {
@@ -126,9 +215,7 @@ impl Pending {
         added
     }
 
-    /// Finds the request of a reply that has come from whoever was asked.
-    pub fn correlate(&mut self, id: Correlation) -> Correlated {
-        let id = Digest::from(id);
+    fn correlate(&mut self, id: Digest) -> Correlated {
         match (self.open.get_mut(&id), self.closed.get(&id)) {
             (Some(call), _) if call.unanswered > 0 => {
                 call.unanswered -= 1;
@@ -140,10 +227,7 @@ impl Pending {
         }
     }
 
-    /// Takes note that a reply leaves to whoever asked. Returns the label of the request that waited
-    /// for it, and when that came. The labels of the last `limit` answered requests are kept.
-    pub fn resolve(&mut self, id: Correlation, limit: usize) -> Option<(Arc<str>, Duration)> {
-        let id = Digest::from(id);
+    fn resolve(&mut self, id: Digest, limit: usize) -> Option<(Arc<str>, Duration)> {
         let call = self.open.get_mut(&id)?;
         call.waiting = call.waiting.saturating_sub(1);
         let told = (Arc::clone(&call.label), call.at);
@@ -163,9 +247,7 @@ impl Pending {
         Some(told)
     }
 
-    /// Returns the label of the request with an id, as far as that is known.
-    pub fn label(&self, id: Correlation) -> Option<&str> {
-        let id = Digest::from(id);
+    fn label(&self, id: Digest) -> Option<&str> {
         match (self.open.get(&id), self.closed.get(&id)) {
             (Some(call), _) => Some(&call.label),
             (None, Some(label)) => Some(label),
@@ -173,32 +255,7 @@ impl Pending {
         }
     }
 
-    /// Returns `true` if anybody waits for a reply.
-    pub fn waits(&self) -> bool {
-        !self.open.is_empty()
-    }
-
-    /// Takes note that another message begins: the requests in one message are a batch.
-    pub fn next(&mut self) {
-        self.batch += 1;
-    }
-
-    /// Takes note that a message which could not be read has come from whoever asks.
-    pub fn unseen(&mut self) {
-        self.unseen += 1;
-    }
-
-    /// Returns `true` if a reply that answers nothing known may answer a call that could not be
-    /// read; that call is answered then.
-    pub fn excuses(&mut self) -> bool {
-        let excuses = self.unseen > 0;
-        self.unseen = self.unseen.saturating_sub(1);
-        excuses
-    }
-
-    /// Takes note that a message which could not be read leaves to whoever asked: it answers a call, or
-    /// the calls of a batch, and nobody knows which, so that it is only their number that counts.
-    pub fn excused(&mut self) {
+    fn excused(&mut self) {
         let known = self.order.partition_point(|(_, serial)| *serial <= self.last_excused);
         let mut batch = None;
         for (id, serial) in self.order.range(known..) {
@@ -213,8 +270,7 @@ impl Pending {
         }
     }
 
-    /// Returns the number of requests that got no reply; none waits after that.
-    pub fn close(&mut self) -> u64 {
+    fn close(&mut self) -> u64 {
         self.order.clear();
         let open = self.open.drain().map(|(_, call)| call.waiting).sum::<u64>();
         let all = open + std::mem::take(&mut self.lost);
@@ -226,60 +282,72 @@ impl Pending {
 mod tests {
     use super::*;
 
-    fn add(calls: &mut Pending, id: u64, limit: usize) -> Added {
-        calls.add(id.into(), "a", Duration::ZERO, limit)
+    const UP: Direction = Direction::Upstream;
+
+    fn add(calls: &mut Pending, id: u64) -> Added {
+        calls.add(UP, id.into(), "a", Duration::ZERO)
+    }
+
+    fn resolve(calls: &mut Pending, id: u64) -> bool {
+        calls.resolve(UP, id.into(), Duration::from_millis(id))
     }
 
     #[test]
     fn an_id_that_is_used_twice_waits_for_two_replies() {
-        let mut calls = Pending::default();
-        assert!(!add(&mut calls, 1, 9).reused && add(&mut calls, 1, 9).reused);
-        assert!(calls.resolve(1.into(), 9).is_some() && calls.waits());
+        let mut calls = Pending::new(9, 9);
+        assert!(!add(&mut calls, 1).reused && add(&mut calls, 1).reused);
+        assert!(resolve(&mut calls, 1) && calls.waits(UP));
         assert_eq!(calls.clone().close(), 1);
-        assert!(calls.resolve(1.into(), 9).is_some() && calls.resolve(1.into(), 9).is_none());
+        assert!(resolve(&mut calls, 1) && !resolve(&mut calls, 1));
         assert_eq!(calls.close(), 0);
     }
 
     #[test]
     fn a_reply_that_came_and_was_not_delivered_leaves_its_request_unanswered() {
-        let mut calls = Pending::default();
-        add(&mut calls, 1, 9);
-        assert_eq!(calls.correlate(1.into()), Correlated::First("a".into()));
-        assert!(!add(&mut calls, 1, 9).reused);
-        assert!(calls.resolve(1.into(), 9).is_some());
+        let mut calls = Pending::new(9, 9);
+        add(&mut calls, 1);
+        assert_eq!(calls.correlate(UP, 1.into()), Correlated::First("a".into()));
+        assert!(!add(&mut calls, 1).reused);
+        assert!(resolve(&mut calls, 1));
         assert_eq!(calls.close(), 1);
     }
 
     #[test]
-    fn it_never_remembers_more_than_its_limit() {
-        let mut calls = Pending::default();
-        let forgotten = (0..1_000).filter(|id| add(&mut calls, *id, 10).forgotten).count();
-        assert_eq!(
-            (forgotten, calls.label(5.into()), calls.label(995.into())),
-            (990, None, Some("a"))
-        );
-        for id in 0..1_000 {
-            calls.resolve(id.into(), 2);
-        }
-        let answered = (0..1_000).filter(|id| calls.label((*id).into()).is_some()).count();
-        assert_eq!((answered, calls.close()), (2, 0));
+    fn it_never_remembers_more_than_its_limits() {
+        let mut calls = Pending::new(10, 2);
+        let forgotten = (0..1_000).filter(|id| add(&mut calls, *id).forgotten).count();
+        let label = |calls: &Pending, id: u64| calls.label(UP, id.into()).is_some();
+        assert_eq!((forgotten, label(&calls, 5), label(&calls, 995)), (990, false, true));
+        assert_eq!((0..1_000).filter(|id| resolve(&mut calls, *id)).count(), 10);
+        assert_eq!((0..1_000).filter(|id| label(&calls, *id)).count(), 2);
+        assert_eq!(calls.close(), 0);
     }
 
     #[test]
     fn what_could_not_be_read_answers_the_calls_of_a_batch() {
-        let mut calls = Pending::default();
+        let mut calls = Pending::new(9, 9);
         for (id, begins) in [(1, true), (2, false), (3, true)] {
             if begins {
-                calls.next();
+                calls.next(UP);
             }
-            add(&mut calls, id, 9);
+            add(&mut calls, id);
         }
-        calls.excused();
+        calls.excused(UP);
         assert_eq!(calls.clone().close(), 1, "the second batch");
-        calls.excused();
-        calls.excused();
-        assert_eq!(calls.close(), 0);
-        calls.unseen();
-        assert!(calls.excuses() && !calls.excuses());
+        calls.excused(UP);
+        calls.excused(UP);
+        assert_eq!(calls.clone().close(), 0);
+        calls.unseen(UP);
+        assert!(calls.excuses(UP) && !calls.excuses(UP));
+    }
+
+    #[test]
+    fn times_are_taken_once() {
+        let mut calls = Pending::new(9, 9);
+        add(&mut calls, 2);
+        assert!(!calls.resolve(UP.opposite(), 2.into(), Duration::ZERO) && resolve(&mut calls, 2));
+        let told: Vec<_> = calls.take_latency().take("time.*").map(|one| one.name).collect();
+        assert_eq!(told, ["slowest", "time.a"]);
+        assert_eq!(calls.take_latency().take("time.*").count(), 0);
     }
 }

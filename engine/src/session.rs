@@ -21,7 +21,8 @@ use crate::budget::{Budget, MEMORY};
 use crate::rule::Rules;
 use bytes::BytesMut;
 use chenapan_core::{
-    Connection, Counted, Damage, Direction, Each, Key, Protocol, States, Step, Unit, Verdict,
+    Connection, Counted, Damage, Direction, Each, Key, Pending, Protocol, States, Step, Unit,
+    Verdict,
 };
 pub use events::{Events, Stalls};
 use facts::{Described, Facts};
@@ -485,10 +486,12 @@ impl Session {
     /// Takes the counts of the protocol since the last call. They are no part of the events, since
     /// the protocol works for them: to be asked when nothing else is to be done.
     pub fn counted(&mut self) -> Vec<Counted> {
-        let mut counted =
-            self.call.facts.audits("counted", |audit| audit.counted()).unwrap_or_default();
-        if self.call.facts.described.booked {
-            counted.extend(self.call.record.ledger.counted());
+        let Call { facts, record, .. } = &mut self.call;
+        let latency = facts.protocol.describe().latency;
+        let mut counted = facts.audits("counted", |audit| audit.counted()).unwrap_or_default();
+        let lent = facts.audits("pending", |audit| audit.pending().map(Pending::take_latency));
+        if facts.described.booked {
+            counted.extend(record.ledger.counted(latency, lent.flatten()));
         }
         counted
     }

@@ -4,7 +4,7 @@
 
 use bytes::BytesMut;
 use chenapan_core::{
-    Audit, Direction, Handled, Kind, Messages, Plugin, Protocol, Refusal, Unit, Values,
+    Audit, Direction, Handled, Kind, Messages, Pending, Plugin, Protocol, Refusal, Unit, Values,
 };
 use chenapan_protocols::json_rpc::JsonRpc;
 use std::time::Duration;
@@ -191,8 +191,8 @@ impl Wire {
             assert_eq!(all, *came, "not the bytes that came");
             assert!(self.opaque[index] || self.held[index].is_empty());
         }
-        self.protocol.ended();
         self.protocol.counted();
+        self.protocol.pending().map(Pending::close);
     }
 
     fn told(&self) -> &[Told] {

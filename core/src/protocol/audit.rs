@@ -1,6 +1,6 @@
 //! Part of a protocol that keeps books: it is told what becomes of its units, and counts.
 
-use crate::{Direction, Unit};
+use crate::{Direction, Pending, Unit};
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use std::time::Duration;
 /// into [`Protocol::handle`](crate::Protocol::handle): a request that was refused, dropped or repeated
 /// by a rule never got there, or twice. A protocol that says by
 /// [`Description::replies`](crate::Description::replies) how replies find their requests need not keep
-/// that book itself.
+/// that book itself, or lends it to the engine.
 pub trait Audit {
     /// The time, as an age of the connection; told before each hook that takes bytes.
     fn at(&mut self, now: Duration) {
@@ -49,6 +49,13 @@ pub trait Audit {
     /// [`Kind::Data`](crate::Kind::Data).
     fn delivered(&mut self, direction: Direction, unit: &Unit, at: Duration) {
         let _ = (direction, unit, at);
+    }
+
+    /// The list of requests that wait, where the protocol keeps it: its units hold messages that the
+    /// engine does not see. The engine closes it with the connection and counts what it says, in the
+    /// place of its own.
+    fn pending(&mut self) -> Option<&mut Pending> {
+        None
     }
 
     /// The connection has ended: what is to be counted only then.

@@ -31,6 +31,8 @@ pub struct Description {
     pub counters: &'static [&'static str],
     /// The way in which replies find their requests.
     pub replies: Replies,
+    /// The name under which the engine counts the longest time to a reply by label.
+    pub latency: &'static str,
     /// The largest unit that the protocol waits for, in bytes.
     pub longest: usize,
     /// `true` where bytes may go on before their unit is whole, upstream and downstream.
@@ -51,9 +53,6 @@ const MESSAGES: &[Kind] = &[
 /// The engine's counter of requests without a reply.
 const UNANSWERED: &str = "unanswered";
 
-/// The engine's counters of requests and replies.
-const BOOKED: &[&str] = &[UNANSWERED, "slowest", "latency.*"];
-
 impl Description {
     /// Messages of any kind and no header, with labels, both ways.
     pub const fn new() -> Self {
@@ -63,6 +62,7 @@ impl Description {
             fields: &[],
             counters: &[],
             replies: Replies::None,
+            latency: "latency.*",
             longest: 0,
             ahead: [false, false],
         }
@@ -111,6 +111,13 @@ impl Description {
         self
     }
 
+    /// Names the engine's counter of the longest time to a reply by label; `latency.*` unless said.
+    #[must_use]
+    pub const fn latency(mut self, name: &'static str) -> Self {
+        self.latency = name;
+        self
+    }
+
     /// Sets the largest unit, in bytes. The engine holds as much of one direction, also where its
     /// buffer is smaller.
     #[must_use]
@@ -131,7 +138,8 @@ impl Description {
     /// keeps the book of requests and replies.
     pub fn all_counters(&self) -> Vec<&'static str> {
         let engine = self.replies != Replies::None && !self.counts_requests();
-        [self.counters, if engine { BOOKED } else { &[] }].concat()
+        let booked = [UNANSWERED, "slowest", self.latency];
+        [self.counters, if engine { &booked } else { &[] }].concat()
     }
 
     /// Returns `true` if the protocol counts requests and replies itself: it has a counter called

@@ -1,7 +1,7 @@
 //! End of a session: who is told of it.
 
 use super::{Call, Panic, Session, caught};
-use chenapan_core::{Direction, End};
+use chenapan_core::{Direction, End, Pending};
 use std::time::Duration;
 
 impl Session {
@@ -15,8 +15,12 @@ impl Session {
     /// panic of a plug-in meanwhile.
     pub fn closed(&mut self, end: End, now: Duration) -> Option<Panic> {
         let first = self.end(end, now);
-        let closed = caught(|| self.call.facts.audits("ended", |audit| audit.ended()));
-        self.call.record.ledger.close();
+        let facts = &mut self.call.facts;
+        let closed = caught(|| {
+            facts.audits("ended", |audit| audit.ended());
+            facts.audits("pending", |audit| audit.pending().map(Pending::close)).flatten()
+        });
+        self.call.record.ledger.close(closed.as_ref().ok().copied().flatten());
         let second = closed.err();
         if let Some(panic) = &second {
             self.panicked(panic, now);

@@ -8,7 +8,7 @@ mod book;
 
 use book::Book;
 use bytes::BytesMut;
-use chenapan_core::{Counted, Direction, Kind, Turn, Unit};
+use chenapan_core::{Counted, Direction, Kind, Latency, Turn, Unit};
 use std::collections::VecDeque;
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -123,7 +123,7 @@ impl Ledger {
     pub(super) fn asks_by_id(&mut self, direction: Direction, unit: &Unit, at: Duration) {
         let Some(id) = unit.correlation else { return };
         let came = unit.origin.came.unwrap_or(at);
-        self.book().asks(direction, id, unit.label.as_deref(), came, MOST_SLOTS);
+        self.book().asks(direction, id, unit.label.as_deref(), came);
     }
 
     /// The label of the request that a unit of a direction answers by its id.
@@ -155,19 +155,37 @@ impl Ledger {
         }
     }
 
-    /// The connection has ended. Requests of which nobody knows who answers them are not counted.
-    pub(super) fn close(&mut self) {
-        let Some(books) = &mut self.books else { return };
-        let asked = |slot: &&Slot| matches!(slot, Slot::Asked(asked) if !asked.answered);
-        let waits = books.slots.iter().filter(asked).count() as u64;
-        books.book.close(if self.unordered { 0 } else { waits });
-        books.slots.clear();
+    /// The connection has ended. Requests of which nobody knows who answers them are not counted, nor
+    /// any where the protocol has its own list, and says how many of that are `unanswered`.
+    pub(super) fn close(&mut self, unanswered: Option<u64>) {
+        if let Some(unanswered) = unanswered {
+            if unanswered > 0 || self.books.is_some() {
+                self.book().close_lent(unanswered);
+            }
+        } else if let Some(books) = &mut self.books {
+            let asked = |slot: &&Slot| matches!(slot, Slot::Asked(asked) if !asked.answered);
+            let waits = books.slots.iter().filter(asked).count() as u64;
+            books.book.close(if self.unordered { 0 } else { waits });
+        }
+        if let Some(books) = &mut self.books {
+            books.slots.clear();
+        }
         self.settled = 0;
     }
 
-    /// Takes the counts.
-    pub(super) fn counted(&mut self) -> Vec<Counted> {
-        self.books.as_mut().map_or_else(Vec::new, |books| books.book.counted())
+    /// Takes the counts, those of times by label under a name. Where the protocol has its own list, the
+    /// times are of that.
+    pub(super) fn counted(&mut self, by_label: &str, own: Option<Latency>) -> Vec<Counted> {
+        let book = self.books.as_mut().map(|books| &mut books.book);
+        let mut counted = Vec::new();
+        if let Some(book) = book {
+            counted.extend(book.take_unanswered());
+            if own.is_none() {
+                counted.extend(book.take_times(by_label));
+            }
+        }
+        counted.extend(own.unwrap_or_default().take(by_label));
+        counted
     }
 
     /// A rule has made a reply.
@@ -229,7 +247,7 @@ impl Ledger {
                     if let Slot::Asked(asked) = came
                         && !asked.answered
                     {
-                        self.book().comes(asked, MOST_SLOTS);
+                        self.book().comes(asked);
                     }
                 } else if self.under_way {
                     self.early += 1;

@@ -1,4 +1,4 @@
-//! Names of the counters of `json-rpc`.
+//! Names of the counters of `json-rpc`, apart from those that the engine makes of its list of requests.
 
 /// The names of what is counted.
 pub(super) const NAMES: &[&str] = &[
@@ -10,7 +10,6 @@ pub(super) const NAMES: &[&str] = &[
     "batches",
     "invalid",
     "invalid.*",
-    "unanswered",
     "orphan",
     "duplicate",
     "reused",
@@ -24,6 +23,7 @@ pub(super) const NAMES: &[&str] = &[
     "bad-header",
     "bad-magic",
     "bad-checksum",
-    "slowest",
-    "slowest.*",
 ];
+
+/// The name of the longest time to a reply by method.
+pub(super) const LATENCY: &str = "slowest.*";

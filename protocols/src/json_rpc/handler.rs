@@ -3,7 +3,7 @@
 //! It never changes a byte that no rule has touched, and never decides by what a message says
 //! whether it passes.
 
-use super::counters::NAMES;
+use super::counters::{LATENCY, NAMES};
 use super::parts::fields;
 use super::state::{Settings, State};
 use super::{Dialect, Forgery, Framer, Framing};
@@ -11,7 +11,7 @@ use crate::framer::MAX_HEAD;
 use bytes::BytesMut;
 use chenapan_core::{
     Admission, Audit, Counted, Description, Direction, Handled, Malformed, Member, Messages,
-    OptionError, Protocol, Refusal, Replies, Size, Unit, choices, plugin,
+    OptionError, Pending, Protocol, Refusal, Replies, Size, Unit, choices, plugin,
 };
 use std::borrow::Cow;
 use std::time::Duration;
@@ -196,7 +196,7 @@ impl Protocol for JsonRpc {
             0 => usize::MAX,
             size => usize::try_from(size).unwrap_or(usize::MAX).saturating_add(MAX_HEAD + 1),
         };
-        let all = Description::new().counters(NAMES).longest(longest);
+        let all = Description::new().counters(NAMES).latency(LATENCY).longest(longest);
         // Before its first byte nothing tells in which order replies come.
         let begun = self.state.is_some();
         self.look(|state| {
@@ -206,7 +206,7 @@ impl Protocol for JsonRpc {
             let all = all.fields(fields(replies));
             let all = all.ahead(upstream, state.streams(Direction::Downstream));
             let in_order = begun && state.in_order();
-            all.replies(if in_order { Replies::InOrder } else { Replies::None })
+            all.replies(if in_order { Replies::InOrder } else { Replies::ById })
         })
     }
 
@@ -303,8 +303,8 @@ impl Audit for JsonRpc {
         self.state().delivered(direction, unit, at);
     }
 
-    fn ended(&mut self) {
-        self.state().close();
+    fn pending(&mut self) -> Option<&mut Pending> {
+        Some(&mut self.state.as_mut()?.pending)
     }
 
     fn counted(&mut self) -> Vec<Counted> {

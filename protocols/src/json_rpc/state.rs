@@ -42,6 +42,7 @@ const HTTP2: &str = "the stream is HTTP/2, which is not read: let the client spe
 pub(super) struct State {
     pub(super) now: Duration,
     pub(super) counts: Counts,
+    pub(super) pending: Pending,
     /// Warnings that came up so far, and those of them that are still to be told.
     told: Vec<&'static str>,
     untold: Vec<&'static str>,
@@ -55,8 +56,6 @@ struct Side {
     framer: Box<dyn Framer>,
     /// Client and server may differ in the dialect that they speak.
     reader: Reader,
-    /// The requests that went this way.
-    pending: Pending,
     /// Set when nothing is framed any more.
     raw: bool,
     /// Id that the unit cut last answers, if it is a reply; none at all where it is not a message
@@ -75,13 +74,13 @@ impl State {
         let sides = framers.map(|framer| Side {
             framer,
             reader: Reader::new(settings.dialect),
-            pending: Pending::default(),
             raw: false,
             latest: None,
         });
         let (now, counts) = (Duration::ZERO, Counts::default());
+        let pending = Pending::new(settings.pending, settings.pending);
         let (told, untold) = (Vec::new(), Vec::new());
-        Self { now, counts, told, untold, settings, sides }
+        Self { now, counts, pending, told, untold, settings, sides }
     }
 
     /// Returns the framings that the options say.
@@ -218,7 +217,7 @@ impl State {
         let Some(direction) = unit.direction else { return };
         let opens = Opening::of(&unit.bytes);
         if opens != Opening::Reply {
-            self.sides[direction as usize].pending.unseen();
+            self.pending.unseen(direction);
         }
         if opens != Opening::Call {
             // Told once it is delivered: one that a rule keeps answers nothing.
@@ -240,16 +239,15 @@ impl State {
             self.note(ENCODED);
         }
         // Only what the message says is looked at; a handle on the same bytes costs nothing.
-        let Self { counts, sides, now, settings, .. } = self;
+        let Self { counts, pending, sides, now, .. } = self;
         let mut reader = sides[direction as usize].reader;
         let message = match frame.encoded {
             true => Reader::new(Dialect::Loose).read(b""),
             false => reader.read(frame.payload(&bytes)),
         };
         sides[direction as usize].reader = reader;
-        sides[direction as usize].pending.next();
-        let (now, pending) = (*now, settings.pending);
-        let mut books = Books { counts, sides, now, pending, correlated: None, excused: false };
+        pending.next(direction);
+        let mut books = Books { counts, pending, now: *now, correlated: None, excused: false };
         let label = books.enter(direction, &message);
         let alone = !frame.encoded && !matches!(message.meant(), Kind::Batch(_));
         let latest =

@@ -2,29 +2,39 @@
 //!
 //! It never decides what becomes of a reply.
 
-use super::Asked;
-use chenapan_core::{Correlation, Counted, Counts, Direction, Each, Pending};
+use super::{Asked, MOST_SLOTS};
+use chenapan_core::{Amount, Correlation, Counted, Direction, Latency, Pending};
 use std::collections::VecDeque;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
 /// Requests whose replies have yet to leave, and what is counted of those that have.
-#[derive(Default)]
 pub(super) struct Book {
     /// Requests whose replies have come and not left, oldest first.
     leaving: VecDeque<Asked>,
-    /// Requests that wait for a reply with their id, by the direction in which they went.
-    ids: Each<Pending>,
+    /// Requests that wait for a reply with their id.
+    ids: Pending,
     /// Number of requests that were forgotten, or whose reply can come no more.
     lost: u64,
-    counts: Counts,
+    /// Number of them at the end of the connection, with those that waited by then.
+    unanswered: u64,
+    latency: Latency,
+}
+
+impl Default for Book {
+    fn default() -> Self {
+        // What was answered needs no label any more.
+        let ids = Pending::new(MOST_SLOTS, 0);
+        let (leaving, latency) = (VecDeque::new(), Latency::default());
+        Self { leaving, ids, lost: 0, unanswered: 0, latency }
+    }
 }
 
 impl Book {
     /// A reply has come; it may be held, cut or lost before it leaves.
-    pub(super) fn comes(&mut self, asked: Asked, most: usize) {
+    pub(super) fn comes(&mut self, asked: Asked) {
         self.leaving.push_back(asked);
-        if self.leaving.len() > most {
+        if self.leaving.len() > MOST_SLOTS {
             self.leaving.pop_front();
             self.lost += 1;
         }
@@ -40,10 +50,7 @@ impl Book {
 
     /// A request has been answered after a time.
     pub(super) fn took(&mut self, label: Option<&str>, time: Duration) {
-        self.counts.time("slowest", time);
-        if let Some(label) = label {
-            self.counts.time_of("latency", label, time);
-        }
+        self.latency.took(label, time);
     }
 
     /// So many requests can get no reply any more.
@@ -58,35 +65,44 @@ impl Book {
         id: Correlation,
         label: Option<&str>,
         came: Duration,
-        most: usize,
     ) {
-        let added = self.ids[direction].add(id, label.unwrap_or_default(), came, most);
+        let added = self.ids.add(direction, id, label.unwrap_or_default(), came);
         self.lost += u64::from(added.forgotten);
     }
 
     /// The label of the request of a direction that waits for a reply with an id.
     pub(super) fn label(&self, direction: Direction, id: Correlation) -> Option<&str> {
-        self.ids[direction].label(id).filter(|label| !label.is_empty())
+        self.ids.label(direction, id)
     }
 
     /// The end of a reply to a request of a direction leaves.
     pub(super) fn answers(&mut self, direction: Direction, id: Correlation, at: Duration) {
-        // What was answered needs no label any more.
-        if let Some((label, came)) = self.ids[direction].resolve(id, 0) {
-            let label = Some(&*label).filter(|label| !label.is_empty());
-            self.took(label, at.saturating_sub(came));
-        }
+        self.ids.resolve(direction, id, at);
     }
 
     /// The connection has ended: nothing more is answered, nor what `waits` beside the book.
     pub(super) fn close(&mut self, waits: u64) {
-        let ids: u64 = self.ids.iter_mut().map(Pending::close).sum();
-        let left = std::mem::take(&mut self.leaving).len() as u64;
-        self.counts.more("unanswered", std::mem::take(&mut self.lost) + waits + left + ids);
+        let left = self.leaving.len() as u64;
+        self.leaving.clear();
+        self.unanswered += std::mem::take(&mut self.lost) + waits + left + self.ids.close();
     }
 
-    /// Takes the counts.
-    pub(super) fn counted(&mut self) -> Vec<Counted> {
-        self.counts.take()
+    /// The connection has ended, and the protocol says how many requests have got no reply.
+    pub(super) fn close_lent(&mut self, unanswered: u64) {
+        (self.unanswered, self.lost) = (unanswered, 0);
+        self.leaving.clear();
+        self.latency = Latency::default();
+    }
+
+    /// Takes the number of requests that got no reply.
+    pub(super) fn take_unanswered(&mut self) -> Option<Counted> {
+        let amount = Amount::More(std::mem::take(&mut self.unanswered));
+        let counted = Counted { name: "unanswered".into(), amount };
+        Some(counted).filter(|_| amount != Amount::More(0))
+    }
+
+    /// Takes the times from requests to replies, those by label under a name.
+    pub(super) fn take_times(&mut self, by_label: &str) -> impl Iterator<Item = Counted> + use<> {
+        self.latency.take(by_label).chain(self.ids.take_latency().take(by_label))
     }
 }

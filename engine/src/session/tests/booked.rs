@@ -64,7 +64,7 @@ fn times_run_from_a_request_to_the_end_of_its_reply_in_every_way_to_find_it() {
         let mut run = run(replies, &["delay:label=set:sleep=5ms:direction=downstream"]);
         run.send(UP, "get 1\n").until(20).send(DOWN, first).until(30);
         run.send(UP, "set 2\n").until(40).send(DOWN, second).until(100).send(UP, "end 3\n");
-        let told = "slowest 20, unanswered 1, latency.get 20, latency.set 15";
+        let told = "unanswered 1, slowest 20, latency.get 20, latency.set 15";
         assert_eq!(counted(&mut run), told, "{replies:?}");
     }
     let mut run = run(Replies::None, &[]);
@@ -75,10 +75,10 @@ fn times_run_from_a_request_to_the_end_of_its_reply_in_every_way_to_find_it() {
 #[test]
 fn only_what_the_other_side_has_got_waits_for_a_reply() {
     for (rule, told) in [
-        ("error:label=set", "slowest 0, unanswered 1, latency.get 0"),
-        ("drop:label=set", "slowest 0, unanswered 1, latency.get 0"),
-        ("split:size=2:direction=upstream", "slowest 0, unanswered 2, latency.get 0"),
-        ("split:size=1:direction=downstream", "slowest 0, unanswered 2, latency.get 0"),
+        ("error:label=set", "unanswered 1, slowest 0, latency.get 0"),
+        ("drop:label=set", "unanswered 1, slowest 0, latency.get 0"),
+        ("split:size=2:direction=upstream", "unanswered 2, slowest 0, latency.get 0"),
+        ("split:size=1:direction=downstream", "unanswered 2, slowest 0, latency.get 0"),
         ("drop:direction=downstream", "unanswered 3"),
     ] {
         for replies in [Replies::InOrder, Replies::ById] {
@@ -90,7 +90,7 @@ fn only_what_the_other_side_has_got_waits_for_a_reply() {
     // The reply to the request that a rule repeats is the first of two.
     let mut run = run(Replies::InOrder, &["duplicate:label=get:direction=upstream"]);
     run.send(UP, "get\nset\n").send(DOWN, "1\n1\n").until(10);
-    assert_eq!(counted(&mut run), "slowest 0, unanswered 1, latency.get 0");
+    assert_eq!(counted(&mut run), "unanswered 1, slowest 0, latency.get 0");
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn in_lockstep_a_reply_answers_the_request_before_it() {
     let mut run = run(Replies::Lockstep, &rules);
     run.send(UP, "one\n").until(10).send(UP, "two\n").send(DOWN, "2\n").until(5_000);
     assert_eq!(run.took(DOWN), ["1010 2\n"]);
-    assert_eq!(counted(&mut run), "slowest 1000, unanswered 1, latency.two 1000");
+    assert_eq!(counted(&mut run), "unanswered 1, slowest 1000, latency.two 1000");
 }
 
 #[test]
@@ -148,5 +148,66 @@ fn a_receiver_that_is_gone_leaves_its_requests_unanswered() {
     run.session.abandon(UP);
     run.send(DOWN, "1\n").until(10);
     assert_eq!(run.took(DOWN), ["0 1\n"]);
-    assert_eq!(counted(&mut run), "slowest 0, unanswered 1, latency.get 0");
+    assert_eq!(counted(&mut run), "unanswered 1, slowest 0, latency.get 0");
+}
+
+/// What the engine has counted of requests and replies of json-rpc at the end of a connection.
+fn counted_of_rpc(run: &mut Run) -> String {
+    let told = counted(run);
+    let names = ["unanswered", "slowest", "latency"];
+    let booked = told.split(", ").filter(|one| names.iter().any(|name| one.starts_with(name)));
+    booked.collect::<Vec<_>>().join(", ")
+}
+
+fn rpc(rules: &[&str]) -> Run {
+    let registry = crate::registry();
+    let protocol = registry.find_protocol("json-rpc").unwrap().configure([]).unwrap();
+    Run::with(rules, protocol.instance(), Settings::new(1))
+}
+
+fn call(method: &str, id: u64) -> String {
+    format!(r#"{{"jsonrpc":"2.0","method":"{method}","id":{id}}}"#)
+}
+
+fn result(id: u64) -> String {
+    format!(r#"{{"jsonrpc":"2.0","result":1,"id":{id}}}"#)
+}
+
+#[test]
+fn a_protocol_with_several_messages_in_a_unit_lends_its_list_of_requests() {
+    let batch = format!("[{},{}]\n", call("a", 1), call("b", 2));
+    let tell = "{\"jsonrpc\":\"2.0\",\"method\":\"tell\"}\n";
+    for (rule, told) in [
+        ("dummy", "unanswered 1, slowest 30, slowest.a 10, slowest.c 30"),
+        // Neither of the requests was answered, wherever it got lost.
+        ("drop:method=c:direction=upstream", "unanswered 2, slowest 10, slowest.a 10"),
+        ("drop:method=c:direction=downstream", "unanswered 2, slowest 10, slowest.a 10"),
+        ("truncate:keep=9:close=no:method=c:on=response", "unanswered 2, slowest 10, slowest.a 10"),
+        // What a rule has answered is answered.
+        ("error:method=c", "unanswered 1, slowest 10, slowest.a 10, slowest.c 0"),
+    ] {
+        let mut run = rpc(&[rule]);
+        run.send(UP, &batch).send(UP, tell).send(UP, &call("c", 3)).until(10);
+        run.send(DOWN, &format!("[{}]\n", result(1))).until(30);
+        // The backend answers what it was asked, and something else.
+        let asked = run.took(UP).concat().contains("\"c\"");
+        run.send(DOWN, &result(if asked { 3 } else { 9 })).until(50);
+        assert_eq!(counted_of_rpc(&mut run), told, "{rule}");
+    }
+}
+
+#[test]
+fn a_list_that_a_protocol_lends_counts_instead_of_the_order_of_replies() {
+    let post =
+        |body: &str| format!("POST / HTTP/1.1\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let reply =
+        |body: &str| format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let mut run = rpc(&[]);
+    run.send(UP, &post(&call("a", 1))).until(10).send(DOWN, &reply(&result(1)));
+    // A notification asks for a reply of HTTP only, and a call is not answered by one.
+    run.send(UP, &post(r#"{"jsonrpc":"2.0","method":"tell"}"#)).until(90);
+    run.send(UP, &post(&call("b", 2))).send(DOWN, &reply("")).send(DOWN, &reply("")).until(99);
+    let times: Vec<_> = run.session.counted().into_iter().map(|one| one.name).collect();
+    assert!(times.ends_with(&["slowest".into(), "slowest.a".into()]), "{times:?}");
+    assert_eq!(counted_of_rpc(&mut run), "unanswered 1");
 }

@@ -50,9 +50,15 @@ fn take(rpc: &mut JsonRpc, direction: Direction, stream: &[u8], read: usize) -> 
     taken
 }
 
+/// Ends the connection, as the engine does; all that is counted.
+fn all(rpc: &mut JsonRpc) -> Vec<Counted> {
+    let unanswered = rpc.pending().map_or(0, Pending::close);
+    rpc.state().counts.more("unanswered", unanswered);
+    rpc.counted()
+}
+
 fn count(rpc: &mut JsonRpc, wanted: &str) -> u64 {
-    rpc.ended();
-    let found = rpc.counted().into_iter().find(|counted| counted.name == wanted);
+    let found = all(rpc).into_iter().find(|counted| counted.name == wanted);
     match found.map(|counted| counted.amount) {
         Some(chenapan_core::Amount::More(count)) => count,
         _ => 0,
@@ -170,8 +176,7 @@ fn a_batch_of_a_hundred_thousand_replies() {
         let mut rpc = protocol(&[("framing", "newline"), ("pending-limit", limit)]);
         assert_eq!(take(&mut rpc, UP, asks.as_bytes(), READ).messages, 1);
         assert_eq!(take(&mut rpc, DOWN, replies.as_bytes(), READ).messages, 1);
-        rpc.ended();
-        let all = rpc.counted();
+        let all = all(&mut rpc);
         let count = |name: &str| {
             let found = all.iter().find(|counted| counted.name == name);
             found.map(|counted| counted.amount)

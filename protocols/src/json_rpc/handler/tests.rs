@@ -39,8 +39,15 @@ fn pass(protocol: &mut JsonRpc, direction: Direction, bytes: &str, at: u64) -> V
     units
 }
 
+/// Ends the connection, as the engine does, which counts what is left.
+fn end(protocol: &mut JsonRpc) {
+    let unanswered = protocol.pending().map_or(0, Pending::close);
+    protocol.state().counts.more("unanswered", unanswered);
+}
+
 fn counted(protocol: &mut JsonRpc) -> BTreeMap<String, u64> {
-    let all = protocol.counted().into_iter();
+    let mut times = protocol.pending().map(Pending::take_latency).unwrap_or_default();
+    let all = protocol.counted().into_iter().chain(times.take(LATENCY));
     all.map(|counted| {
         let amount = match counted.amount {
             Amount::More(more) => more,
@@ -80,7 +87,7 @@ fn a_reply_bears_the_method_of_its_request() {
     assert_eq!((unit.kind, unit.label.as_deref()), (Kind::Error, Some("add")));
     assert_eq!((unit.value("code"), unit.marked("code")), (Some(&b"-5"[..]), Some("-5")));
     assert_eq!((unit.value("id"), unit.marked("id")), (Some(&b"1.0"[..]), Some("1.0")));
-    rpc.ended();
+    end(&mut rpc);
     let all = "errors 1, errors.-5 1, requests 1, slowest 20, slowest.add 20";
     assert_eq!(told(&mut rpc), all);
 }
@@ -106,7 +113,7 @@ fn requests_without_a_delivered_reply_are_counted_at_the_end() {
     units(&mut rpc, DOWN, br#"{"jsonrpc":"2.0","result":1,"id":2}"#);
     pass(&mut rpc, DOWN, r#"{"jsonrpc":"2.0","result":1,"id":1}"#, 30);
     pass(&mut rpc, DOWN, r#"{"jsonrpc":"2.0","result":1,"id":9}"#, 30);
-    rpc.ended();
+    end(&mut rpc);
     let mut found = counted(&mut rpc);
     assert_eq!(found.remove("unanswered"), Some(2));
     let all: Vec<_> = found.iter().map(|(name, amount)| format!("{name} {amount}")).collect();
@@ -123,7 +130,7 @@ fn what_is_remembered_is_bounded() {
     let found = pass(&mut rpc, DOWN, r#"{"jsonrpc":"2.0","result":1,"id":4}"#, 0);
     assert_eq!(found[0].label.as_deref(), Some("m4"));
     pass(&mut rpc, DOWN, r#"{"jsonrpc":"2.0","result":1,"id":0}"#, 0);
-    rpc.ended();
+    end(&mut rpc);
     let found = counted(&mut rpc);
     assert_eq!((found["forgotten"], found["orphan"], found["unanswered"]), (3, 1, 1));
     assert!(configured::<JsonRpc>(&[("pending-limit", "0")]).check().is_err());
@@ -156,7 +163,7 @@ fn an_error_that_a_rule_made_is_a_reply() {
         r#"{"jsonrpc":"2.0","error":{"code":-32603,"message":"internal error"},"id":"x"}"#
     );
     rpc.delivered(DOWN, &Unit::new(Kind::Data, reply), Duration::from_millis(3));
-    rpc.ended();
+    end(&mut rpc);
     assert_eq!(told(&mut rpc), "requests 1, slowest 3, slowest.add 3");
 
     let mut rpc = protocol(&[]);
@@ -269,10 +276,10 @@ fn the_last_piece_of_a_reply_delivers_it() {
     rpc.delivered(DOWN, &pieces[0], Duration::ZERO);
     rpc.delivered(DOWN, &pieces[1], Duration::ZERO);
     let mut cut = rpc.clone();
-    cut.ended();
+    end(&mut cut);
     assert_eq!(counted(&mut cut)["unanswered"], 1);
     rpc.delivered(DOWN, &pieces[2], Duration::ZERO);
-    rpc.ended();
+    end(&mut rpc);
     assert!(!counted(&mut rpc).contains_key("unanswered"));
 }
 
@@ -376,7 +383,7 @@ fn what_a_message_is_goes_by_what_it_has_and_not_by_its_dialect() {
             assert_eq!(unit.kind, kind, "{bytes} {dialect}");
             let replies = matches!(kind, Kind::Response | Kind::Error);
             assert_eq!(unit.label.as_deref(), replies.then_some("add"), "{bytes} {dialect}");
-            rpc.ended();
+            end(&mut rpc);
             let found = counted(&mut rpc);
             let waits = u64::from(kind == Kind::Invalid || bytes == "[[]]");
             assert_eq!(found.get("unanswered").copied().unwrap_or(0), waits, "{bytes}");
@@ -401,7 +408,7 @@ fn each_direction_settles_on_a_dialect_of_its_own() {
     pass(&mut rpc, UP, r#"{"jsonrpc":"2.0","method":"a","id":1}"#, 0);
     pass(&mut rpc, DOWN, r#"{"result":1,"error":null,"id":1}"#, 0);
     pass(&mut rpc, UP, r#"{"method":"a","params":[],"id":2}"#, 0);
-    rpc.ended();
+    end(&mut rpc);
     let found = counted(&mut rpc);
     assert_eq!(found["invalid"], 1, "the second request only");
     assert_eq!((found["responses"], found["requests"], found["unanswered"]), (1, 2, 1));
@@ -448,13 +455,13 @@ fn a_reply_that_is_too_large_answers_and_a_call_that_is_too_large_is_answered() 
         pass(&mut rpc, DOWN, &format!("{{\"id\":1,\"result\":\"{long}\"}}\n"), 0);
         pass(&mut rpc, UP, &format!("{{\"id\":2,\"method\":\"a\",\"params\":[\"{long}\"]}}\n"), 0);
         pass(&mut rpc, DOWN, "{\"id\":2,\"result\":1}\n", 0);
-        rpc.ended();
+        end(&mut rpc);
         assert_eq!(told(&mut rpc), "oversize 2, requests 1, responses 1", "{framing}");
         // A notification answers nothing.
         let mut rpc = protocol(&[("framing", framing), ("max-size", "60")]);
         pass(&mut rpc, UP, &format!("{CALL}\n"), 0);
         pass(&mut rpc, DOWN, &format!("{{\"method\":\"tick\",\"params\":[\"{long}\"]}}\n"), 0);
-        rpc.ended();
+        end(&mut rpc);
         assert_eq!(told(&mut rpc), "oversize 1, requests 1, unanswered 1", "{framing}");
     }
 }

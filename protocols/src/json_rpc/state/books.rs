@@ -1,18 +1,16 @@
 //! The messages that come: what is counted of them, and what they ask and answer.
 
-use super::Side;
 use crate::json_rpc::Id;
 use crate::json_rpc::message::{Kind, Message};
 use crate::json_rpc::parts;
-use chenapan_core::{Correlated, Correlation, Counts, Direction};
+use chenapan_core::{Correlated, Correlation, Counts, Direction, Pending};
 use std::time::Duration;
 
 /// Counts and ledgers in which messages are entered.
 pub(super) struct Books<'a> {
     pub(super) counts: &'a mut Counts,
-    pub(super) sides: &'a mut [Side; 2],
+    pub(super) pending: &'a mut Pending,
     pub(super) now: Duration,
-    pub(super) pending: usize,
     /// The id of the reply that was entered last.
     pub(super) correlated: Option<Correlation>,
     /// Set when that reply answers calls that could not be read.
@@ -65,8 +63,7 @@ impl Books<'_> {
     fn add(&mut self, direction: Direction, message: &Message<'_>) {
         let Some(id) = message.id().and_then(Id::correlation) else { return };
         let method = message.calls().unwrap_or_default();
-        let pending = &mut self.sides[direction as usize].pending;
-        let noted = pending.add(id, parts::label(&method), self.now, self.pending);
+        let noted = self.pending.add(direction, id, parts::label(&method), self.now);
         if noted.reused {
             self.counts.one("reused");
         }
@@ -76,10 +73,10 @@ impl Books<'_> {
     }
 
     fn correlate(&mut self, direction: Direction, message: &Message<'_>) -> Option<Box<str>> {
-        let pending = &mut self.sides[direction.opposite() as usize].pending;
+        let asked = direction.opposite();
         self.correlated = message.id().and_then(Id::correlation);
         let correlation = match self.correlated {
-            Some(id) => pending.correlate(id),
+            Some(id) => self.pending.correlate(asked, id),
             None => Correlated::Orphan,
         };
         match correlation {
@@ -89,7 +86,7 @@ impl Books<'_> {
                 Some((*method).into())
             }
             Correlated::Orphan => {
-                self.excused |= pending.excuses();
+                self.excused |= self.pending.excuses(asked);
                 if !self.excused {
                     self.counts.one("orphan");
                 }

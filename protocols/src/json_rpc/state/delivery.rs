@@ -24,11 +24,11 @@ impl State {
             return;
         }
         if unit.marked(parts::UNREAD).is_some() {
-            self.sides[direction.opposite() as usize].pending.excused();
+            self.pending.excused(direction.opposite());
             return;
         }
         if matches!(unit.kind, Kind::Request | Kind::Notification | Kind::Blank)
-            || !self.sides[direction.opposite() as usize].pending.waits()
+            || !self.pending.waits(direction.opposite())
             || self.sides[direction as usize].raw
         {
             return;
@@ -99,19 +99,8 @@ impl State {
     }
 
     fn resolve(&mut self, direction: Direction, id: Option<Correlation>, at: Duration) {
-        let pending = &mut self.sides[direction.opposite() as usize].pending;
-        let told = id.and_then(|id| pending.resolve(id, self.settings.pending));
-        if let Some((method, asked)) = told {
-            let time = at.saturating_sub(asked);
-            self.counts.time("slowest", time);
-            self.counts.time_of("slowest", &method, time);
-        }
-    }
-
-    /// The connection has ended.
-    pub(in crate::json_rpc) fn close(&mut self) {
-        for side in &mut self.sides {
-            self.counts.more("unanswered", side.pending.close());
+        if let Some(id) = id {
+            self.pending.resolve(direction.opposite(), id, at);
         }
     }
 }

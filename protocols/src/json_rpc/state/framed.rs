@@ -188,7 +188,7 @@ impl State {
     fn correlated(&self, direction: Direction, message: &Message<'_>) -> Option<Box<str>> {
         message.object.as_ref().filter(|object| object.replies())?;
         let id = message.id()?.correlation()?;
-        self.sides[direction.opposite() as usize].pending.label(id).map(Into::into)
+        self.pending.label(direction.opposite(), id).map(Into::into)
     }
 
     pub(in crate::json_rpc) fn frame(&self, direction: Direction, message: &[u8]) -> Option<Unit> {

@@ -47,7 +47,7 @@ fn a_compressed_body_is_read_and_sent_plainly_where_it_changes() {
         let other = ANSWER.replace(":1}", ":\"1\"}");
         assert!(rpc.put_message(&mut unit, other.as_bytes()));
         assert_eq!(unit.bytes, reply("", other.as_bytes()), "{coding}");
-        rpc.ended();
+        end(&mut rpc);
         assert_eq!(told(&mut rpc), "requests 1, responses 1, slowest 0, slowest.add 0");
     }
     let chunked = |header: &str, body: &[u8]| {
@@ -77,14 +77,14 @@ fn what_cannot_be_read_is_told_and_answers_what_was_asked() {
         assert_eq!((unit.kind, &unit.bytes[..]), (Kind::Data, &bytes[..]), "{header}");
         rpc.delivered(DOWN, &unit, Duration::ZERO);
         assert!(rpc.noted().unwrap().contains("compression=refuse") && rpc.noted().is_none());
-        rpc.ended();
+        end(&mut rpc);
         assert_eq!(told(&mut rpc), "encoded 1, requests 1", "{header}");
     }
     // One that a rule keeps answers nothing.
     let mut rpc = protocol(&[("framing", "http")]);
     pass(&mut rpc, UP, &call(), 0);
     one(&mut rpc, DOWN, &reply("Content-Encoding: br\r\n", b"?"));
-    rpc.ended();
+    end(&mut rpc);
     assert_eq!(counted(&mut rpc)["unanswered"], 1);
     // The other way: a call that nobody can read has a reply.
     let mut rpc = protocol(&[("framing", "http")]);
@@ -93,7 +93,7 @@ fn what_cannot_be_read_is_told_and_answers_what_was_asked() {
     for _ in 0..2 {
         pass(&mut rpc, DOWN, str::from_utf8(&reply("", ANSWER.as_bytes())).unwrap(), 0);
     }
-    rpc.ended();
+    end(&mut rpc);
     assert_eq!(told(&mut rpc), "encoded 1, orphan 1, responses 2");
 }
 
