@@ -40,7 +40,7 @@ impl Failure<'_> {
             cx.record(unit.offset + middle as u64, "inject 100 bytes");
             return Verdict::Forward;
         }
-        let refusal = Refusal { code: self.code, message: self.message.to_owned() };
+        let refusal = Refusal::new(self.message).code(self.code);
         if let Some(reply) = cx.protocol.refuse(unit, &refusal) {
             return Verdict::Reply(reply);
         }
@@ -104,6 +104,6 @@ mod tests {
         let (verdict, unit, damage) = strike(failure, "abcd");
         assert_eq!((verdict, unit.bytes.len()), (Verdict::Forward, 104));
         assert_eq!((&unit.bytes[..2], &unit.bytes[102..]), (&b"ab"[..], &b"cd"[..]));
-        assert_eq!(damage, [Damage { offset: 12, what: "inject 100 bytes".into() }]);
+        assert_eq!(damage, [Damage::new(12, "inject 100 bytes")]);
     }
 }

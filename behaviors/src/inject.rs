@@ -138,7 +138,7 @@ mod tests {
         let mut judge = Judge::new(1);
         judge.offset = 100;
         assert_eq!(judge.data(&mut inject, b"abcd").1.bytes, "ab\r\ncd");
-        assert_eq!(judge.damage, [Damage { offset: 102, what: "inject 2 bytes".into() }]);
+        assert_eq!(judge.damage, [Damage::new(102, "inject 2 bytes")]);
     }
 
     #[test]

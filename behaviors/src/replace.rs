@@ -82,9 +82,8 @@ mod tests {
         let mut judge = Judge::new(1);
         judge.offset = 100;
         assert_eq!(judge.data(&mut replace, b"xaxbxa").1.bytes, "xbxbxb");
-        let what = || "replace".into();
         // What reads the same as before was not damaged.
-        let expected = [Damage { offset: 101, what: what() }, Damage { offset: 105, what: what() }];
+        let expected = [101, 105].map(|at| Damage::new(at, "replace"));
         assert_eq!(judge.damage, expected);
     }
 

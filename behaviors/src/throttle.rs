@@ -48,7 +48,7 @@ impl Behavior for Throttle {
         // What comes late counts as if it had come in time.
         let since = now.saturating_sub(made_up);
         let lost = line.idle(clock, since).min(cx.late - made_up);
-        cx.paced(Pace { rate: self.rate, bytes, lost });
+        cx.paced(Pace::new(self.rate, bytes, lost));
         let wait = line.due(clock, since, bytes).saturating_sub(now);
         if wait.is_zero() {
             return Verdict::Forward;
@@ -199,7 +199,7 @@ mod tests {
             let bytes = u64::try_from(sent[0].1).unwrap();
             assert_eq!((sent[0].0, bytes), (u128::from(10 + late), 1_000 * (made_up + 5)));
             let (rate, lost) = (Rate(1_000_000), Duration::from_millis(lost));
-            assert_eq!(judge.pace, Some(Pace { rate, bytes: 100_000, lost }));
+            assert_eq!(judge.pace, Some(Pace::new(rate, 100_000, lost)));
             // And only once.
             schedule(&mut judge, &mut throttle, 10_000);
             assert_eq!(judge.pace.unwrap().lost, Duration::ZERO);

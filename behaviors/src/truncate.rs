@@ -58,7 +58,7 @@ mod tests {
         let mut judge = Judge::new(1);
         let (verdict, unit) = judge.data(&mut truncate, b"hello world");
         assert_eq!((verdict, &unit.bytes[..], unit.offset), (Verdict::Forward, &b"hello"[..], 0));
-        assert_eq!(judge.damage, [Damage { offset: 5, what: "cut 6 bytes".into() }]);
+        assert_eq!(judge.damage, [Damage::new(5, "cut 6 bytes")]);
     }
 
     #[test]

@@ -190,6 +190,7 @@ pub trait Behavior: Send {
 
 /// Events that a behavior needs to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Interest {
     /// No unit and no end of stream.
     Nothing,

@@ -6,6 +6,7 @@ use crate::text::one_line;
 
 /// One of the texts that an option may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Choice {
     /// The text.
     pub text: &'static str,
@@ -16,6 +17,15 @@ pub struct Choice {
 }
 
 impl Choice {
+    /// A text with others that mean it, and its documentation.
+    pub const fn new(
+        text: &'static str,
+        aliases: &'static [&'static str],
+        help: &'static str,
+    ) -> Self {
+        Self { text, aliases, help }
+    }
+
     /// Its documentation in one line.
     pub fn summary(&self) -> String {
         one_line(self.help)

@@ -167,11 +167,7 @@ macro_rules! choices {
     ) => {
         impl $crate::Choices for $choices {
             const CHOICES: &'static [$crate::Choice] = &[
-                $( $crate::Choice {
-                    text: $text,
-                    aliases: &[$($alias),*],
-                    help: concat!($($help, "\n"),+),
-                }, )+
+                $( $crate::Choice::new($text, &[$($alias),*], concat!($($help, "\n"),+)), )+
             ];
             const VALUES: &'static [Self] = &[$($value),+];
         }

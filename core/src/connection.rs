@@ -27,11 +27,19 @@ pub struct Connection {
 /// The paths at both ends of a UNIX socket: empty where it has no name, and beginning with NUL where
 /// that is abstract.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Paths {
     /// The source's.
     pub source: Box<[u8]>,
     /// The one that the source connected to.
     pub local: Box<[u8]>,
+}
+
+impl Paths {
+    /// The paths of the source and of what it connected to.
+    pub fn new(source: impl Into<Box<[u8]>>, local: impl Into<Box<[u8]>>) -> Self {
+        Self { source: source.into(), local: local.into() }
+    }
 }
 
 impl Connection {

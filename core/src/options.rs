@@ -10,6 +10,7 @@ use std::fmt;
 
 /// One row of a plug-in's options table, written by [`plugin!`](crate::plugin!).
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct OptionSpec {
     /// Its name, in kebab-case.
     pub name: &'static str,
@@ -28,6 +29,49 @@ pub struct OptionSpec {
 }
 
 impl OptionSpec {
+    /// An option that must be given, with a value as a user would write it.
+    ///
+    /// ```
+    /// use chenapan_core::{Form, OptionSpec};
+    ///
+    /// const SLEEP: OptionSpec =
+    ///     OptionSpec::new("sleep", " Time to wait.", Form::Time, "1s").optional().default("none");
+    /// assert!(SLEEP.may_be("none") && SLEEP.may_be("250ms") && !SLEEP.may_be("fast"));
+    /// ```
+    pub const fn new(
+        name: &'static str,
+        help: &'static str,
+        form: Form,
+        example: &'static str,
+    ) -> Self {
+        let (optional, repeated) = (false, false);
+        Self { name, help, form, optional, repeated, default: None, example }
+    }
+
+    /// Returns the option with a value that holds where nothing is given.
+    #[must_use]
+    pub const fn default(self, text: &'static str) -> Self {
+        Self { default: Some(text), ..self }
+    }
+
+    /// Returns the option as one that may be left unset, written `none`.
+    #[must_use]
+    pub const fn optional(self) -> Self {
+        Self { optional: true, ..self }
+    }
+
+    /// Returns the option as one that may be given more than once.
+    #[must_use]
+    pub const fn repeated(self) -> Self {
+        Self { repeated: true, ..self }
+    }
+
+    /// Returns the option as the type of a plug-in's field has it.
+    #[doc(hidden)]
+    pub const fn with(self, optional: bool, repeated: bool, default: Option<&'static str>) -> Self {
+        Self { optional, repeated, default, ..self }
+    }
+
     /// Reads a text as this option's value.
     ///
     /// # Errors
@@ -164,6 +208,7 @@ impl Values {
 
 /// An option that cannot be used as given.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct OptionError {
     /// The option's name, as given.
     pub option: String,
@@ -173,6 +218,7 @@ pub struct OptionError {
 
 /// Fault of an option.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Fault {
     /// There is no option of this name.
     Unknown {
@@ -198,6 +244,11 @@ impl Fault {
 }
 
 impl OptionError {
+    /// An option with a fault.
+    pub fn new(option: impl Into<String>, fault: Fault) -> Self {
+        Self { option: option.into(), fault }
+    }
+
     /// An option whose value is wrong: what was expected, or with what it does not go together.
     pub fn value(option: impl Into<String>, wrong: impl Into<String>) -> Self {
         Self { option: option.into(), fault: Fault::Value(wrong.into()) }

@@ -195,15 +195,17 @@ macro_rules! plugin {
             const DIRECTIONS: $crate::Directions =
                 $crate::private::directions_or_both(&[$($crate::Directions::$directions)?]);
             const OPTIONS: &'static [$crate::OptionSpec] = &[
-                $( $crate::OptionSpec {
-                    name: $crate::option_name!($($given,)? stringify!($field)),
-                    help: concat!($($help, "\n"),+),
-                    form: <$type as $crate::FromValue>::FORM,
-                    optional: <$type as $crate::FromValue>::OPTIONAL,
-                    repeated: <$type as $crate::FromValue>::REPEATED,
-                    default: $crate::private::first_of(&[$($default)?]),
-                    example: $crate::private::first(&[$($example,)? $($default,)?]),
-                }, )*
+                $( $crate::OptionSpec::new(
+                    $crate::option_name!($($given,)? stringify!($field)),
+                    concat!($($help, "\n"),+),
+                    <$type as $crate::FromValue>::FORM,
+                    $crate::private::first(&[$($example,)? $($default,)?]),
+                )
+                .with(
+                    <$type as $crate::FromValue>::OPTIONAL,
+                    <$type as $crate::FromValue>::REPEATED,
+                    $crate::private::first_of(&[$($default)?]),
+                ), )*
             ];
 
             #[allow(unused_variables)]

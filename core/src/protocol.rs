@@ -8,6 +8,7 @@ mod messages;
 
 use crate::{Connection, Direction, Unit};
 use bytes::BytesMut;
+use std::borrow::Cow;
 
 pub use admission::Admission;
 pub use audit::{Amount, Audit, Counted};
@@ -109,7 +110,7 @@ pub use messages::Messages;
 /// let more = Handled::Incomplete(Want::Bytes(1));
 /// assert_eq!(lines.handle(Direction::Upstream, &mut input), Ok(more));
 ///
-/// let refusal = Refusal { code: Some(7), message: "no".to_owned() };
+/// let refusal = Refusal::new("no").code(7);
 /// assert_eq!(lines.refuse(&unit, &refusal).unwrap(), "ERR 7 no\n");
 /// assert!(lines.describe().all_counters().contains(&"unanswered"));
 /// ```
@@ -181,10 +182,47 @@ pub trait Protocol: Send {
 }
 
 /// Content of an error reply.
+///
+/// ```
+/// use chenapan_core::Refusal;
+///
+/// let refusal = Refusal::new("too many requests").code(429).with("retry-after", "3");
+/// assert_eq!((refusal.code, refusal.detail("retry-after")), (Some(429), Some("3")));
+/// assert_eq!(refusal.detail("sqlstate"), None);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Refusal {
     /// The protocol's error code; the protocol chooses one where this is none.
     pub code: Option<i64>,
     /// The text; the protocol chooses one where this is empty.
     pub message: String,
+    /// Particulars that some protocols have words for, by name: a header, a state. A protocol takes
+    /// those that it knows.
+    pub details: Vec<(Cow<'static, str>, String)>,
+}
+
+impl Refusal {
+    /// A refusal with a text; where that is empty, the protocol chooses one.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), ..Self::default() }
+    }
+
+    /// Returns the refusal with an error code, where there is one.
+    #[must_use]
+    pub fn code(self, code: impl Into<Option<i64>>) -> Self {
+        Self { code: code.into(), ..self }
+    }
+
+    /// Returns the refusal with one more particular.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<Cow<'static, str>>, text: impl Into<String>) -> Self {
+        self.details.push((name.into(), text.into()));
+        self
+    }
+
+    /// Returns the text of the first particular of this name.
+    pub fn detail(&self, name: &str) -> Option<&str> {
+        self.details.iter().find(|(known, _)| known == name).map(|(_, text)| &**text)
+    }
 }

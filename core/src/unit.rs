@@ -239,6 +239,7 @@ impl Origin {
 
 /// One of the messages in a unit that holds several, as selectors see it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Member<'a> {
     /// The method, command or path it carries; a response bears its request's.
     pub label: Option<&'a str>,
@@ -246,6 +247,13 @@ pub struct Member<'a> {
     pub id: Option<&'a str>,
     /// The code of an error, as it is written.
     pub code: Option<&'a str>,
+}
+
+impl<'a> Member<'a> {
+    /// A message with what it has of label, id and code.
+    pub fn new(label: Option<&'a str>, id: Option<&'a str>, code: Option<&'a str>) -> Self {
+        Self { label, id, code }
+    }
 }
 
 impl Unit {

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 /// Form that an option's text must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Form {
     /// `yes` or `no`.
     Flag,
@@ -46,6 +47,7 @@ pub enum Form {
 
 /// A form of a plug-in's own; see [`Written`](crate::Written).
 #[derive(Clone, Copy)]
+#[non_exhaustive]
 pub struct OwnForm {
     /// The placeholder for it in help texts.
     pub name: &'static str,
@@ -53,6 +55,19 @@ pub struct OwnForm {
     pub check: fn(&str) -> Result<(), String>,
     /// Regular expression that all its texts match, for schemas.
     pub pattern: Option<&'static str>,
+}
+
+impl OwnForm {
+    /// A form by its placeholder in help texts, and its check.
+    pub const fn new(name: &'static str, check: fn(&str) -> Result<(), String>) -> Self {
+        Self { name, check, pattern: None }
+    }
+
+    /// Returns the form with a regular expression that all its texts match.
+    #[must_use]
+    pub const fn pattern(self, pattern: &'static str) -> Self {
+        Self { pattern: Some(pattern), ..self }
+    }
 }
 
 impl PartialEq for OwnForm {
@@ -138,6 +153,7 @@ impl Form {
 
 /// A checked option value.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Value {
     /// An optional option that was not given.
     None,

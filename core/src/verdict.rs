@@ -7,6 +7,7 @@ use std::time::Duration;
 /// Decision about the unit or event that a behavior was shown.
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Verdict {
     /// Passes it on to the next rule, with the changes made in place.
     Forward,
@@ -38,6 +39,7 @@ impl Verdict {
 
 /// One part of a [`Verdict::Play`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Step {
     /// Sends a unit to the later rules, then to the receiver.
     Send(Unit),

@@ -49,6 +49,7 @@ pub fn describe(verdict: &Verdict) -> Option<Cow<'static, str>> {
         Verdict::Close => "close".into(),
         Verdict::Reset => "reset".into(),
         Verdict::Play(steps) => script(steps).into(),
+        other => format!("{other:?}").into(),
     })
 }
 
@@ -63,6 +64,7 @@ fn script(steps: &[Step]) -> String {
             Step::Hang => end = Some("hang"),
             Step::Close => end = Some("close"),
             Step::Reset => end = Some("reset"),
+            _ => {}
         }
     }
     let mut words = Vec::new();

@@ -131,10 +131,7 @@ impl Rule {
                 let known = entry.options.iter().chain(SELECTORS).map(|spec| spec.name);
                 let near = nearest(name, known);
                 let own: Vec<_> = entry.options.iter().map(|spec| spec.name).collect();
-                return Err(within(OptionError {
-                    option: name.to_owned(),
-                    fault: Fault::Unknown { near, known: own },
-                }));
+                return Err(within(OptionError::new(name, Fault::Unknown { near, known: own })));
             }
             written.push((name.to_owned(), text.to_owned()));
         }

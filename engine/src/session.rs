@@ -241,13 +241,13 @@ impl Session {
             let index = index[lane];
             let verdict = self.lanes[lane].connect(index, at, &mut self.call);
             let steps = match verdict {
-                Verdict::Forward => continue,
                 Verdict::Delay(time) => vec![Step::Wait(time)],
                 Verdict::Drop | Verdict::Hang => vec![Step::Hang],
                 Verdict::Reply(bytes) => vec![Step::Reply(bytes)],
                 Verdict::Close => vec![Step::Close],
                 Verdict::Reset => vec![Step::Reset],
                 Verdict::Play(steps) => steps,
+                _ => continue,
             };
             for step in steps {
                 match step {
@@ -269,6 +269,7 @@ impl Session {
                         self.phase = Phase::Refused;
                         return;
                     }
+                    _ => {}
                 }
             }
         }

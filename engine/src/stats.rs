@@ -151,7 +151,7 @@ impl Stats {
     /// Adds what a connection has counted.
     pub(crate) fn add_counted(&self, counted: Vec<Counted>) {
         let mut totals = self.totals();
-        for Counted { name, amount } in counted {
+        for Counted { name, amount, .. } in counted {
             if let Some(total) = totals.get_mut(&*name) {
                 total.add(amount);
                 continue;
@@ -201,8 +201,8 @@ impl Stats {
 impl Total {
     fn none(amount: Amount) -> Self {
         match amount {
-            Amount::More(_) => Total::Count(0),
             Amount::Longest(_) => Total::Longest { ever: Duration::ZERO, recent: Duration::ZERO },
+            _ => Total::Count(0),
         }
     }
 
@@ -240,7 +240,7 @@ mod tests {
     use super::*;
 
     fn counted(name: String, amount: Amount) -> Counted {
-        Counted { name: name.into(), amount }
+        Counted::new(name, amount)
     }
 
     #[test]

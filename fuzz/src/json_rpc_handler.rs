@@ -176,7 +176,7 @@ impl Wire {
         let mut moved = unit.clone();
         self.protocol.set_apart(&mut moved);
         self.protocol.seal(&mut moved);
-        let refusal = Refusal { code: None, message: "no".into() };
+        let refusal = Refusal::new("no");
         self.protocol.refuse(&unit, &refusal);
         self.went[direction as usize].extend_from_slice(&unit.bytes);
         // One message in four goes nowhere.

@@ -149,7 +149,7 @@ fn value(choices: &mut Choices<'_>, spec: &OptionSpec) -> String {
         Form::Rate => &["1000B/s", "7B/s", "1MiB/s", "1GiB/s"],
         Form::Bytes => &["x", "", "0x00ff", r"\r\n", r"{}\n", r#""id""#],
         Form::Pattern => &[".", "[a-c]", "^", r#""id":"#, r"\d+", "(?s).*"],
-        Form::Text | Form::Own(_) => match spec.name {
+        _ => match spec.name {
             "bytes" => &["0..9", "1..", "5..5", "..100"],
             "window" => &["0s..1s", "20ms..", "1s..2s"],
             "connections" | "members" => &["1..", "1", "2..5"],

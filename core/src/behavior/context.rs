@@ -31,6 +31,7 @@ pub struct Context<'a> {
 }
 
 /// Facts about one call of a hook, from which its [`Context`] is made.
+#[doc(hidden)]
 #[derive(Clone, Copy)]
 pub struct Moment<'a> {
     /// The connection's facts.
@@ -59,6 +60,7 @@ impl std::fmt::Debug for Moment<'_> {
 
 /// Pace of a unit, as made by a rule that lets bytes through at a rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Pace {
     /// The rate asked for.
     pub rate: Rate,
@@ -68,12 +70,20 @@ pub struct Pace {
     pub lost: Duration,
 }
 
+impl Pace {
+    /// So many bytes at a rate, of which this much time was lost.
+    pub fn new(rate: Rate, bytes: u64, lost: Duration) -> Self {
+        Self { rate, bytes, lost }
+    }
+}
+
 /// Predicate that is `true` for each message in a unit that the rule selects.
 type Picks<'a> = dyn Fn(&Member<'_>) -> bool + 'a;
 
 impl<'a> Context<'a> {
     /// Makes the context of one call of a hook; the engine's and the tests' way in. What the
     /// behavior records goes to `damage`.
+    #[doc(hidden)]
     pub fn new(moment: Moment<'a>, damage: &'a mut Vec<Damage>, state: StateOf<'a>) -> Self {
         let Moment { connection, protocol, direction, now, offset, key } = moment;
         let dice = key.with(offset).dice();
@@ -103,6 +113,7 @@ impl<'a> Context<'a> {
     }
 
     /// Returns the context for a rule that selects only some of the messages in a unit.
+    #[doc(hidden)]
     #[must_use]
     pub fn picking(self, picks: &'a Picks<'a>) -> Self {
         Self { picks: Some(picks), ..self }
@@ -132,7 +143,7 @@ impl<'a> Context<'a> {
     /// Records that bytes at `offset` were changed in place. A change that a
     /// [`Verdict::Forward`](crate::Verdict::Forward) carries is counted and journalled only if it is recorded.
     pub fn record(&mut self, offset: u64, what: impl Into<Cow<'static, str>>) {
-        self.damage.push(Damage { offset, what: what.into() });
+        self.damage.push(Damage::new(offset, what));
     }
 
     /// Reports the pace at which bytes passed, for the tables at the end.
@@ -159,9 +170,17 @@ impl std::fmt::Debug for Context<'_> {
 
 /// A change made in place, for the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Damage {
     /// The place of the damage, counted in the direction as received.
     pub offset: u64,
     /// The kind of the damage, such as `flip`.
     pub what: Cow<'static, str>,
+}
+
+impl Damage {
+    /// A change of bytes at this place.
+    pub fn new(offset: u64, what: impl Into<Cow<'static, str>>) -> Self {
+        Self { offset, what: what.into() }
+    }
 }

@@ -69,6 +69,7 @@ pub trait Audit {
 
 /// Something that was counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Counted {
     /// Its name, as in [`Description::counters`](crate::Description::counters).
     pub name: Cow<'static, str>,
@@ -76,8 +77,26 @@ pub struct Counted {
     pub amount: Amount,
 }
 
+impl Counted {
+    /// An amount of something.
+    pub fn new(name: impl Into<Cow<'static, str>>, amount: Amount) -> Self {
+        Self { name: name.into(), amount }
+    }
+
+    /// So many more of something.
+    pub fn more(name: impl Into<Cow<'static, str>>, number: u64) -> Self {
+        Self { name: name.into(), amount: Amount::More(number) }
+    }
+
+    /// A time, of which the longest counts.
+    pub fn longest(name: impl Into<Cow<'static, str>>, time: Duration) -> Self {
+        Self { name: name.into(), amount: Amount::Longest(time) }
+    }
+}
+
 /// Amount of something, and the way in which more of it adds up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Amount {
     /// So many more.
     More(u64),

@@ -4,6 +4,7 @@ use crate::Unit;
 
 /// Result of [`Protocol::handle`](crate::Protocol::handle): the find at the front of its input.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Handled {
     /// A unit, now taken off the input.
     Unit(Unit),
@@ -19,6 +20,7 @@ pub enum Handled {
 
 /// Bytes that a decoder needs before it is worth asking again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Want {
     /// At least this many bytes more.
     Bytes(usize),
@@ -29,8 +31,19 @@ pub enum Want {
     },
 }
 
+impl Want {
+    /// Returns the number of bytes without which nothing more can be said.
+    pub fn at_least(self) -> usize {
+        match self {
+            Want::Bytes(number) => number,
+            Want::Line { .. } => 1,
+        }
+    }
+}
+
 /// Bytes that cannot become a unit of the protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Malformed {
     /// The fault, lower case.
     pub message: String,
@@ -45,10 +58,17 @@ impl Malformed {
     pub fn new(message: impl Into<String>, offset: usize) -> Self {
         Self { message: message.into(), offset, remedy: Remedy::Pass }
     }
+
+    /// Returns the fault with another remedy.
+    #[must_use]
+    pub fn remedy(self, remedy: Remedy) -> Self {
+        Self { remedy, ..self }
+    }
 }
 
 /// Fate of bytes that are no unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Remedy {
     /// They pass, and the direction is opaque from there on.
     Pass,

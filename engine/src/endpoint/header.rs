@@ -29,10 +29,9 @@ impl Taken {
     fn new(header: &proxy_protocol::ProxyHeader) -> Self {
         let addresses = header.addresses();
         let paths = match addresses {
-            Some(Addresses::Unix(pair)) => Some(Paths {
-                source: pair.source.trimmed().into(),
-                local: pair.destination.trimmed().into(),
-            }),
+            Some(Addresses::Unix(pair)) => {
+                Some(Paths::new(pair.source.trimmed(), pair.destination.trimmed()))
+            }
             _ => None,
         };
         let source = addresses.and_then(Addresses::source);
@@ -155,8 +154,7 @@ mod tests {
     #[test]
     fn unix_sockets_and_tlvs_are_handed_on() {
         let mut connection = Connection::new(1);
-        connection.paths =
-            Some(Paths { source: Box::default(), local: b"\0app".as_slice().into() });
+        connection.paths = Some(Paths::new([], *b"\0app"));
         connection.tlvs = Bytes::from_static(b"\x03\0\x04\0\0\0\0\x02\0\x01a");
         let header = header(HeaderVersion::V2, &connection);
         let addresses = Addresses::unix(b"", b"\0app").unwrap();

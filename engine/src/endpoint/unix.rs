@@ -47,7 +47,7 @@ impl Arrivals for UnixArrivals {
             let ends = [SockRef::from(&stream).peer_addr(), SockRef::from(&stream).local_addr()];
             let [source, local] = ends.map(|end| end.map_or_else(|_| Box::default(), name));
             let mut connected = Connected::new(Stream::unix(stream));
-            connected.paths = Some(Paths { source, local });
+            connected.paths = Some(Paths::new(source, local));
             Ok(connected)
         })
     }

@@ -24,19 +24,9 @@ pub const SELECTORS: &[OptionSpec] = &[
         Directions::FORM,
         "upstream",
     ),
-    OptionSpec {
-        default: Some("100%"),
-        ..row("chance", " Probability that it applies to a unit.", Form::Chance, "30%")
-    },
-    OptionSpec {
-        default: Some("unit"),
-        ..row(
-            "per",
-            " Scope of draws and counts: of chance, first, skip and every.",
-            Per::FORM,
-            "rule",
-        )
-    },
+    row("chance", " Probability that it applies to a unit.", Form::Chance, "30%").default("100%"),
+    row("per", " Scope of draws and counts: of chance, first, skip and every.", Per::FORM, "rule")
+        .default("unit"),
     text(
         "only",
         " Only units of these kinds, with commas between them; `reply` is response and error, and \
@@ -87,8 +77,7 @@ const fn row(
     form: Form,
     example: &'static str,
 ) -> OptionSpec {
-    let default = Some("none");
-    OptionSpec { name, help, form, optional: true, repeated: false, default, example }
+    OptionSpec::new(name, help, form, example).optional().default("none")
 }
 
 const fn text(name: &'static str, help: &'static str, example: &'static str) -> OptionSpec {
@@ -140,7 +129,7 @@ impl Selectors {
         let known: Vec<_> = given.iter().filter_map(|(name, _)| Name::find(name)).collect();
         // Errors have the name that was given.
         Self::read(directions, &given).map_err(|error| match name(&known, &error.option) {
-            Some(name) => OptionError { option: name.written.to_owned(), ..error },
+            Some(name) => OptionError::new(name.written, error.fault),
             None => error,
         })
     }

@@ -347,7 +347,7 @@ impl RuleSlot {
             Verdict::Play(steps) if steps.iter().any(sends) => Trailer::Follows,
             Verdict::Play(_) if self.holds() => Trailer::Offered,
             Verdict::Play(_) => Trailer::Vanishes,
-            Verdict::Forward | Verdict::Delay(_) | Verdict::Hang => Trailer::Follows,
+            _ => Trailer::Follows,
         }
     }
 

@@ -63,11 +63,11 @@ impl Unpack {
 impl fmt::Display for Unpack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Unpack::Incomplete(Want::Bytes(count)) => {
-                write!(f, "incomplete: at least {count} bytes are missing")
-            }
             Unpack::Incomplete(Want::Line { at_most }) => {
                 write!(f, "incomplete: a line end must come within {at_most} bytes")
+            }
+            Unpack::Incomplete(want) => {
+                write!(f, "incomplete: at least {} bytes are missing", want.at_least())
             }
             Unpack::Syntax { message, offset } => write!(f, "{message}, at byte {offset}"),
             Unpack::Checksum(mismatch) => mismatch.fmt(f),

@@ -204,8 +204,8 @@ impl Stage {
                 let grown = if input.len() > OFTEN { input.len() / 8 } else { 0 };
                 let least = input.len() + 1 + grown;
                 self.worth = match want {
-                    Want::Bytes(bytes) => least.min(input.len() + bytes),
                     Want::Line { .. } => input.len() + 1,
+                    want => least.min(input.len() + want.at_least()),
                 };
                 Ok(Handled::Incomplete(want))
             }
@@ -270,7 +270,7 @@ impl Stage {
 
     fn malformed(&mut self, message: &str, offset: usize, settings: &Settings<'_>) -> Malformed {
         self.progress = Progress::Over;
-        Malformed { remedy: settings.remedy, ..Malformed::new(message, offset) }
+        Malformed::new(message, offset).remedy(settings.remedy)
     }
 }
 

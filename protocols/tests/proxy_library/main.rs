@@ -179,8 +179,8 @@ fn inputs() -> Vec<Vec<u8>> {
 fn answer(input: &[u8]) -> Answer {
     match proxy_protocol::unpack(input, &Profile::default()) {
         Ok((header, consumed)) => Answer::Accept(Box::new(accepted(&header, consumed))),
-        Err(Unpack::Incomplete(Want::Bytes(count))) => Answer::Bytes(count),
         Err(Unpack::Incomplete(Want::Line { .. })) => Answer::Line,
+        Err(Unpack::Incomplete(want)) => Answer::Bytes(want.at_least()),
         Err(Unpack::Syntax { .. }) => Answer::Syntax,
         Err(Unpack::Checksum(_)) => Answer::Checksum,
     }

@@ -8,7 +8,6 @@ use std::time::Duration;
 impl Lane {
     pub(super) fn act(&mut self, verdict: Verdict, index: usize, at: Duration, call: &mut Call) {
         match verdict {
-            Verdict::Forward | Verdict::Delay(_) | Verdict::Drop => {}
             Verdict::Hang => self.stop(index),
             Verdict::Reply(bytes) => self.reply(bytes, at, self.turns.last, call),
             Verdict::Close => self.push_end(Item::Close, at),
@@ -16,6 +15,8 @@ impl Lane {
             Verdict::Play(steps) => {
                 self.play(steps, index, at, call);
             }
+            // What is about the unit alone was done where the unit is.
+            _ => {}
         }
     }
 
@@ -47,6 +48,7 @@ impl Lane {
                     self.push_end(Item::Reset, at);
                     break;
                 }
+                _ => {}
             }
         }
         let last = &mut self.chain.slots[index].last;

@@ -74,7 +74,6 @@ impl Lane {
                     unit.offset = start;
                     return Some(unit);
                 }
-                Ok(Handled::Unit(_) | Handled::Opaque) => self.intake.reading = Reading::Opaque,
                 Ok(Handled::Hold) => return None,
                 Ok(Handled::Incomplete(_)) => {
                     let (fault, what) = match () {
@@ -92,6 +91,7 @@ impl Lane {
                     let remedy = call.facts.gives_up(self.direction);
                     self.give_up(fault, what, remedy, call);
                 }
+                Ok(_) => self.intake.reading = Reading::Opaque,
                 Err(error) => self.malformed(&error, call),
             }
         }

@@ -50,6 +50,7 @@ fn counted(run: &mut Run) -> String {
     let counted = run.session.counted().into_iter().map(|counted| match counted.amount {
         Amount::More(more) => format!("{} {more}", counted.name),
         Amount::Longest(time) => format!("{} {}", counted.name, time.as_millis()),
+        other => panic!("{other:?}"),
     });
     counted.collect::<Vec<_>>().join(", ")
 }

@@ -52,6 +52,7 @@ fn counted(protocol: &mut JsonRpc) -> BTreeMap<String, u64> {
         let amount = match counted.amount {
             Amount::More(more) => more,
             Amount::Longest(time) => time.as_millis() as u64,
+            other => panic!("{other:?}"),
         };
         (counted.name.into_owned(), amount)
     })
@@ -177,7 +178,7 @@ fn what_has_found_nothing_yet_takes_the_framing_of_the_other_direction() {
     let request = b"POST / HTTP/1.1\r\nContent-Length: 40\r\n\r\n{\"jsonrpc\":\"2.0\",\"method\":\"a\",\"id\":\"bc\"}";
     let unit = one(&mut rpc, UP, request);
     assert_eq!(unit.kind, Kind::Request);
-    let reply = rpc.refuse(&unit, &Refusal { code: Some(-1), message: "no".into() }).unwrap();
+    let reply = rpc.refuse(&unit, &Refusal::new("no").code(-1)).unwrap();
     assert!(reply.starts_with(b"HTTP/1.1 200 OK\r\n") && reply.ends_with(b"\"id\":\"bc\"}"));
     let sent = rpc.frame(DOWN, br#"{"jsonrpc":"2.0","method":"tell"}"#).unwrap();
     assert_eq!((sent.kind, sent.label.as_deref()), (Kind::Notification, Some("tell")));

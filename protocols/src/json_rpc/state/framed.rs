@@ -177,7 +177,7 @@ impl State {
             let (method, correlated) = (item.calls(), self.correlated(direction, &item));
             let label = method.as_deref().map(parts::label).or(correlated.as_deref());
             let (id, code) = (item.id().map(Id::raw), item.fails());
-            if !show(Member { label, id, code }) {
+            if !show(Member::new(label, id, code)) {
                 break;
             }
         }

@@ -38,10 +38,10 @@ pub(super) fn dump(receiver: &Receiver, input: &[u8], unpacked: &Unpacked) -> St
         }
         Err(Unpack::Incomplete(want)) => {
             let want = match want {
-                Want::Bytes(number) => format!("{} or more are missing", count(*number, "byte")),
                 Want::Line { at_most } => {
                     format!("a line end must come within {}", count(*at_most, "byte"))
                 }
+                want => format!("{} or more are missing", count(want.at_least(), "byte")),
             };
             format!("{table}{OPEN}incomplete{OPEN:#}: {want}\n")
         }

@@ -18,8 +18,8 @@ pub(super) fn write(out: &mut dyn Write, unpacked: &Unpacked) -> fmt::Result {
         Err(Unpack::Incomplete(want)) => {
             object.text("kind", "incomplete")?;
             match want {
-                Want::Bytes(count) => object.raw("want_bytes", count)?,
                 Want::Line { at_most } => object.raw("want_line", at_most)?,
+                want => object.raw("want_bytes", want.at_least())?,
             }
         }
         Err(Unpack::Syntax { message, offset }) => {
