@@ -97,7 +97,7 @@ impl Book {
     /// Takes the number of requests that got no reply.
     pub(super) fn take_unanswered(&mut self) -> Option<Counted> {
         let amount = Amount::More(std::mem::take(&mut self.unanswered));
-        let counted = Counted { name: "unanswered".into(), amount };
+        let counted = Counted::new("unanswered", amount);
         Some(counted).filter(|_| amount != Amount::More(0))
     }
 
