@@ -71,7 +71,11 @@ pub fn summary(proxy: &Proxy, seed: u64) -> String {
         }
     }
     right(&mut table, &[1, 3, 4]);
-    let mut out = format!("\n{}\n", shown(&table));
+    let name = match proxy.name() {
+        "" => String::new(),
+        name => format!("\nproxy {}\n", words::single(name)),
+    };
+    let mut out = format!("{name}\n{}\n", shown(&table));
     out.push_str(&causes(stats));
     out.push_str(&rules(&proxy.rules()));
     let panics = stats.panics();
