@@ -365,9 +365,22 @@ fn without_a_runtime_there_is_an_error_and_no_panic() {
 }
 
 #[test]
-fn rules_cross_a_border_that_catches_panics() {
+fn rules_and_handles_cross_a_border_that_catches_panics() {
     fn crosses<T: std::panic::UnwindSafe + std::panic::RefUnwindSafe>(_: &T) {}
     crosses(&Rules::parse(&["delay", "replace:match=a"]).unwrap());
+    crosses(&Rule::with("tap", |_: &mut Unit, _: &mut Context<'_>| Verdict::Forward));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let _inside = runtime.enter();
+    let control = Control::seeded(1).unwrap();
+    let proxy = control.add(Config::new("127.0.0.1:0", "127.0.0.1:9").unwrap()).unwrap();
+    crosses(&(&control, &proxy, proxy.config()));
+    // What it is for: a closure that uses the handle.
+    let caught = std::panic::catch_unwind(|| {
+        proxy.set_rules(Rules::parse(&["drop"]).unwrap()).unwrap();
+        panic!("the test has failed")
+    });
+    assert!(caught.is_err());
+    assert_eq!(proxy.rules().texts(), ["drop"]);
 }
 
 #[test]

@@ -78,6 +78,10 @@ pub struct Config {
     pub enabled: bool,
 }
 
+// It is data: what its plug-ins do is done by instances that are made anew.
+impl std::panic::RefUnwindSafe for Config {}
+impl std::panic::UnwindSafe for Config {}
+
 impl Config {
     /// A proxy for plain tcp without rules, to be changed by its fields.
     ///

@@ -19,6 +19,10 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct Control(Arc<Inner>);
 
+// What is half done behind it is done or undone by its own tasks, whatever becomes of a caller.
+impl std::panic::RefUnwindSafe for Control {}
+impl std::panic::UnwindSafe for Control {}
+
 #[derive(Debug)]
 struct Inner {
     seed: u64,

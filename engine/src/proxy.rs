@@ -51,6 +51,10 @@ pub struct Proxy {
     life: Arc<Life>,
 }
 
+// As with `Control`: no call leaves anything half done that another one would see.
+impl std::panic::RefUnwindSafe for Proxy {}
+impl std::panic::UnwindSafe for Proxy {}
+
 /// Guard that ends a proxy when its last handle is gone.
 #[derive(Debug)]
 struct Life(Arc<Shared>);
