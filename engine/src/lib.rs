@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod budget;
+pub mod child_processes;
 pub mod config;
 pub mod control;
 mod ending;
@@ -13,7 +14,6 @@ pub mod endpoint;
 pub mod journal;
 pub mod memory;
 pub mod notation;
-pub mod offspring;
 pub mod outlet;
 mod places;
 pub mod proxy;

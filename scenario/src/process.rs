@@ -3,7 +3,7 @@
 //! Whatever happens here, a started process does not outlive its handle.
 
 use bytes::{Bytes, BytesMut};
-use chenapan_engine::offspring;
+use chenapan_engine::child_processes;
 use rustix::process::{Pid, Signal, WaitOptions, test_kill_process_group, waitpgid};
 use std::collections::BTreeMap;
 use std::io;
@@ -61,7 +61,7 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut child = offspring::tie(&mut shell).spawn()?;
+        let mut child = child_processes::tie(&mut shell).spawn()?;
         let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         let (output, errors) = (Output::of(child.stdout.take()), Output::of(child.stderr.take()));
         Ok(Self { child: Mutex::new(child), group, output, errors })
@@ -97,7 +97,7 @@ impl Process {
     fn signal(&self, signal: Signal) {
         if let Some(group) = self.group {
             // It may have ended by itself.
-            offspring::signal(group, signal);
+            child_processes::signal(group, signal);
         }
     }
 }

@@ -148,7 +148,7 @@ async fn command(
     };
     let mut command = tokio::process::Command::new(filled(program));
     command.args(rest.iter().map(filled)).kill_on_drop(true);
-    chenapan_engine::offspring::die_with_us(&mut command);
+    chenapan_engine::child_processes::kill_with_parent(&mut command);
     for (name, address) in &places {
         let name = format!("CHENAPAN_{}", name.to_uppercase().replace('-', "_"));
         command.env(format!("{name}_HOST"), address.ip().to_string());

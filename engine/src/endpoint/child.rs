@@ -5,7 +5,7 @@
 
 use super::in_words;
 use super::shortage::shortage;
-use crate::offspring;
+use crate::child_processes;
 use rustix::process::{Pid, Signal};
 use std::io;
 use std::pin::{Pin, pin};
@@ -57,13 +57,14 @@ pub(super) fn start(words: &[String]) -> io::Result<(Box<Pipes>, Child)> {
     let (program, arguments) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut child = offspring::tie(&mut command).spawn().map_err(|error| match error.kind() {
-        // There are as many processes as there may be.
-        io::ErrorKind::WouldBlock => {
-            shortage(error.kind(), format!("cannot start {program:?}: too many processes"))
-        }
-        _ => in_words(format_args!("cannot start {program:?}"), &error),
-    })?;
+    let mut child =
+        child_processes::tie(&mut command).spawn().map_err(|error| match error.kind() {
+            // There are as many processes as there may be.
+            io::ErrorKind::WouldBlock => {
+                shortage(error.kind(), format!("cannot start {program:?}: too many processes"))
+            }
+            _ => in_words(format_args!("cannot start {program:?}"), &error),
+        })?;
     let (input, output) = (child.stdin.take(), child.stdout.take());
     let output = output.ok_or(io::ErrorKind::BrokenPipe)?;
     let (order, orders) = watch::channel(Order::None);
@@ -121,7 +122,7 @@ impl Group {
     fn signal(&self, signal: Signal) {
         if let Some(group) = self.0 {
             // It may have ended by itself.
-            offspring::signal(group, signal);
+            child_processes::signal(group, signal);
         }
     }
 }

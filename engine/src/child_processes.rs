@@ -1,4 +1,4 @@
-//! Processes that are started here, and what they start: none outlives what it was started for.
+//! Child processes, and what they start: none outlives what it was started for.
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::process::Command;
@@ -10,7 +10,7 @@ const MOST: usize = 10_000;
 /// that is.
 pub fn tie(command: &mut Command) -> &mut Command {
     command.process_group(0).kill_on_drop(true);
-    die_with_us(command);
+    kill_with_parent(command);
     command
 }
 
@@ -18,7 +18,7 @@ pub fn tie(command: &mut Command) -> &mut Command {
 ///
 /// The system means the thread that has started it, so that must be one that stays.
 #[allow(unsafe_code)]
-pub fn die_with_us(command: &mut Command) {
+pub fn kill_with_parent(command: &mut Command) {
     #[cfg(target_os = "linux")]
     {
         let parent = rustix::process::getpid();
