@@ -8,7 +8,7 @@ use std::task::Waker;
 /// Number of bytes that are charged at once: never per unit.
 pub(crate) const BLOCK: usize = 256 * 1024;
 
-/// Number of bytes that all connections together may have in flight, unless it is said otherwise.
+/// Number of bytes that all connections together may have in flight by default.
 pub(crate) const MEMORY: usize = 512 * 1024 * 1024;
 
 /// Bytes that all connections of a process may have in flight together, beyond the few that each
@@ -19,7 +19,7 @@ pub struct Budget {
     used: AtomicUsize,
     peak: AtomicUsize,
     numbers: AtomicU64,
-    /// Those who found nothing left, in the order in which they came.
+    /// Tasks that wait for a block, in order.
     queue: Mutex<BTreeMap<u64, Waker>>,
     waiting: AtomicUsize,
 }

@@ -51,8 +51,8 @@ pub fn signal(group: Pid, signal: Signal) {
     }
 }
 
-/// The processes that one has started, and those that these have, as far as they are still known
-/// as such: who has lost its parent is not.
+/// Returns the processes that one has started, and those that they have started in turn. A process
+/// that has lost its parent is not found.
 fn descendants(of: Pid) -> Vec<Pid> {
     let mut found = vec![of];
     let mut next = 0;

@@ -29,11 +29,11 @@ pub struct Limits {
     pub greet_timeout: Duration,
     /// Largest number of connections at once; more wait to be accepted.
     pub max_connections: Option<usize>,
-    /// Longest time that a connection whose source has ended its stream may go on while nothing is
-    /// handed on. `None` is 30 seconds where a rule holds something back, two where the backend is
-    /// a program that says nothing, and else an hour.
+    /// Longest time without progress after the source's end of stream. `None` is 30 seconds if a
+    /// rule holds something back, two if the backend is a program that stays silent, and otherwise
+    /// an hour.
     pub half_closed: Option<Duration>,
-    /// Longest time that a connection may go on while no bytes come and none are handed on.
+    /// Longest time without traffic.
     pub idle: Option<Duration>,
     /// Set when bytes that the protocol cannot parse close the connection.
     pub strict: bool,
@@ -60,8 +60,8 @@ impl Default for Limits {
 /// Configuration of a proxy.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Its name in logs, reports and the journal, which decides its draws, too: proxies of one
-    /// control draw independently where their names differ. A single one needs none.
+    /// Its name in logs, reports, the journal and its draws: proxies of one control draw
+    /// independently if their names differ. A single proxy needs no name.
     pub name: String,
     /// Addresses to listen at.
     pub listen: Vec<Listen>,
@@ -73,8 +73,8 @@ pub struct Config {
     pub rules: Rules,
     /// Limits of its connections.
     pub limits: Limits,
-    /// Set when it accepts connections from its start; else it is to be enabled first, and binds
-    /// nothing until then.
+    /// Set if it accepts connections from its start. Otherwise it binds nothing until it is
+    /// enabled.
     pub enabled: bool,
 }
 

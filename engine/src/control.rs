@@ -99,7 +99,7 @@ impl Control {
         Arc::clone(&locked(&self.0.memory))
     }
 
-    /// Writes what proxies added from now on do to a file, one line each.
+    /// Writes the journal of proxies added from now on to a file, one line per fault.
     ///
     /// # Errors
     ///
@@ -109,28 +109,27 @@ impl Control {
         Ok(())
     }
 
-    /// Writes a journal to any place that can be written to.
+    /// Writes that journal to any writer.
     ///
     /// # Errors
     ///
-    /// There is no thread to write it.
+    /// The system has no thread for the writer.
     pub fn journal_to(&self, out: impl Write + Send + 'static) -> io::Result<()> {
         *locked(&self.0.journal) = Some(Journal::to(out, self.0.seed)?);
         Ok(())
     }
 
-    /// Subscribes to the lines of the journal: to what all proxies do from now on, whether there is a
-    /// file or not. A subscriber that lags is told how many lines it has missed; traffic never waits
-    /// for it.
+    /// Subscribes to the journal of all proxies from now on, with or without a file. A subscriber
+    /// that lags is told how many lines it has missed; traffic never waits for it.
     pub fn watch(&self) -> Subscription {
         self.0.subscribers.subscribe()
     }
 
-    /// Says in the log what proxies added from now on do, one line a fault.
+    /// Logs each fault of proxies added from now on.
     ///
     /// # Errors
     ///
-    /// There is no thread to say it.
+    /// The system has no thread for the log.
     pub fn tell_faults(&self) -> io::Result<()> {
         let mut journal = locked(&self.0.journal);
         let journal = match &mut *journal {
@@ -188,13 +187,13 @@ impl Control {
         self.0.siblings.get(name)
     }
 
-    /// Returns the proxies that were added, in order, but for those that were removed.
+    /// Returns the proxies that were added and not removed, in order.
     pub fn proxies(&self) -> Vec<Proxy> {
         self.0.siblings.list()
     }
 
-    /// Gives up the handle on a proxy, which ends with its last one; `false` if it is not one of
-    /// this control's.
+    /// Drops the control's handle on a proxy, which ends with its last handle. Returns `false` if
+    /// it is not one of this control's.
     pub fn remove(&self, proxy: &Proxy) -> bool {
         self.0.siblings.remove(proxy)
     }
@@ -208,8 +207,8 @@ impl Control {
         self.stop_or(grace, std::future::pending()).await
     }
 
-    /// Stops as [`stop`](Self::stop) does, but waits for proxies no longer than until `now` is
-    /// ready. The journal gets what was done until then.
+    /// Stops as [`stop`](Self::stop) does, but waits for proxies at most until `now` is ready. The
+    /// journal has the faults until then.
     ///
     /// # Errors
     ///

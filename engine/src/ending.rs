@@ -1,4 +1,4 @@
-//! How a connection ends: the event that the pump reports, and that counters, the log and rules go by.
+//! Ending of a connection: the event that the pump reports, and that counters, the log and rules go by.
 //!
 //! It ends nothing; see `pump/ending.rs`.
 

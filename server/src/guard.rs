@@ -1,4 +1,4 @@
-//! What a request must show before a route sees it: the right Host and Origin, and a token.
+//! Guard of the routes: it asks each request for the right Host and Origin, and for a token.
 //!
 //! A page in a browser can send requests to any address of this machine. It can choose neither Host
 //! (a name that it has bound to a loopback address shows there) nor Origin.

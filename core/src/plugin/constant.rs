@@ -32,7 +32,7 @@ pub const fn first_of(texts: &[&'static str]) -> Option<&'static str> {
     if texts.is_empty() { None } else { Some(texts[0]) }
 }
 
-/// What to say of each option, where it is wrong.
+/// Words for each mistake in an option.
 #[allow(missing_debug_implementations)]
 pub struct Told {
     /// Its name cannot be typed.

@@ -84,7 +84,7 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// There is no thread to write it.
+    /// The system has no thread for the writer.
     pub fn to(out: impl Write + Send + 'static, seed: u64) -> io::Result<Self> {
         let (batches, entries) = mpsc::channel(WAITING);
         let (tell, ended) = std_mpsc::channel();
