@@ -15,6 +15,7 @@ mod endpoint;
 mod failure;
 mod help;
 mod hints;
+mod live;
 mod output;
 mod run;
 mod scenario;
@@ -44,7 +45,9 @@ pub fn main_with(registry: Registry, kinds: Kinds) -> ExitCode {
     if complete::answer(&registry, || commands::shown(&registry, &kinds)) {
         return ExitCode::SUCCESS;
     }
-    let matches = match commands::command(&registry, &kinds).try_get_matches() {
+    let matches = match commands::command(&registry, &kinds)
+        .try_get_matches_from(live::two_dashes(std::env::args_os().collect()))
+    {
         Ok(matches) => matches,
         Err(error) => {
             if std::env::args_os().len() == 1 && error.kind() == ErrorKind::MissingRequiredArgument

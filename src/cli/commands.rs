@@ -6,7 +6,7 @@ use super::arguments::{self, Apply, Serve, seed};
 use super::failure::Failure;
 use super::output::print;
 use super::{
-    apply, decode, demo, documents, echo, encode, endpoint, help, run, scenario, send, serve,
+    apply, decode, demo, documents, echo, encode, endpoint, help, live, run, scenario, send, serve,
 };
 use chenapan_core::Registry;
 use chenapan_engine::endpoint::Kinds;
@@ -58,6 +58,10 @@ pub(super) enum Command {
         #[arg(long, value_name = "N", env = "CHENAPAN_SEED", hide_env = true, value_parser = seed)]
         seed: Option<u64>,
     },
+    /// Run proxies that are made and changed over HTTP
+    ///
+    /// Clients of Toxiproxy work as they are. The address of the API is said on standard output.
+    Serve(live::Live),
     /// Run a command with a proxy in its way, and check that rules acted
     Run(run::Run),
     /// Run chaos tests written in YAML, and check their expectations
@@ -124,6 +128,7 @@ impl Command {
         let own = matches.subcommand().map_or(matches, |(_, own)| own);
         let result = match self {
             Command::Demo { seed } => demo::demo(registry, seed),
+            Command::Serve(args) => live::live(&args, registry, kinds),
             Command::Run(args) => return run::run(&args, registry, own),
             Command::Scenario(command) => scenario::scenario(&command, registry, kinds),
             Command::Send(args) => send::send(&args, registry, own),

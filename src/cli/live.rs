@@ -1,0 +1,208 @@
+//! `serve`: proxies that are made and changed over HTTP while they run.
+
+use super::arguments::{Logging, seed, time};
+use super::serve::{not_started, on_runtime, raise_descriptor_limit};
+use super::signals::{Second, Signals};
+use super::terminal::Terminal;
+use super::{Failure, arguments, say};
+use chenapan_core::Registry;
+use chenapan_engine::control::Control;
+use chenapan_engine::endpoint::{Kinds, plain};
+use chenapan_server::{Api, Server};
+use clap::Args;
+use sd_notify::NotifyState;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Longest file with a token, in bytes.
+const TOKEN: u64 = 4_096;
+
+#[derive(Debug, Args)]
+pub(super) struct Live {
+    #[command(flatten)]
+    asked: Asked,
+    /// Random seed that repeats a run; printed if not given
+    #[arg(long, value_name = "N", env = "CHENAPAN_SEED", hide_env = true, value_parser = seed)]
+    seed: Option<u64>,
+    /// Time to finish after SIGINT or SIGTERM
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = time, env = "CHENAPAN_GRACE", hide_env = true)]
+    grace: Duration,
+    /// Write a line of JSON for each fault
+    #[arg(
+        long,
+        env = "CHENAPAN_JOURNAL",
+        hide_env = true,
+        value_name = "FILE",
+        help_heading = "Output"
+    )]
+    journal: Option<PathBuf>,
+    #[command(flatten)]
+    logging: Logging,
+}
+
+/// Address of the API, and who may ask.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "API")]
+pub(super) struct Asked {
+    /// Address at which the API listens
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:8474",
+        env = "CHENAPAN_API",
+        hide_env = true
+    )]
+    api: String,
+    /// Name by which clients may call this machine; may be repeated
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "CHENAPAN_API_HOST",
+        hide_env = true,
+        value_delimiter = ','
+    )]
+    api_host: Vec<String>,
+    /// File with the token that clients must send (or CHENAPAN_API_TOKEN)
+    #[arg(long, value_name = "FILE", env = "CHENAPAN_API_TOKEN_FILE", hide_env = true)]
+    api_token_file: Option<PathBuf>,
+    /// Toxiproxy's name for the host of --api
+    #[arg(long, hide = true, conflicts_with = "api", env = "CHENAPAN_HOST", hide_env = true)]
+    host: Option<String>,
+    /// Toxiproxy's name for the port of --api
+    #[arg(long, hide = true, conflicts_with = "api", env = "CHENAPAN_PORT", hide_env = true)]
+    port: Option<u16>,
+}
+
+impl Asked {
+    /// Returns the address at which the API is to listen.
+    fn address(&self) -> String {
+        match (&self.host, self.port) {
+            (None, None) => self.api.clone(),
+            (host, port) => {
+                let host = host.as_deref().unwrap_or("localhost");
+                let port = port.unwrap_or(8474);
+                match host.contains(':') && !host.starts_with('[') {
+                    true => format!("[{host}]:{port}"),
+                    false => format!("{host}:{port}"),
+                }
+            }
+        }
+    }
+
+    /// Returns the token that clients must send, where there is one.
+    fn token(&self) -> Result<Option<String>, Failure> {
+        use std::io::Read;
+        let Some(file) = &self.api_token_file else {
+            return Ok(std::env::var("CHENAPAN_API_TOKEN").ok().filter(|token| !token.is_empty()));
+        };
+        let told =
+            |what: &str| Failure::usage(format!("--api-token-file {}: {what}", file.display()));
+        let mut token = String::new();
+        let opened = std::fs::File::open(file).map_err(|error| told(&plain(&error)))?;
+        opened.take(TOKEN + 1).read_to_string(&mut token).map_err(|error| told(&plain(&error)))?;
+        let token = token.trim();
+        match token.is_empty() || token.len() as u64 > TOKEN {
+            true => Err(told("expected a token of one byte to 4 KiB")),
+            false => Ok(Some(token.to_owned())),
+        }
+    }
+
+    /// Listens at the address.
+    pub(super) async fn bind(&self) -> Result<Server, Failure> {
+        let (address, token) = (self.address(), self.token()?);
+        let server = Server::bind(&address)
+            .await
+            .map_err(|error| Failure::run(format!("--api {address}: {}", plain(&error))))?;
+        let server = server.guarded(|guard| {
+            let guard = self.api_host.iter().fold(guard, |guard, name| guard.name(name));
+            match token {
+                Some(token) => guard.token(token),
+                None => guard,
+            }
+        });
+        warn(server.address());
+        Ok(server)
+    }
+}
+
+/// Says that others than this machine reach the API.
+fn warn(address: SocketAddr) {
+    if !address.ip().is_loopback() {
+        tracing::warn!(%address, "the API listens beyond this machine: others can change proxies");
+    }
+}
+
+pub(super) fn live(args: &Live, registry: &Registry, kinds: &Kinds) -> Result<(), Failure> {
+    let seed = args.seed.unwrap_or_else(arguments::random_seed);
+    let terminal = Terminal::start(&args.logging);
+    raise_descriptor_limit();
+    on_runtime(async {
+        let mut signals = Signals::new(Second::Ends)?;
+        let control = Control::seeded(seed).map_err(not_started)?;
+        if let Some(file) = &args.journal {
+            control.journal(file).map_err(|error| {
+                Failure::run(format!("--journal {}: {}", file.display(), plain(&error)))
+            })?;
+        }
+        if args.logging.tells_faults() {
+            control.tell_faults().map_err(Failure::run)?;
+        }
+        let server = args.asked.bind().await?;
+        let start = format!("API at http://{}, seed {seed}\n", server.address());
+        let stop = CancellationToken::new();
+        let api = Api::new(control.clone(), registry.clone(), kinds.clone());
+        let served = tokio::spawn(server.serve(api, stop.clone()));
+        // Nobody is to wait for somebody who reads this.
+        let start = tokio::task::spawn_blocking(move || say(&start));
+        let _ = sd_notify::notify(&[NotifyState::Ready]);
+        signals.next().await;
+        stop.cancel();
+        let proxies = control.proxies();
+        let stopped = control.stop_or(args.grace, signals.next()).await;
+        let _ = served.await;
+        terminal.finish();
+        start.await.unwrap_or(Ok(()))?;
+        stopped.map_err(|error| Failure::run(format!("--journal: {}", plain(&error))))?;
+        super::panicked(&proxies)
+    })
+}
+
+/// Takes Toxiproxy's flags of `serve`, which have one dash, for those with two.
+pub(super) fn two_dashes(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    const FLAGS: [&str; 6] = ["host", "port", "config", "seed", "proxy-metrics", "runtime-metrics"];
+    if arguments.get(1).is_none_or(|command| command != "serve") {
+        return arguments;
+    }
+    for argument in arguments.iter_mut().skip(2) {
+        let known = argument.to_str().and_then(|text| text.strip_prefix('-')).is_some_and(|text| {
+            let name = text.split('=').next().unwrap_or_default();
+            FLAGS.contains(&name)
+        });
+        if known {
+            let mut long = OsString::from("-");
+            long.push(&*argument);
+            *argument = long;
+        }
+    }
+    arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn toxiproxys_flags_may_have_one_dash() {
+        let read = |words: &[&str]| {
+            let words = words.iter().map(OsString::from).collect();
+            let words = two_dashes(words).into_iter().map(|word| word.into_string().unwrap());
+            words.collect::<Vec<_>>().join(" ")
+        };
+        let given = ["chenapan", "serve", "-host=0.0.0.0", "-port", "1", "--seed", "2", "-v"];
+        assert_eq!(read(&given), "chenapan serve --host=0.0.0.0 --port 1 --seed 2 -v");
+        assert_eq!(read(&["chenapan", "send", "-port"]), "chenapan send -port");
+    }
+}
