@@ -1,14 +1,51 @@
-//! Counts that were not told yet.
+//! Something counted, and counts that were not told yet.
 
-use crate::{Amount, Counted};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// The most names behind one dot; the rest are `other`.
 const MOST_NAMES: usize = 1_000;
 
 /// The longest name behind a dot; one that is longer is `other`, too.
 const LONGEST_NAME: usize = 200;
+
+/// Something that was counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counted {
+    /// Its name, as in [`Description::counters`](crate::Description::counters).
+    pub name: Cow<'static, str>,
+    /// The amount of it.
+    pub amount: Amount,
+}
+
+impl Counted {
+    /// An amount of something.
+    pub fn new(name: impl Into<Cow<'static, str>>, amount: Amount) -> Self {
+        Self { name: name.into(), amount }
+    }
+
+    /// So many more of something.
+    pub fn more(name: impl Into<Cow<'static, str>>, number: u64) -> Self {
+        Self { name: name.into(), amount: Amount::More(number) }
+    }
+
+    /// A time, of which the longest counts.
+    pub fn longest(name: impl Into<Cow<'static, str>>, time: Duration) -> Self {
+        Self { name: name.into(), amount: Amount::Longest(time) }
+    }
+}
+
+/// Amount of something, and the way in which more of it adds up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Amount {
+    /// So many more.
+    More(u64),
+    /// A time, of which the longest counts.
+    Longest(Duration),
+}
 
 /// Counters of a protocol by name, and by the part of it behind a dot, for
 /// [`Audit::counted`](crate::Audit::counted).

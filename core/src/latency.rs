@@ -1,7 +1,6 @@
 //! The longest times from requests to their replies.
 
-use crate::counts::part_of;
-use crate::{Amount, Counted};
+use crate::counts::{Amount, Counted, part_of};
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -99,7 +99,7 @@ pub use choices::Choices;
 pub use client::{Answer, Client, ClientEntry};
 pub use connection::{Connection, Paths};
 pub use correlation::Correlation;
-pub use counts::Counts;
+pub use counts::{Amount, Counted, Counts};
 pub use dice::{Dice, Key};
 pub use each::Each;
 pub use from_value::{FromValue, Written};
@@ -111,8 +111,8 @@ pub use options::{Fault, OptionError, OptionSpec, Values};
 pub use pending::{Added, Correlated, Pending};
 pub use plugin::{Directions, Plugin};
 pub use protocol::{
-    Admission, Amount, Audit, Counted, Description, Handled, Malformed, Messages, Protocol,
-    Refusal, Remedy, Replies, Want,
+    Admission, Audit, Description, Handled, Malformed, Messages, Protocol, Refusal, Remedy,
+    Replies, Want,
 };
 pub use registry::{BehaviorEntry, Instances, NameTaken, ProtocolEntry, Registry, UnknownName};
 pub use synonyms::instead;

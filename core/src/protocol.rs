@@ -11,7 +11,7 @@ use bytes::BytesMut;
 use std::borrow::Cow;
 
 pub use admission::Admission;
-pub use audit::{Amount, Audit, Counted};
+pub use audit::Audit;
 pub use description::{Description, Replies};
 pub use handled::{Handled, Malformed, Remedy, Want};
 pub use messages::Messages;

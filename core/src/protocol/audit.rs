@@ -1,7 +1,7 @@
 //! Part of a protocol that keeps books: it is told what becomes of its units, and counts.
 
+use crate::counts::Counted;
 use crate::{Direction, Pending, Unit};
-use std::borrow::Cow;
 use std::time::Duration;
 
 /// Part of a protocol that wants to know what becomes of its units.
@@ -65,41 +65,4 @@ pub trait Audit {
     fn counted(&mut self) -> Vec<Counted> {
         Vec::new()
     }
-}
-
-/// Something that was counted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Counted {
-    /// Its name, as in [`Description::counters`](crate::Description::counters).
-    pub name: Cow<'static, str>,
-    /// The amount of it.
-    pub amount: Amount,
-}
-
-impl Counted {
-    /// An amount of something.
-    pub fn new(name: impl Into<Cow<'static, str>>, amount: Amount) -> Self {
-        Self { name: name.into(), amount }
-    }
-
-    /// So many more of something.
-    pub fn more(name: impl Into<Cow<'static, str>>, number: u64) -> Self {
-        Self { name: name.into(), amount: Amount::More(number) }
-    }
-
-    /// A time, of which the longest counts.
-    pub fn longest(name: impl Into<Cow<'static, str>>, time: Duration) -> Self {
-        Self { name: name.into(), amount: Amount::Longest(time) }
-    }
-}
-
-/// Amount of something, and the way in which more of it adds up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Amount {
-    /// So many more.
-    More(u64),
-    /// A time, of which the longest counts.
-    Longest(Duration),
 }
