@@ -116,11 +116,11 @@ fn scenarios_take_strings_and_objects() {
           backend: {host: db, port: 5432, options: {timeout: 250ms}}}",
     )
     .unwrap();
-    let part = &read.proxies[0];
+    let part = &read.proxies[0].config;
     assert_eq!(part.listen, ["80", "unix:/a:mode=660"].map(|text| text.parse::<Listen>().unwrap()));
     assert_eq!(part.backend, "tcp:db:5432:timeout=0.25".parse::<Connect>().unwrap());
     assert_eq!(
-        scenario("{backend: \"nowhere:5s\"}").unwrap().proxies[0].backend.to_string(),
+        scenario("{backend: \"nowhere:5s\"}").unwrap().proxies[0].config.backend.to_string(),
         "nowhere:after=5s"
     );
 }

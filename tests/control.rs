@@ -235,7 +235,7 @@ async fn a_proxy_that_is_added_again_from_its_model_draws_and_acts_as_before() {
     let text = format!(
         r#"{{"name": "web", "listen": ["127.0.0.1:0"], "backend": "{address}",
             "rules": ["50:corrupt:every=1:direction=upstream,10:delay:sleep=1ms", "delay:sleep=1ms"],
-            "limits": {{"in-flight": "1MiB", "idle": "90s"}}}}"#
+            "in-flight": "1MiB", "idle": "90s"}}"#
     );
     models.push(serde_json::from_str::<ProxyModel>(&text).unwrap());
     for round in 0..2 {

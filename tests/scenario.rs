@@ -31,6 +31,21 @@ fn read(text: &str) -> Result<Scenario, String> {
     Scenario::read(&file, &chenapan::registry(), &[])
 }
 
+#[test]
+fn a_proxy_has_the_limits_of_its_keys() {
+    let text = "proxies:\n  web:\n    backend: 1\n    x-note: {a: b}\n    buffer: 2KiB\n    in-flight: 3KiB\n\
+                \x20   half-closed: 4s\n    idle: 5\n    connect-timeout: 6s\n    greet-timeout: 7s\n\
+                \x20   max-connections: 8\n    on-refused: reset\n    strict: on\nphases: [{run: x}]\n";
+    let scenario = read(text).unwrap();
+    let limits = &scenario.proxies[0].config.limits;
+    let times = [limits.connect_timeout, limits.greet_timeout];
+    assert_eq!((limits.buffer, limits.in_flight), (2 << 10, 3 << 10));
+    assert_eq!([limits.half_closed, limits.idle], [4, 5].map(|s| Some(Duration::from_secs(s))));
+    assert_eq!(times, [6, 7].map(Duration::from_secs));
+    assert_eq!(limits.max_connections, Some(8));
+    assert!(limits.strict && limits.reset_refused);
+}
+
 fn outcome_of(text: &str) -> (Outcome, Vec<String>) {
     let scenario = read(text).unwrap_or_else(|wrong| panic!("{wrong}"));
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -357,6 +372,27 @@ fn mistakes_are_shown_where_they_are() {
             "did you mean \"in-flight\"?",
         ),
         (
+            "proxies: {web: {backend: 1, on-refused: rset}}\nphases: [{run: x}]\n",
+            "1:41: expected close or reset",
+            "did you mean reset?",
+        ),
+        (
+            "proxies: {web: {backend: 1, protocol: {proxy-v2: {haeder: add}}}}\nphases: [{run: x}]\n",
+            "1:51: option \"haeder\"",
+            "did you mean \"header\"?",
+        ),
+        (
+            "proxies: {web: {backend: 1, protocol: {proxy-v2: {tlv: [authority=a, x]}}}}\n\
+             phases: [{run: x}]\n",
+            "1:70: option \"tlv\"",
+            "^",
+        ),
+        (
+            "proxies: {web: {backend: 1, listen: [1, {kind: unix, pth: /a}]}}\nphases: [{run: x}]\n",
+            "1:54: ",
+            "path",
+        ),
+        (
             "proxies: {backend: 1}\nphases: [{run: x}]\n",
             "1:20: expected a map, found text",
             "{backend: 127.0.0.1:8080}",
@@ -443,7 +479,7 @@ fn variables_come_from_the_file_and_from_outside_and_files_include_others() {
     let registry = chenapan::registry();
     let set = |name: &str| [(name.to_owned(), "81".to_owned())];
     let scenario = Scenario::read(&main, &registry, &set("port")).unwrap();
-    assert_eq!(scenario.proxies[0].backend.to_string(), "127.0.0.1:81");
+    assert_eq!(scenario.proxies[0].config.backend.to_string(), "127.0.0.1:81");
     let command = scenario.phases[0].run.as_ref().map(|command| command.text.as_str());
     assert_eq!(command, Some("echo 81 {x} {web.port}"));
     let wrong = Scenario::read(&main, &registry, &set("prot")).map(|_| ()).unwrap_err();

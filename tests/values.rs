@@ -70,7 +70,8 @@ async fn options_as_fields_do_on_the_wire_what_their_text_does() {
     assert_eq!(proxy.rule("replace").unwrap().tally().faults(), 1);
     // The configuration is data all the same.
     let model = ProxyModel::from(&proxy.config());
-    assert_eq!(model.rules, ["replace:match=ping:with=pong:direction=upstream:first=1"]);
+    let line = "replace:match=ping:with=pong:direction=upstream:first=1";
+    assert_eq!(model.rules, [line.into()]);
 }
 
 #[tokio::test]

@@ -3,10 +3,16 @@
 //! It starts nothing; see [`Proxy`](crate::proxy::Proxy).
 
 mod model;
+mod plugin;
 mod protocol;
+mod scalar;
+mod wrong;
 
-pub use model::{Bytes, LimitsModel, ModelError, ProxyModel, Time};
+pub use model::{LimitsModel, OnRefused, ProxyModel};
+pub use plugin::PluginModel;
 pub use protocol::{ConfiguredProtocol, ProtocolError};
+pub use scalar::{Bytes, Time};
+pub use wrong::{ModelError, Spot, Step};
 
 use crate::endpoint::{Connect, EndpointError, Entrance, Exit, Listen};
 use crate::rule::Rules;

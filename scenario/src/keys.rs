@@ -3,10 +3,12 @@
 use super::shape::{Field, Object, Scalar, Shape, may, must};
 use super::words::{Answer, Whole};
 use chenapan_core::{Choices, Form};
+use chenapan_engine::config::OnRefused;
 
 const TEXT: Shape = Shape::Scalar(Scalar::Text);
 const TIME: Shape = form(Form::Time);
 const SIZE: Shape = form(Form::Size);
+const FLAG: Shape = form(Form::Flag);
 const PATTERN: Shape = form(Form::Pattern);
 const NAME: Shape = matching(OWN_NAME, "a name of letters, digits, - and _");
 const VALUES: Shape = Shape::Map(&TEXT, "{NAME: VALUE}");
@@ -58,6 +60,7 @@ pub const FILE: Object = object(
     ],
 );
 
+/// Keys of a proxy: those of the engine's model, but for those that a scenario has elsewhere.
 pub(crate) const PROXY: Object = object(
     "{backend: 127.0.0.1:8080}",
     &[
@@ -84,6 +87,15 @@ pub(crate) const PROXY: Object = object(
             TIME,
         ),
         may("idle", "The time for a connection without traffic; no bound if not given.", TIME),
+        may("connect-timeout", "The time to connect to the backend; 10s if not given.", TIME),
+        may("greet-timeout", "The time for a PROXY header or TLS; 10s if not given.", TIME),
+        may("max-connections", "The most connections at once; others wait.", count(1, MOST)),
+        may("strict", "Closes connections that the protocol cannot parse.", FLAG),
+        may(
+            "on-refused",
+            "End of a client whose backend is not reached: close or reset; close if not given.",
+            Shape::Scalar(Scalar::Choice(OnRefused::CHOICES)),
+        ),
     ],
 );
 
@@ -121,7 +133,7 @@ pub const PHASE: Object = Object {
         may("load", "Traffic from the built-in client.", Shape::Object(&LOAD)),
         may("until", "A time, or counts that are reached within a time.", Shape::Until),
         may("expect", "Subjects and what must hold of them at the end.", Shape::Bounds),
-        may("idle", "Lets rules go without any traffic.", form(Form::Flag)),
+        may("idle", "Lets rules go without any traffic.", FLAG),
     ],
     any: Some((
         &["run", "load", "until"],
@@ -228,3 +240,20 @@ pub const REQUESTS: Field = may(
     "The number of requests that follow each other on a connection.",
     count(1, MOST),
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chenapan_engine::config::ProxyModel;
+
+    #[test]
+    fn a_proxy_has_the_keys_of_the_engine() {
+        let mut here: Vec<_> = PROXY.fields.iter().map(|field| field.name).collect();
+        // Its name is its key, and its rules are those of phases.
+        here.extend(["name", "rules", "enabled"]);
+        here.sort_unstable();
+        let mut there: Vec<_> = ProxyModel::keys().collect();
+        there.sort_unstable();
+        assert_eq!(here, there);
+    }
+}

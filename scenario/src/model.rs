@@ -7,9 +7,8 @@ use super::expect::Expectation;
 use super::rules::{Ramp, RuleText};
 use bytes::Bytes;
 use chenapan_core::Pattern;
-use chenapan_engine::config::ConfiguredProtocol;
-use chenapan_engine::endpoint::{Connect, Listen};
-use chenapan_engine::proxy::Limits;
+use chenapan_engine::config::{Config, ConfiguredProtocol};
+use chenapan_engine::endpoint::Connect;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,18 +33,10 @@ pub struct Scenario {
 /// A proxy of a scenario.
 #[derive(Debug)]
 pub struct ProxyPart {
-    /// Its name, which stands for its address in texts.
-    pub name: String,
     /// Its file and line.
     pub place: String,
-    /// Addresses to listen at.
-    pub listen: Vec<Listen>,
-    /// Address to connect to.
-    pub backend: Connect,
-    /// Protocol that it speaks.
-    pub protocol: ConfiguredProtocol,
-    /// Limits of its connections.
-    pub limits: Limits,
+    /// Its configuration, without the rules of phases; its name stands for its address in texts.
+    pub config: Config,
 }
 
 /// A process that a scenario needs.

@@ -1,7 +1,9 @@
 //! A file as a tree in which everything knows its place. It never knows what a key means.
 
 use super::place::{Place, Wrong};
+use super::shape::Object;
 use chenapan_core::{Form, Value};
+use chenapan_engine::config::{ModelError, Spot, Step};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -79,6 +81,39 @@ impl Node {
                 entries.iter().map(|(key, node)| (key.name.clone(), node.value())).collect()
             }
         }
+    }
+
+    /// Returns the map as JSON, with those entries alone whose keys an object has: others are for other tools.
+    pub(crate) fn known_to(&self, object: &Object) -> serde_json::Value {
+        let known = |name: &str| object.fields.iter().any(|field| field.name == name);
+        let entries = self.entries().unwrap_or_default().iter();
+        let entries = entries.filter(|(key, _)| known(&key.name));
+        entries.map(|(key, node)| (key.name.clone(), node.value())).collect()
+    }
+
+    /// Returns an error about a model that was made from this node, at its place in the file.
+    pub(crate) fn blame(&self, error: &ModelError) -> Wrong {
+        let (mut node, mut key) = (self, None);
+        for step in error.path() {
+            match (step, &node.kind) {
+                (Step::Key(name), _) => {
+                    let Some((found, value)) = node.entry(name) else { break };
+                    (node, key) = (value, Some(found));
+                }
+                (Step::Item(at), Kind::List(items)) => {
+                    let Some(item) = items.get(*at) else { break };
+                    (node, key) = (item, None);
+                }
+                // A single value is a list of one.
+                (Step::Item(_), _) => {}
+            }
+        }
+        let place = match (error.spot(), &node.kind, key) {
+            (Spot::Key, _, Some(key)) => key.place.clone(),
+            (Spot::Part(part), Kind::Text(text), _) => node.place.inside(text, part.clone()),
+            _ => node.place.clone(),
+        };
+        place.wrong(error.message())
     }
 
     /// Returns the number of its nodes, itself included.

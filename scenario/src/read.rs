@@ -5,7 +5,7 @@
 use super::check::check;
 use super::context::Context;
 use super::expect::{Bound, Comparison};
-use super::keys::{FILE, MATRIX, OWN_NAME, PHASE};
+use super::keys::{FILE, MATRIX, OWN_NAME, PHASE, PROXY};
 use super::model::{Command, Phase, ProxyPart, Ready, Scenario, Service, Until};
 use super::node::{Fields, Key, Kind, Node, fill};
 use super::place::{Mistakes, Wrong};
@@ -14,9 +14,8 @@ use super::shape::Shape;
 use super::subjects::{Subjects, expectations};
 use super::{names, traffic, yaml};
 use chenapan_core::{Form, Pattern, Registry, Value};
-use chenapan_engine::config::ConfiguredProtocol;
-use chenapan_engine::endpoint::{EndpointError, Kinds, Listen};
-use chenapan_engine::proxy::Limits;
+use chenapan_engine::config::{ModelError, ProxyModel};
+use chenapan_engine::endpoint::{Connect, Kinds, Listen};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -156,9 +155,10 @@ fn parts(root: &Node, scenario: &mut Scenario, cx: &mut Context<'_>, mistakes: &
         // What a load can talk to without shaking hands first.
         let tcp = |part: &ProxyPart| {
             let plain = |first: &Listen| !first.tls && !first.header;
-            part.listen.first().is_some_and(|first| first.place.tcp().is_some() && plain(first))
+            let first = part.config.listen.first();
+            first.is_some_and(|first| first.place.tcp().is_some() && plain(first))
         };
-        cx.speaks.push(part.as_ref().map(|part| (part.protocol.clone(), tcp(part))));
+        cx.speaks.push(part.as_ref().map(|part| (part.config.protocol.clone(), tcp(part))));
         cx.proxies.push(key.name.clone());
         scenario.proxies.extend(part);
     }
@@ -190,78 +190,23 @@ fn own_name(key: &Key, cx: &Context<'_>) -> Result<(), Wrong> {
     Ok(())
 }
 
+/// Reads a proxy, which has the keys of the engine's model.
 fn proxy(key: &Key, node: &Node, cx: &Context<'_>) -> Result<ProxyPart, Wrong> {
-    let mut fields = node.fields()?;
-    let listen = fields.take("listen").map_or(&[][..], Node::items);
-    let listen = listen.iter().map(|node| address(node, |value| cx.kinds.listen_object(value)));
-    let listen = listen.collect::<Result<Vec<Listen>, _>>()?;
-    if listen.iter().any(|address| address.place.is_stdio()) {
+    let model = ProxyModel::read(&node.known_to(&PROXY)).map_err(|error| node.blame(&error))?;
+    let mut config = model.config(cx.registry, cx.kinds).map_err(|error| node.blame(&error))?;
+    if config.listen.iter().any(|address| address.place.is_stdio()) {
         let wrong = key.place.wrong("a scenario has no client on standard input and output");
         return Err(wrong.help("stdio: is for chenapan without a command"));
     }
-    Ok(ProxyPart {
-        name: key.name.clone(),
-        place: key.place.line(),
-        listen: match listen.is_empty() {
-            // A port from the system.
-            true => vec![Listen::loopback(0)],
-            false => listen,
-        },
-        backend: address(fields.need("backend")?, |value| cx.kinds.connect_object(value))?,
-        protocol: match fields.take("protocol") {
-            Some(node) => rules::read::protocol(node, cx)?,
-            None => ConfiguredProtocol::default(),
-        },
-        limits: limits(&mut fields)?,
-    })
+    config.name.clone_from(&key.name);
+    Ok(ProxyPart { place: key.place.line(), config })
 }
 
-/// The limits that a proxy's keys give, by the words of the command line's flags.
-fn limits(fields: &mut Fields<'_>) -> Result<Limits, Wrong> {
-    let mut limits = Limits::default();
-    if let Some(node) = fields.take("buffer") {
-        limits.buffer = size(node)?;
-        if limits.buffer < 1_024 {
-            return Err(node.place.wrong("expected at least 1KiB"));
-        }
-    }
-    if let Some(node) = fields.take("in-flight") {
-        limits.in_flight = size(node)?;
-    }
-    limits.half_closed = fields.take("half-closed").map(Node::time).transpose()?;
-    limits.idle = fields.take("idle").map(Node::time).transpose()?;
-    Ok(limits)
-}
-
-fn size(node: &Node) -> Result<usize, Wrong> {
-    match node.form(Form::Size)? {
-        Value::Size(size) => {
-            usize::try_from(size.0).map_err(|_| node.place.wrong("more than this machine can hold"))
-        }
-        _ => Ok(0),
-    }
-}
-
-/// Reads an address, as text or as an object; what is wrong is told with its place in the file.
-fn address<T>(
-    node: &Node,
-    read: impl FnOnce(&serde_json::Value) -> Result<T, EndpointError>,
-) -> Result<T, Wrong> {
-    read(&node.value()).map_err(|error| {
-        let place = match &node.kind {
-            Kind::Text(text) => node.place.inside(text, error.place()),
-            _ => {
-                let (mut node, mut place) = (node, &node.place);
-                for name in error.path() {
-                    let Some((key, value)) = node.entry(name) else { break };
-                    let strange = error.code() == "unknown-option";
-                    (node, place) = (value, if strange { &key.place } else { &value.place });
-                }
-                place.clone()
-            }
-        };
-        place.wrong(error.message())
-    })
+/// Reads an address to connect to, as text or as an object.
+fn address(node: &Node, cx: &Context<'_>) -> Result<Connect, Wrong> {
+    let value = node.value();
+    let read = cx.kinds.connect_object(&value);
+    read.map_err(|error| node.blame(&ModelError::address(&error, &value)))
 }
 
 fn service(key: &Key, node: &Node, cx: &Context<'_>) -> Result<Service, Wrong> {
@@ -272,7 +217,7 @@ fn service(key: &Key, node: &Node, cx: &Context<'_>) -> Result<Service, Wrong> {
     if let Some(node) = fields.take("ready") {
         let mut fields = node.fields()?;
         if let Some(tcp) = fields.take("tcp") {
-            ready = Ready::Tcp(address(tcp, |value| cx.kinds.connect_object(value))?);
+            ready = Ready::Tcp(address(tcp, cx)?);
         }
         if let Some(output) = fields.take("output") {
             ready = Ready::Output(pattern(output)?);

@@ -4,24 +4,18 @@
 
 pub(super) mod read;
 
-use chenapan_core::{BehaviorEntry, Form, Registry};
-use chenapan_engine::rule::{Defaults, Rule, RuleError, Rules, one_line};
+use chenapan_core::{Form, Registry};
+use chenapan_engine::config::{ModelError, PluginModel};
+use chenapan_engine::rule::{Rule, Rules, one_line};
 use std::fmt;
 use std::time::Duration;
 
 /// A rule as it was written, which has been checked; and the last connection that it applies to.
 #[derive(Clone, Debug)]
 pub struct RuleText {
-    written: Written,
+    written: PluginModel,
+    registry: Registry,
     last: Option<u64>,
-}
-
-#[derive(Clone, Debug)]
-enum Written {
-    /// One line, which may be a mix of several.
-    Line(String, Registry),
-    /// A behavior with options and selectors.
-    Options(BehaviorEntry, Vec<(String, String)>),
 }
 
 /// An option that moves from one value to another.
@@ -42,8 +36,8 @@ pub struct Ramp {
 }
 
 impl RuleText {
-    fn of(written: Written) -> Self {
-        Self { written, last: None }
+    fn of(written: PluginModel, registry: &Registry) -> Self {
+        Self { written, registry: registry.clone(), last: None }
     }
 
     /// Makes it apply to connections up to this number only, of those that it selects itself.
@@ -56,9 +50,11 @@ impl RuleText {
 impl fmt::Display for RuleText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.written {
-            Written::Line(line, _) => f.write_str(line)?,
-            Written::Options(entry, given) => {
-                write!(f, "{}{}", entry.name, one_line(entry.options, given))?;
+            PluginModel::Line(line) => f.write_str(line)?,
+            PluginModel::Options { name, options } => {
+                let specs =
+                    self.registry.find_behavior(name).map_or(&[][..], |entry| entry.options);
+                write!(f, "{name}{}", one_line(specs, options))?;
             }
         }
         self.last.map_or(Ok(()), |last| write!(f, " (connections ..{last})"))
@@ -70,7 +66,7 @@ impl fmt::Display for RuleText {
 /// # Errors
 ///
 /// A text that was never checked.
-pub(super) fn build(texts: &[RuleText]) -> Result<Rules, RuleError> {
+pub(super) fn build(texts: &[RuleText]) -> Result<Rules, ModelError> {
     let mut rules = Vec::new();
     for text in texts {
         rules.extend(parts(text)?);
@@ -79,14 +75,8 @@ pub(super) fn build(texts: &[RuleText]) -> Result<Rules, RuleError> {
 }
 
 /// Makes the rules of one text: several where it is a mix.
-fn parts(RuleText { written, last }: &RuleText) -> Result<Vec<Rule>, RuleError> {
-    let mut parts = match written {
-        Written::Line(line, registry) => Rule::parse(line, registry, &Defaults::new())?,
-        Written::Options(entry, given) => {
-            let given = given.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-            vec![Rule::new(entry, given)?]
-        }
-    };
+fn parts(RuleText { written, registry, last }: &RuleText) -> Result<Vec<Rule>, ModelError> {
+    let mut parts = written.rules(registry)?;
     if let Some(last) = last {
         parts.iter_mut().for_each(|rule| rule.limit(*last));
     }
@@ -105,7 +95,8 @@ impl Ramp {
 
     /// Puts the value after a share of the way (from 0 to 1) into the rule.
     pub fn apply(&self, share: f64, texts: &mut [RuleText]) {
-        let Some(RuleText { written: Written::Options(_, given), .. }) = texts.get_mut(self.rule)
+        let Some(RuleText { written: PluginModel::Options { options: given, .. }, .. }) =
+            texts.get_mut(self.rule)
         else {
             return;
         };

@@ -11,8 +11,7 @@ use super::process::Process;
 use super::watch::{Progress, Watcher};
 use chenapan_engine::control::Control;
 use chenapan_engine::endpoint::{Connect, Dialer, plain};
-use chenapan_engine::proxy::{Config, Limits, Proxy};
-use chenapan_engine::rule::Rules;
+use chenapan_engine::proxy::{Limits, Proxy};
 use facts::{Facts, SETTLE};
 use plan::Plan;
 use std::collections::BTreeMap;
@@ -115,18 +114,10 @@ impl<'a> Run<'a> {
             env: BTreeMap::from([("CHENAPAN_SEED".to_owned(), settings.seed.to_string())]),
         };
         for part in &scenario.proxies {
-            let config = Config {
-                name: part.name.clone(),
-                listen: part.listen.clone(),
-                backend: part.backend.clone(),
-                protocol: part.protocol.clone(),
-                rules: Rules::default(),
-                limits: part.limits.clone(),
-                enabled: true,
-            };
-            let what = format!("{}: proxy {}", part.place, part.name);
-            let proxy = run.control.add(config).map_err(failed(what))?;
-            run.name(&part.name, &proxy);
+            let name = &part.config.name;
+            let what = format!("{}: proxy {name}", part.place);
+            let proxy = run.control.add(part.config.clone()).map_err(failed(what))?;
+            run.name(name, &proxy);
             run.proxies.push(proxy);
         }
         for service in &scenario.services {
@@ -146,16 +137,16 @@ impl<'a> Run<'a> {
         let end = Instant::now() + within.max().unwrap_or_default();
         for part in &self.scenario.proxies {
             // A program is started for each connection, and what others bring along is theirs to know.
-            let target = &part.backend.target;
+            let target = &part.config.backend.target;
             let dialled = target.tcp().is_some() || target.path().is_some();
-            let subject = format!("{}.unreachable", part.name);
+            let subject = format!("{}.unreachable", part.config.name);
             let away = chosen().any(|phase| phase.expects(&subject));
             if !dialled || away {
                 continue;
             }
-            let (place, name) = (&part.place, &part.name);
+            let (place, name) = (&part.place, &part.config.name);
             let limit = Limits::default().connect_timeout;
-            let dial = async || Dialer::new(&part.backend)?.reach(limit).await;
+            let dial = async || Dialer::new(&part.config.backend)?.reach(limit).await;
             while let Err(error) = dial().await {
                 let died = self.services.iter().any(|(_, process)| process.ended().is_some());
                 if Instant::now() < end && !died {

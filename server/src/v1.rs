@@ -16,6 +16,7 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use chenapan_core::nearest;
+use chenapan_engine::config::ModelError;
 use chenapan_engine::proxy::Proxy;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -90,6 +91,15 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
         };
         Problem::new(StatusCode::BAD_REQUEST, detail)
     })
+}
+
+/// A value in a request that cannot be used.
+fn misread(error: ModelError) -> Problem {
+    let problem = refused(error.cause());
+    match error.path().is_empty() {
+        true => problem,
+        false => problem.field(error.field()),
+    }
 }
 
 /// A request that could be read, and cannot be done.

@@ -375,9 +375,13 @@ fn contents(scenario: &Scenario) -> String {
 fn plan(scenario: &Scenario, only: &[String]) -> String {
     let mut out = format!("{}: {}\n", scenario.name, contents(scenario));
     for proxy in &scenario.proxies {
-        let listen: Vec<_> = proxy.listen.iter().map(ToString::to_string).collect();
-        let (listen, backend) = (listen.join(", "), &proxy.backend);
-        out += &format!("proxy {}: {listen} to {backend}, {}\n", proxy.name, proxy.protocol.name());
+        let listen: Vec<_> = proxy.config.listen.iter().map(ToString::to_string).collect();
+        let (listen, backend) = (listen.join(", "), &proxy.config.backend);
+        out += &format!(
+            "proxy {}: {listen} to {backend}, {}\n",
+            proxy.config.name,
+            proxy.config.protocol.name()
+        );
     }
     for service in &scenario.services {
         out += &format!("service {}: {}\n", service.name, service.run);
@@ -388,14 +392,14 @@ fn plan(scenario: &Scenario, only: &[String]) -> String {
         out += &format!("phase {}{times}\n", phase.name);
         for (rules, proxy) in phase.rules.iter().zip(&scenario.proxies) {
             for rule in rules {
-                out += &format!("  {}: {rule}\n", proxy.name);
+                out += &format!("  {}: {rule}\n", proxy.config.name);
             }
         }
         if let Some(command) = &phase.run {
             out += &format!("  run {}\n", command.text);
         }
         if let Some(load) = &phase.load {
-            out += &format!("  load to {}\n", scenario.proxies[load.to].name);
+            out += &format!("  load to {}\n", scenario.proxies[load.to].config.name);
         }
         for expected in &phase.expect {
             out += &format!("  expect {} {}\n", expected.subject, expected.bound);

@@ -158,6 +158,7 @@ const RIGHT_FILES: &[&str] = &[
     "proxies: {web: {backend: 127.0.0.1:9, protocol: json-rpc}}\nphases: [{run: x, rules: [{drop: {on: reply, method: 'a*'}}]}]\n",
     "proxies: {web: {backend: 127.0.0.1:9, protocol: json-rpc}}\nphases: [{run: x, rules: [{rpc-storm: {method: a, rule-method: 'b*'}}]}]\n",
     "proxies: {a: {backend: 5432}, b: {listen: [1, 127.0.0.1:2], backend: \"h:1\", buffer: 64KiB, in-flight: 1MiB, half-closed: 5s, idle: 1m}}\nphases: [{run: x}]\n",
+    "proxies: {a: {backend: 1, connect-timeout: 1s, greet-timeout: 2, max-connections: 3, on-refused: reset, strict: yes}}\nphases: [{run: x}]\n",
     "proxies: {a: {backend: {kind: tcp, host: h, port: 5}, protocol: json-rpc}}\nphases: [{run: x}]\n",
     "proxies: {a: {backend: 1, protocol: {json-rpc: {framing: newline}}, listen: }}\nphases: [{run: x}]\n",
     "services: {a: {run: x, env: {A: b}, ready: {tcp: 80, within: 5s}}, b: {run: 5, ready: {output: a+}}}\nphases: [{run: x}]\n",

@@ -2,13 +2,15 @@
 //!
 //! It opens nothing; a [`Config`] is made from it by reading its texts.
 
-use super::{Config, ConfiguredProtocol, Limits};
+use super::plugin::items;
+use super::scalar::{bytes, choice, count, flag, sort, text, time};
+use super::{Bytes, Config, ConfiguredProtocol, Limits, ModelError, PluginModel, Time};
 use crate::endpoint::{Connect, Kinds, Listen};
-use crate::rule::{Defaults, Rule, Rules};
-use chenapan_core::{Form, Registry, Size, Value};
+use crate::rule::Rules;
+use chenapan_core::{Registry, choices, nearest};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::fmt;
+use serde_json::Value;
 use std::time::Duration;
 
 /// A proxy's configuration as data.
@@ -22,38 +24,34 @@ use std::time::Duration;
 /// let model: ProxyModel = serde_json::from_str(text)?;
 /// let config = model.config(&chenapan_engine::registry(), &Kinds::new())?;
 /// assert_eq!(config.protocol.name(), "tcp");
-/// assert_eq!(ProxyModel::from(&config).rules, ["delay"]);
+/// assert_eq!(ProxyModel::from(&config).rules, ["delay".into()]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct ProxyModel {
     /// Name of the proxy.
-    #[serde(default)]
     pub name: String,
     /// Addresses to listen at, as texts or objects; a free port of 127.0.0.1 if there are none.
-    #[serde(default)]
-    pub listen: Vec<serde_json::Value>,
+    pub listen: Vec<Value>,
     /// Address to connect to, as a text or an object.
-    pub backend: serde_json::Value,
-    /// Protocol in its one-line form.
-    #[serde(default = "tcp")]
-    pub protocol: String,
-    /// Rules in their one-line form.
-    #[serde(default)]
-    pub rules: Vec<String>,
-    /// Limits of its connections.
-    #[serde(default)]
+    pub backend: Value,
+    /// Protocol that it speaks.
+    pub protocol: PluginModel,
+    /// Rules.
+    pub rules: Vec<PluginModel>,
+    /// Limits of its connections, whose keys stand beside the others.
+    #[serde(flatten)]
     pub limits: LimitsModel,
     /// Unset where it is to be enabled before it accepts connections.
-    #[serde(default = "enabled", skip_serializing_if = "Clone::clone")]
+    #[serde(skip_serializing_if = "Clone::clone")]
     pub enabled: bool,
 }
 
 /// Limits of a proxy's connections as data; what is left out has its default.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct LimitsModel {
     /// Read buffer of each direction.
@@ -80,56 +78,166 @@ pub struct LimitsModel {
     /// Set when bytes that the protocol cannot parse close the connection.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub strict: bool,
-    /// Set when a source whose backend cannot be reached is reset.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub reset_refused: bool,
+    /// End of a source whose backend cannot be reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_refused: Option<OnRefused>,
 }
 
-/// A model from which no configuration can be made.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {cause}")]
-pub struct ModelError {
-    /// The field that is wrong.
-    pub field: &'static str,
-    /// Cause of the error.
-    pub cause: String,
+choices! {
+    /// End of a source whose backend cannot be reached.
+    pub enum OnRefused {
+        /// It is closed in order.
+        Close = "close",
+        /// It is reset.
+        Reset = "reset",
+    }
 }
 
-/// A time, written as `250ms` or as a number of seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Time(pub Duration);
+impl Serialize for OnRefused {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.name())
+    }
+}
 
-/// A number of bytes, written as `64KiB` or as a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bytes(pub usize);
+/// A key of the model.
+struct Key {
+    name: &'static str,
+    /// Reads its value into a model.
+    read: fn(&mut ProxyModel, &Value) -> Result<(), ModelError>,
+}
+
+/// All keys of the model.
+const KEYS: &[Key] = &[
+    key("name", |model, value| put(&mut model.name, text(value))),
+    key("listen", |model, value| put(&mut model.listen, Ok(items(value).to_vec()))),
+    key("backend", |model, value| put(&mut model.backend, Ok(value.clone()))),
+    key("protocol", |model, value| put(&mut model.protocol, PluginModel::read(value))),
+    key("rules", |model, value| put(&mut model.rules, rules(value))),
+    key("enabled", |model, value| put(&mut model.enabled, flag(value))),
+    key("buffer", |model, value| put(&mut model.limits.buffer, bytes(value).map(Some))),
+    key("in-flight", |model, value| put(&mut model.limits.in_flight, bytes(value).map(Some))),
+    key("connect-timeout", |model, value| {
+        put(&mut model.limits.connect_timeout, time(value).map(Some))
+    }),
+    key("greet-timeout", |model, value| {
+        put(&mut model.limits.greet_timeout, time(value).map(Some))
+    }),
+    key("max-connections", |model, value| {
+        let count = usize::try_from(count(value)?).unwrap_or(usize::MAX);
+        put(&mut model.limits.max_connections, Ok(Some(count)))
+    }),
+    key("half-closed", |model, value| put(&mut model.limits.half_closed, time(value).map(Some))),
+    key("idle", |model, value| put(&mut model.limits.idle, time(value).map(Some))),
+    key("strict", |model, value| put(&mut model.limits.strict, flag(value))),
+    key("on-refused", |model, value| put(&mut model.limits.on_refused, choice(value).map(Some))),
+];
+
+const fn key(
+    name: &'static str,
+    read: fn(&mut ProxyModel, &Value) -> Result<(), ModelError>,
+) -> Key {
+    Key { name, read }
+}
+
+fn put<T>(field: &mut T, read: Result<T, ModelError>) -> Result<(), ModelError> {
+    *field = read?;
+    Ok(())
+}
+
+fn rules(value: &Value) -> Result<Vec<PluginModel>, ModelError> {
+    let read = |(at, item)| PluginModel::read(item).map_err(|error| error.item(at));
+    items(value).iter().enumerate().map(read).collect()
+}
 
 impl ProxyModel {
+    /// Returns the names of all keys.
+    pub fn keys() -> impl Iterator<Item = &'static str> {
+        KEYS.iter().map(|key| key.name)
+    }
+
+    /// Reads a model from a tree of values, in which a scalar may be a text. A key without a value is
+    /// one that is not there.
+    ///
+    /// # Errors
+    ///
+    /// The first key that is unknown, missing, or of the wrong shape.
+    pub fn read(value: &Value) -> Result<Self, ModelError> {
+        let Value::Object(entries) = value else {
+            let wrong = format_args!("expected a map, found {}", sort(value)).to_string();
+            return Err(ModelError::new(wrong));
+        };
+        let mut model = Self {
+            name: String::new(),
+            listen: Vec::new(),
+            backend: Value::Null,
+            protocol: ConfiguredProtocol::default().to_string().into(),
+            rules: Vec::new(),
+            limits: LimitsModel::default(),
+            enabled: true,
+        };
+        for (name, value) in entries {
+            let Some(key) = KEYS.iter().find(|key| key.name == name) else {
+                return Err(unknown(name).under(name).of_key());
+            };
+            if !value.is_null() {
+                (key.read)(&mut model, value).map_err(|error| error.under(name))?;
+            }
+        }
+        match model.backend {
+            Value::Null => Err(ModelError::new("\"backend\" is missing here")),
+            _ => Ok(model),
+        }
+    }
+
     /// Makes a configuration with these plug-ins and kinds of addresses.
     ///
     /// # Errors
     ///
-    /// The first field that cannot be read.
+    /// The first value that cannot be used.
     pub fn config(&self, registry: &Registry, kinds: &Kinds) -> Result<Config, ModelError> {
-        let listen = self.listen.iter().map(|address| kinds.listen_object(address));
-        let mut listen: Vec<_> = listen.collect::<Result<_, _>>().map_err(wrong("listen"))?;
+        let listen = self.listen.iter().enumerate().map(|(at, address)| {
+            let read = kinds.listen_object(address);
+            read.map_err(|error| ModelError::address(&error, address).item(at).under("listen"))
+        });
+        let mut listen = listen.collect::<Result<Vec<_>, _>>()?;
         if listen.is_empty() {
             listen.push(Listen::loopback(0));
         }
         let mut rules = Vec::new();
-        for text in &self.rules {
-            let read = Rule::parse(text, registry, &Defaults::new());
-            rules.extend(read.map_err(wrong("rules"))?);
+        for (at, rule) in self.rules.iter().enumerate() {
+            let made = rule.rules(registry);
+            rules.extend(made.map_err(|error| error.item(at).under("rules"))?);
         }
+        let backend = kinds.connect_object(&self.backend);
+        let protocol = self.protocol.protocol(registry);
         Ok(Config {
             name: self.name.clone(),
             listen,
-            backend: kinds.connect_object(&self.backend).map_err(wrong("backend"))?,
-            protocol: ConfiguredProtocol::parse(&self.protocol, registry)
-                .map_err(wrong("protocol"))?,
+            backend: backend
+                .map_err(|error| ModelError::address(&error, &self.backend).under("backend"))?,
+            protocol: protocol.map_err(|error| error.under("protocol"))?,
             rules: Rules::new(rules),
             limits: self.limits.limits()?,
             enabled: self.enabled,
         })
+    }
+}
+
+/// Returns what is wrong with a key that is none.
+fn unknown(name: &str) -> ModelError {
+    let known = || ProxyModel::keys();
+    ModelError::new(match nearest(name, known()) {
+        Some(near) => format!("unknown key {name:?}; did you mean {near:?}?"),
+        None => {
+            let known = known().collect::<Vec<_>>().join(", ");
+            format!("unknown key {name:?}; known here are {known}")
+        }
+    })
+}
+
+impl<'de> Deserialize<'de> for ProxyModel {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Self::read(&Value::deserialize(from)?).map_err(D::Error::custom)
     }
 }
 
@@ -141,8 +249,8 @@ impl From<&Config> for ProxyModel {
             name: config.name.clone(),
             listen: config.listen.iter().map(listen).collect(),
             backend: connect(&config.backend),
-            protocol: config.protocol.to_string(),
-            rules: config.rules.texts(),
+            protocol: config.protocol.to_string().into(),
+            rules: config.rules.texts().into_iter().map(PluginModel::from).collect(),
             limits: LimitsModel::from(&config.limits),
             enabled: config.enabled,
         }
@@ -156,10 +264,11 @@ impl LimitsModel {
         let bytes = |given: Option<Bytes>| given.map(|Bytes(bytes)| bytes);
         let buffer = bytes(self.buffer).unwrap_or(limits.buffer);
         if buffer < 1_024 {
-            return Err(wrong("limits")("buffer: expected at least 1KiB"));
+            return Err(ModelError::new("expected at least 1KiB").under("buffer"));
         }
         if self.max_connections == Some(0) {
-            return Err(wrong("limits")("max-connections: expected a whole number from 1"));
+            let wrong = ModelError::new("expected a whole number from 1");
+            return Err(wrong.under("max-connections"));
         }
         Ok(Limits {
             buffer,
@@ -170,7 +279,7 @@ impl LimitsModel {
             half_closed: time(self.half_closed),
             idle: time(self.idle),
             strict: self.strict,
-            reset_refused: self.reset_refused,
+            reset_refused: self.on_refused == Some(OnRefused::Reset),
         })
     }
 }
@@ -189,13 +298,13 @@ impl From<&Limits> for LimitsModel {
             half_closed: limits.half_closed.map(Time),
             idle: limits.idle.map(Time),
             strict: limits.strict,
-            reset_refused: limits.reset_refused,
+            on_refused: limits.reset_refused.then_some(OnRefused::Reset),
         }
     }
 }
 
 /// Returns an address as a text where that says all of it, or else as an object.
-fn listen(address: &Listen) -> serde_json::Value {
+fn listen(address: &Listen) -> Value {
     let text = address.to_string();
     match text.parse::<Listen>() {
         Ok(read) if read == *address => text.into(),
@@ -203,7 +312,7 @@ fn listen(address: &Listen) -> serde_json::Value {
     }
 }
 
-fn connect(address: &Connect) -> serde_json::Value {
+fn connect(address: &Connect) -> Value {
     let text = address.to_string();
     match text.parse::<Connect>() {
         Ok(read) if read == *address => text.into(),
@@ -211,73 +320,10 @@ fn connect(address: &Connect) -> serde_json::Value {
     }
 }
 
-/// Puts the field before the cause of an error.
-fn wrong<E: fmt::Display>(field: &'static str) -> impl Fn(E) -> ModelError {
-    move |cause| ModelError { field, cause: cause.to_string() }
-}
-
-fn enabled() -> bool {
-    true
-}
-
-fn tcp() -> String {
-    ConfiguredProtocol::default().to_string()
-}
-
-/// A text, or a number that stands for one.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Written {
-    Whole(u64),
-    Number(f64),
-    Text(String),
-}
-
-/// Reads a value of a form.
-fn read<'de, D: Deserializer<'de>>(form: Form, from: D) -> Result<Value, D::Error> {
-    let text = match Written::deserialize(from)? {
-        Written::Whole(number) => number.to_string(),
-        Written::Number(number) => number.to_string(),
-        Written::Text(text) => text,
-    };
-    form.parse(&text).map_err(D::Error::custom)
-}
-
-impl<'de> Deserialize<'de> for Time {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        match read(Form::Time, from)? {
-            Value::Time(time) => Ok(Self(time)),
-            _ => Err(D::Error::custom("expected a time")),
-        }
-    }
-}
-
-impl Serialize for Time {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(&format_args!("{}.{:09}s", self.0.as_secs(), self.0.subsec_nanos()))
-    }
-}
-
-impl<'de> Deserialize<'de> for Bytes {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        match read(Form::Size, from)? {
-            Value::Size(Size(bytes)) => usize::try_from(bytes)
-                .map(Self)
-                .map_err(|_| D::Error::custom("more than this machine can hold")),
-            _ => Err(D::Error::custom("expected a number of bytes")),
-        }
-    }
-}
-
-impl Serialize for Bytes {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_u64(self.0 as u64)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Spot, Step};
 
     fn config(text: &str) -> Config {
         let model: ProxyModel = serde_json::from_str(text).unwrap();
@@ -290,9 +336,12 @@ mod tests {
             r#"{"backend": "127.0.0.1:1"}"#,
             r#"{"backend": "proxy-v2:tls:127.0.0.1:1", "listen": ["unix:/tmp/x", ":0"]}"#,
             r#"{"backend": {"kind": "exec", "command": ["cat", "a b"]}, "protocol": "proxy-v2:header=add"}"#,
-            r#"{"backend": "1", "limits": {"idle": 0.000000001, "in-flight": 7, "strict": true}}"#,
+            r#"{"backend": "1", "idle": 0.000000001, "in-flight": 7, "strict": true}"#,
             r#"{"backend": "1", "rules": ["delay", "20:delay,5:drop", "delay", "20:drop", "20:drop"]}"#,
-            r#"{"backend": "1", "limits": {"half-closed": "62m", "max-connections": 3}}"#,
+            r#"{"backend": "1", "half-closed": "62m", "max-connections": 3, "on-refused": "reset"}"#,
+            r#"{"backend": "1", "connect-timeout": "1s", "greet-timeout": "2s", "buffer": "1KiB"}"#,
+            r#"{"backend": "1", "listen": ":0", "protocol": {"proxy-v2": {"header": "add"}},
+                "rules": {"delay": {"sleep": "2s", "direction": "upstream"}}}"#,
             r#"{"backend": "1", "listen": ["localhost:0"], "enabled": false}"#,
         ] {
             let before = config(text);
@@ -314,20 +363,64 @@ mod tests {
         }
     }
 
+    fn wrong(text: &str) -> ModelError {
+        let value: Value = serde_json::from_str(text).unwrap();
+        let made = ProxyModel::read(&value)
+            .and_then(|model| model.config(&crate::registry(), &Kinds::new()));
+        made.map(drop).expect_err(text)
+    }
+
     #[test]
-    fn errors_name_the_field() {
+    fn errors_name_the_way_to_the_value() {
         for (text, expected) in [
-            (r#"{"backend": "1", "rules": ["dleay"]}"#, "rules: behavior \"dleay\""),
+            (r#"{"backend": "1", "rules": ["dleay"]}"#, "rules.0: behavior \"dleay\""),
+            (
+                r#"{"backend": "1", "rules": ["delay", {"delay": {"sleep": "x"}}]}"#,
+                "rules.1.delay.sleep: ",
+            ),
+            (
+                r#"{"backend": "1", "rules": [{"delay": {"slep": 1}}]}"#,
+                "rules.0.delay: option \"slep\"",
+            ),
+            (
+                r#"{"backend": "1", "rules": [{"delay": {"sleep": [{}]}}]}"#,
+                "rules.0.delay.sleep.0: expected text, found a map",
+            ),
+            (
+                r#"{"backend": "1", "rules": [{"delay": "2s"}]}"#,
+                "rules.0.delay: expected a map, found text",
+            ),
+            (
+                r#"{"backend": "1", "rules": [{"delay": {}, "drop": {}}]}"#,
+                "rules.0: expected one name",
+            ),
             (r#"{"backend": "1", "protocol": "tpc"}"#, "protocol: protocol \"tpc\""),
-            (r#"{"backend": "1", "limits": {"buffer": 1}}"#, "limits: buffer: expected"),
-            (r#"{"backend": {"kind": "tcpp"}}"#, "backend: "),
+            (r#"{"backend": "1", "protocol": {"tpc": {}}}"#, "protocol: protocol \"tpc\""),
+            (r#"{"backend": "1", "buffer": 1}"#, "buffer: expected at least 1KiB"),
+            (r#"{"backend": "1", "max-connections": 0}"#, "max-connections: expected"),
+            (r#"{"backend": "1", "idle": "soon"}"#, "idle: "),
+            (r#"{"backend": "1", "on-refused": "rest"}"#, "on-refused: "),
+            (r#"{"backend": "1", "listen": ["1", "2x"]}"#, "listen.1: "),
+            (r#"{"backend": {"kind": "tcpp"}}"#, "backend.kind: "),
+            (r#"{"backend": "1", "ilde": 1}"#, "unknown key \"ilde\"; did you mean \"idle\"?"),
+            (r#"{"listen": "1", "backend": null}"#, "\"backend\" is missing here"),
+            ("[]", "expected a map, found a list"),
         ] {
-            let model: ProxyModel = serde_json::from_str(text).unwrap();
-            let error = model.config(&crate::registry(), &Kinds::new()).map(drop).unwrap_err();
-            assert!(error.to_string().starts_with(expected), "{error}");
+            let error = wrong(text);
+            assert!(error.to_string().starts_with(expected), "{text}: {error}");
         }
-        assert!(
-            serde_json::from_str::<ProxyModel>(r#"{"backend": "1", "limits": {"x": 1}}"#).is_err()
+    }
+
+    #[test]
+    fn errors_say_which_part_is_wrong() {
+        let error = wrong(r#"{"backend": "127.0.0.1:x"}"#);
+        assert_eq!(error.path(), [Step::Key("backend".to_owned())]);
+        assert_eq!(error.spot(), &Spot::Part(10..11));
+        let error = wrong(r#"{"backend": "1", "rules": [{"delay": {"slep": 1}}]}"#);
+        assert_eq!((error.spot(), error.path().len()), (&Spot::Key, 4));
+        let error = wrong(
+            r#"{"backend": "1", "protocol": {"proxy-v2": {"header": "add", "tlv": ["authority=x", "x"]}}}"#,
         );
+        assert_eq!(error.path().last(), Some(&Step::Item(1)), "{error}");
     }
 }

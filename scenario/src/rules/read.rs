@@ -2,32 +2,18 @@
 //!
 //! It makes no rule but to check one.
 
-use super::{Ramp, RuleText, Written, build, parts};
+use super::{Ramp, RuleText, build, parts};
 use crate::context::{Context, index, no_proxy};
 use crate::node::{Kind, Node};
 use crate::place::{Mistakes, Place, Wrong};
-use chenapan_core::{Chance, Fault, OptionError, OptionSpec, Rate, Size, Value, nearest};
-use chenapan_engine::config::{ConfiguredProtocol, ProtocolError};
-use chenapan_engine::rule::{Defaults, Rule, RuleError};
+use chenapan_core::{Chance, OptionSpec, Rate, Size, Value, nearest};
+use chenapan_engine::config::{ConfiguredProtocol, ModelError, PluginModel};
+use chenapan_engine::rule::RuleError;
 
-/// Reads the protocol of a proxy: a name, or a map of a name to options.
+/// Reads a protocol: a name, or a map of a name to options.
 pub(crate) fn protocol(node: &Node, cx: &Context<'_>) -> Result<ConfiguredProtocol, Wrong> {
-    let registry = cx.registry;
-    let Kind::Map(entries) = &node.kind else {
-        let read = ConfiguredProtocol::parse(node.text()?, registry);
-        return read.map_err(|error| node.place.wrong(error.cause()));
-    };
-    let [(key, options)] = entries.as_slice() else {
-        return Err(node.place.wrong("expected one protocol, as in {proxy-v2: {header: add}}"));
-    };
-    let entry = registry.find_protocol(&key.name);
-    let entry = entry.map_err(|error| key.place.wrong(error.to_string()))?;
-    let given = given(options)?;
-    let options = given.iter().map(|(name, value, _)| (name.clone(), value.clone())).collect();
-    ConfiguredProtocol::with(entry, options).map_err(|error| match &error {
-        ProtocolError::Option { fault, .. } => at(fault, &given, node),
-        _ => key.place.wrong(error.to_string()),
-    })
+    let read = PluginModel::read(&node.value()).and_then(|model| model.protocol(cx.registry));
+    read.map_err(|error| node.blame(&error))
 }
 
 /// The rules of each proxy: a list where there is one proxy, or a map of their names to lists. None where a rule is
@@ -91,7 +77,7 @@ fn rules(
     let read = |node: &Node| {
         let text = rule(node, cx)?;
         let wrong = |error: RuleError| blamed(&error, node).wrong(error.to_string());
-        let built = build(std::slice::from_ref(&text)).map_err(wrong)?;
+        let built = build(std::slice::from_ref(&text)).map_err(|error| node.blame(&error))?;
         // What a proxy speaks is not known where that is wrong.
         if let Some((protocol, _)) = &cx.speaks[at] {
             built.fit(&**protocol, protocol.name()).map_err(wrong)?;
@@ -118,71 +104,48 @@ fn blamed<'a>(error: &RuleError, node: &'a Node) -> &'a Place {
 }
 
 fn rule(node: &Node, cx: &Context<'_>) -> Result<RuleText, Wrong> {
-    let Kind::Map(entries) = &node.kind else {
-        let line = node.text()?.to_owned();
-        let read = Rule::parse(&line, cx.registry, &Defaults::new());
-        read.map_err(|error| node.place.wrong(error.to_string()))?;
-        return Ok(RuleText::of(Written::Line(line, cx.registry.clone())));
+    let model = match &node.kind {
+        Kind::Map(entries) => {
+            let [(key, options)] = entries.as_slice() else {
+                let wrong = node.place.wrong("expected one behavior, as in {delay: {sleep: 2s}}");
+                return Err(wrong.help("each rule is an item of its own, after a dash"));
+            };
+            if let Kind::Text(text) = &options.kind {
+                return Err(unindented(&key.name, options, text));
+            }
+            PluginModel::Options { name: key.name.clone(), options: given(options)? }
+        }
+        _ => PluginModel::Line(node.text()?.to_owned()),
     };
-    let [(key, options)] = entries.as_slice() else {
-        let wrong = node.place.wrong("expected one behavior, as in {delay: {sleep: 2s}}");
-        return Err(wrong.help("each rule is an item of its own, after a dash"));
-    };
-    let entry = cx.registry.find_behavior(&key.name);
-    let entry = entry.map_err(|error| key.place.wrong(error.to_string()))?;
-    if let Kind::Text(text) = &options.kind {
-        let name = entry.name;
-        let wrong = options.place.wrong("expected a map, found text");
-        let (option, value) = text.split_once('=').unwrap_or(("OPTION", "VALUE"));
-        let help = format!("write - {name}:{text} or - {name}: {{{option}: {value}}}");
-        return Err(wrong.help(if text.contains('=') && !text.contains(':') {
-            help
-        } else {
-            format!("write - {name}: {{OPTION: VALUE}}, or - {name}:OPTION=VALUE without a space")
-        }));
-    }
-    let given = given(options)?;
-    let pairs = given.iter().map(|(name, value, _)| (name.as_str(), value.as_str()));
-    match Rule::new(entry, pairs) {
-        Ok(_) => {}
-        Err(RuleError::Option { fault, .. }) => return Err(at(&fault, &given, node)),
-        Err(error) => return Err(key.place.wrong(error.to_string())),
-    }
-    let given = given.into_iter().map(|(name, value, _)| (name, value)).collect();
-    Ok(RuleText::of(Written::Options(*entry, given)))
+    model.rules(cx.registry).map_err(|error| node.blame(&error))?;
+    Ok(RuleText::of(model, cx.registry))
 }
 
-type Given<'a> = Vec<(String, String, Option<&'a Node>)>;
+/// Returns what is wrong with a behavior that has a text in place of options, and what would do.
+fn unindented(name: &str, options: &Node, text: &str) -> Wrong {
+    let wrong = options.place.wrong("expected a map, found text");
+    let (option, value) = text.split_once('=').unwrap_or(("OPTION", "VALUE"));
+    wrong.help(if text.contains('=') && !text.contains(':') {
+        format!("write - {name}:{text} or - {name}: {{{option}: {value}}}")
+    } else {
+        format!("write - {name}: {{OPTION: VALUE}}, or - {name}:OPTION=VALUE without a space")
+    })
+}
 
-/// Options as a map; a list gives an option several times.
-fn given(node: &Node) -> Result<Given<'_>, Wrong> {
+/// Options as a map, in their order; a list gives an option several times.
+fn given(node: &Node) -> Result<Vec<(String, String)>, Wrong> {
     let mut given = Vec::new();
     for (key, value) in node.entries()? {
         match &value.kind {
-            Kind::Null => given.push((key.name.clone(), "yes".to_owned(), Some(value))),
+            Kind::Null => given.push((key.name.clone(), "yes".to_owned())),
             _ => {
                 for item in value.items() {
-                    given.push((key.name.clone(), item.text()?.to_owned(), Some(item)));
+                    given.push((key.name.clone(), item.text()?.to_owned()));
                 }
             }
         }
     }
     Ok(given)
-}
-
-/// An option's fault at the option's place.
-fn at(error: &OptionError, given: &Given<'_>, node: &Node) -> Wrong {
-    let found = given.iter().find(|(name, ..)| *name == error.option);
-    let place = found.and_then(|(.., node)| *node).unwrap_or(node).place.clone();
-    // An unknown name is wrong itself, and stands before its value.
-    let key = match (&error.fault, &node.kind) {
-        (Fault::Unknown { .. }, Kind::Map(entries)) => entries.iter().find_map(|(_, options)| {
-            let options = options.entries().ok()?;
-            options.iter().find(|(key, _)| key.name == error.option).map(|(key, _)| &key.place)
-        }),
-        _ => None,
-    };
-    key.unwrap_or(&place).wrong(error.to_string())
 }
 
 /// A ramp over an option of one of the phase's rules, whichever way that is written.
@@ -200,9 +163,9 @@ pub(crate) fn ramp(
     let texts = rules.get_mut(proxy).map_or(&mut [][..], Vec::as_mut_slice);
     let rule = called(named, texts)?;
     // From now on its options are known one by one.
-    let (entry, given) = match &texts[rule].written {
-        Written::Options(entry, given) => (*entry, given.clone()),
-        Written::Line(line, registry) => {
+    let (name, given) = match &texts[rule].written {
+        PluginModel::Options { name, options } => (name.clone(), options.clone()),
+        PluginModel::Line(line) => {
             let parts =
                 parts(&texts[rule]).map_err(|error| named.place.wrong(error.to_string()))?;
             let [only] = parts.as_slice() else {
@@ -210,12 +173,12 @@ pub(crate) fn ramp(
                 let help = "a rule that ramps is no part of a mix; write it as a rule of its own";
                 return Err(named.place.wrong(wrong).help(help));
             };
-            let entry = registry.find_behavior(only.behavior());
-            let entry = entry.map_err(|error| named.place.wrong(error.to_string()))?;
-            (*entry, only.given().to_vec())
+            (only.behavior().to_owned(), only.given().to_vec())
         }
     };
-    texts[rule].written = Written::Options(entry, given);
+    let entry = texts[rule].registry.find_behavior(&name);
+    let entry = *entry.map_err(|error| named.place.wrong(error.to_string()))?;
+    texts[rule].written = PluginModel::Options { name, options: given };
     let option = fields.need("option")?;
     let table = entry.options.iter().chain(chenapan_engine::rule::SELECTORS);
     let wanted = option.text()?;
@@ -247,7 +210,7 @@ pub(crate) fn ramp(
 
 /// The text with a rule of this name among a proxy's.
 fn called(named: &Node, texts: &[RuleText]) -> Result<usize, Wrong> {
-    let wrong = |error: RuleError| named.place.wrong(error.to_string());
+    let wrong = |error: ModelError| named.place.wrong(error.to_string());
     let counts: Vec<_> =
         texts.iter().map(|text| Ok(parts(text)?.len())).collect::<Result<_, _>>().map_err(wrong)?;
     let built = build(texts).map_err(wrong)?;

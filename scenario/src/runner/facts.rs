@@ -168,7 +168,7 @@ impl<'a> Facts<'a> {
                 _ => process.errors.text(),
             }));
         }
-        let at = self.run.scenario.proxies.iter().position(|part| part.name == owner)?;
+        let at = self.run.scenario.proxies.iter().position(|part| part.config.name == owner)?;
         let stats = self.run.proxies[at].stats();
         Some(Found::Count(match name {
             "faults" => self.faults(Some(at), None),
@@ -252,7 +252,7 @@ impl<'a> Facts<'a> {
             let now = of(&Counts::of(proxy.stats())).clone();
             now.into_iter().filter_map(|(cause, count)| {
                 let count = count - of(before).get(&cause).copied().unwrap_or(0).min(count);
-                let proxy = part.name.clone();
+                let proxy = part.config.name.clone();
                 (count > 0).then_some(CauseOutcome { proxy, cause, count })
             })
         });
@@ -313,7 +313,7 @@ impl<'a> Facts<'a> {
         for (at, (rules, part)) in self.in_force.iter().zip(&self.run.scenario.proxies).enumerate()
         {
             for rule in rules {
-                let name = format!("{}.{}", part.name, rule.name());
+                let name = format!("{}.{}", part.config.name, rule.name());
                 if self.tally(Some(at), Some(rule.name())).0 == 0 && !unmet.contains(&name) {
                     unmet.push(name);
                 }
@@ -327,7 +327,7 @@ impl<'a> Facts<'a> {
         let rules = named.flat_map(|(rules, part)| rules.iter().map(move |rule| (part, rule)));
         rules
             .map(|(part, rule)| RuleOutcome {
-                proxy: part.name.clone(),
+                proxy: part.config.name.clone(),
                 rule: rule.to_string(),
                 met: rule.tally().met(),
                 faults: rule.tally().faults(),

@@ -1,6 +1,6 @@
 //! Proxies: made, shown, changed, removed.
 
-use super::{Answer, found, read, refused, rules};
+use super::{Answer, found, misread, read, refused, rules};
 use crate::api::Api;
 use crate::feed::Event;
 use crate::problem::Problem;
@@ -45,7 +45,7 @@ pub(super) async fn list(State(api): State<Api>) -> Json<Value> {
 
 /// Makes a proxy and starts it.
 pub(super) async fn create(State(api): State<Api>, body: Bytes) -> Result<Response, Problem> {
-    let model: ProxyModel = read(&body)?;
+    let model = ProxyModel::read(&read(&body)?).map_err(misread)?;
     if model.name == "-" {
         return Err(
             refused("\"-\" stands for a proxy without a name; choose another").field("name")
@@ -58,9 +58,7 @@ pub(super) async fn create(State(api): State<Api>, body: Bytes) -> Result<Respon
         let detail = format!("there is a proxy {:?} already", model.name);
         return Err(Problem::new(StatusCode::CONFLICT, detail).field("name"));
     }
-    let config = model
-        .config(api.registry(), api.kinds())
-        .map_err(|error| refused(&error.cause).field(error.field))?;
+    let config = model.config(api.registry(), api.kinds()).map_err(misread)?;
     rules::bounded(config.rules.iter().count())?;
     let proxy = api.control().add(config).map_err(not_bound)?;
     api.feed().say(Event::proxy("created", &proxy));

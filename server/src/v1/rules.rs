@@ -1,6 +1,6 @@
 //! Rules of a proxy: one at a time, or the whole set.
 
-use super::{Answer, found, read, refused};
+use super::{Answer, found, misread, read, refused};
 use crate::api::Api;
 use crate::feed::Event;
 use crate::problem::Problem;
@@ -9,8 +9,9 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use chenapan_core::Registry;
+use chenapan_engine::config::PluginModel;
 use chenapan_engine::proxy::Proxy;
-use chenapan_engine::rule::{Defaults, Rule, RuleError, Rules};
+use chenapan_engine::rule::{Rule, RuleError, Rules};
 use serde_json::{Map, Value, json};
 
 /// Most rules of a proxy.
@@ -39,47 +40,7 @@ fn all(proxy: &Proxy) -> Json<Value> {
 /// Makes the rules that a value says: a text (one line, or a mix), or an object whose one name is the
 /// behavior and whose value has its options, as in scenarios.
 pub(super) fn made(value: &Value, registry: &Registry) -> Result<Vec<Rule>, Problem> {
-    match value {
-        Value::String(text) => Rule::parse(text, registry, &Defaults::new()).map_err(refused),
-        Value::Object(object) if object.len() == 1 => {
-            let (behavior, options) = object.iter().next().ok_or_else(|| refused("no rule"))?;
-            let entry = registry.find_behavior(behavior).map_err(refused)?;
-            let mut given = Vec::new();
-            match options {
-                Value::Null => {}
-                Value::Object(options) => {
-                    for (name, value) in options {
-                        texts(name, value, &mut given)?;
-                    }
-                }
-                _ => return Err(refused(format!("{behavior}: expected an object of options"))),
-            }
-            let given = given.iter().map(|(name, text)| (*name, text.as_str()));
-            Ok(vec![Rule::new(entry, given).map_err(refused)?])
-        }
-        _ => Err(refused(
-            "expected a rule: a text such as \"delay:sleep=1s\", or an object such as \
-             {\"delay\": {\"sleep\": \"1s\"}}",
-        )),
-    }
-}
-
-/// Writes the value of an option as texts.
-fn texts<'a>(name: &'a str, value: &Value, to: &mut Vec<(&'a str, String)>) -> Result<(), Problem> {
-    match value {
-        Value::Null => to.push((name, "none".to_owned())),
-        Value::Bool(true) => to.push((name, "yes".to_owned())),
-        Value::Bool(false) => to.push((name, "no".to_owned())),
-        Value::Number(number) => to.push((name, number.to_string())),
-        Value::String(text) => to.push((name, text.clone())),
-        Value::Array(values) if values.iter().all(|value| !value.is_array()) => {
-            for value in values {
-                texts(name, value, to)?;
-            }
-        }
-        _ => return Err(refused("expected a text, a number, or a list of them").field(name)),
-    }
-    Ok(())
+    PluginModel::read(value).and_then(|model| model.rules(registry)).map_err(misread)
 }
 
 /// Checks that a proxy may have so many rules.

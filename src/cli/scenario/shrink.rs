@@ -105,7 +105,7 @@ fn rest(scenario: &Scenario, connections: Option<u64>) -> String {
         for (rules, proxy) in phase.rules.iter().zip(&scenario.proxies) {
             for rule in rules {
                 none = false;
-                report += &format!("  {}: {}: {rule}\n", phase.name, proxy.name);
+                report += &format!("  {}: {}: {rule}\n", phase.name, proxy.config.name);
             }
         }
     }
