@@ -4,6 +4,7 @@
 
 use super::forms::{DECIMAL, choice, form, properties, schema};
 use chenapan_core::{ClientEntry, Form, Pattern, Registry};
+use chenapan_engine::endpoint::built_in::canonical;
 use chenapan_scenario::{
     FIGURES, FILE, OWN_NAME, Object, PHASE, PLAIN, REQUESTS, Scalar, Shape, TAKEN, clients,
     of_proxy,
@@ -227,30 +228,34 @@ fn address() -> Value {
     let any =
         |about: &str| json!({ "type": ["string", "number", "boolean"], "description": about });
     let words = json!({ "type": "array", "items": any("A word.") });
+    let own = canonical().flat_map(|(_, fields)| fields).map(|field| match field.is_list {
+        false => (field.name, any(field.about)),
+        true => {
+            (field.name, json!({ "description": field.about, "anyOf": [any(field.about), words] }))
+        }
+    });
+    let kinds: Vec<_> = canonical().map(|(name, _)| name).collect();
+    let kinds = format!("{} or one that the program brings along.", kinds.join(", "));
+    let shared = [
+        ("kind", any(&kinds)),
+        ("tls", any("Whether TLS is spoken.")),
+        ("family", any("4 or 6.")),
+        ("options", json!({ "type": "object", "description": "Options by name." })),
+        ("proxy_protocol", json!({ "enum": ["require", "v1", "v2"] })),
+        (
+            "via",
+            json!({ "type": ["string", "object"], "description": "The SOCKS proxy on the way." }),
+        ),
+    ];
+    let fields: Map<_, _> =
+        own.chain(shared).map(|(name, field)| (name.to_owned(), field)).collect();
     json!({
         "description": "An address: text, or an object such as chenapan endpoint prints.",
         "anyOf": [
             { "type": ["string", "integer"] },
             {
                 "type": "object",
-                "properties": {
-                    "kind": any("tcp, unix, stdio, fd, exec or one that the program brings along."),
-                    "host": any("The address or name; * is every address to listen at."),
-                    "port": any("The port."),
-                    "path": any("The path of a UNIX socket."),
-                    "fd": any("The number of an inherited socket."),
-                    "index": any("Its place among those that systemd passes."),
-                    "name": any("Its name among those that systemd passes."),
-                    "command": {
-                        "description": "A command line, or its words.",
-                        "anyOf": [any("A command line."), words]
-                    },
-                    "tls": any("Whether TLS is spoken."),
-                    "family": any("4 or 6."),
-                    "options": { "type": "object", "description": "Options by name." },
-                    "proxy_protocol": { "enum": ["require", "v1", "v2"] },
-                    "via": { "type": ["string", "object"], "description": "The SOCKS proxy on the way." }
-                },
+                "properties": fields,
                 "additionalProperties": false
             }
         ]

@@ -53,13 +53,24 @@ pub(super) enum Make<T> {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Objects {
     /// The canonical form has this kind. Any of these fields stands for it where no kind is named.
-    Canonical(&'static [&'static str]),
+    Canonical(&'static [ObjectField]),
     /// Likewise, and without the first of these fields it is the other kind.
-    Else(&'static [&'static str], &'static str),
+    Else(&'static [ObjectField], &'static str),
     /// The canonical form says it in other words.
     Short,
     /// It is no kind of an object; this is what to write.
     Instead(&'static str),
+}
+
+/// A field of an object that says where, of the kind that owns it.
+#[derive(Clone, Copy, Debug)]
+pub struct ObjectField {
+    /// Its name.
+    pub name: &'static str,
+    /// Description of its value.
+    pub about: &'static str,
+    /// Set when it may be a list of words, too.
+    pub is_list: bool,
 }
 
 /// All kinds of endpoints that are built in. The first is that of an address without a kind.
@@ -96,14 +107,16 @@ impl Kind {
     }
 }
 
-impl Objects {
-    /// Returns the fields that stand for the kind, where the canonical form has it.
-    pub(super) fn fields(self) -> Option<&'static [&'static str]> {
-        match self {
-            Objects::Canonical(fields) | Objects::Else(fields, _) => Some(fields),
-            Objects::Short | Objects::Instead(_) => None,
-        }
-    }
+/// The kinds that the canonical form has, with the fields that stand for them.
+pub fn canonical() -> impl Iterator<Item = (&'static str, &'static [ObjectField])> + Clone {
+    KINDS.iter().filter_map(|kind| match kind.objects {
+        Objects::Canonical(fields) | Objects::Else(fields, _) => Some((kind.names[0], fields)),
+        Objects::Short | Objects::Instead(_) => None,
+    })
+}
+
+const fn field(name: &'static str, about: &'static str) -> ObjectField {
+    ObjectField { name, about, is_list: false }
 }
 
 /// The names of all kinds that know a role.

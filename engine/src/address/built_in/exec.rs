@@ -1,6 +1,6 @@
 //! `exec:`, a program that is started for each connection.
 
-use super::{Kind, Make, Objects, Use};
+use super::{Kind, Make, ObjectField, Objects, Use};
 use crate::address::arguments::Arguments;
 use crate::address::canonical::Canonical;
 use crate::address::command;
@@ -34,7 +34,11 @@ pub(super) const KIND: Kind = Kind {
         notation: Notation { typed: line, object: words, ..Notation::PLAIN },
         make: Make::Place(connect),
     }),
-    objects: Objects::Canonical(&["command"]),
+    objects: Objects::Canonical(&[ObjectField {
+        name: "command",
+        about: "A command line, or its words.",
+        is_list: true,
+    }]),
 };
 
 /// Takes all that stands behind the colon.

@@ -1,6 +1,6 @@
 //! `fd:` and `systemd:`, listening sockets that were open when the program started.
 
-use super::{Kind, Make, Objects, Use};
+use super::{Kind, Make, Objects, Use, field};
 use crate::address::arguments::Arguments;
 use crate::address::canonical::Canonical;
 use crate::address::error::{Code, Fault, quoted};
@@ -72,7 +72,14 @@ pub(super) const FD: Kind = Kind {
     }),
     connect: None,
     // The canonical form knows one kind for descriptors, whoever passes them.
-    objects: Objects::Else(&["fd", "index", "name"], "systemd"),
+    objects: Objects::Else(
+        &[
+            field("fd", "The number of an inherited socket."),
+            field("index", "Its place among those that systemd passes."),
+            field("name", "Its name among those that systemd passes."),
+        ],
+        "systemd",
+    ),
 };
 
 pub(super) const SYSTEMD: Kind = Kind {

@@ -1,6 +1,6 @@
 //! `tcp:`, a TCP port; a plain `host:port` is one, too.
 
-use super::{Kind, Make, Objects, Use};
+use super::{Kind, Make, Objects, Use, field};
 use crate::address::arguments::{Argument, Arguments};
 use crate::address::canonical::Canonical;
 use crate::address::error::{Code, Fault, repeated};
@@ -115,7 +115,10 @@ pub(super) const KIND: Kind = Kind {
         notation: CONNECT_NOTATION,
         make: Make::Place(connect),
     }),
-    objects: Objects::Canonical(&["host", "port"]),
+    objects: Objects::Canonical(&[
+        field("host", "The address or name; * is every address to listen at."),
+        field("port", "The port."),
+    ]),
 };
 
 impl Listen {

@@ -1,6 +1,6 @@
 //! `unix:`, a UNIX socket.
 
-use super::{Kind, Make, Objects, Use};
+use super::{Kind, Make, Objects, Use, field};
 use crate::address::arguments::Arguments;
 use crate::address::canonical::Canonical;
 use crate::address::error::{Code, Fault, quoted};
@@ -92,7 +92,7 @@ pub(super) const KIND: Kind = Kind {
         },
         make: Make::Place(|given| Ok(Connect::new(Target::new(path(given)?)))),
     }),
-    objects: Objects::Canonical(&["path"]),
+    objects: Objects::Canonical(&[field("path", "The path of a UNIX socket.")]),
 };
 
 fn absolute(given: &mut Arguments, url: &Url<'_>) -> Result<(), Fault> {

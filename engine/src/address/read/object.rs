@@ -4,7 +4,7 @@
 
 use super::choose::{Side, choose};
 use super::{plain, typed};
-use crate::address::built_in::{KINDS, Kind, Objects};
+use crate::address::built_in::{Kind, Objects, canonical};
 use crate::address::error::{Code, Fault};
 use crate::address::fields::{Field, Fields};
 use crate::address::tokens::Piece;
@@ -130,12 +130,11 @@ fn kind(fields: &mut Fields) -> Result<(String, Range<usize>), Fault> {
     if let Some((kind, place)) = fields.text("kind")? {
         return Ok((kind.to_ascii_lowercase(), place));
     }
-    let known = KINDS.iter().filter_map(|kind| Some((kind.names[0], kind.objects.fields()?)));
-    let said = known.clone().find(|(_, own)| own.iter().any(|field| fields.has(field)));
+    let said = canonical().find(|(_, own)| own.iter().any(|field| fields.has(field.name)));
     if let Some((name, _)) = said {
         return Ok((name.to_owned(), fields.place.clone()));
     }
-    let names: Vec<_> = known.map(|(name, _)| name).collect();
+    let names: Vec<_> = canonical().map(|(name, _)| name).collect();
     let (last, names) = names.split_last().map_or(("", &[][..]), |(last, names)| (*last, names));
     let message = format!("the address has no kind; write kind: {} or {last}", names.join(", "));
     Err(Fault::new(Code::MissingOption, fields.place.clone(), message))
@@ -144,7 +143,9 @@ fn kind(fields: &mut Fields) -> Result<(String, Range<usize>), Fault> {
 /// The kind that a name stands for beside these fields.
 fn meant<'a>(name: &'a str, fields: &Fields) -> &'a str {
     match Kind::find(name) {
-        Some((Kind { objects: Objects::Else(own, other), .. }, _)) if !fields.has(own[0]) => other,
+        Some((Kind { objects: Objects::Else(own, other), .. }, _)) if !fields.has(own[0].name) => {
+            other
+        }
         _ => name,
     }
 }

@@ -1,6 +1,7 @@
 //! The rows of the grammar: what is written, and what it means.
 
 mod errors;
+mod kinds;
 mod objects;
 
 use crate::address::{Connect, EndpointError, Listen};
