@@ -44,26 +44,14 @@ impl Kinds {
     /// Adds a kind to listen at; one of the same name is replaced.
     #[must_use]
     pub fn listener<T: Plugin + Accepts + 'static>(mut self) -> Self {
-        self.listeners.retain(|known| known.name != T::NAME);
-        self.listeners.push(Entry {
-            name: T::NAME,
-            doc: T::ABOUT,
-            options: T::OPTIONS,
-            configure: |values| Arc::new(T::configure(values)),
-        });
+        add::<T, _>(&mut self.listeners, |values| Arc::new(T::configure(values)));
         self
     }
 
     /// Adds a kind to connect to; one of the same name is replaced.
     #[must_use]
     pub fn backend<T: Plugin + Dials + 'static>(mut self) -> Self {
-        self.backends.retain(|known| known.name != T::NAME);
-        self.backends.push(Entry {
-            name: T::NAME,
-            doc: T::ABOUT,
-            options: T::OPTIONS,
-            configure: |values| Arc::new(T::configure(values)),
-        });
+        add::<T, _>(&mut self.backends, |values| Arc::new(T::configure(values)));
         self
     }
 
@@ -76,6 +64,11 @@ impl Kinds {
     pub fn backends(&self) -> &[Entry<dyn Dials>] {
         &self.backends
     }
+}
+
+fn add<T: Plugin, K: ?Sized>(known: &mut Vec<Entry<K>>, configure: fn(&Values) -> Arc<K>) {
+    known.retain(|known| known.name != T::NAME);
+    known.push(Entry { name: T::NAME, doc: T::ABOUT, options: T::OPTIONS, configure });
 }
 
 impl<T: ?Sized> Entry<T> {

@@ -48,32 +48,32 @@ impl Options {
 
     /// A flag, where it was given.
     pub fn flag(&self, name: &str) -> Option<bool> {
-        match self.0.get(name)? {
-            OptionValue::Flag(flag) => Some(*flag),
+        match *self.0.get(name)? {
+            OptionValue::Flag(flag) => Some(flag),
             _ => None,
         }
     }
 
     /// A number, where it was given.
     pub fn number(&self, name: &str) -> Option<u64> {
-        match self.0.get(name)? {
-            OptionValue::Number(number) => Some(*number),
+        match *self.0.get(name)? {
+            OptionValue::Number(number) => Some(number),
             _ => None,
         }
     }
 
     /// A time, where it was given.
     pub fn time(&self, name: &str) -> Option<Duration> {
-        match self.0.get(name)? {
-            OptionValue::Time(time) => Some(*time),
+        match *self.0.get(name)? {
+            OptionValue::Time(time) => Some(time),
             _ => None,
         }
     }
 
     /// Permissions, where they were given.
     pub fn mode(&self, name: &str) -> Option<u32> {
-        match self.0.get(name)? {
-            OptionValue::Mode(mode) => Some(*mode),
+        match *self.0.get(name)? {
+            OptionValue::Mode(mode) => Some(mode),
             _ => None,
         }
     }
