@@ -100,6 +100,7 @@ async fn bytes_stay_right_in_both_directions_while_rules_come_and_go() {
         ];
         for at in (0..sets.len()).cycle() {
             set(&toggled, sets[at]);
+            // A pace, nothing that the test depends on.
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     });

@@ -90,7 +90,7 @@ impl LieLength {
         self.field.clone().unwrap_or_else(|| FieldName { name: LENGTH.to_owned(), nth: 1 })
     }
 
-    /// The number that a field says, and the largest that it could say; none where it is no number.
+    /// Returns the number in a field, and the largest number that fits; none if it is no number.
     fn read(&self, bytes: &[u8]) -> Option<(u64, u64)> {
         if self.written == Notation::Decimal {
             let digits = bytes.iter().all(u8::is_ascii_digit).then_some(bytes)?;

@@ -121,7 +121,7 @@ pub trait Framer: fmt::Debug + Send + Sync {
         self.encode(payload, out);
     }
 
-    /// The name of what it does now; none where it does not know that yet, or there is none.
+    /// Returns the name of its current framing; none if it is not known yet, or has no name.
     fn framing(&self) -> Option<Framing> {
         None
     }

@@ -10,7 +10,7 @@ use chenapan_core::{
     Choice, ClientEntry, Form, OptionSpec, Pattern, ProtocolEntry, Registry, nearest,
 };
 
-/// Checks a part of a file, notes what is sound in it, and collects what is wrong.
+/// Checks a part of a file: records its valid parts, and collects the mistakes.
 pub(super) fn check(node: &mut Node, shape: &Shape, registry: &Registry, mistakes: &mut Mistakes) {
     node.sound = match shape {
         Shape::Scalar(scalar) => of_scalar(node, scalar, mistakes),

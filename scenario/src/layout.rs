@@ -58,7 +58,7 @@ pub fn columns(indent: &str, rows: &[(impl AsRef<str>, String)]) -> String {
     out
 }
 
-/// Notes after a help text: paragraphs, and rows of a name and what it means, of which each is a line.
+/// Returns notes after a help text: paragraphs, and rows of a name and its meaning, one per line.
 ///
 /// A row is indented by two blanks, and has two more between its halves; one without them stays as
 /// it is.

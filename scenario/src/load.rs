@@ -218,7 +218,7 @@ impl Shape {
         }
     }
 
-    /// Sends, receives, and says whether the answer is what it should be.
+    /// Sends, receives, and checks the answer.
     async fn talk(&self, number: u64, measured: &Measured) -> std::io::Result<Went> {
         let mut stream = match TcpStream::connect(self.address).await {
             Ok(stream) => stream,
@@ -279,7 +279,7 @@ impl Shape {
         Ok(self.judge(&answer).map_or_else(Went::Wrong, |()| Went::Well))
     }
 
-    /// Compares an answer with what it should be; the error is what it is instead.
+    /// Compares an answer with the expected one; the error describes what came instead.
     fn judge(&self, answer: &[u8]) -> Result<(), String> {
         let wrong = |what: &str| Err(what.to_owned());
         match &self.verify {
@@ -310,8 +310,8 @@ impl Shape {
     }
 }
 
-/// Compares an HTTP answer with a status and with the length that it says itself; the error is what is wrong. A body
-/// without a length ends with the connection; a chunked one with its last chunk.
+/// Compares an HTTP answer with a status and with the length that it states; the error is the
+/// mistake. A body without a length ends with the connection; a chunked one with its last chunk.
 fn answers(answer: &[u8], status: u16) -> Result<(), String> {
     if !answer.starts_with(b"HTTP/1.") {
         return Err("an answer that is not HTTP/1".to_owned());

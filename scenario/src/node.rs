@@ -179,7 +179,7 @@ impl Node {
     }
 }
 
-/// Puts values in for `{name}`; what is not known stays as it is.
+/// Replaces `{name}` by its value; unknown names stay.
 pub(crate) fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -212,7 +212,7 @@ pub(crate) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Takes an entry, where it is there, not empty, and of the right shape.
+    /// Takes an entry if it exists, is not empty, and has the right shape.
     pub(crate) fn take(&mut self, name: &str) -> Option<&'a Node> {
         let at = self.left.iter().position(|(key, _)| key.name == name)?;
         let (_, node) = self.left.remove(at);

@@ -116,7 +116,7 @@ pub struct Check {
     pub found: String,
     /// Set when it held.
     pub held: bool,
-    /// The file and the line where it stands; none where it holds without being written.
+    /// The file and the line of the expectation; none if it holds by default.
     pub place: Option<String>,
 }
 

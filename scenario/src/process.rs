@@ -79,7 +79,7 @@ impl Process {
         child.try_wait().ok().flatten()
     }
 
-    /// Ends it and its children: SIGTERM, and SIGKILL for what is still there after a while.
+    /// Ends it and its children: SIGTERM, and SIGKILL for those that still run after a while.
     pub(super) async fn stop(mut self) {
         self.signal(Signal::TERM);
         // The shell may go first: its children have as long. What is left is killed by the drop.

@@ -157,8 +157,8 @@ pub fn ended_by(count: u64) -> String {
     }
 }
 
-/// Why no rule of these proxies has done anything; nothing where one has, where there is none, or
-/// where a plug-in has panicked, which is told instead.
+/// Returns the reason why no rule of these proxies has done anything; none if one has, if there is
+/// no rule, or if a plug-in has panicked, which is reported instead.
 pub fn no_fault(proxies: &[Proxy]) -> Option<String> {
     let rules: Vec<_> = proxies.iter().map(Proxy::rules).collect();
     let tallies: Vec<_> = rules.iter().flat_map(|rules| rules.iter()).map(|r| r.tally()).collect();

@@ -45,7 +45,7 @@ pub struct Settings {
 #[error("{0}")]
 pub struct RunError(pub String);
 
-/// Runs a scenario; `watcher` is told what happens on the way.
+/// Runs a scenario, and reports events to `watcher`.
 ///
 /// Dropping the future stops everything that was started, without grace.
 ///
@@ -127,8 +127,8 @@ impl<'a> Run<'a> {
         Ok(run)
     }
 
-    /// Dials each backend once, unless a phase expects it away: where one is not there, phases fail for a reason that
-    /// has nothing to do with what they are about.
+    /// Dials each backend once, unless a phase expects it to be unreachable: without its backend, a
+    /// phase fails for a reason that it does not test.
     async fn dial(&self, settings: &Settings) -> Result<(), RunError> {
         let chosen = || self.scenario.phases.iter().filter(|phase| settings.chooses(phase));
         // A service that does not say when it is ready may still be on its way.

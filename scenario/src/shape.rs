@@ -57,9 +57,9 @@ pub struct Object {
     pub example: &'static str,
     /// Its keys.
     pub fields: &'static [Field],
-    /// One of these keys must be there at least; what is wrong otherwise, and what would do.
+    /// At least one of these keys must be given; the mistake otherwise, and the remedy.
     pub any: Option<(&'static [&'static str], &'static str, &'static str)>,
-    /// Of each of these at most one may be there; and what is wrong otherwise.
+    /// At most one of these keys may be given; and the mistake otherwise.
     pub one: Option<(&'static [&'static str], &'static str)>,
     /// Set when the name of each protocol that has a client is a key, too, and one of those.
     pub clients: bool,
@@ -74,7 +74,7 @@ pub struct Field {
     pub about: &'static str,
     /// Shape of its value.
     pub shape: Shape,
-    /// Set where it must be there.
+    /// Set if it must be given.
     pub needed: bool,
 }
 

@@ -3,7 +3,7 @@
 use super::outcome::PhaseOutcome;
 use std::time::Duration;
 
-/// Is told what happens on the way.
+/// Receives the events of a run.
 pub trait Watcher: Send {
     /// A phase begins: its name, its number from 1, and how many there are.
     fn begins(&mut self, name: &str, number: u64, total: u64);

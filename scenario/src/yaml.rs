@@ -59,7 +59,7 @@ pub(crate) fn parse(path: &Path, text: String) -> Result<Node, Wrong> {
     settle(raw, &source)
 }
 
-/// Says what the crate has said in words of a file's author, and what would do.
+/// Translates an error of the crate into words for the author of the file, with a remedy.
 fn explained(said: &str) -> (String, Option<&'static str>) {
     let known = TRAPS.iter().find(|(mark, ..)| said.contains(mark));
     if let Some((_, message, help)) = known {

@@ -312,7 +312,7 @@ fn given(
 }
 
 impl Breaking {
-    /// The protocol and the rules that were asked for, with what the generated flags say.
+    /// Returns the protocol and the rules of the command line, with the generated flags applied.
     pub(super) fn read(
         &self,
         registry: &Registry,

@@ -182,7 +182,7 @@ fn with_flags(generated: Vec<Arg>, registry: &Registry, kinds: &Kinds) -> clap::
         .mut_subcommand("encode", |command| encode::with_protocols(command, registry))
 }
 
-/// Text for those who start the program and say nothing.
+/// Text for a start without arguments.
 pub(super) fn welcome() -> String {
     let command = Cli::command();
     let names: Vec<_> = command.get_subcommands().map(clap::Command::get_name).collect();

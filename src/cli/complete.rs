@@ -1,6 +1,6 @@
 //! Completion of names that the registry knows: behaviors, protocols, their options, topics.
 //!
-//! It only proposes; what counts is what the parsers say.
+//! It only proposes; the parsers decide.
 
 use super::{Failure, help};
 use chenapan_core::{OptionSpec, Registry};

@@ -1,4 +1,4 @@
-//! `chenapan encode`: the header that a protocol would add, after rules have had their way with it.
+//! `chenapan encode`: the header that a protocol would add, with rules applied to it.
 //!
 //! It uses the session that a proxy uses, so what it writes is what a proxy sends.
 
@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
-/// The option of a protocol that says what becomes of the header, and the way to add one.
+/// The option of a protocol for the treatment of its header, and its choice that adds one.
 const HEADER: (&str, &str) = ("header", "add");
 
 /// A subcommand for each protocol that can add a header, with a flag for each of its options.

@@ -5,7 +5,7 @@ use chenapan_scenario::report;
 
 /// End of a command that has not done what it should.
 pub(crate) enum Failure {
-    /// It ran, and the answer is no: exit code 1. What there is to say was said.
+    /// The command ran and the answer is no: exit code 1. The reason has been printed.
     Verdict,
     /// It ran, and the answer is no: exit code 1. This is the message.
     Negative(String),

@@ -16,7 +16,7 @@ const SHORT: &[(&str, &str)] = &[
     ("-q", "write --log-level error"),
 ];
 
-/// An error of usage with a hint, where it is known what would do.
+/// Returns an error of usage with a hint, if a remedy is known.
 pub(super) fn helped(error: Error, registry: &Registry, shown: &clap::Command) -> Error {
     let words: Vec<_> =
         std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();

@@ -140,7 +140,7 @@ fn read(
     read.pop().ok_or_else(|| Failure::usage("no file was given"))
 }
 
-/// Reads files, and tells all that is wrong with any of them; `right` is told those that are right.
+/// Reads files, and reports all mistakes in all of them; calls `right` for those without any.
 fn read_all(
     files: &[impl AsRef<Path>],
     registry: &Registry,

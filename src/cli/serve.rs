@@ -96,7 +96,7 @@ fn control(args: &Serve, seed: u64) -> Result<Control, Failure> {
     Ok(control)
 }
 
-/// Why a proxy cannot be started; what its configuration says may be the reason.
+/// Returns the reason why a proxy cannot be started, which may be its configuration.
 pub(super) fn not_started(error: std::io::Error) -> Failure {
     match error.kind() {
         std::io::ErrorKind::InvalidInput => Failure::usage(error),

@@ -1,6 +1,6 @@
 //! Signals: a first one asks for the end, a second one brings it about.
 //!
-//! A task of its own hears them, so that they are heard whatever the main thread waits for.
+//! A task of its own receives them, whatever the main thread waits for.
 
 use super::Failure;
 use std::io::Write;
@@ -31,9 +31,9 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// Hears signals from now on; to be called on the runtime. One that nobody heeds for a second
-    /// ends the program: it waits for something that may never come, such as a named pipe's other
-    /// end.
+    /// Receives signals from now on; to be called on the runtime. A signal that is not handled for
+    /// a second ends the program: it waits for something that may never come, such as a named
+    /// pipe's other end.
     pub(super) fn new(second: Second) -> Result<Self, Failure> {
         let listen = |kind| signal(kind).map_err(Failure::run);
         let mut interrupt = listen(SignalKind::interrupt())?;
@@ -41,7 +41,7 @@ impl Signals {
         let mut hangup = listen(SignalKind::hangup())?;
         let (tell, came) = watch::channel(0);
         let heard = Arc::new(AtomicU32::new(0));
-        let heeded = Arc::clone(&heard);
+        let handled = Arc::clone(&heard);
         tokio::spawn(async move {
             loop {
                 tokio::select! {
@@ -51,13 +51,13 @@ impl Signals {
                 }
                 tell.send_modify(|came| *came += 1);
                 let came = *tell.borrow();
-                let heeded = Arc::clone(&heeded);
+                let handled = Arc::clone(&handled);
                 std::thread::spawn(move || {
                     std::thread::sleep(LAST);
                     if second == Second::Ends && came > 1 {
                         end("ended by a second signal before all was said");
                     }
-                    if heeded.load(Ordering::Relaxed) < came {
+                    if handled.load(Ordering::Relaxed) < came {
                         end("ended by a signal while it waited for something else");
                     }
                 });

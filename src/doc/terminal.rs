@@ -246,7 +246,7 @@ fn words(code: &str) -> Vec<String> {
     parts
 }
 
-/// Returns the text behind a link that tells its target.
+/// Returns the text of a link that ends with its target.
 fn pointer(target: &str, text: &str) -> String {
     let page = target.split('#').next().unwrap_or_default();
     let name = page.rsplit('/').next().and_then(|file| file.strip_suffix(".md"));

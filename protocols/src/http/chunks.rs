@@ -43,7 +43,7 @@ impl Chunks {
         Self { state: ChunkState::Size(0, 0), passed: 0 }
     }
 
-    /// Passes over what is no data; how many bytes that took, and what comes then.
+    /// Skips bytes that are no data. Returns their number, and what follows.
     pub(super) fn step(&mut self, input: &[u8]) -> (usize, Found) {
         for (at, &byte) in input.iter().enumerate() {
             match self.state {

@@ -5,8 +5,8 @@
 use crate::framer::{Frame, Payload};
 use std::ops::Range;
 
-/// Returns the length that the headers say, and the place of its digits in the first header that
-/// says it; none where none does, or two differ.
+/// Returns the length that the headers state, and the place of its digits in the first such header;
+/// none if no header states one, or two differ.
 pub(crate) fn length(head: &[u8]) -> Option<(u64, Range<usize>)> {
     let mut found: Option<(u64, Range<usize>)> = None;
     for (length, digits) in lengths(head) {

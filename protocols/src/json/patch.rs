@@ -5,7 +5,7 @@
 use memchr::memchr2;
 use std::ops::Range;
 
-/// Places of a text and what stands there instead.
+/// Places of a text and their replacements.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Patch {
     edits: Vec<(Range<usize>, Vec<u8>)>,

@@ -300,8 +300,8 @@ impl Scanner {
     }
 }
 
-/// The size of the rest of a string, with the quote at its end; none where it is not there whole, or
-/// is wrong.
+/// Returns the size of the rest of a string, with the closing quote; none if it is incomplete or
+/// wrong.
 fn string(text: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {

@@ -222,7 +222,7 @@ fn fail(message: &Message<'_>, trouble: &[u8], patch: &mut Patch) {
     }
 }
 
-/// The member that says what a message has to say: its result, error or params.
+/// The member with the content of a message: its result, error or params.
 fn content<'a>(message: &'a Message<'_>) -> Option<&'a Member> {
     let object = message.object.as_ref()?;
     let null =

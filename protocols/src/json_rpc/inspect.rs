@@ -46,8 +46,8 @@ Exit codes: 0 success, 1 a message is invalid or there was an event, 2 bad usage
 plugin! {
     /// A stream of JSON-RPC messages, of any version and framing.
     ///
-    /// It says what a strict peer would make of each message, and never changes one: ids and codes
-    /// are shown as they are written.
+    /// It shows how a strict peer would read each message, and never changes one: ids and codes are
+    /// shown as they are written.
     pub struct InspectJsonRpc = "json-rpc" {
         /// Rules to tell frames apart by, unless --protocol says it: auto.
         framing: Option<Framing> = "none",

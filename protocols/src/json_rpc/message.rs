@@ -277,7 +277,7 @@ impl<'a> Message<'a> {
         calls.then(|| text::text(self.raw(method.value.clone())))
     }
 
-    /// The code of what means to be an error, as far as it can be told.
+    /// The code of a message that is meant as an error, if it can be read.
     pub(super) fn fails(&self) -> Option<&'a str> {
         if self.meant() == Kind::Error { read::code(self) } else { None }
     }

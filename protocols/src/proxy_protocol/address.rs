@@ -105,7 +105,7 @@ pub struct UnixPair {
     pub destination: UnixPath,
 }
 
-/// The address of a UNIX socket as it is on the wire: 108 bytes, padded with NUL [2.2].
+/// The address of a UNIX socket on the wire: 108 bytes, padded with NUL [2.2].
 ///
 /// It need not be UTF-8, need not end in NUL, and starts with NUL where it is abstract.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -17,7 +17,7 @@ use chenapan_core::{
 };
 use std::time::Duration;
 
-/// The longest header that there can be: sixteen bytes, and as many as their length can say.
+/// The longest possible header: sixteen bytes, and as many as their length can state.
 const LONGEST: usize = 16 + 0xffff;
 
 /// The kinds of units upstream, where a header goes on.

@@ -49,7 +49,7 @@ macro_rules! inspection {
                 require_checksum: bool = "no",
                 /// Does not compare checksums.
                 skip_checksum: bool = "no",
-                /// Accepts stray bytes, and TLVs that are not what their type says.
+                /// Accepts stray bytes, and TLVs with content that does not fit their type.
                 lenient_tlvs: bool = "no",
                 /// Refuses UNKNOWN in version 1.
                 refuse_unknown: bool = "no",

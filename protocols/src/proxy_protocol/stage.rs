@@ -46,7 +46,7 @@ pub(super) struct Settings<'a> {
 }
 
 impl Settings<'_> {
-    /// The version of the headers that go on; none where it may be either, or there are none.
+    /// Version of the headers that the backend gets; none if it may be either, or there are none.
     pub(super) fn forwards(&self) -> Option<Version> {
         match (self.mode, self.accepts) {
             (Mode::Pass | Mode::Add, Accepts::One) => Some(Version::One),

@@ -26,8 +26,8 @@ pub enum TlvValue<'a> {
 }
 
 impl<'a> Tlv<'a> {
-    /// The value as its type defines it; none where the type is not registered, or the value is
-    /// not what the type says.
+    /// The value as its type defines it; none if the type is not registered, or the value does not
+    /// fit it.
     pub fn read(self) -> Option<TlvValue<'a>> {
         let Self { kind, value } = self;
         Some(match kind {

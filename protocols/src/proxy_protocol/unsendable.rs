@@ -17,7 +17,7 @@ pub enum Pack {
     Family(u8),
     /// Bytes behind the last TLV: how many.
     Stray(usize),
-    /// A TLV that is not what its registered type says.
+    /// A TLV with content that does not fit its registered type.
     Tlv {
         /// Its type.
         kind: u8,

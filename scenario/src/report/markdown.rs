@@ -58,7 +58,7 @@ struct Row<'a> {
     held: bool,
 }
 
-/// The rows, and how many are left out; where there are too many, what failed comes first.
+/// Returns the rows, and the number of those left out. If there are too many, failures come first.
 fn rows(outcome: &Outcome) -> (Vec<Row<'_>>, usize) {
     let all: usize = outcome.phases.iter().map(|phase| phase.checks.len().max(1)).sum();
     let wanted = |held: bool| all <= MOST_ROWS || !held;

@@ -16,8 +16,8 @@ pub(crate) fn protocol(node: &Node, cx: &Context<'_>) -> Result<ConfiguredProtoc
     read.map_err(|error| node.blame(&error))
 }
 
-/// The rules of each proxy: a list where there is one proxy, or a map of their names to lists. None where a rule is
-/// wrong, which was told.
+/// Reads the rules of each proxy: a list if there is one proxy, or a map of names to lists. None if
+/// a rule is wrong, which was reported.
 pub(crate) fn of_proxies(
     node: Option<&Node>,
     cx: &Context<'_>,
@@ -89,7 +89,7 @@ fn rules(
     all.into_iter().collect()
 }
 
-/// The place of what is wrong with a rule: an option's value, where it is about one, or the whole rule.
+/// Returns the place of a mistake in a rule: the value of an option, or the whole rule.
 fn blamed<'a>(error: &RuleError, node: &'a Node) -> &'a Place {
     let options = match &node.kind {
         Kind::Map(entries) => entries.first().map(|(_, options)| options),

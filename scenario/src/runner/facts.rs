@@ -191,7 +191,7 @@ impl<'a> Facts<'a> {
         self.found(&expectation.subject).is_some_and(|found| expectation.bound.holds(&found))
     }
 
-    /// Compares what was expected with what is found, once counters have settled.
+    /// Compares expected and actual values, once counters have settled.
     pub(super) async fn judge(&self, phase: &Phase) -> Vec<Check> {
         let end = Instant::now() + SETTLE;
         let idle = || if phase.idle { Vec::new() } else { self.unmet() };

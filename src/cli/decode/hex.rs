@@ -19,8 +19,8 @@ impl<R: Read> Lines<R> {
         Self { input, line: Vec::new(), number: 0 }
     }
 
-    /// Puts what the next line stands for into `bytes`; a message where it is no hex, none at the
-    /// end. Empty lines are passed over.
+    /// Decodes the next line into `bytes`. Returns a message if it is not hex, and none at the end.
+    /// Empty lines are skipped.
     pub(super) fn next(&mut self, bytes: &mut Vec<u8>) -> io::Result<Option<Result<(), String>>> {
         loop {
             self.line.clear();

@@ -1,4 +1,4 @@
-//! Takes out what a reply says.
+//! Takes the result or the error out of a reply.
 
 use super::{MESSAGE, REPLIES, change};
 use crate::json::Member;

@@ -2,7 +2,7 @@
 
 use crate::framer::{Cut, Event, Frame, Framer, Framing, Payload, limit};
 
-/// Four bytes say how long the payload behind them is, as StreamJsonRpc's
+/// Four bytes state the length of the payload after them, as StreamJsonRpc's
 /// `LengthHeaderMessageHandler` writes it.
 #[derive(Clone, Debug)]
 pub struct Be32 {

@@ -74,7 +74,7 @@ impl Behavior for BadChecksum {
 }
 
 impl BadChecksum {
-    /// Makes the checksum wrong; where it starts, if there is one that was right.
+    /// Makes the checksum wrong. Returns its place, if there is one and it was right.
     fn make_wrong(&self, unit: &mut Unit, dice: &mut Dice) -> Option<usize> {
         let range = unit.named("checksum")?.range.clone();
         let &before = unit.bytes.get(range.clone())?.first_chunk::<4>()?;

@@ -1,4 +1,4 @@
-//! Receiver of a header: the version that it expects, and what it lets pass.
+//! Receiver of a header: the version that it expects, and its tolerance.
 //!
 //! It adds nothing to the codec, and has no defaults of its own.
 

@@ -1,4 +1,4 @@
-//! Check that TLVs are what their types say, also while they are still arriving.
+//! Check that the content of TLVs fits their types, also while they are still arriving.
 //!
 //! It goes over the bytes once, from left to right, and stops at the first that cannot be.
 

@@ -1,4 +1,4 @@
-//! A header of version 2: what it states, and the bytes that it keeps.
+//! A header of version 2: its content, and the bytes that it keeps.
 //!
 //! It never judges what it holds.
 
