@@ -44,7 +44,7 @@ pub fn describe(verdict: &Verdict) -> Option<Cow<'static, str>> {
         Verdict::Forward => return None,
         Verdict::Delay(time) => format!("delay {time:?}").into(),
         Verdict::Drop => "drop".into(),
-        Verdict::Reply(bytes) => format!("reply {} bytes", bytes.len()).into(),
+        Verdict::Reply(bytes) => reply(bytes.len(), bytes).into(),
         Verdict::Hang => "hang".into(),
         Verdict::Close => "close".into(),
         Verdict::Reset => "reset".into(),
@@ -53,14 +53,27 @@ pub fn describe(verdict: &Verdict) -> Option<Cow<'static, str>> {
     })
 }
 
+/// Number of bytes of a reply that are shown.
+const SHOWN: usize = 32;
+
+/// Describes a reply of so many bytes, which begins with these.
+fn reply(length: usize, first: &[u8]) -> String {
+    let shown = first[..first.len().min(SHOWN)].escape_ascii();
+    let more = if length > SHOWN { "..." } else { "" };
+    format!("reply {length} bytes \"{shown}\"{more}")
+}
+
 fn script(steps: &[Step]) -> String {
     let (mut sends, mut bytes, mut wait, mut replies) = (0_u64, 0, Duration::ZERO, 0);
-    let mut end = None;
+    let (mut first, mut end) = (Vec::new(), None);
     for step in steps {
         match step {
             Step::Send(unit) => (sends, bytes) = (sends + 1, bytes + unit.bytes.len()),
             Step::Wait(time) => wait = wait.saturating_add(*time),
-            Step::Reply(reply) => replies += reply.len(),
+            Step::Reply(reply) => {
+                replies += reply.len();
+                first.extend(reply.iter().take(SHOWN.saturating_sub(first.len())));
+            }
             Step::Hang => end = Some("hang"),
             Step::Close => end = Some("close"),
             Step::Reset => end = Some("reset"),
@@ -74,7 +87,7 @@ fn script(steps: &[Step]) -> String {
         _ => words.push(format!("send {bytes} bytes in {sends} pieces")),
     }
     if replies > 0 {
-        words.push(format!("reply {replies} bytes"));
+        words.push(reply(replies, &first));
     }
     if !wait.is_zero() {
         words.push(format!("wait {wait:?}"));
@@ -168,7 +181,13 @@ mod tests {
             "send 6 bytes in 2 pieces, wait 10ms"
         );
         let reply = Step::Reply(BytesMut::from("no"));
-        assert_eq!(told(vec![reply, Step::Reset]), "reply 2 bytes, reset");
+        assert_eq!(told(vec![reply.clone(), Step::Reset]), "reply 2 bytes \"no\", reset");
+        assert_eq!(told(vec![reply.clone(), reply]), "reply 4 bytes \"nono\"");
+        let told = |reply: &[u8]| describe(&Verdict::Reply(reply.into())).unwrap();
+        assert_eq!(told(b"-BUSY\r\n\xff"), r#"reply 8 bytes "-BUSY\r\n\xff""#);
+        let (whole, long) = (told(&[b'x'; 32]), told(&[b'x'; 33]));
+        assert_eq!(whole, format!("reply 32 bytes {:?}", "x".repeat(32)));
+        assert_eq!(long, format!("reply 33 bytes {:?}...", "x".repeat(32)));
         assert_eq!(describe(&Verdict::Forward), None);
     }
 

@@ -58,7 +58,7 @@
 //!     Client.ends(),
 //!     Server.sees_end(),
 //! ]);
-//! assert_eq!(heard.faults(), ["error: reply 7 bytes", "delay: delay 2s"]);
+//! assert_eq!(heard.faults(), [r#"error: reply 7 bytes "ERR no\n""#, "delay: delay 2s"]);
 //! assert_eq!(heard.count("unanswered"), 1);
 //! # Ok::<(), chenapan_engine::rule::RuleError>(())
 //! ```
