@@ -21,6 +21,7 @@ pub const FAULTS: &str = "fault";
 
 /// Something that a rule did.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Entry {
     /// The age of the connection.
     pub at: Duration,
@@ -39,6 +40,7 @@ pub struct Entry {
 }
 
 /// Returns a description of a verdict, in words; `None` for one that only forwards.
+#[doc(hidden)]
 pub fn describe(verdict: &Verdict) -> Option<Cow<'static, str>> {
     Some(match verdict {
         Verdict::Forward => return None,

@@ -109,6 +109,7 @@ fn part(piece: &str) -> Result<Part, NotationError> {
 
 /// A text that cannot be cut into parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NotationError {
     /// The text ends in a lone backslash.
     Backslash,

@@ -61,6 +61,7 @@ pub struct Tally {
 
 /// The rate that a rule was asked for, and what became of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Reached {
     /// Bytes a second that it was asked for.
     pub asked: u64,

@@ -54,6 +54,7 @@ impl Default for Counters {
 
 /// Total of the protocol's counts under one name, on all connections together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Total {
     /// So many.
     Count(u64),
@@ -199,6 +200,22 @@ impl Stats {
 }
 
 impl Total {
+    /// Returns the number, where it is one of things; else 0.
+    pub fn count(self) -> u64 {
+        match self {
+            Total::Count(count) => count,
+            Total::Longest { .. } => 0,
+        }
+    }
+
+    /// Returns the longest of all times, where it is one of times.
+    pub fn longest(self) -> Option<Duration> {
+        match self {
+            Total::Longest { ever, .. } => Some(ever),
+            Total::Count(_) => None,
+        }
+    }
+
     fn none(amount: Amount) -> Self {
         match amount {
             Amount::Longest(_) => Total::Longest { ever: Duration::ZERO, recent: Duration::ZERO },

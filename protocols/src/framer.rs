@@ -145,6 +145,7 @@ impl Clone for Box<dyn Framer> {
 
 /// Result of [`Framer::cut`]: the find at the front of its input.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Cut {
     /// A frame.
     Frame(Frame),
@@ -213,6 +214,7 @@ impl Frame {
 
 /// Something about the framing that is worth telling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Event {
     /// A frame is larger than it may be; its bytes pass.
     Oversize,

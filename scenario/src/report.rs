@@ -138,7 +138,7 @@ fn rules(rules: &Rules) -> String {
 fn paces(rules: &Rules) -> String {
     let mut out = String::new();
     for rule in rules.iter() {
-        let Some(Reached { asked, reached, lost }) = rule.tally().reached() else { continue };
+        let Some(Reached { asked, reached, lost, .. }) = rule.tally().reached() else { continue };
         let name = words::single(rule.name());
         let _ = write!(out, "\n{name}: {reached:.0} of {asked} bytes a second while bytes waited");
         if lost >= Duration::from_millis(1) {
@@ -199,20 +199,14 @@ const MOST_PARTS: usize = 10;
 fn counted(totals: &BTreeMap<String, Total>) -> Vec<[String; 2]> {
     let mut rows = Vec::new();
     let shown = |name: &str, total: &Total| {
-        let amount = match total {
-            Total::Count(count) => count.to_string(),
-            Total::Longest { ever, .. } => words::time(*ever),
-        };
+        let amount = total.longest().map_or_else(|| total.count().to_string(), words::time);
         [words::single(name), amount]
     };
     let plain = totals.iter().filter(|(name, _)| !name.contains('.'));
     for (name, total) in plain {
         rows.push(shown(name, total));
         let mut parts: Vec<_> = totals.range(format!("{name}.")..format!("{name}/")).collect();
-        parts.sort_by_key(|(_, total)| match total {
-            Total::Count(count) => Reverse(u128::from(*count)),
-            Total::Longest { ever, .. } => Reverse(ever.as_nanos()),
-        });
+        parts.sort_by_key(|(_, total)| Reverse((total.longest(), total.count())));
         rows.extend(parts.iter().take(MOST_PARTS).map(|(name, total)| shown(name, total)));
         if parts.len() > MOST_PARTS {
             rows.push([format!("{name}: {} more", parts.len() - MOST_PARTS), String::new()]);

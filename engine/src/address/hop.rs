@@ -36,6 +36,7 @@ choices! {
 
 /// Who we say we are to a SOCKS proxy.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Auth {
     /// Nobody.
     None,

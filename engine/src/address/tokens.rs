@@ -58,6 +58,7 @@ pub(super) struct Part {
 
 /// Tokens of a text as Twisted would read it: arguments in order, and those with a name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[doc(hidden)]
 pub struct Tokens {
     /// The parts without a name.
     pub args: Vec<String>,
@@ -71,6 +72,7 @@ pub struct Tokens {
 /// # Errors
 ///
 /// The text ends in a lone backslash, a bracket is never closed, or a name is given twice.
+#[doc(hidden)]
 pub fn tokens(text: &str) -> Result<Tokens, EndpointError> {
     let fail = |fault: Fault| fault.of(text);
     let mut tokens = Tokens::default();

@@ -108,11 +108,13 @@ impl Journal {
     }
 
     /// Returns a handle through which connections send their entries.
+    #[doc(hidden)]
     pub fn sender(&self) -> Sender {
         self.sender.clone()
     }
 
     /// Returns a handle for connections of the proxy of this name; without a name lines bear none.
+    #[doc(hidden)]
     pub fn sender_of(&self, proxy: &str) -> Sender {
         let proxy = Some(proxy).filter(|name| !name.is_empty()).map(Arc::from);
         Sender { proxy, ..self.sender.clone() }

@@ -16,6 +16,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 /// The selectors' options table: names, forms and documentation. [`ALIASES`] has older names.
+#[doc(hidden)]
 pub const SELECTORS: &[OptionSpec] = &[
     text("name", " The rule's name in reports, the journal and its draws.", "slow-replies"),
     row(

@@ -23,6 +23,7 @@ pub struct Events {
 /// Number of times that reading had to wait because of bytes in flight, by the bound that was
 /// reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Stalls {
     /// By the bound of one direction.
     pub direction: u64,

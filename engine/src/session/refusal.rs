@@ -14,6 +14,7 @@ pub struct Refusal {
 
 /// In which way what came was not what a protocol demands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Refused {
     /// The bytes are wrong, or nobody may send them.
     Wrong,

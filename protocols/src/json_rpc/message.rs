@@ -85,6 +85,7 @@ impl Flow {
 
 /// Why a frame is no message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Reason {
     /// It is not UTF-8.
     Utf8,

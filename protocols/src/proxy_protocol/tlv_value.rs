@@ -8,6 +8,7 @@ use std::str;
 
 /// Meaning that a registered type gives to its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TlvValue<'a> {
     /// The protocol spoken above [2.2.1].
     Alpn(&'a [u8]),

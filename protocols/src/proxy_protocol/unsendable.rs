@@ -4,6 +4,7 @@ use std::fmt;
 
 /// Reasons for which a header may not be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Pack {
     /// Endpoints of two families [2.1, 2.2].
     Mixed,

@@ -7,6 +7,7 @@ use super::tlv::ascii;
 
 /// A vendor's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Vendor<'a> {
     /// 0xE0, Google Cloud Private Service Connect: the connection.
     GoogleConnection(u64),

@@ -54,7 +54,7 @@ fn note(cut: Cut, held: &mut Vec<u8>, offset: &mut usize, all: &mut Vec<Told>) {
         }),
         Cut::Event(event, _) => all.push(Told::Event(event, *offset)),
         Cut::Pass(size) | Cut::Junk(size) => assert!(size > 0, "it goes on"),
-        Cut::Incomplete | Cut::Raw => unreachable!(),
+        other => unreachable!("{other:?}"),
     }
     held.drain(..size);
     *offset += size;

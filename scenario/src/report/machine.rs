@@ -4,7 +4,7 @@
 
 use chenapan_core::Direction;
 use chenapan_engine::proxy::Proxy;
-use chenapan_engine::stats::{COUNTERS, CounterGroup, Total};
+use chenapan_engine::stats::{COUNTERS, CounterGroup};
 use serde_json::{Map, Value, json};
 
 /// Said once a proxy listens.
@@ -38,9 +38,9 @@ pub fn summary(proxy: &Proxy, seed: u64) -> String {
     let counted: Map<String, Value> = stats
         .counted()
         .into_iter()
-        .map(|(name, total)| match total {
-            Total::Count(count) => (name, count.into()),
-            Total::Longest { ever, .. } => (name, ever.as_secs_f64().into()),
+        .map(|(name, total)| match total.longest() {
+            Some(time) => (name, time.as_secs_f64().into()),
+            None => (name, total.count().into()),
         })
         .collect();
     let rules: Vec<_> = proxy

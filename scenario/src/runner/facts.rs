@@ -70,7 +70,7 @@ impl Counts {
     fn longest(&self, name: &str) -> Option<Duration> {
         match self.counted.get(name)? {
             Total::Longest { recent, .. } => Some(*recent),
-            Total::Count(_) => None,
+            _ => None,
         }
     }
 }

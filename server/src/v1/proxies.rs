@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use chenapan_engine::config::ProxyModel;
 use chenapan_engine::endpoint::{Connect, Listen};
 use chenapan_engine::proxy::Proxy;
-use chenapan_engine::stats::{COUNTERS, Total};
+use chenapan_engine::stats::COUNTERS;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::io;
@@ -156,9 +156,9 @@ pub(super) async fn counters(State(api): State<Api>, Path(proxy): Path<String>) 
         .counted()
         .into_iter()
         .map(|(name, total)| {
-            let value = match total {
-                Total::Count(count) => json!(count),
-                Total::Longest { ever, .. } => json!(ever.as_secs_f64()),
+            let value = match total.longest() {
+                Some(time) => json!(time.as_secs_f64()),
+                None => json!(total.count()),
             };
             (name, value)
         })
