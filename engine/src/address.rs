@@ -17,7 +17,7 @@ mod model;
 mod notation;
 mod options;
 mod parameters;
-pub mod read;
+mod read;
 mod tokens;
 mod url;
 mod usage;

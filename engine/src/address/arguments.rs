@@ -34,7 +34,7 @@ pub(super) struct Arguments {
     /// Set when the parameters of TLS are among them.
     pub(super) tls: bool,
     /// Set for a kind that the program has brought along.
-    pub(super) is_own: bool,
+    pub(super) is_custom: bool,
     /// The SOCKS proxy on the way, where the notation has read one.
     pub(super) via: Option<SocksHop>,
     /// The endpoint that stands inside, once it was read, and its place.
@@ -60,16 +60,16 @@ impl Arguments {
         let surplus = usage.surplus.and_then(|name| usage.all().find(|known| known.name == name));
         let positionals = usage.positionals.to_vec();
         let slots = usage.all().map(Slot::of).collect();
-        Self { positionals, slots, surplus, is_own: false, ..Self::own(name, role, &[], end) }
+        Self { positionals, slots, surplus, is_custom: false, ..Self::custom(name, role, &[], end) }
     }
 
     /// None at all.
     pub(super) fn none() -> Self {
-        Self::own("", Role::Connect, &[], 0..0)
+        Self::custom("", Role::Connect, &[], 0..0)
     }
 
     /// None yet, for a kind that was brought along.
-    pub(super) fn own(
+    pub(super) fn custom(
         name: &'static str,
         role: Role,
         table: &'static [OptionSpec],
@@ -86,7 +86,7 @@ impl Arguments {
             role,
             end,
             tls: false,
-            is_own: true,
+            is_custom: true,
             via: None,
             inner: None,
             slots: table.iter().map(slot).collect(),
@@ -224,7 +224,7 @@ impl Arguments {
     }
 
     /// Takes out what is for the kind itself, where it was brought along.
-    pub(super) fn take_own(&mut self) -> Vec<Argument> {
+    pub(super) fn take_custom(&mut self) -> Vec<Argument> {
         let of_kind = self.slots.iter().filter(|slot| slot.parameter.is_none());
         let names: Vec<_> = of_kind.map(|slot| slot.name).collect();
         self.take_where(|name| names.contains(&name))

@@ -61,20 +61,20 @@ impl Fields {
         // Fields of their own say where.
         let fields =
             ["host", "interface", "port", "path", "family", "via", "endpoint", "number", "index"];
-        let own = given.is_own;
+        let is_custom = given.is_custom;
         for option in options.inner {
             if option.value.is_null() {
                 continue;
             }
             let known = given.name(&option.key);
-            if !own && known.is_some_and(|known| known == "name" || fields.contains(&known)) {
+            if !is_custom && known.is_some_and(|known| known == "name" || fields.contains(&known)) {
                 let message =
                     format!("{} is no option but a field of its own", quoted(&option.key));
                 return Err(Fault::new(Code::UnknownOption, option.key_place, message));
             }
             let key_place = option.key_place.clone();
             let values = match &option.value {
-                Value::Array(values) if own => values.clone(),
+                Value::Array(values) if is_custom => values.clone(),
                 _ => vec![option.value.clone()],
             };
             for value in values {

@@ -3,9 +3,9 @@
 //! It never opens a file or a socket, takes linear time and never panics, whatever the text.
 
 mod choose;
+mod custom;
 mod finish;
 mod object;
-mod own;
 mod plain;
 mod typed;
 mod url_style;
@@ -135,8 +135,8 @@ fn inner(
 ) -> Result<(Connect, Range<usize>), Fault> {
     let whole = trimmed(&given.value);
     let first = |kind: Option<(&Kind, _)>| kind.map(|(kind, _)| kind.names[0]);
-    let (own, other) = (first(Kind::find(outer)), first(kind_inside(whole)));
-    if let Some(name) = other.filter(|_| own == other) {
+    let (this, other) = (first(Kind::find(outer)), first(kind_inside(whole)));
+    if let Some(name) = other.filter(|_| this == other) {
         let message = format!(
             "{name} inside {name}: the endpoint of {name} is the place to dial, as in tcp:HOST:PORT"
         );

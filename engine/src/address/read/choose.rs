@@ -1,7 +1,7 @@
 //! The kind that an address names, one of chenapan's own or one that was brought along: from here on
 //! they are alike.
 
-use super::{finish, own};
+use super::{custom, finish};
 use crate::address::arguments::Arguments;
 use crate::address::built_in::{self, Kind, Make, Role, Use};
 use crate::address::custom::Entry;
@@ -77,7 +77,7 @@ impl<'a, T: Side> Chosen<'a, T> {
         let entry = found.ok_or_else(|| {
             wrong_role(&word.text.to_ascii_lowercase(), T::ROLE, "", word.place())
         })?;
-        let given = Arguments::own(entry.name, T::ROLE, entry.options, end);
+        let given = Arguments::custom(entry.name, T::ROLE, entry.options, end);
         let make = Box::new(move |given: &mut Arguments| place(entry, given));
         Ok(Self { given, notation: Notation::CUSTOM, make })
     }
@@ -131,7 +131,7 @@ impl Side for Listen {
         end: Range<usize>,
     ) -> Result<Chosen<'a, Self>, Fault> {
         Chosen::custom((kinds.listeners(), word), end, |entry, given| {
-            Ok(Listen::new(ListenPlace::new(own::configure(entry, given)?)))
+            Ok(Listen::new(ListenPlace::new(custom::configure(entry, given)?)))
         })
     }
 
@@ -171,7 +171,7 @@ impl Side for Connect {
         end: Range<usize>,
     ) -> Result<Chosen<'a, Self>, Fault> {
         Chosen::custom((kinds.backends(), word), end, |entry, given| {
-            Ok(Connect::new(Target::new(own::configure(entry, given)?)))
+            Ok(Connect::new(Target::new(custom::configure(entry, given)?)))
         })
     }
 

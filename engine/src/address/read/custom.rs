@@ -13,7 +13,7 @@ pub(super) fn configure<T: ?Sized>(
     given: &mut Arguments,
 ) -> Result<CustomKind<T>, Fault> {
     let end = given.end.clone();
-    let arguments = given.take_own();
+    let arguments = given.take_custom();
     let pairs: Vec<_> = arguments.iter().map(|given| (given.name, given.value.clone())).collect();
     entry.configure(&pairs).map_err(|error| {
         let place = arguments.iter().rfind(|given| given.name == error.option);
