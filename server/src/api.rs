@@ -1,25 +1,12 @@
-//! State that all routes share, and the routes themselves.
+//! State that all routes share: the proxies, and what is known of them here.
 
 use crate::feed::Feed;
-use crate::guard::{self, Guard};
-use crate::{health, problem, toxiproxy, v1};
-use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
-use axum::{Router, http};
+use crate::toxics;
 use chenapan_core::Registry;
 use chenapan_engine::control::Control;
 use chenapan_engine::endpoint::Kinds;
 use chenapan_engine::proxy::Proxy;
-use problem::Problem;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// Largest body of a request, in bytes.
-const BODY: usize = 4 << 20;
-
-/// Longest time that a request may take until its response begins.
-const TIME: Duration = Duration::from_secs(25);
 
 /// Proxies under one control, with the plug-ins and kinds of addresses that requests may name.
 ///
@@ -32,7 +19,7 @@ struct Inner {
     control: Control,
     registry: Registry,
     kinds: Kinds,
-    toxics: toxiproxy::Store,
+    toxics: toxics::Store,
     feed: Arc<Feed>,
 }
 
@@ -64,7 +51,7 @@ impl Api {
     }
 
     /// Returns what Toxiproxy's API knows of proxies.
-    pub(crate) fn toxics(&self) -> &toxiproxy::Store {
+    pub(crate) fn toxics(&self) -> &toxics::Store {
         &self.0.toxics
     }
 
@@ -75,66 +62,4 @@ impl Api {
         self.control().remove(proxy);
         self.toxics().forget(proxy.name());
     }
-
-    /// Returns all routes behind a guard.
-    pub(crate) fn router(&self, guard: Arc<Guard>) -> Router {
-        Router::new()
-            .merge(health::routes())
-            .merge(toxiproxy::routes())
-            .merge(v1::routes())
-            .fallback(not_found)
-            .method_not_allowed_fallback(not_allowed)
-            .layer(DefaultBodyLimit::max(BODY))
-            .layer(middleware::from_fn(in_time))
-            .layer(middleware::from_fn_with_state(guard, guarded))
-            .with_state(self.clone())
-    }
-}
-
-/// Refuses what the guard refuses, before anything else looks at it.
-async fn guarded(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
-    match guard.check(request.uri().path(), request.headers()) {
-        Ok(()) => next.run(request).await,
-        Err(refusal) => guard::refuse(&refusal).into_response(),
-    }
-}
-
-/// Carries a request out in a task of its own, and answers one whose response has not begun in time.
-/// A client that goes away leaves nothing half done.
-async fn in_time(request: Request, next: Next) -> Response {
-    let status = http::StatusCode::SERVICE_UNAVAILABLE;
-    match tokio::time::timeout(TIME, tokio::spawn(next.run(request))).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(error)) => {
-            tracing::error!(%error, "a request to the API has failed");
-            let status = http::StatusCode::INTERNAL_SERVER_ERROR;
-            Problem::new(status, "this is a defect of chenapan; its log says more").into_response()
-        }
-        Err(_) => {
-            let seconds = TIME.as_secs();
-            let detail = format!("this takes more than {seconds} s; it goes on");
-            Problem::new(status, detail).into_response()
-        }
-    }
-}
-
-/// Answers for paths that are nothing: in the words of the API that they seem to belong to.
-async fn not_found(request: Request) -> Response {
-    let path = request.uri().path();
-    if path.starts_with("/v1") {
-        let detail = format!("there is nothing at {path}");
-        return Problem::new(http::StatusCode::NOT_FOUND, detail).into_response();
-    }
-    match path.strip_prefix("//") {
-        Some(rest) => {
-            let there = format!("/{}", rest.trim_start_matches('/'));
-            (http::StatusCode::MOVED_PERMANENTLY, [(http::header::LOCATION, there)]).into_response()
-        }
-        None => (http::StatusCode::NOT_FOUND, "404 page not found\n").into_response(),
-    }
-}
-
-async fn not_allowed(request: Request) -> Problem {
-    let (method, path) = (request.method(), request.uri().path());
-    Problem::new(http::StatusCode::METHOD_NOT_ALLOWED, format!("{path} does not take {method}"))
 }

@@ -11,7 +11,9 @@ mod feed;
 mod guard;
 mod health;
 mod problem;
+mod routes;
 mod serve;
+mod toxics;
 mod toxiproxy;
 mod v1;
 

@@ -2,6 +2,7 @@
 
 use crate::api::Api;
 use crate::guard::Guard;
+use crate::routes;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -63,7 +64,7 @@ impl Server {
 
     /// Serves until `stop` is cancelled; then waits a second for responses that are under way.
     pub async fn serve(self, api: Api, stop: CancellationToken) {
-        let router = api.router(Arc::new(self.guard));
+        let router = routes::router(api, Arc::new(self.guard));
         let clients = Arc::new(Semaphore::new(CLIENTS));
         let tasks = TaskTracker::new();
         let now = CancellationToken::new();

@@ -4,13 +4,11 @@
 //! a toxic is a rule with its name; rules that came another way are not shown here.
 
 mod address;
-mod body;
-mod error;
 mod proxies;
-mod store;
 mod toxics;
 
 use crate::api::Api;
+use crate::toxics::Failure;
 use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -18,10 +16,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use chenapan_engine::proxy::Proxy;
-use error::Failure;
 use serde_json::Value;
 use std::sync::atomic::{AtomicU64, Ordering};
-pub(crate) use store::Store;
 
 /// The version of Toxiproxy whose API this is.
 const VERSION: &str = "2.12.0";

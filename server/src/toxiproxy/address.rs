@@ -1,6 +1,6 @@
 //! Addresses to listen at, as Go reads and reports them.
 
-use super::error::Failure;
+use crate::toxics::Failure;
 use chenapan_engine::endpoint::Listen;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 

@@ -1,11 +1,9 @@
 //! Proxies: their routes, and what a change of one does.
 
 use super::address::At;
-use super::body::{self, Fields};
-use super::error::Failure;
-use super::store::Front;
 use super::{Answer, found, toxics};
 use crate::api::Api;
+use crate::toxics::{Failure, Fields, Front, Toxic, object, objects};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -15,7 +13,6 @@ use chenapan_engine::endpoint::Connect;
 use chenapan_engine::proxy::{Config, Proxy};
 use serde_json::{Map, Value, json};
 use std::io;
-use toxics::Toxic;
 
 /// A backend that nobody can reach, since nothing is below a device: that of a proxy whose upstream
 /// is no address.
@@ -126,7 +123,7 @@ pub(super) async fn create(
     State(api): State<Api>,
     body: Bytes,
 ) -> Result<(StatusCode, Json<Value>), Failure> {
-    let proxy = Wanted::read(&body::object(&body)?, None)?.start(&api).await?;
+    let proxy = Wanted::read(&object(&body)?, None)?.start(&api).await?;
     Ok((StatusCode::CREATED, Json(shown(&api, &proxy))))
 }
 
@@ -141,7 +138,7 @@ pub(super) async fn update(
     body: Bytes,
 ) -> Answer {
     let proxy = found(&api, &name)?;
-    let fields = body::object(&body)?;
+    let fields = object(&body)?;
     let front = api.toxics().get(&name);
     let listen = fields.text("listen")?;
     let enabled = fields.truth("enabled")?.unwrap_or(proxy.is_enabled());
@@ -207,7 +204,7 @@ pub(super) async fn delete(
 pub(super) async fn populate(State(api): State<Api>, body: Bytes) -> Response {
     let mut done = Vec::new();
     let made = async {
-        let wanted = body::objects(&body)?;
+        let wanted = objects(&body)?;
         let wanted =
             wanted.iter().zip(1..).map(|(fields, place)| Wanted::read(fields, Some(place)));
         for wanted in wanted.collect::<Result<Vec<_>, _>>()? {

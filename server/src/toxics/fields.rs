@@ -1,12 +1,12 @@
 //! Bodies of requests, read as Toxiproxy reads them: names of fields in any case, `null` for a field
 //! that is absent, and no look at what stands behind the first value.
 
-use super::error::Failure;
+use super::Failure;
 use serde_json::{Map, Value};
 
 /// An object of a body.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Fields(Map<String, Value>);
+pub(crate) struct Fields(Map<String, Value>);
 
 /// Reads the first value of a body.
 fn value(body: &[u8]) -> Result<Value, Failure> {
@@ -19,12 +19,12 @@ fn value(body: &[u8]) -> Result<Value, Failure> {
 }
 
 /// Reads an object.
-pub(super) fn object(body: &[u8]) -> Result<Fields, Failure> {
+pub(crate) fn object(body: &[u8]) -> Result<Fields, Failure> {
     Fields::of(value(body)?)
 }
 
 /// Reads an array of objects; `null` is one without any.
-pub(super) fn objects(body: &[u8]) -> Result<Vec<Fields>, Failure> {
+pub(crate) fn objects(body: &[u8]) -> Result<Vec<Fields>, Failure> {
     match value(body)? {
         Value::Array(values) => values.into_iter().map(Fields::of).collect(),
         Value::Null => Ok(Vec::new()),
@@ -42,7 +42,7 @@ impl Fields {
     }
 
     /// Returns the value of a field that is there and not `null`.
-    pub(super) fn get(&self, name: &str) -> Option<&Value> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
         let exact = self.0.get(name);
         let value = exact.or_else(|| {
             self.0
@@ -54,7 +54,7 @@ impl Fields {
     }
 
     /// Returns a field that is a text.
-    pub(super) fn text(&self, name: &str) -> Result<Option<&str>, Failure> {
+    pub(crate) fn text(&self, name: &str) -> Result<Option<&str>, Failure> {
         let text = |value: &'_ Value| {
             value.as_str().map(|_| ()).ok_or_else(|| wrong(name, "a text", value))
         };
@@ -65,26 +65,26 @@ impl Fields {
     }
 
     /// Returns a field that is `true` or `false`.
-    pub(super) fn truth(&self, name: &str) -> Result<Option<bool>, Failure> {
+    pub(crate) fn truth(&self, name: &str) -> Result<Option<bool>, Failure> {
         let Some(value) = self.get(name) else { return Ok(None) };
         value.as_bool().map(Some).ok_or_else(|| wrong(name, "true or false", value))
     }
 
     /// Returns a field that is a number.
-    pub(super) fn number(&self, name: &str) -> Result<Option<f64>, Failure> {
+    pub(crate) fn number(&self, name: &str) -> Result<Option<f64>, Failure> {
         let Some(value) = self.get(name) else { return Ok(None) };
         value.as_f64().map(Some).ok_or_else(|| wrong(name, "a number", value))
     }
 
     /// Returns a field that is a whole number and no less than zero.
-    pub(super) fn whole(&self, name: &str) -> Result<Option<i64>, Failure> {
+    pub(crate) fn whole(&self, name: &str) -> Result<Option<i64>, Failure> {
         let Some(value) = self.get(name) else { return Ok(None) };
         let whole = value.as_i64().filter(|number| *number >= 0);
         whole.map(Some).ok_or_else(|| wrong(name, "a whole number from 0", value))
     }
 
     /// Returns a field that is an object.
-    pub(super) fn object(&self, name: &str) -> Result<Option<Fields>, Failure> {
+    pub(crate) fn object(&self, name: &str) -> Result<Option<Fields>, Failure> {
         match self.get(name) {
             None => Ok(None),
             Some(Value::Object(fields)) => Ok(Some(Self(fields.clone()))),
@@ -93,7 +93,7 @@ impl Fields {
     }
 
     /// Returns a field that is an array of objects.
-    pub(super) fn array(&self, name: &str) -> Result<Vec<Fields>, Failure> {
+    pub(crate) fn array(&self, name: &str) -> Result<Vec<Fields>, Failure> {
         match self.get(name) {
             None => Ok(Vec::new()),
             Some(Value::Array(values)) => values.iter().cloned().map(Self::of).collect(),

@@ -6,59 +6,59 @@ use std::fmt;
 
 /// An error of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Failure {
-    pub(super) status: StatusCode,
-    pub(super) text: String,
+pub(crate) struct Failure {
+    pub(crate) status: StatusCode,
+    pub(crate) text: String,
 }
 
 impl Failure {
-    pub(super) fn new(status: StatusCode, text: impl fmt::Display) -> Self {
+    pub(crate) fn new(status: StatusCode, text: impl fmt::Display) -> Self {
         Self { status, text: text.to_string() }
     }
 
     /// A body that cannot be read.
-    pub(super) fn body(cause: impl fmt::Display) -> Self {
+    pub(crate) fn body(cause: impl fmt::Display) -> Self {
         Self::new(StatusCode::BAD_REQUEST, format!("bad request body: {cause}"))
     }
 
     /// A field without which a proxy cannot be made; `place` counts the entries of a list from 1.
-    pub(super) fn missing(field: &str, place: Option<usize>) -> Self {
+    pub(crate) fn missing(field: &str, place: Option<usize>) -> Self {
         let place = place.map(|place| format!(" at proxy {place}")).unwrap_or_default();
         let text = format!("missing required field: {field}{place}");
         Self::new(StatusCode::BAD_REQUEST, text)
     }
 
-    pub(super) fn stream() -> Self {
+    pub(crate) fn stream() -> Self {
         let text = "stream was invalid, can be either upstream or downstream";
         Self::new(StatusCode::BAD_REQUEST, text)
     }
 
-    pub(super) fn kind() -> Self {
+    pub(crate) fn kind() -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid toxic type")
     }
 
-    pub(super) fn no_proxy() -> Self {
+    pub(crate) fn no_proxy() -> Self {
         Self::new(StatusCode::NOT_FOUND, "proxy not found")
     }
 
-    pub(super) fn no_toxic() -> Self {
+    pub(crate) fn no_toxic() -> Self {
         Self::new(StatusCode::NOT_FOUND, "toxic not found")
     }
 
-    pub(super) fn proxy_exists() -> Self {
+    pub(crate) fn proxy_exists() -> Self {
         Self::new(StatusCode::CONFLICT, "proxy already exists")
     }
 
-    pub(super) fn toxic_exists() -> Self {
+    pub(crate) fn toxic_exists() -> Self {
         Self::new(StatusCode::CONFLICT, "toxic already exists")
     }
 
     /// An error of the system, such as an address that is taken.
-    pub(super) fn system(cause: impl fmt::Display) -> Self {
+    pub(crate) fn system(cause: impl fmt::Display) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, cause)
     }
 
-    pub(super) fn json(&self) -> serde_json::Map<String, serde_json::Value> {
+    pub(crate) fn json(&self) -> serde_json::Map<String, serde_json::Value> {
         let error = ("error".to_owned(), self.text.clone().into());
         [error, ("status".to_owned(), self.status.as_u16().into())].into_iter().collect()
     }
