@@ -305,6 +305,6 @@ fn order_is_given_up_and_said_so_where_too_much_waits() {
     }
     assert!(run.got[1].contains("-ERR\r\n"));
     let told = run.session.events().entries;
-    let told = told.iter().filter(|entry| entry.what.contains("kept in order"));
+    let told = told.iter().filter(|entry| entry.what.to_string().contains("kept in order"));
     assert_eq!(told.count(), 1);
 }

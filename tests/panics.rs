@@ -247,16 +247,13 @@ async fn explodes(fuse: &Fuse, ends: bool, config: Config, plug_in: &str) {
     let mut lines = Vec::new();
     while let Some(news) = journal.try_next() {
         let News::Line(line) = news else { panic!("{hook}: {news:?}") };
-        if line.entry.what.starts_with("panicked") {
-            lines.push((
-                line.entry.connection,
-                line.entry.rule.to_string(),
-                line.entry.what.clone(),
-            ));
+        let what = line.entry.what.to_string();
+        if what.starts_with("panicked") {
+            lines.push((line.entry.connection, line.entry.rule.to_string(), what));
         }
     }
     let what = format!("panicked in {hook}: boom");
-    assert_eq!(lines, [(1, plug_in.to_owned(), what.into())], "{hook}");
+    assert_eq!(lines, [(1, plug_in.to_owned(), what)], "{hook}");
     control.stop(Duration::ZERO).await.unwrap();
 }
 

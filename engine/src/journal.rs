@@ -2,18 +2,19 @@
 //!
 //! It is the evidence that a fault happened, and what makes a run explainable. It is not the log.
 
-use chenapan_core::{Direction, Step, Verdict};
+use chenapan_core::Direction;
 use serde::Serialize;
-use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 mod recorder;
+mod what;
 mod writer;
 
 pub use recorder::{Line, News, Subscription};
 pub(crate) use recorder::{Recorder, Subscribers};
+pub use what::{Replied, Script, ScriptEnd, What, describe};
 pub use writer::{Journal, Sender};
 
 /// The target of log events that say what rules did.
@@ -35,67 +36,8 @@ pub struct Entry {
     pub length: u64,
     /// The rule's name.
     pub rule: Arc<str>,
-    /// Description of the fault.
-    pub what: Cow<'static, str>,
-}
-
-/// Returns a description of a verdict, in words; `None` for one that only forwards.
-#[doc(hidden)]
-pub fn describe(verdict: &Verdict) -> Option<Cow<'static, str>> {
-    Some(match verdict {
-        Verdict::Forward => return None,
-        Verdict::Delay(time) => format!("delay {time:?}").into(),
-        Verdict::Drop => "drop".into(),
-        Verdict::Reply(bytes) => reply(bytes.len(), bytes).into(),
-        Verdict::Hang => "hang".into(),
-        Verdict::Close => "close".into(),
-        Verdict::Reset => "reset".into(),
-        Verdict::Play(steps) => script(steps).into(),
-        other => format!("{other:?}").into(),
-    })
-}
-
-/// Number of bytes of a reply that are shown.
-const SHOWN: usize = 32;
-
-/// Describes a reply of so many bytes, which begins with these.
-fn reply(length: usize, first: &[u8]) -> String {
-    let shown = first[..first.len().min(SHOWN)].escape_ascii();
-    let more = if length > SHOWN { "..." } else { "" };
-    format!("reply {length} bytes \"{shown}\"{more}")
-}
-
-fn script(steps: &[Step]) -> String {
-    let (mut sends, mut bytes, mut wait, mut replies) = (0_u64, 0, Duration::ZERO, 0);
-    let (mut first, mut end) = (Vec::new(), None);
-    for step in steps {
-        match step {
-            Step::Send(unit) => (sends, bytes) = (sends + 1, bytes + unit.bytes.len()),
-            Step::Wait(time) => wait = wait.saturating_add(*time),
-            Step::Reply(reply) => {
-                replies += reply.len();
-                first.extend(reply.iter().take(SHOWN.saturating_sub(first.len())));
-            }
-            Step::Hang => end = Some("hang"),
-            Step::Close => end = Some("close"),
-            Step::Reset => end = Some("reset"),
-            _ => {}
-        }
-    }
-    let mut words = Vec::new();
-    match sends {
-        0 => {}
-        1 => words.push(format!("send {bytes} bytes")),
-        _ => words.push(format!("send {bytes} bytes in {sends} pieces")),
-    }
-    if replies > 0 {
-        words.push(reply(replies, &first));
-    }
-    if !wait.is_zero() {
-        words.push(format!("wait {wait:?}"));
-    }
-    words.extend(end.map(str::to_owned));
-    if words.is_empty() { "hold".to_owned() } else { words.join(", ") }
+    /// The fault.
+    pub what: What,
 }
 
 /// An entry as it is written.
@@ -109,7 +51,7 @@ struct Written<'a> {
     offset: u64,
     length: u64,
     rule: &'a str,
-    what: &'a str,
+    what: &'a What,
     seed: u64,
     /// Seconds since the connection was accepted.
     at: f64,
@@ -168,30 +110,6 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::BytesMut;
-    use chenapan_core::Unit;
-
-    #[test]
-    fn scripts_are_told_in_a_few_words() {
-        let piece = || Step::Send(Unit::data(BytesMut::from("abc"), 0));
-        let told = |steps| describe(&Verdict::Play(steps)).unwrap();
-        assert_eq!(told(vec![]), "hold");
-        assert_eq!(told(vec![piece(), Step::Close]), "send 3 bytes, close");
-        let wait = Step::Wait(Duration::from_millis(5));
-        assert_eq!(
-            told(vec![piece(), wait.clone(), piece(), wait]),
-            "send 6 bytes in 2 pieces, wait 10ms"
-        );
-        let reply = Step::Reply(BytesMut::from("no"));
-        assert_eq!(told(vec![reply.clone(), Step::Reset]), "reply 2 bytes \"no\", reset");
-        assert_eq!(told(vec![reply.clone(), reply]), "reply 4 bytes \"nono\"");
-        let told = |reply: &[u8]| describe(&Verdict::Reply(reply.into())).unwrap();
-        assert_eq!(told(b"-BUSY\r\n\xff"), r#"reply 8 bytes "-BUSY\r\n\xff""#);
-        let (whole, long) = (told(&[b'x'; 32]), told(&[b'x'; 33]));
-        assert_eq!(whole, format!("reply 32 bytes {:?}", "x".repeat(32)));
-        assert_eq!(long, format!("reply 33 bytes {:?}...", "x".repeat(32)));
-        assert_eq!(describe(&Verdict::Forward), None);
-    }
 
     fn entry() -> Entry {
         Entry {
@@ -201,7 +119,7 @@ mod tests {
             offset: 10,
             length: 5,
             rule: "slow".into(),
-            what: "delay 1s".into(),
+            what: What::Delay(Duration::from_secs(1)),
         }
     }
 

@@ -160,7 +160,7 @@ mod tests {
             offset,
             length: 1,
             rule: "drop".into(),
-            what: "drop".into(),
+            what: crate::journal::What::Drop,
         }
     }
 

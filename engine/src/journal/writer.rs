@@ -266,7 +266,7 @@ mod tests {
             offset: 0,
             length: 1,
             rule: "drop".into(),
-            what: "drop".into(),
+            what: crate::journal::What::Drop,
         }
     }
 

@@ -3,7 +3,7 @@
 //! A panic ends its connection and nothing else; it is evidence, so that it never goes by without a
 //! name.
 
-use crate::journal::Entry;
+use crate::journal::{Entry, What};
 use chenapan_core::Direction;
 use std::any::Any;
 use std::fmt;
@@ -66,16 +66,12 @@ impl Panic {
             offset: *offset,
             length: 0,
             rule: Arc::clone(plug_in),
-            what: self.what().into(),
+            what: self.what(),
         }
     }
 
-    fn what(&self) -> String {
-        let Self { culprit: Culprit { hook, .. }, message } = self;
-        match *hook {
-            "" => format!("panicked: {message}"),
-            hook => format!("panicked in {hook}: {message}"),
-        }
+    fn what(&self) -> What {
+        What::Panicked { hook: self.culprit.hook, message: self.message.clone() }
     }
 }
 

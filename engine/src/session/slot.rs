@@ -5,7 +5,7 @@ mod question;
 
 use super::line::Line;
 use super::{Call, Culprit, Facts, named};
-use crate::journal::{Entry, describe};
+use crate::journal::{Entry, What, describe};
 use crate::rule::{Count, Per, Rule};
 use chenapan_core::{
     Behavior, Context, Direction, End, Holding, Interest, Kind, Member, Moment, Others, Step, Unit,
@@ -373,7 +373,7 @@ impl RuleSlot {
             what,
         };
         for damage in record.damage.drain(..) {
-            record.events.entries.push(entry(damage.offset, 1, damage.what));
+            record.events.entries.push(entry(damage.offset, 1, What::Damage(damage.what)));
         }
         if let Some(what) = describe(verdict) {
             record.events.entries.push(entry(offset, length, what));

@@ -2,7 +2,7 @@
 
 use super::state::Arrival;
 use super::{Call, Intake, Lane, Reading, Refused, Sender};
-use crate::journal::Entry;
+use crate::journal::{Entry, What};
 use crate::session::Refusal;
 use crate::session::queue::{Item, Joint};
 use crate::session::slot::RuleSlot;
@@ -164,7 +164,7 @@ impl Lane {
                 offset: self.intake.offset,
                 length: length as u64,
                 rule: "protocol".into(),
-                what: what.into(),
+                what: What::Note(what.into()),
             });
         }
     }

@@ -93,7 +93,7 @@ fn both_directions_share_a_state_which_is_dropped_behind_their_ends() {
         let mut run = bounced("bouncer");
         assert_eq!(run.session.closed(end, run.now), None);
         let entries: Vec<_> =
-            run.session.events().entries.into_iter().map(|entry| entry.what).collect();
+            run.session.events().entries.into_iter().map(|entry| entry.what.to_string()).collect();
         assert_eq!(entries.iter().filter(|what| *what == "login failed").count(), 2);
         drop(run);
         assert_eq!(told(), both(&format!("{end:?}")));
@@ -174,9 +174,14 @@ fn a_panic_at_the_end_is_evidence_and_the_others_are_told() {
     run.send(UP, "a").send(DOWN, "b");
     let panic = run.session.closed(End::Closed, run.now).unwrap();
     assert_eq!((panic.hook(), panic.message()), ("on_end", "at the end"));
-    let entries: Vec<_> =
-        run.session.events().entries.into_iter().map(|entry| (entry.rule, entry.what)).collect();
-    let bomb = ("bouncer".into(), "panicked in on_end: at the end".into());
+    let entries: Vec<_> = run
+        .session
+        .events()
+        .entries
+        .into_iter()
+        .map(|entry| (entry.rule.to_string(), entry.what.to_string()))
+        .collect();
+    let bomb = ("bouncer".to_owned(), "panicked in on_end: at the end".to_owned());
     assert_eq!(entries, [bomb.clone(), bomb]);
     drop(run);
     assert_eq!(told().iter().filter(|what| what.contains("Closed")).count(), 4);
