@@ -5,12 +5,14 @@ use crate::config::Config;
 use crate::journal::{Journal, Recorder, Subscribers, Subscription};
 use crate::places::Places;
 use crate::proxy::{Proxy, Siblings, Surroundings};
+use crate::runtime;
 use crate::session::Settings;
 use crate::timer::Clock;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::runtime::Handle;
 
 /// Handle on all proxies under one seed, which can be cloned and shared between tasks.
 ///
@@ -26,6 +28,7 @@ impl std::panic::UnwindSafe for Control {}
 #[derive(Debug)]
 struct Inner {
     seed: u64,
+    runtime: Handle,
     clock: Clock,
     places: Arc<Places>,
     memory: Mutex<Arc<Budget>>,
@@ -66,18 +69,19 @@ impl Control {
     /// A control for proxies between streams in memory, on the clock of the current runtime.
     #[track_caller]
     pub(crate) fn in_memory(seed: u64) -> io::Result<Self> {
-        runtime()?;
-        Ok(Self::within(seed, Clock::of_runtime(), Places::boundless()))
+        let runtime = runtime::current()?;
+        Ok(Self::within(seed, runtime, Clock::of_runtime(), Places::boundless()))
     }
 
     fn new(seed: u64, precise: bool) -> io::Result<Self> {
-        runtime()?;
-        Ok(Self::within(seed, Clock::start(precise)?, Places::new()))
+        let runtime = runtime::current()?;
+        Ok(Self::within(seed, runtime, Clock::start(precise)?, Places::new()))
     }
 
-    fn within(seed: u64, clock: Clock, places: Places) -> Self {
+    fn within(seed: u64, runtime: Handle, clock: Clock, places: Places) -> Self {
         Self(Arc::new(Inner {
             seed,
+            runtime,
             clock,
             places: Arc::new(places),
             memory: Mutex::new(Budget::new(MEMORY)),
@@ -140,17 +144,18 @@ impl Control {
         Ok(())
     }
 
-    /// Starts a proxy. It runs for as long as there is a handle on it: this control has one until
-    /// its last clone is dropped, and each clone of the returned [`Proxy`] is one.
+    /// Starts a proxy, on the runtime of the control, whoever calls. It runs for as long as there is a
+    /// handle on it: this control has one until its last clone is dropped, and each clone of the
+    /// returned [`Proxy`] is one.
     ///
     /// # Errors
     ///
-    /// A listener cannot be bound, there is no tokio runtime; or (of the kind
+    /// A listener cannot be bound, the runtime has ended; or (of the kind
     /// [`InvalidInput`](io::ErrorKind::InvalidInput)) its name is taken, or one of its rules could
     /// never act, with a [`RuleError`](crate::rule::RuleError) inside. Then nothing was started.
     pub fn add(&self, config: Config) -> io::Result<Proxy> {
         let control = &*self.0;
-        runtime()?;
+        let _entered = control.runtime.enter();
         let invalid = |error| io::Error::new(io::ErrorKind::InvalidInput, error);
         let fits = config.rules.fit(&*config.protocol, config.protocol.name());
         fits.map_err(invalid)?;
@@ -171,6 +176,7 @@ impl Control {
             places: Arc::clone(&control.places),
             journal,
             siblings: &control.siblings,
+            runtime: &control.runtime,
         };
         let proxy = Proxy::start(config, surroundings)?;
         control.siblings.add(proxy.clone());
@@ -187,7 +193,7 @@ impl Control {
         self.0.siblings.get(name)
     }
 
-    /// Returns the proxies that were added and not removed, in order.
+    /// Returns the proxies that were added and neither removed nor stopped, in order.
     pub fn proxies(&self) -> Vec<Proxy> {
         self.0.siblings.list()
     }
@@ -195,7 +201,7 @@ impl Control {
     /// Drops the control's handle on a proxy, which ends with its last handle. Returns `false` if
     /// it is not one of this control's.
     pub fn remove(&self, proxy: &Proxy) -> bool {
-        self.0.siblings.remove(proxy)
+        self.0.siblings.remove(proxy).is_some()
     }
 
     /// Stops all proxies as [`Proxy::stop`] does, and finishes the journal.
@@ -214,9 +220,32 @@ impl Control {
     ///
     /// The journal could not be written.
     pub async fn stop_or(&self, grace: Duration, now: impl Future<Output = ()>) -> io::Result<()> {
+        runtime::within(&self.0.runtime, self.stop_here(Some(grace), now)).await
+    }
+
+    /// Stops at once, as [`Proxy::stop_now`] does.
+    ///
+    /// # Errors
+    ///
+    /// The journal could not be written.
+    pub async fn stop_now(&self) -> io::Result<()> {
+        runtime::within(&self.0.runtime, self.stop_here(None, std::future::pending())).await
+    }
+
+    /// Stops with a grace, or without one at once.
+    async fn stop_here(
+        &self,
+        grace: Option<Duration>,
+        now: impl Future<Output = ()>,
+    ) -> io::Result<()> {
         let mut stops = tokio::task::JoinSet::new();
         for proxy in self.proxies() {
-            stops.spawn(async move { proxy.stop(grace).await });
+            stops.spawn(async move {
+                match grace {
+                    Some(grace) => proxy.stop(grace).await,
+                    None => proxy.stop_now().await,
+                }
+            });
         }
         tokio::select! {
             () = now => {}
@@ -231,10 +260,4 @@ impl Control {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Checks that there is a tokio runtime to run on.
-fn runtime() -> io::Result<()> {
-    let none = |_| io::Error::other("there is no tokio runtime here: call this inside one");
-    tokio::runtime::Handle::try_current().map(drop).map_err(none)
 }

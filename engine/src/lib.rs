@@ -19,6 +19,7 @@ mod places;
 pub mod proxy;
 mod pump;
 pub mod rule;
+mod runtime;
 pub mod session;
 #[cfg(target_os = "linux")]
 mod splice;

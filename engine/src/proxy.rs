@@ -6,6 +6,7 @@ mod accept;
 mod books;
 mod circle;
 mod doors;
+mod gate;
 mod siblings;
 mod table;
 
@@ -16,6 +17,7 @@ use crate::journal::Recorder;
 use crate::places::Places;
 use crate::pump::{Order, PATIENCE, Services, Warned};
 use crate::rule::{Rule, RuleError, Rules};
+use crate::runtime::within;
 use crate::session::Settings;
 use crate::stats::{Live, Stats};
 use crate::timer::Clock;
@@ -24,9 +26,10 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use table::Table;
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -34,16 +37,17 @@ pub use crate::config::{Config, Limits};
 pub(crate) use siblings::Siblings;
 
 /// A handle on a running proxy, and its life: when the last handle is dropped (a
-/// [`Control`](crate::control::Control) has one of each) its connections are closed at once and its
-/// port is freed, as soon as the runtime comes to it. [`Proxy::stop`] does that in order, and waits
-/// until it is done.
+/// [`Control`](crate::control::Control) has one of each) its ports are free, and its connections are
+/// closed as soon as the runtime comes to it. [`Proxy::stop`] does that in order, and waits until it is
+/// done.
 ///
 /// Each call is bounded in time, and none but [`stop`](Self::stop), [`ended`](Self::ended),
-/// [`idle`](Self::idle) and [`finished`](Self::finished) waits for traffic.
+/// [`idle`](Self::idle) and [`finished`](Self::finished) waits for traffic. All can be called outside of
+/// a runtime, too.
 ///
-/// It lives on the runtime on which it was started, and ends with that: a proxy in a static is dead
-/// in the second `#[tokio::test]`, which has a runtime of its own. Its times are real ones, and its
-/// sockets too: with `start_paused` tokio takes a test that waits for it for idle, and moves on. A proxy
+/// It lives on the runtime of its control, and ends with that: a proxy in a static is dead in the second
+/// `#[tokio::test]`, which has a runtime of its own. Its times are real ones, and its sockets too: with
+/// `start_paused` tokio takes a test that waits for it for idle, and moves on. A proxy
 /// [in memory](crate::memory) is for such tests.
 #[derive(Clone, Debug)]
 pub struct Proxy {
@@ -78,6 +82,8 @@ pub(crate) struct Shared {
     table: Table,
     room: Room,
     siblings: Weak<Siblings>,
+    /// The runtime on which all of this lives.
+    runtime: Handle,
     /// Cancelled when the connection on standard input and output has ended.
     finished: CancellationToken,
 }
@@ -100,13 +106,14 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) places: Arc<Places>,
     pub(crate) journal: Recorder,
     pub(crate) siblings: &'a Arc<Siblings>,
+    pub(crate) runtime: &'a Handle,
 }
 
 impl Proxy {
     /// Binds the listeners and starts to accept.
     pub(crate) fn start(config: Config, within: Surroundings<'_>) -> io::Result<Self> {
         let Config { name, listen, backend, protocol, rules, limits, enabled } = config;
-        let Surroundings { settings, clock, memory, places, journal, siblings } = within;
+        let Surroundings { settings, clock, memory, places, journal, siblings, runtime } = within;
         let doors = Doors::new();
         let opened = if enabled { &*listen } else { &[] };
         let bound = opened.iter().map(|address| doors.bind(address, address));
@@ -143,6 +150,7 @@ impl Proxy {
             table,
             room: Room { most, places, wanting: AtomicBool::new(false) },
             siblings: Arc::downgrade(siblings),
+            runtime: runtime.clone(),
             finished: CancellationToken::new(),
         });
         let proxy = Self { life: Arc::new(Life(Arc::clone(&shared))), shared };
@@ -214,6 +222,10 @@ impl Proxy {
     /// A listener cannot be bound, the backend would lead back to it, or the proxy has stopped. Then
     /// it stays disabled.
     pub async fn enable(&self) -> io::Result<()> {
+        within(&self.shared.runtime, self.enable_here()).await
+    }
+
+    async fn enable_here(&self) -> io::Result<()> {
         let _changing = self.shared.doors.changing.lock().await;
         if self.shared.doors.is_enabled() {
             return Ok(());
@@ -247,6 +259,10 @@ impl Proxy {
     /// There is no address, one cannot be bound, or the backend would lead back to it. Then nothing
     /// has changed.
     pub async fn listen(&self, addresses: &[Listen]) -> io::Result<()> {
+        within(&self.shared.runtime, self.listen_here(addresses)).await
+    }
+
+    async fn listen_here(&self, addresses: &[Listen]) -> io::Result<()> {
         let doors = &self.shared.doors;
         let _changing = doors.changing.lock().await;
         if addresses.is_empty() {
@@ -336,8 +352,8 @@ impl Proxy {
 
     /// Sets the rules without checking that they can act on this proxy.
     pub fn set_rules_unchecked(&self, rules: Rules) {
-        let _editing = self.shared.editing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.put(rules);
+        let _editing = self.shared.editing();
+        self.shared.put(rules);
     }
 
     /// Changes the rules in force, one change after the other.
@@ -345,17 +361,12 @@ impl Proxy {
         &self,
         change: impl FnOnce(&Rules) -> Result<Rules, RuleError>,
     ) -> Result<(), RuleError> {
-        let _editing = self.shared.editing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _editing = self.shared.editing();
         let rules = change(&self.rules())?;
         let protocol = &self.shared.protocol;
         rules.fit(&**protocol, protocol.name())?;
-        self.put(rules);
+        self.shared.put(rules);
         Ok(())
-    }
-
-    fn put(&self, rules: Rules) {
-        self.shared.rules.send_modify(|current| *current = Arc::new(rules.after(current)));
-        self.shared.table.wake();
     }
 
     /// Returns the connections that are open now, by number.
@@ -397,17 +408,46 @@ impl Proxy {
     }
 
     /// Stops accepting, lets connections finish for `grace`, then closes them, without a wait for
-    /// their other ends. The listeners' ports are free when this returns.
+    /// their other ends. Ports are free and counters final when this returns, and its control has
+    /// given up its handle.
     pub async fn stop(&self, grace: Duration) {
+        self.leave();
         let tasks = &self.shared.table.tasks;
-        self.shared.doors.stop();
         tasks.close();
-        if tokio::time::timeout(grace, tasks.wait()).await.is_ok() {
-            return;
-        }
+        let stopped = async {
+            if tokio::time::timeout(grace, tasks.wait()).await.is_err() {
+                self.shared.end_all();
+                self.over().await;
+            }
+        };
+        within(&self.shared.runtime, stopped).await;
+    }
+
+    /// Stops at once: waits for no client, and for nothing that is under way. Otherwise it does what
+    /// [`stop`](Self::stop) does.
+    pub async fn stop_now(&self) {
+        self.end();
+        within(&self.shared.runtime, self.over()).await;
+    }
+
+    /// Begins to end at once, without a wait.
+    pub(crate) fn end(&self) {
+        self.leave();
         self.shared.end_all();
+    }
+
+    /// Stops accepting, and leaves the control.
+    fn leave(&self) {
+        self.shared.doors.stop();
+        let siblings = self.shared.siblings.upgrade();
+        drop(siblings.and_then(|siblings| siblings.remove(self)));
+    }
+
+    /// Waits until all that was told to end has ended.
+    async fn over(&self) {
         // Closing in order is itself bounded, and so is the end of a program.
-        let _ = tokio::time::timeout(2 * PATIENCE + 2 * GRACE, tasks.wait()).await;
+        let most = 2 * PATIENCE + 2 * GRACE;
+        let _ = tokio::time::timeout(most, self.shared.table.tasks.wait()).await;
     }
 
     /// Completes when the connection on standard input and output has ended and all of it was
@@ -432,7 +472,9 @@ impl Proxy {
         for open in open {
             // Known to the tracker before its task runs, and until the socket is closed.
             let tracked = shared.table.tasks.token();
-            tokio::spawn(accept::accept(Arc::clone(shared), open, tracked));
+            let gate = open.gate.clone();
+            let task = gate.run(accept::accept(Arc::clone(shared), open, tracked));
+            drop(shared.runtime.spawn(task));
         }
     }
 
@@ -443,6 +485,15 @@ impl Proxy {
 }
 
 impl Shared {
+    fn editing(&self) -> MutexGuard<'_, ()> {
+        self.editing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(&self, rules: Rules) {
+        self.rules.send_modify(|current| *current = Arc::new(rules.after(current)));
+        self.table.wake();
+    }
+
     /// Closes what is open, and what still waits for its other end.
     fn end_all(&self) {
         self.table.tasks.close();

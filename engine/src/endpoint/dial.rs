@@ -49,8 +49,9 @@ impl Dialer {
     ///
     /// # Errors
     ///
-    /// The backend was not reached within the time.
+    /// The backend was not reached within the time, or there is no tokio runtime.
     pub async fn reach(&self, within: Duration) -> io::Result<()> {
+        crate::runtime::current()?;
         self.dial(&Connection::new(0), within).await.map(drop)
     }
 

@@ -3,6 +3,7 @@
 use super::greet::Greeting;
 use super::kind::Arrivals;
 use super::{Listen, Local, Peer, Stream, in_words};
+use crate::runtime;
 use std::fmt;
 use std::io;
 use std::time::Duration;
@@ -34,8 +35,10 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// The address is in use, not ours or not allowed; or a file cannot be used, with its path.
+    /// The address is in use, not ours or not allowed; or a file cannot be used, with its path. Or there
+    /// is no tokio runtime.
     pub fn bind(address: &Listen) -> io::Result<Vec<Self>> {
+        runtime::current()?;
         let bound = Self::bound(address);
         bound.map_err(|error| in_words(format_args!("cannot listen on {address}"), &error))
     }

@@ -22,7 +22,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 /// Accepts connections until the listener is to be closed.
 pub(super) async fn accept(
     shared: Arc<Shared>,
-    Open { listener, closing, _open: open }: Open,
+    Open { listener, closing, _open: open, .. }: Open,
     tracked: TaskTrackerToken,
 ) {
     let services = &shared.services;

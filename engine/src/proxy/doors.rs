@@ -2,6 +2,7 @@
 //!
 //! It accepts nothing; each listener has a task of its own that does.
 
+use super::gate::Gate;
 use crate::endpoint::{Listen, Listener, Local};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,6 +34,7 @@ pub(super) struct Door {
     /// Addresses at which it listens, or did so last.
     locals: Vec<Local>,
     closing: CancellationToken,
+    gates: Vec<Gate>,
     tasks: TaskTracker,
 }
 
@@ -40,6 +42,8 @@ pub(super) struct Door {
 pub(super) struct Open {
     pub(super) listener: Listener,
     pub(super) closing: CancellationToken,
+    /// Gate of its task.
+    pub(super) gate: Gate,
     /// Held until the listener is closed.
     pub(super) _open: TaskTrackerToken,
 }
@@ -64,10 +68,14 @@ impl Doors {
         let listeners = Listener::bind(at)?;
         let locals = listeners.iter().map(Listener::local).cloned().collect();
         let (closing, tasks) = (self.stopped.child_token(), TaskTracker::new());
-        let open = |listener| Open { listener, closing: closing.clone(), _open: tasks.token() };
-        let open = listeners.into_iter().map(open).collect();
+        let open = |listener| {
+            let (closing, gate) = (closing.clone(), Gate::default());
+            Open { listener, closing, gate, _open: tasks.token() }
+        };
+        let open: Vec<_> = listeners.into_iter().map(open).collect();
+        let gates = open.iter().map(|open| open.gate.clone()).collect();
         tasks.close();
-        Ok((Door { address: address.clone(), locals, closing, tasks }, open))
+        Ok((Door { address: address.clone(), locals, closing, gates, tasks }, open))
     }
 
     /// Puts other doors in place of those that are there, which are returned.
@@ -105,9 +113,11 @@ impl Doors {
         self.state().doors.iter().flat_map(|door| door.locals.iter().cloned()).collect()
     }
 
-    /// Closes all doors for good, as soon as the runtime comes to it.
+    /// Closes all doors for good; their ports are free when this returns, unless it is called from
+    /// where a connection is being accepted.
     pub(super) fn stop(&self) {
         self.stopped.cancel();
+        self.doors().iter().for_each(Door::shut);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -120,7 +130,7 @@ impl Door {
     pub(super) fn closed(address: Listen) -> Self {
         let (closing, tasks) = (CancellationToken::new(), TaskTracker::new());
         tasks.close();
-        Self { address, locals: Vec::new(), closing, tasks }
+        Self { address, locals: Vec::new(), closing, gates: Vec::new(), tasks }
     }
 
     pub(super) fn address(&self) -> &Listen {
@@ -145,7 +155,12 @@ impl Door {
 
     /// Closes the listeners; their ports are free when this returns.
     pub(super) async fn close(&self) {
-        self.closing.cancel();
+        self.shut();
         self.tasks.wait().await;
+    }
+
+    fn shut(&self) {
+        self.closing.cancel();
+        self.gates.iter().for_each(Gate::shut);
     }
 }

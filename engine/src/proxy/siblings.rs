@@ -22,15 +22,11 @@ impl Siblings {
         self.known().push(proxy);
     }
 
-    /// Gives up the handle on a proxy; `false` if there is none.
-    pub(crate) fn remove(&self, proxy: &Proxy) -> bool {
-        // Dropped without the lock: it may be the last one.
-        let given_up = {
-            let mut known = self.known();
-            let at = known.iter().position(|known| known.is(proxy));
-            at.map(|at| known.remove(at))
-        };
-        given_up.is_some()
+    /// Gives up the handle on a proxy, and returns it.
+    pub(crate) fn remove(&self, proxy: &Proxy) -> Option<Proxy> {
+        let mut known = self.known();
+        let at = known.iter().position(|known| known.is(proxy));
+        at.map(|at| known.remove(at))
     }
 
     /// Returns the proxies but for one.

@@ -184,7 +184,7 @@ impl How {
 /// Ends streams.
 pub(super) async fn end(senders: &mut [Sender<'_>], how: How, now: &CancellationToken) {
     match how {
-        How::Broken => abort(senders).await,
+        How::Broken => abort(senders, now).await,
         How::InOrder => linger(senders, now).await,
     }
 }
@@ -242,15 +242,15 @@ impl Late {
     }
 }
 
-/// Resets streams once what was written has reached those of them that take it.
-async fn abort(senders: &mut [Sender<'_>]) {
+/// Resets streams once what was written has reached those of them that take it, or `now` is cancelled.
+async fn abort(senders: &mut [Sender<'_>], now: &CancellationToken) {
     let unsent = |senders: &[Sender<'_>]| {
         senders.iter().any(|sender| sender.takes == Takes::More && sender.stream.unsent() > 0)
     };
     let end = Instant::now() + PATIENCE;
     // The kernel throws away what it has not sent when a socket is reset, and tells nobody when
     // it has sent all: it must be asked.
-    while unsent(senders) && Instant::now() < end {
+    while unsent(senders) && Instant::now() < end && !now.is_cancelled() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     senders.iter_mut().for_each(|sender| sender.stream.abort());
