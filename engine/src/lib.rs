@@ -11,6 +11,8 @@ pub mod config;
 pub mod control;
 mod ending;
 pub mod endpoint;
+mod error;
+mod happened;
 pub mod journal;
 pub mod memory;
 pub mod notation;
@@ -27,10 +29,13 @@ pub mod stats;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod timer;
+mod wait;
 
 pub use chenapan_behaviors as behaviors;
 pub use chenapan_core;
 pub use chenapan_protocols as protocols;
+pub use error::{Error, Result};
+pub use wait::Wait;
 
 use chenapan_core::Registry;
 

@@ -203,6 +203,10 @@ impl Pump {
             // While bytes wait to be written no time is of use but a rule's, and `park` asks for
             // those itself.
             self.outflows[direction].next = None;
+            if self.session.has_struck() {
+                // Who sees what was done finds it in the journal.
+                self.flush_journal();
+            }
             match self.flush(direction, cx) {
                 Poll::Pending => return progress,
                 Poll::Ready(some) => progress |= some,
@@ -506,13 +510,16 @@ impl Pump {
             true => self.waits.unsent = entries,
             false => self.waits.unsent.extend(entries),
         }
-        if self.waits.unsent.is_empty() || self.waits.journal.is_some() {
+        if self.waits.journal.is_some() {
             return;
         }
-        let entries = std::mem::take(&mut self.waits.unsent);
-        if let Err((file, entries)) = self.services.journal.record(entries) {
-            self.waits.journal = Some(Box::pin(async move { file.send(entries).await }));
+        if !self.waits.unsent.is_empty() {
+            let entries = std::mem::take(&mut self.waits.unsent);
+            if let Err((file, entries)) = self.services.journal.record(entries) {
+                self.waits.journal = Some(Box::pin(async move { file.send(entries).await }));
+            }
         }
+        self.session.tell();
     }
 
     fn now(&self) -> Duration {

@@ -8,6 +8,7 @@ mod made;
 mod selectors;
 mod shown;
 mod span;
+mod strikes;
 mod value;
 mod written;
 
@@ -28,6 +29,7 @@ use made::Made;
 pub(crate) use selectors::Selectors;
 pub use selectors::{ALIASES, Per, SELECTORS};
 pub use shown::one_line;
+pub(crate) use strikes::Strikes;
 pub use written::meant;
 
 /// One rule: a behavior, configured, and when it applies.
@@ -57,6 +59,7 @@ pub struct Tally {
     paced: AtomicU64,
     /// Time lost, in nanoseconds.
     lost: AtomicU64,
+    strikes: Strikes,
 }
 
 /// The rate that a rule was asked for, and what became of it.
@@ -106,6 +109,15 @@ impl Tally {
         if faults > 0 {
             self.faults.fetch_add(faults, Ordering::Relaxed);
         }
+    }
+
+    /// Tells those who wait for faults that these have happened, and are in the journal.
+    pub(crate) fn tell(&self, faults: u64) {
+        self.strikes.tell(faults);
+    }
+
+    pub(crate) fn strikes(&self) -> &Strikes {
+        &self.strikes
     }
 }
 
@@ -211,6 +223,16 @@ impl Rule {
     /// Its counters.
     pub fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// Returns the number of units that it applied to, and of events that it did something to.
+    pub fn met(&self) -> u64 {
+        self.tally.met()
+    }
+
+    /// Returns the number of its faults: verdicts other than to forward, and recorded damage.
+    pub fn faults(&self) -> u64 {
+        self.tally.faults()
     }
 
     pub(crate) fn shared_name(&self) -> Arc<str> {

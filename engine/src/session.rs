@@ -484,6 +484,18 @@ impl Session {
         (!std::mem::replace(told, true)).then(|| refusal.clone())
     }
 
+    /// Returns `true` if faults have happened since the last call of [`tell`](Self::tell).
+    pub(crate) fn has_struck(&self) -> bool {
+        self.call.record.events.struck
+    }
+
+    /// Tells those who wait for faults of rules: to be called when their entries were handed over.
+    pub(crate) fn tell(&mut self) {
+        if std::mem::take(&mut self.call.record.events.struck) {
+            self.lanes.iter_mut().for_each(Lane::tell);
+        }
+    }
+
     /// Takes the counts of the protocol since the last call. They are no part of the events, since
     /// the protocol works for them: to be asked when nothing else is to be done.
     pub fn counted(&mut self) -> Vec<Counted> {

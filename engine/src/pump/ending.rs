@@ -92,6 +92,7 @@ impl Pump {
         if let Ending::Panicked(panic) = &ending {
             self.session.panicked(panic, now);
         }
+        self.flush_journal();
         let closed = self.session.closed(ending.told(), now);
         let counted = caught(|| self.count()).err();
         if let Some(panic) = &counted {

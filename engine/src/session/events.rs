@@ -12,6 +12,8 @@ pub struct Events {
     pub entries: Vec<Entry>,
     /// Notes that the protocol wants to be known.
     pub notes: Vec<&'static str>,
+    /// Set when faults have happened of which those who wait for them were not told.
+    pub(super) struck: bool,
     /// Set when opaque data was dropped: correct, rarely wanted.
     pub dropped: bool,
     /// Number of times that the protocol had to give up on a direction.
@@ -42,6 +44,7 @@ impl Session {
     /// Takes the events since the last call.
     pub fn events(&mut self) -> Events {
         let mut events = std::mem::take(&mut self.call.record.events);
+        self.call.record.events.struck = events.struck;
         for lane in self.lanes.iter_mut() {
             events.stalls += lane.take_stalls();
         }

@@ -1,5 +1,6 @@
 //! One rule at work in one lane: its behavior's instance, its draws and its counts.
 
+mod acting;
 mod draws;
 mod question;
 
@@ -7,6 +8,7 @@ use super::line::Line;
 use super::{Call, Culprit, Facts, named};
 use crate::journal::{Entry, What, describe};
 use crate::rule::{Count, Per, Rule};
+use acting::Acting;
 use chenapan_core::{
     Behavior, Context, Direction, End, Holding, Interest, Kind, Member, Moment, Others, Step, Unit,
     Verdict,
@@ -30,7 +32,7 @@ pub(super) struct RuleSlot {
     /// Number of bytes of the units that its behavior holds; none where it holds no unit.
     held: Option<usize>,
     manner: Manner,
-    rule: Arc<Rule>,
+    rule: Acting,
     behavior: Box<dyn Behavior>,
     draws: Draws,
     seen: Seen,
@@ -97,7 +99,7 @@ impl RuleSlot {
             line: scope.paced.then(Box::default),
             held: None,
             manner: Manner { direction, others, ordered, by_reply },
-            rule: Arc::clone(rule),
+            rule: Acting::new(rule),
             behavior,
             draws,
             seen: Seen::Nothing,
@@ -332,9 +334,15 @@ impl RuleSlot {
         // An event that was only looked at is no traffic.
         self.rule.tally().add(u64::from(unit.is_some() || faults > 0), faults);
         if faults > 0 {
+            self.rule.has_struck(faults);
             self.journal(&verdict, occasion, unit.unwrap_or(0), call);
         }
         verdict
+    }
+
+    /// Tells those who wait for its faults of the last ones.
+    pub(super) fn tell(&mut self) {
+        self.rule.tell();
     }
 
     /// Returns what becomes of that which stands behind a unit, by the verdict on the unit.
@@ -359,6 +367,7 @@ impl RuleSlot {
         call: &mut Call,
     ) {
         let Call { facts, record, .. } = call;
+        record.events.struck = true;
         if !facts.settings.journal {
             record.damage.clear();
             return;

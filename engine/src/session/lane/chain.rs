@@ -85,6 +85,12 @@ impl Lane {
         }
     }
 
+    /// Tells those who wait for faults of rules of the last ones.
+    pub(in crate::session) fn tell(&mut self) {
+        let retired = self.retired.iter_mut().flat_map(|retired| &mut retired.slots);
+        retired.chain(&mut self.chain.slots).for_each(RuleSlot::tell);
+    }
+
     /// Takes all rule slots, whose end is to be told.
     pub(in crate::session) fn take_slots(&mut self) -> Vec<RuleSlot> {
         let retired = self.retired.take().map_or_else(Vec::new, |retired| retired.slots);
