@@ -6,8 +6,6 @@ fn main() {
 
 #[cfg(test)]
 mod tests {
-    use chenapan::{control::Control, proxy::Config, rule::Rules};
-    use std::time::Duration;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
 
@@ -28,7 +26,7 @@ mod tests {
     #[tokio::test]
     async fn a_client_survives_a_first_answer_that_is_cut() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let backend = listener.local_addr().unwrap().to_string();
+        let backend = listener.local_addr().unwrap();
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let _ = stream.read_exact(&mut [0; 4]).await;
@@ -36,14 +34,11 @@ mod tests {
             }
         });
 
-        let control = Control::seeded(42).unwrap();
-        let mut config = Config::new("127.0.0.1:0", &backend).unwrap();
-        config.rules = Rules::parse(&["limit:bytes=2:connections=1"]).unwrap();
-        let proxy = control.add(config).unwrap();
+        let proxy = chenapan::proxy(backend).rule("limit:bytes=2:connections=1").seed(42);
+        let proxy = proxy.start().await.unwrap();
 
-        assert_eq!(ask(proxy.address().unwrap()).await.unwrap(), (2, "pong".to_owned()));
-        // The evidence that the fault did happen.
-        assert_eq!(proxy.rules().iter().next().unwrap().tally().faults(), 1);
-        control.stop(Duration::from_secs(1)).await.unwrap();
+        assert_eq!(ask(proxy.address()).await.unwrap(), (2, "pong".to_owned()));
+        // The evidence that the fault did happen. The proxy ends when it is dropped.
+        assert_eq!(proxy.rule("limit").faults(), 1);
     }
 }

@@ -4,6 +4,7 @@ use chenapan::control::Control;
 use chenapan::journal::{News, What};
 use chenapan::proxy::{Config, Proxy};
 use chenapan::rule::Rules;
+use chenapan::stats::Counter;
 use std::future::Future;
 use std::io;
 use std::pin::pin;
@@ -68,7 +69,7 @@ async fn a_proxy_that_is_stopped_leaves_its_control_and_its_name_and_port_are_fr
             false => proxy.stop(Duration::ZERO).await,
         }
         is_free(&proxy);
-        assert_eq!((proxy.stats().stopped.value(), proxy.stats().active()), (1, 0));
+        assert_eq!((proxy.stats().value(Counter::Stopped), proxy.stats().active()), (1, 0));
         assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
         let names: Vec<_> = control.proxies().iter().map(|proxy| proxy.name().to_owned()).collect();
         assert_eq!(names, ["other"]);

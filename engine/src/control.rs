@@ -154,6 +154,11 @@ impl Control {
     /// [`InvalidInput`](io::ErrorKind::InvalidInput)) its name is taken, or one of its rules could
     /// never act, with a [`RuleError`](crate::rule::RuleError) inside. Then nothing was started.
     pub fn add(&self, config: Config) -> io::Result<Proxy> {
+        self.add_keeping(config, 0)
+    }
+
+    /// Starts a proxy that keeps this many entries of its journal in memory.
+    pub(crate) fn add_keeping(&self, config: Config, entries: usize) -> io::Result<Proxy> {
         let control = &*self.0;
         let _entered = control.runtime.enter();
         let invalid = |error| io::Error::new(io::ErrorKind::InvalidInput, error);
@@ -169,6 +174,7 @@ impl Control {
         }
         let file = locked(&control.journal).as_ref().map(|file| file.sender_of(&config.name));
         let journal = Recorder::new(&config.name, control.seed, file, &control.subscribers);
+        let journal = journal.keep(entries);
         let surroundings = Surroundings {
             settings: Settings::new(control.seed),
             clock: control.clock.clone(),

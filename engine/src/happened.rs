@@ -9,13 +9,13 @@ use std::task::Poll;
 impl Rule {
     /// Waits until this many of its faults have happened since it is in force. They are in the journal
     /// then.
-    pub fn happened(self: &Arc<Self>, times: u64) -> Wait<'static> {
+    pub fn happened(self: &Arc<Self>, times: u64) -> Wait {
         happened(vec![Arc::clone(self)], times)
     }
 }
 
 /// Waits until this many faults of some rules together have happened.
-pub(crate) fn happened(rules: Vec<Arc<Rule>>, times: u64) -> Wait<'static> {
+pub(crate) fn happened(rules: Vec<Arc<Rule>>, times: u64) -> Wait {
     let told = rules.clone();
     Wait::new(async move { until(&rules, times).await }, move || so_far(&told, times))
 }

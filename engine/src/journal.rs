@@ -8,10 +8,12 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
+mod kept;
 mod recorder;
 mod what;
 mod writer;
 
+pub(crate) use kept::Kept;
 pub use recorder::{Line, News, Subscription};
 pub(crate) use recorder::{Recorder, Subscribers};
 pub use what::{Replied, Script, ScriptEnd, What, describe};

@@ -5,13 +5,16 @@
 //! those who embed a proxy in a test.
 
 pub mod address;
+pub mod blocking;
 pub mod budget;
+mod builder;
 pub mod child_processes;
 pub mod config;
 pub mod control;
 mod ending;
 pub mod endpoint;
 mod error;
+mod handle;
 mod happened;
 pub mod journal;
 pub mod memory;
@@ -31,10 +34,12 @@ pub mod testing;
 mod timer;
 mod wait;
 
+pub use builder::{Builder, proxy};
 pub use chenapan_behaviors as behaviors;
 pub use chenapan_core;
 pub use chenapan_protocols as protocols;
 pub use error::{Error, Result};
+pub use handle::{OneConnection, Running};
 pub use wait::Wait;
 
 use chenapan_core::Registry;

@@ -7,13 +7,14 @@ mod books;
 mod circle;
 mod doors;
 mod gate;
+mod live;
 mod siblings;
 mod table;
 
 use crate::budget::Budget;
 use crate::config::ConfiguredProtocol;
 use crate::endpoint::{Connect, Dialer, GRACE, Listen, Local};
-use crate::journal::Recorder;
+use crate::journal::{Kept, Recorder};
 use crate::places::Places;
 use crate::pump::{Order, PATIENCE, Services, Warned};
 use crate::rule::{Rule, RuleError, Rules};
@@ -34,6 +35,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 pub use crate::config::{Config, Limits};
+pub use live::LiveRule;
 pub(crate) use siblings::Siblings;
 
 /// A handle on a running proxy, and its life: when the last handle is dropped (a
@@ -46,9 +48,10 @@ pub(crate) use siblings::Siblings;
 /// a runtime, too.
 ///
 /// It lives on the runtime of its control, and ends with that: a proxy in a static is dead in the second
-/// `#[tokio::test]`, which has a runtime of its own. Its times are real ones, and its sockets too: with
-/// `start_paused` tokio takes a test that waits for it for idle, and moves on. A proxy
-/// [in memory](crate::memory) is for such tests.
+/// `#[tokio::test]`, which has a runtime of its own. A [blocking](crate::blocking) proxy has a runtime of
+/// its own, and may stand in a static. Its times are real ones, and its sockets too: with `start_paused`
+/// tokio takes a test that waits for it for idle, and moves on. A proxy [in memory](crate::memory) is for
+/// such tests.
 #[derive(Clone, Debug)]
 pub struct Proxy {
     shared: Arc<Shared>,
@@ -456,6 +459,11 @@ impl Proxy {
         self.shared.finished.cancelled().await;
     }
 
+    /// Returns the entries of its journal that are kept in memory, if any are.
+    pub(crate) fn kept(&self) -> Option<&Kept> {
+        self.shared.services.journal.kept()
+    }
+
     /// Returns `true` if both are handles of one proxy.
     pub(crate) fn is(&self, other: &Proxy) -> bool {
         Arc::ptr_eq(&self.life, &other.life)
@@ -492,6 +500,13 @@ impl Shared {
     fn put(&self, rules: Rules) {
         self.rules.send_modify(|current| *current = Arc::new(rules.after(current)));
         self.table.wake();
+    }
+
+    /// Takes these rules away, as far as they are in force.
+    fn remove(&self, rules: &[Arc<Rule>]) {
+        let _editing = self.editing();
+        let rules = self.rules.borrow().but(rules);
+        self.put(rules);
     }
 
     /// Closes what is open, and what still waits for its other end.

@@ -4,6 +4,7 @@ mod builder;
 mod counts;
 mod edit;
 mod fit;
+mod into;
 mod made;
 mod selectors;
 mod shown;
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 pub(crate) use counts::Count;
 use counts::Counts;
+pub use into::IntoRules;
 use made::Made;
 pub(crate) use selectors::Selectors;
 pub use selectors::{ALIASES, Per, SELECTORS};

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-type Task<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A wait for something that happens on a proxy: to be awaited as it is, or
 /// [for a time](Self::within).
@@ -19,16 +19,16 @@ type Task<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 ///
 /// Nothing is asked again and again meanwhile: what happens wakes who waits.
 #[must_use = "nothing is waited for until this is awaited"]
-pub struct Wait<'a> {
-    task: Task<'a>,
+pub struct Wait {
+    task: Task,
     /// Says what is the case where it took too long.
-    late: Box<dyn Fn() -> String + Send + 'a>,
+    late: Box<dyn Fn() -> String + Send>,
 }
 
-impl<'a> Wait<'a> {
+impl Wait {
     pub(crate) fn new(
-        task: impl Future<Output = ()> + Send + 'a,
-        late: impl Fn() -> String + Send + 'a,
+        task: impl Future<Output = ()> + Send + 'static,
+        late: impl Fn() -> String + Send + 'static,
     ) -> Self {
         Self { task: Box::pin(task), late: Box::new(late) }
     }
@@ -61,16 +61,16 @@ impl<'a> Wait<'a> {
     }
 }
 
-impl<'a> IntoFuture for Wait<'a> {
+impl IntoFuture for Wait {
     type Output = ();
-    type IntoFuture = Task<'a>;
+    type IntoFuture = Task;
 
     fn into_future(self) -> Self::IntoFuture {
         self.task
     }
 }
 
-impl fmt::Debug for Wait<'_> {
+impl fmt::Debug for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Wait").finish_non_exhaustive()
     }

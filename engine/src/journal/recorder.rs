@@ -2,7 +2,7 @@
 //!
 //! A file that cannot keep up makes connections wait; a subscriber never does.
 
-use super::{Entry, Sender};
+use super::{Entry, Kept, Sender};
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -106,6 +106,7 @@ pub(crate) struct Recorder {
     proxy: Option<Arc<str>>,
     seed: u64,
     file: Option<Sender>,
+    kept: Option<Kept>,
     subscribers: Arc<Subscribers>,
 }
 
@@ -118,12 +119,22 @@ impl Recorder {
         subscribers: &Arc<Subscribers>,
     ) -> Self {
         let proxy = Some(proxy).filter(|name| !name.is_empty()).map(Arc::from);
-        Self { proxy, seed, file, subscribers: Arc::clone(subscribers) }
+        Self { proxy, seed, file, kept: None, subscribers: Arc::clone(subscribers) }
+    }
+
+    /// Keeps this many of the newest entries in memory, too.
+    pub(crate) fn keep(self, most: usize) -> Self {
+        Self { kept: (most > 0).then(|| Kept::new(most)), ..self }
+    }
+
+    /// Returns the entries that are kept in memory, if any are.
+    pub(crate) fn kept(&self) -> Option<&Kept> {
+        self.kept.as_ref()
     }
 
     /// Returns `true` if entries are of use to anybody.
     pub(crate) fn is_read(&self) -> bool {
-        self.file.is_some() || self.subscribers.any()
+        self.file.is_some() || self.kept.is_some() || self.subscribers.any()
     }
 
     /// Hands over entries, to the file where it has room for them.
@@ -138,6 +149,9 @@ impl Recorder {
                 // Nobody is left where the last one has gone just now.
                 let _ = lines.send(Arc::new(Line { proxy, seed: self.seed, entry }));
             }
+        }
+        if let Some(kept) = &self.kept {
+            kept.add(&entries);
         }
         match &self.file {
             Some(file) => file.try_send(entries).map_err(|entries| (file.clone(), entries)),

@@ -31,6 +31,12 @@ impl Rules {
         Ok(Self { list })
     }
 
+    /// Returns these rules without those of a list.
+    pub(crate) fn but(&self, others: &[Arc<Rule>]) -> Self {
+        let stays = |rule: &&Arc<Rule>| !others.iter().any(|other| Arc::ptr_eq(rule, other));
+        Self { list: self.list.iter().filter(stays).cloned().collect() }
+    }
+
     /// Returns these rules with others in the place of the one of this name. One that is the same rule
     /// again keeps its state.
     ///
