@@ -100,7 +100,8 @@
 //!     Verdict::Forward
 //! });
 //! let rules = Rules::new([slow, tap.first(1)]);
-//! assert_eq!(rules.texts(), ["delay:sleep=250ms:chance=30%:direction=downstream", "tap:first=1"]);
+//! let shown: Vec<_> = rules.iter().map(ToString::to_string).collect();
+//! assert_eq!(shown, ["delay:sleep=250ms:chance=30%:direction=downstream", "tap:first=1"]);
 //! ```
 //!
 //! [`pair`] puts a proxy between two streams in memory instead, in virtual time: with a paused clock such

@@ -242,7 +242,8 @@ impl<'de> Deserialize<'de> for ProxyModel {
 }
 
 /// The model of a configuration. A protocol that was put in by value has the name of its type, which
-/// no registry may know.
+/// no registry may know, and a rule that was made of a value or a closure is marked `(by value)`: neither
+/// can be read again.
 impl From<&Config> for ProxyModel {
     fn from(config: &Config) -> Self {
         Self {

@@ -30,7 +30,8 @@ impl fmt::Display for Rule {
 
 impl Rules {
     /// Returns the texts from which these rules were written, a mix in one; read together they give the
-    /// same rules again, but for those that no text can give ([`Rule::is_written`]).
+    /// same rules again. One that no text can give ([`Rule::is_written`]) is marked `(by value)`, so that
+    /// it is refused when it is read, and not taken for another one.
     pub fn texts(&self) -> Vec<String> {
         let groups =
             || self.list.chunk_by(|_, next| next.selectors.chance.start > 0.0 && next.is_part());
@@ -46,7 +47,11 @@ impl Rules {
         }
         // Options came from elsewhere, or names from rules that are no more.
         let shown = |rules: &[Arc<Rule>]| {
-            rules.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+            let text = |rule: &Arc<Rule>| match rule.is_written() {
+                true => rule.to_string(),
+                false => format!("{rule} (by value)"),
+            };
+            rules.iter().map(text).collect::<Vec<_>>().join(",")
         };
         groups().map(shown).collect()
     }

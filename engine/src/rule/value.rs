@@ -8,7 +8,7 @@ impl Rule {
     /// Makes a rule of a behavior whose options are fields, so that the compiler checks them.
     ///
     /// Selectors follow as methods. The rule is shown as the text that gives the same one, where each
-    /// option that differs from its default has a text.
+    /// option that differs from its default has a text ([`Rule::is_written`]).
     ///
     /// ```
     /// use chenapan_core::Direction;
@@ -33,7 +33,15 @@ impl Rule {
         let plain = B::example().written().unwrap_or_default();
         let required =
             |name: &str| B::OPTIONS.iter().any(|spec| spec.name == name && spec.default.is_none());
-        let said = |option: &&(&'static str, String)| required(option.0) || !plain.contains(option);
+        let texts = |all: &[(&'static str, String)], name: &str| {
+            let of = all.iter().filter(|(option, _)| *option == name);
+            of.map(|(_, text)| text.clone()).collect::<Vec<_>>()
+        };
+        // An option that is given more than once takes the place of its default as a whole.
+        let said = |(name, _): &&(&'static str, String)| {
+            let now = texts(written.as_deref().unwrap_or_default(), name);
+            required(name) || now != texts(&plain, name)
+        };
         let given = written.iter().flatten().filter(said);
         let given = given.map(|(name, text)| ((*name).to_owned(), text.clone())).collect();
         let read = written.as_ref().map_or(Ok(()), |written| {
@@ -121,7 +129,8 @@ impl Rule {
         self.can_apply().map(|()| self)
     }
 
-    /// Returns `true` if the text that the rule is shown by gives the same rule again.
+    /// Returns `true` if the text that the rule is shown by gives the same rule again: it does not
+    /// where the behavior is a value or a closure, or has an option without a text.
     pub fn is_written(&self) -> bool {
         self.made.entry.is_some()
     }
@@ -132,6 +141,84 @@ impl Rule {
         match fault {
             Some(fault) => rule.fails(fault),
             None => rule,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::{Defaults, Rules};
+    use chenapan_core::{BehaviorEntry, Registry, Written, plugin};
+
+    /// A number that does not write itself.
+    #[derive(Clone, Debug)]
+    struct Secret(u8);
+
+    impl Written for Secret {
+        const NAME: &'static str = "secret";
+
+        fn read(text: &str) -> Result<Self, String> {
+            text.parse().map(Secret).map_err(|_| "expected a small number".to_owned())
+        }
+    }
+
+    plugin! {
+        /// Has options of all sorts.
+        struct Sorts = "sorts" {
+            /// Some numbers.
+            more: Vec<u64> = "1",
+            /// Perhaps a text.
+            text: Option<String> = "none",
+            /// One that must be given.
+            must: u64 = like "7",
+        }
+    }
+
+    plugin! {
+        /// Has an option that nobody may see.
+        struct Hidden = "hidden" {
+            /// The option.
+            secret: Secret = "3",
+        }
+    }
+
+    impl Behavior for Sorts {}
+    impl Behavior for Hidden {}
+
+    #[test]
+    fn what_is_shown_gives_the_same_behavior_again() {
+        let registry = Registry::new().behavior(BehaviorEntry::of::<Sorts>());
+        for (sorts, text) in [
+            (Sorts::example(), "sorts:must=7"),
+            (Sorts { more: vec![1, 2], ..Sorts::example() }, "sorts:more=1:more=2:must=7"),
+            (Sorts { more: vec![], ..Sorts::example() }, "sorts:more=none:must=7"),
+            (Sorts { text: Some("a:b".into()), ..Sorts::example() }, r"sorts:text=a\:b:must=7"),
+        ] {
+            let rule = Rule::of(sorts);
+            assert_eq!(rule.to_string(), text);
+            assert!(rule.is_written());
+            let read = Rule::parse(text, &registry, &Defaults::new()).unwrap();
+            assert!(read[0].says(&rule));
+            assert_eq!(Rules::from(rule).texts(), [text]);
+        }
+    }
+
+    #[test]
+    fn what_has_no_text_is_marked_and_cannot_be_taken_for_another_rule() {
+        let quiet = || Rule::with("delay", |_: &mut Unit, _: &mut Context<'_>| Verdict::Forward);
+        let none = Sorts { text: Some("none".into()), ..Sorts::example() };
+        for (rule, shown) in [
+            (quiet(), "delay"),
+            (quiet().first(1), "delay:first=1"),
+            (Rule::of(Hidden { secret: Secret(7) }), "hidden"),
+            (Rule::of(none), "sorts"),
+        ] {
+            assert_eq!(rule.to_string(), shown);
+            assert!(!rule.is_written());
+            let texts = Rules::from(rule).texts();
+            assert_eq!(texts, [format!("{shown} (by value)")]);
+            assert!(Rules::parse(&[&texts[0]]).is_err());
         }
     }
 }
