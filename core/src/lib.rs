@@ -29,7 +29,7 @@
 //!
 //! ```
 //! use chenapan_core::bytes::BytesMut;
-//! use chenapan_core::{Direction, Each, Handled, Kind, Malformed, Protocol, Unit, Want, plugin};
+//! use chenapan_core::{Direction, Each, Handled, Malformed, Protocol, Unit, Want, plugin};
 //!
 //! plugin! {
 //!     /// Lines that end in a line feed.
@@ -53,7 +53,7 @@
 //!         };
 //!         let line = input.split_to(*searched + end + 1);
 //!         *searched = 0;
-//!         Ok(Handled::Unit(Unit::new(Kind::Request, line)))
+//!         Ok(Handled::Unit(Unit::request(line)))
 //!     }
 //! }
 //! ```

@@ -119,7 +119,7 @@ impl Judge {
     ///
     /// # Panics
     ///
-    /// If the behavior forwards it with other bytes and has recorded nothing
+    /// If the behavior forwards or delays it with other bytes and has recorded nothing
     /// ([`Context::record`]): nobody would learn of that damage.
     pub fn unit(&mut self, behavior: &mut dyn Behavior, mut unit: Unit) -> (Verdict, Unit) {
         self.offset += unit.bytes.len() as u64;
@@ -130,8 +130,11 @@ impl Judge {
         cx.late = late;
         let verdict = behavior.on_unit(&mut unit, &mut cx);
         self.pace = cx.pace();
-        let silent = verdict == Verdict::Forward && self.damage.len() == known;
-        assert!(!silent || unit.bytes == before, "it has changed a unit and recorded nothing");
+        let goes_on = matches!(verdict, Verdict::Forward | Verdict::Delay(_));
+        if goes_on && self.damage.len() == known && unit.bytes != before {
+            let (before, after) = (before.escape_ascii(), unit.bytes.escape_ascii());
+            panic!("it has changed a unit and recorded nothing:\n    {before}\n    {after}");
+        }
         (verdict, unit)
     }
 
@@ -371,5 +374,43 @@ struct Plain;
 impl Protocol for Plain {
     fn handle(&mut self, _: Direction, _: &mut BytesMut) -> Result<Handled, Malformed> {
         Ok(Handled::Opaque)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Changes what it is shown, without a word or with one.
+    struct Change(Verdict, bool);
+
+    impl Behavior for Change {
+        fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
+            unit.bytes[0] = b'x';
+            if self.1 {
+                cx.record(unit.offset, "change");
+            }
+            self.0.clone()
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "it has changed a unit and recorded nothing:\n    abc\n    xbc")]
+    fn a_change_that_is_not_recorded_is_found() {
+        let _ = judge(&mut Change(Verdict::Forward, false), b"abc");
+    }
+
+    #[test]
+    #[should_panic(expected = "it has changed a unit and recorded nothing")]
+    fn a_delay_does_not_tell_of_a_change() {
+        let _ = judge(&mut Change(Verdict::Delay(Duration::from_secs(1)), false), b"abc");
+    }
+
+    #[test]
+    fn what_is_recorded_or_does_not_go_on_is_no_secret() {
+        for (verdict, recorded) in [(Verdict::Forward, true), (Verdict::Drop, false)] {
+            assert_eq!(judge(&mut Change(verdict.clone(), recorded), b"abc").0, verdict);
+        }
+        assert_eq!(judge(&mut Change(Verdict::Forward, false), b"xyz").1, b"xyz");
     }
 }
