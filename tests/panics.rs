@@ -156,6 +156,11 @@ impl Admission for Fragile {
         None
     }
 
+    fn prompt(&mut self, _: Direction) -> Option<BytesMut> {
+        self.0.at("prompt");
+        None
+    }
+
     fn give_up(&mut self, _: Direction) -> Remedy {
         self.0.at("give_up");
         Remedy::Pass
@@ -163,6 +168,10 @@ impl Admission for Fragile {
 }
 
 impl Audit for Fragile {
+    fn at(&mut self, _: Duration) {
+        self.0.at("at");
+    }
+
     fn watched(&mut self, _: Direction, _: bool) {
         self.0.at("watched");
     }
@@ -290,11 +299,13 @@ async fn every_hook_of_a_protocol_may_panic() {
         ("describe", false),
         ("open", false),
         ("handle", false),
+        ("at", false),
         ("watched", false),
         ("noted", false),
         ("messages", false),
         ("passed", false),
         ("deadline", false),
+        ("prompt", false),
         ("end", true),
         ("owes", true),
         ("give_up", true),

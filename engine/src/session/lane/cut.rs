@@ -3,9 +3,9 @@
 use super::state::Arrival;
 use super::{Call, Intake, Lane, Reading, Refused, Sender};
 use crate::journal::{Entry, What};
-use crate::session::Refusal;
 use crate::session::queue::{Item, Joint};
 use crate::session::slot::RuleSlot;
+use crate::session::{Culprit, Refusal, named};
 use bytes::{Buf, BytesMut};
 use chenapan_core::{Direction, Handled, Kind, Malformed, Remedy, Turn, Unit};
 use std::borrow::Cow;
@@ -104,7 +104,7 @@ impl Lane {
         if call.facts.described.audits {
             let watched = self.intake.ahead == 0 && self.is_watched(now);
             call.facts.audits("watched", |audit| {
-                audit.at(now);
+                named(|| Culprit::protocol("at"), || audit.at(now));
                 audit.watched(direction, watched);
             });
         }
