@@ -104,8 +104,21 @@
 //! assert_eq!(shown, ["delay:sleep=250ms:chance=30%:direction=downstream", "tap:first=1"]);
 //! ```
 //!
-//! [`pair`] puts a proxy between two streams in memory instead, in virtual time: with a paused clock such
+//! [`in_memory`] puts a proxy between two streams in memory instead, in virtual time: with a paused clock such
 //! a test takes no time, and measures delays exactly.
+//!
+//! ```
+//! # use std::time::Duration;
+//! # use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (mut client, mut server) = chenapan::in_memory().rule("delay:sleep=1h").seed(42).pair()?;
+//! let start = tokio::time::Instant::now();
+//! client.write_all(b"ping").await?;
+//! server.read_exact(&mut [0; 4]).await?;
+//! assert_eq!(start.elapsed(), Duration::from_secs(3_600));
+//! # Ok(()) }
+//! ```
 //!
 //! A rule that answers everything itself needs a backend all the same, if only one that accepts: units
 //! are shown to rules once it is reached. What replies to a connection as such
@@ -119,8 +132,8 @@ pub use chenapan_engine::rule::{Rule, Rules};
 pub use chenapan_engine::stats::{Counter, Stats};
 pub use chenapan_engine::{Builder, Error, OneConnection, Result, Running, Wait, blocking};
 pub use chenapan_engine::{
-    behaviors, budget, config, control, endpoint, journal, memory, memory::pair, protocols, proxy,
-    registry, rule, session, stats,
+    behaviors, budget, config, control, endpoint, in_memory, journal, memory, memory::pair,
+    protocols, proxy, registry, rule, session, stats,
 };
 
 #[cfg(feature = "testing")]

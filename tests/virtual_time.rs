@@ -5,9 +5,9 @@ use chenapan::config::{Config, ConfiguredProtocol};
 use chenapan::control::Control;
 use chenapan::journal::{News, Subscription};
 use chenapan::memory::{Memory, MemoryStream};
-use chenapan::pair;
 use chenapan::rule::Rules;
 use chenapan::stats::Counter;
+use chenapan::{in_memory, pair};
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -26,7 +26,7 @@ fn config(rules: &[&str]) -> Config {
 
 /// The two ends of a connection, with these rules between them.
 fn ends(rules: &[&str]) -> (MemoryStream, MemoryStream) {
-    pair(config(rules), 42).unwrap()
+    in_memory().rules(rules.iter().map(|rule| rule.to_string())).seed(42).pair().unwrap()
 }
 
 /// Writes bytes and returns what comes out at the other end, as many.
@@ -71,7 +71,7 @@ async fn a_delay_takes_as_long_as_it_says_and_no_time() {
         assert_eq!(pass(&mut server, &mut client, b"pong").await, b"pong");
         assert_eq!(start.elapsed(), (millis(250) + 3 * HOUR) * round);
     }
-    let rule = |name| client.proxy().rule(name).unwrap().tally().faults();
+    let rule = |name| client.proxy().rule(name).faults();
     assert_eq!((rule("delay"), rule("late")), (8, 8));
     assert_eq!(client.proxy().connections()[0].age, start.elapsed());
 }
@@ -126,7 +126,7 @@ async fn a_hang_holds_everything_until_its_rule_is_taken_away() {
     let received = client.proxy().stats().received(chenapan_core::Direction::Upstream);
     assert!(received < 1 << 20, "{received}");
     let start = Instant::now();
-    client.proxy().set_rules(Rules::default()).unwrap();
+    client.proxy().set_rules([""; 0]).unwrap();
     let mut got = [0; 4];
     server.read_exact(&mut got).await.unwrap();
     assert_eq!((&got, start.elapsed()), (b"kept", Duration::ZERO));
@@ -140,7 +140,7 @@ async fn each_direction_ends_by_itself() {
         if server_first {
             std::mem::swap(&mut first, &mut second);
         }
-        let (proxy, start) = (first.proxy().clone(), Instant::now());
+        let (memory, start) = (first.memory().clone(), Instant::now());
         first.write_all(b"question").await.unwrap();
         first.shutdown().await.unwrap();
         assert_eq!(end(&mut second).await, (b"question".to_vec(), Ok(())));
@@ -148,10 +148,10 @@ async fn each_direction_ends_by_itself() {
         assert_eq!(pass(&mut second, &mut first, b"answer").await, b"answer");
         second.shutdown().await.unwrap();
         assert_eq!(end(&mut first).await, IN_ORDER);
-        proxy.ended(1).await;
+        memory.proxy().connection(1).ended().await;
         assert_eq!(start.elapsed(), millis(1_500));
         let ended = [Counter::ClosedBySource, Counter::ClosedByBackend];
-        let ended = ended.map(|counter| proxy.stats().value(counter));
+        let ended = ended.map(|counter| memory.proxy().stats().value(counter));
         assert_eq!(ended, if server_first { [0, 1] } else { [1, 0] });
     }
 }
@@ -163,15 +163,15 @@ async fn a_reset_goes_through_behind_what_was_written() {
         if from_server {
             std::mem::swap(&mut first, &mut second);
         }
-        let proxy = first.proxy().clone();
+        let memory = first.memory().clone();
         assert_eq!(pass(&mut second, &mut first, b"hello").await, b"hello");
         first.write_all(b"last words").await.unwrap();
         first.reset();
         assert_eq!(end(&mut second).await, (b"last words".to_vec(), BROKEN.1));
         assert!(second.write(b"x").await.is_err());
-        proxy.ended(1).await;
+        memory.proxy().connection(1).ended().await;
         let reset = [Counter::ResetBySource, Counter::ResetByBackend];
-        let reset = reset.map(|counter| proxy.stats().value(counter));
+        let reset = reset.map(|counter| memory.proxy().stats().value(counter));
         assert_eq!(reset, if from_server { [0, 1] } else { [1, 0] });
     }
 }
@@ -195,13 +195,13 @@ async fn rules_and_orders_end_both_sides_at_their_time() {
     let start = Instant::now();
     client.write_all(b"first").await.unwrap();
     tokio::time::sleep(millis(1)).await;
-    assert!(client.proxy().close(1));
+    assert!(client.proxy().connection(1).close());
     assert_eq!(end(&mut client).await, IN_ORDER);
     end(&mut server).await.1.unwrap();
     assert!(start.elapsed() <= millis(1_001), "{:?}", start.elapsed());
     let (mut client, mut server) = ends(&[]);
     assert_eq!(pass(&mut client, &mut server, b"x").await, b"x");
-    assert_eq!(client.proxy().reset_all(), 1);
+    assert_eq!(client.proxy().proxy().reset_all(), 1);
     assert_eq!((end(&mut client).await, end(&mut server).await), (BROKEN, BROKEN));
 }
 
@@ -210,23 +210,23 @@ async fn bounds_are_met_to_the_millisecond() {
     let mut idle = config(&[]);
     idle.limits.idle = Some(millis(1_234));
     let (mut client, mut server) = pair(idle, 42).unwrap();
-    let (proxy, start) = (client.proxy().clone(), Instant::now());
+    let (memory, start) = (client.memory().clone(), Instant::now());
     tokio::time::sleep(millis(1_000)).await;
     assert_eq!(pass(&mut client, &mut server, b"x").await, b"x");
     assert_eq!((end(&mut client).await, end(&mut server).await), (IN_ORDER, IN_ORDER));
-    assert_eq!((start.elapsed(), proxy.stats().value(Counter::Idle)), (millis(2_234), 1));
+    assert_eq!((start.elapsed(), memory.proxy().stats().value(Counter::Idle)), (millis(2_234), 1));
     for rules in [&[][..], &["hang"], &["hang:direction=downstream"]] {
         let mut half = config(rules);
         half.limits.half_closed = Some(Duration::from_secs(77));
         let (mut client, mut server) = pair(half, 42).unwrap();
-        let (proxy, start) = (client.proxy().clone(), Instant::now());
+        let (memory, start) = (client.memory().clone(), Instant::now());
         server.write_all(b"what a hang would hold").await.unwrap();
         client.write_all(b"x").await.unwrap();
         tokio::time::sleep(millis(500)).await;
         client.shutdown().await.unwrap();
-        proxy.ended(1).await;
+        memory.proxy().connection(1).ended().await;
         assert_eq!(start.elapsed(), millis(77_500), "{rules:?}");
-        assert_eq!(proxy.stats().value(Counter::HalfClosed), 1);
+        assert_eq!(memory.proxy().stats().value(Counter::HalfClosed), 1);
     }
 }
 
@@ -261,9 +261,9 @@ async fn many_connections_are_those_of_one_proxy() {
         let proxy = memory.proxy();
         assert_eq!(proxy.connections().len(), 1);
         drop(client);
-        proxy.ended(number.into()).await;
+        proxy.connection(number.into()).ended().await;
     }
-    let (mut open, proxy) = (memory.connect().unwrap(), memory.proxy());
+    let (mut open, proxy) = (memory.connect().unwrap(), memory.proxy().proxy());
     assert_eq!(pass_back(&mut open, 4).await, 4);
     // One that nobody has accepted is reset with the listener.
     let mut waiting = memory.connect().unwrap();
@@ -291,10 +291,10 @@ async fn a_connection_ends_with_the_last_handle_and_not_before() {
     assert_eq!(pass(&mut client, &mut server, b"x").await, b"x");
     drop(server);
     assert_eq!(end(&mut client).await, IN_ORDER);
-    let proxy = client.proxy().clone();
+    let memory = client.memory().clone();
     drop(client);
-    proxy.ended(1).await;
-    assert_eq!(proxy.stats().active(), 0);
+    memory.proxy().connection(1).ended().await;
+    assert_eq!(memory.proxy().stats().active(), 0);
 }
 
 /// Sends back what comes until it ends.
@@ -350,7 +350,7 @@ async fn draws_are_those_over_sockets() {
 
     let in_memory = |seed| async move {
         let (client, server) = pair(config(&CHANCES), seed).unwrap();
-        let mut journal = client.memory().watch();
+        let mut journal = client.proxy().control().watch();
         let server = tokio::spawn(echo(server));
         let answers = ask(client).await.unwrap();
         server.await.unwrap();
@@ -385,8 +385,8 @@ fn it_needs_nothing_but_tokios_time_and_asks_for_a_runtime() {
     let error = pair(config(&["rpc-error"]), 42).unwrap_err().to_string();
     assert!(error.contains("no tokio runtime"), "{error}");
     let _inside = runtime.enter();
-    let error = pair(config(&["rpc-error"]), 42).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    let error = pair(config(&["rpc-error"]), 42).unwrap_err().to_string();
+    assert!(error.contains("rpc-error"), "{error}");
 }
 
 #[tokio::test]
@@ -450,4 +450,22 @@ async fn a_connection_is_between_the_addresses_that_were_stated() {
 fn a_runtime_without_time_is_told_at_once() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let _ = runtime.block_on(async { pair(config(&[]), 42) });
+}
+
+#[tokio::test]
+async fn what_does_not_go_together_is_said() {
+    let error = in_memory().start().await.unwrap_err().to_string();
+    assert!(error.contains("pair() or memory()"), "{error}");
+    let addressed = [
+        chenapan::proxy("127.0.0.1:1"),
+        in_memory().listen("127.0.0.1:0"),
+        in_memory().journal("journal.jsonl"),
+        Control::seeded(1).unwrap().proxy("127.0.0.1:1"),
+    ];
+    for builder in addressed {
+        let error = builder.pair().unwrap_err().to_string();
+        assert!(error.contains("neither addresses nor a file"), "{error}");
+    }
+    let error = in_memory().rule("dleay").memory().unwrap_err().to_string();
+    assert!(error.starts_with("rule: behavior \"dleay\""), "{error}");
 }

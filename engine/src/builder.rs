@@ -14,7 +14,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 /// Number of entries of the journal that are kept unless told otherwise.
-const ENTRIES: usize = 16_384;
+pub(crate) const ENTRIES: usize = 16_384;
 
 /// Returns a builder of a proxy before a backend.
 ///
@@ -30,7 +30,15 @@ const ENTRIES: usize = 16_384;
 /// # Ok::<(), chenapan_engine::Error>(()) }).unwrap();
 /// ```
 pub fn proxy(backend: impl ToString) -> Builder {
-    Builder::new(backend.to_string())
+    Builder::new(Some(backend.to_string()))
+}
+
+/// Returns a builder of a proxy between streams in memory, in virtual time; see [`memory`](crate::memory).
+///
+/// It speaks plain tcp, has no rules and the seed 0, unless it is told otherwise. It is started by
+/// [`pair`](Builder::pair) or [`memory`](Builder::memory).
+pub fn in_memory() -> Builder {
+    Builder::new(None)
 }
 
 /// A proxy that is not started yet. Whatever is wrong with it is an error of [`start`](Self::start).
@@ -38,7 +46,8 @@ pub fn proxy(backend: impl ToString) -> Builder {
 pub struct Builder {
     name: String,
     listen: Vec<String>,
-    backend: String,
+    /// Without one it is in memory.
+    backend: Option<String>,
     protocol: Speaks,
     rules: Vec<Written>,
     limits: Limits,
@@ -67,7 +76,7 @@ struct Evidence {
 }
 
 impl Builder {
-    fn new(backend: String) -> Self {
+    fn new(backend: Option<String>) -> Self {
         Self {
             name: String::new(),
             listen: Vec::new(),
@@ -84,7 +93,7 @@ impl Builder {
 
     /// A proxy among others of a control.
     pub(crate) fn within(control: Control, backend: String) -> Self {
-        Self { control: Some(control), ..Self::new(backend) }
+        Self { control: Some(control), ..Self::new(Some(backend)) }
     }
 
     /// Gives it a name, for the log and the journal. Its draws depend on it, too: two proxies of one
@@ -183,7 +192,8 @@ impl Builder {
         let (seed, kept) = (self.seed, self.evidence.kept);
         let file = self.evidence.file.take();
         let registry = self.registry.clone();
-        let config = self.config()?;
+        let (listen, backend) = self.addresses()?;
+        let config = self.config(listen, backend)?;
         let own = control.is_none();
         let control = match control {
             Some(control) => {
@@ -202,21 +212,46 @@ impl Builder {
         Ok(Running::new(proxy, control, own, registry))
     }
 
-    /// Reads what was written.
-    fn config(self) -> Result<Config> {
-        let listen = match self.listen.is_empty() {
-            true => vec!["127.0.0.1:0".to_owned()],
-            false => self.listen,
-        };
+    /// Starts the proxy between these endpoints in memory, on the clock of the runtime.
+    #[track_caller]
+    pub(crate) fn start_between(self, listen: Listen, backend: Connect) -> Result<Running> {
+        let written = self.backend.is_some() || !self.listen.is_empty();
+        if written || self.evidence.file.is_some() {
+            return Err(Error::new(
+                "a proxy in memory has neither addresses nor a file for its journal: begin with \
+                 in_memory(), and set none",
+            ));
+        }
+        let control = Control::in_memory(self.seed.unwrap_or_default())?;
+        let (kept, registry) = (self.evidence.kept, self.registry.clone());
+        let proxy = control.add_keeping(self.config(vec![listen], backend)?, kept)?;
+        Ok(Running::new(proxy, control, true, registry))
+    }
+
+    /// Reads the addresses that were written.
+    fn addresses(&self) -> Result<(Vec<Listen>, Connect)> {
+        let free = ["127.0.0.1:0".to_owned()];
+        let listen = if self.listen.is_empty() { &free[..] } else { &self.listen };
         let listen = listen.iter().map(|address| address.parse::<Listen>());
         let listen = listen.collect::<std::result::Result<_, _>>();
-        let backend = self.backend.parse::<Connect>();
+        let Some(backend) = &self.backend else {
+            return Err(Error::new("a proxy in memory is started by pair() or memory()"));
+        };
+        let backend = backend.parse::<Connect>();
+        Ok((
+            listen.map_err(|error| Error::of("listen", error))?,
+            backend.map_err(|error| Error::of("backend", error))?,
+        ))
+    }
+
+    /// Reads what else was written.
+    fn config(self, listen: Vec<Listen>, backend: Connect) -> Result<Config> {
         let rules = self.rules.into_iter().map(|rule| rule(&self.registry));
         let rules = rules.collect::<std::result::Result<Vec<_>, _>>()?;
         Ok(Config {
             name: self.name,
-            listen: listen.map_err(|error| Error::of("listen", error))?,
-            backend: backend.map_err(|error| Error::of("backend", error))?,
+            listen,
+            backend,
             protocol: self.protocol.configure(&self.registry)?,
             rules: Rules::new(rules.into_iter().flatten()),
             limits: self.limits,

@@ -34,7 +34,7 @@ pub mod testing;
 mod timer;
 mod wait;
 
-pub use builder::{Builder, proxy};
+pub use builder::{Builder, in_memory, proxy};
 pub use chenapan_behaviors as behaviors;
 pub use chenapan_core;
 pub use chenapan_protocols as protocols;

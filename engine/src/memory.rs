@@ -5,19 +5,18 @@
 //! only when nobody has anything to do, and then at once to the next deadline: a delay of a minute
 //! takes no time, and is measured to be one exactly.
 //!
-//! [`pair`] is the short way, for one connection. [`Memory`] has as many as are opened.
+//! [`in_memory`](crate::in_memory) builds such a proxy: [`pair`](Builder::pair) with one connection,
+//! [`memory`](Builder::memory) with as many as are opened.
 //!
 //! ```
-//! use chenapan_engine::{config::Config, memory::pair, rule::Rules};
 //! use std::time::Duration;
 //! use tokio::io::{AsyncReadExt, AsyncWriteExt};
 //! use tokio::time::Instant;
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let mut config = Config::in_memory();
-//! config.rules = Rules::parse(&["delay:sleep=1h:direction=upstream"])?;
-//! let (mut client, mut server) = pair(config, 42)?;
+//! let delay = "delay:sleep=1h:direction=upstream";
+//! let (mut client, mut server) = chenapan_engine::in_memory().rule(delay).seed(42).pair()?;
 //!
 //! let start = Instant::now();
 //! client.write_all(b"ping").await?;
@@ -25,14 +24,15 @@
 //! server.read_exact(&mut got).await?;
 //! assert_eq!((&got, start.elapsed()), (b"ping", Duration::from_secs(3_600)));
 //!
-//! // Everything else is as with any proxy: live rules, counters, connections by number.
-//! let proxy = client.proxy().clone();
-//! assert_eq!(proxy.rule("delay").unwrap().tally().faults(), 1);
-//! proxy.set_rules(Rules::parse(&["reset"])?)?;
-//! client.write_all(b"ping").await?;
-//! let error = client.read(&mut got).await.unwrap_err();
+//! // Everything else is as with any proxy: counters, the journal, live rules.
+//! let proxy = client.proxy();
+//! assert_eq!(proxy.rule("delay").faults(), 1);
+//! assert_eq!(proxy.journal()[0].at, Duration::ZERO);
+//! let fault = proxy.add("reset:after=90m")?;
+//! fault.happened(1).await;
+//! assert_eq!(start.elapsed(), Duration::from_secs(5_400));
+//! let error = server.read(&mut got).await.unwrap_err();
 //! assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
-//! assert_eq!(start.elapsed(), Duration::from_secs(3_600));
 //! # Ok(()) }
 //! ```
 //!
@@ -40,7 +40,7 @@
 //!
 //! Tokio cannot know that bytes are on their way through the system: while a test waits for a socket,
 //! the runtime looks idle, so its clock jumps to the next deadline. `timeout(30 s, ask)` is then over
-//! before the answer could come. A [`Proxy`] with listeners also has times of its own, which are
+//! before the answer could come. A proxy with listeners also has times of its own, which are
 //! real ones whatever the clock of the runtime says. So a paused clock and sockets do not go together,
 //! and neither does a proxy in memory whose backend was set to an address.
 //!
@@ -51,13 +51,14 @@
 //! - Up to 64 KiB wait in each direction until they are read; then a writer has to wait.
 //! - A connection has addresses only where they were [stated](Memory::connect_between). Without them rules
 //!   that select by `source` do not act, and PROXY headers say that the addresses are unknown.
-//! - The journal goes to [subscribers](Memory::watch), not to a file.
+//! - The journal is kept, and goes to subscribers, but to no file: that needs a thread.
 
+use crate::builder::{Builder, ENTRIES};
 use crate::config::Config;
 use crate::control::Control;
-use crate::endpoint::{Entrance, Exit, Spare, Stated, Wire};
-use crate::journal::Subscription;
-use crate::proxy::Proxy;
+use crate::endpoint::{Connect, Entrance, Exit, Listen, Spare, Stated, Wire};
+use crate::error::Result;
+use crate::handle::Running;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -65,17 +66,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Handle on a proxy between streams in memory; see the [module](self).
+/// A proxy between streams in memory; see the [module](self).
 ///
-/// The proxy lives as long as a clone of this handle, one of the streams, or a clone of its
-/// [`Proxy`].
+/// It lives as long as a clone of this, or one of its streams.
 #[derive(Clone, Debug)]
 pub struct Memory(Arc<Parts>);
 
 #[derive(Debug)]
 struct Parts {
-    proxy: Proxy,
-    control: Control,
+    running: Running,
     entrance: Arc<Entrance>,
     exit: Arc<Exit>,
 }
@@ -91,39 +90,48 @@ pub struct MemoryStream {
     memory: Memory,
 }
 
-/// Starts a proxy with one connection in memory, and returns its ends: the client's and the
-/// server's. The addresses of the configuration are not used.
-///
-/// Both ends are there at once; the server's gets bytes as soon as the proxy would have connected to a
-/// server. Where that never happens it ends with the connection.
+/// Starts the proxy of a configuration with one connection in memory; see [`Builder::pair`]. Its addresses
+/// are not used.
 ///
 /// # Errors
 ///
-/// There is no tokio runtime, or a rule could never act.
+/// A rule could never act, or there is no tokio runtime.
 ///
 /// # Panics
 ///
 /// The runtime was built without time.
 #[track_caller]
-pub fn pair(config: Config, seed: u64) -> io::Result<(MemoryStream, MemoryStream)> {
-    let [backend, server] = Wire::pair();
-    let spare = Spare::new(backend);
-    let memory = Memory::with(config, seed, Exit::Only(Arc::clone(&spare)))?;
-    let [client, source] = Wire::pair();
-    memory.0.entrance.connect(source.with_spare(spare))?;
-    Ok((memory.stream(client), memory.stream(server)))
+pub fn pair(config: Config, seed: u64) -> Result<(MemoryStream, MemoryStream)> {
+    Memory::pair(|listen, backend| configured(config, seed, listen, backend))
 }
 
-impl Memory {
-    /// Starts a proxy between streams in memory, on the clock of the current runtime. The addresses
-    /// of the configuration are not used.
+impl Builder {
+    /// Starts the proxy with one connection in memory, and returns its ends: the client's and the
+    /// server's. It lives as long as one of them.
+    ///
+    /// Both ends are there at once; the server's gets bytes as soon as the proxy would have connected to a
+    /// server. Where that never happens it ends with the connection.
+    ///
+    /// # Errors
+    ///
+    /// The first of its settings that cannot be used, or a rule that could never act on its protocol; an
+    /// address was set; or there is no tokio runtime.
+    ///
+    /// # Panics
+    ///
+    /// The runtime was built without time.
+    #[track_caller]
+    pub fn pair(self) -> Result<(MemoryStream, MemoryStream)> {
+        Memory::pair(|listen, backend| self.start_between(listen, backend))
+    }
+
+    /// Starts the proxy between streams in memory, without a connection yet.
     ///
     /// ```
-    /// # use chenapan_engine::{config::Config, memory::Memory, stats::Counter};
     /// # use tokio::io::{AsyncReadExt, AsyncWriteExt};
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> std::io::Result<()> {
-    /// let memory = Memory::start(Config::in_memory(), 42)?;
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let memory = chenapan_engine::in_memory().rule("slow-connect:delay=1m").memory()?;
     /// let backend = memory.clone();
     /// tokio::spawn(async move {
     ///     loop {
@@ -136,29 +144,68 @@ impl Memory {
     ///     memory.connect()?.read_to_string(&mut greeting).await?;
     ///     assert_eq!(greeting, "welcome");
     /// }
-    /// assert_eq!(memory.proxy().stats().value(Counter::Accepted), 3);
+    /// memory.proxy().idle().await;
+    /// assert_eq!(memory.proxy().rule("slow-connect").faults(), 3);
     /// # Ok(()) }
     /// ```
     ///
     /// # Errors
     ///
-    /// There is no tokio runtime, or a rule could never act.
+    /// The first of its settings that cannot be used, or a rule that could never act on its protocol; an
+    /// address was set; or there is no tokio runtime.
     ///
     /// # Panics
     ///
     /// The runtime was built without time.
     #[track_caller]
-    pub fn start(config: Config, seed: u64) -> io::Result<Self> {
-        Self::with(config, seed, Exit::Each(Default::default()))
+    pub fn memory(self) -> Result<Memory> {
+        let exit = Exit::Each(Default::default());
+        Memory::with(exit, |listen, backend| self.start_between(listen, backend))
+    }
+}
+
+/// Starts the proxy of a configuration between endpoints in memory.
+#[track_caller]
+fn configured(config: Config, seed: u64, listen: Listen, backend: Connect) -> Result<Running> {
+    let control = Control::in_memory(seed)?;
+    let proxy = control.add_keeping(Config { listen: vec![listen], backend, ..config }, ENTRIES)?;
+    Ok(Running::new(proxy, control, true, crate::registry()))
+}
+
+impl Memory {
+    /// Starts the proxy of a configuration between streams in memory; see [`Builder::memory`]. Its
+    /// addresses are not used.
+    ///
+    /// # Errors
+    ///
+    /// A rule could never act, or there is no tokio runtime.
+    ///
+    /// # Panics
+    ///
+    /// The runtime was built without time.
+    #[track_caller]
+    pub fn start(config: Config, seed: u64) -> Result<Self> {
+        let exit = Exit::Each(Default::default());
+        Self::with(exit, |listen, backend| configured(config, seed, listen, backend))
     }
 
     #[track_caller]
-    fn with(mut config: Config, seed: u64, exit: Exit) -> io::Result<Self> {
+    fn pair(
+        start: impl FnOnce(Listen, Connect) -> Result<Running>,
+    ) -> Result<(MemoryStream, MemoryStream)> {
+        let [backend, server] = Wire::pair();
+        let spare = Spare::new(backend);
+        let memory = Self::with(Exit::Only(Arc::clone(&spare)), start)?;
+        let [client, source] = Wire::pair();
+        memory.0.entrance.connect(source.with_spare(spare))?;
+        Ok((memory.stream(client), memory.stream(server)))
+    }
+
+    #[track_caller]
+    fn with(exit: Exit, start: impl FnOnce(Listen, Connect) -> Result<Running>) -> Result<Self> {
         let (entrance, exit) = (Arc::<Entrance>::default(), Arc::new(exit));
-        (config.listen, config.backend) = (vec![entrance.address()], exit.address());
-        let control = Control::in_memory(seed)?;
-        let proxy = control.add(config)?;
-        Ok(Self(Arc::new(Parts { proxy, control, entrance, exit })))
+        let running = start(entrance.address(), exit.address())?;
+        Ok(Self(Arc::new(Parts { running, entrance, exit })))
     }
 
     /// Connects a client, and returns its end.
@@ -198,19 +245,9 @@ impl Memory {
         }
     }
 
-    /// Returns the proxy.
-    pub fn proxy(&self) -> &Proxy {
-        &self.0.proxy
-    }
-
-    /// Returns the seed that decides every draw.
-    pub fn seed(&self) -> u64 {
-        self.0.control.seed()
-    }
-
-    /// Subscribes to the lines of the journal from now on.
-    pub fn watch(&self) -> Subscription {
-        self.0.control.watch()
+    /// Returns the handle on the proxy.
+    pub fn proxy(&self) -> &Running {
+        &self.0.running
     }
 
     fn stream(&self, wire: Wire) -> MemoryStream {
@@ -219,13 +256,13 @@ impl Memory {
 }
 
 impl MemoryStream {
-    /// Returns the handle on the proxy between both ends.
+    /// Returns the proxy between both ends, which lives as long as a clone of this.
     pub fn memory(&self) -> &Memory {
         &self.memory
     }
 
-    /// Returns the proxy between both ends.
-    pub fn proxy(&self) -> &Proxy {
+    /// Returns the handle on the proxy between both ends.
+    pub fn proxy(&self) -> &Running {
         self.memory.proxy()
     }
 
