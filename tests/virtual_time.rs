@@ -469,3 +469,48 @@ async fn what_does_not_go_together_is_said() {
     let error = in_memory().rule("dleay").memory().unwrap_err().to_string();
     assert!(error.starts_with("rule: behavior \"dleay\""), "{error}");
 }
+
+/// What each of some clients has seen and when, and the whole journal with its times.
+async fn run(seed: u64) -> (Vec<(Duration, usize, u8)>, String) {
+    let rules = [
+        "delay:sleep=5ms:jitter=50ms:chance=40%",
+        "throttle:rate=300B/s:shared=yes",
+        "close:after=3s:chance=30%:per=connection",
+    ];
+    let memory = in_memory().rules(rules).seed(seed).memory().unwrap();
+    let backend = memory.clone();
+    let backend = tokio::spawn(async move {
+        loop {
+            tokio::spawn(echo(backend.accept().await));
+        }
+    });
+    let (start, (seen, mut all)) = (Instant::now(), tokio::sync::mpsc::unbounded_channel());
+    for client in 0..5 {
+        let (mut stream, seen) = (memory.connect().unwrap(), seen.clone());
+        tokio::spawn(async move {
+            for byte in 0..100 {
+                if stream.write_u8(byte).await.is_err() {
+                    break;
+                }
+                let Ok(byte) = stream.read_u8().await else { break };
+                seen.send((start.elapsed(), client, byte)).unwrap();
+            }
+        });
+    }
+    drop(seen);
+    let mut events = Vec::new();
+    while let Some(event) = all.recv().await {
+        events.push(event);
+    }
+    memory.proxy().idle().await;
+    backend.abort();
+    (events, format!("{:?}", memory.proxy().journal()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_is_the_same_each_time() {
+    let first = run(1).await;
+    assert!(first.0.len() > 100, "{first:?}");
+    assert!(run(1).await == first);
+    assert!(run(2).await != first);
+}
