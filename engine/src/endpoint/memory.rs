@@ -52,7 +52,10 @@ impl Entrance {
     /// Nobody listens now.
     pub(crate) fn connect(&self, wire: Wire) -> io::Result<()> {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
-        let queue = open.ok_or(io::ErrorKind::ConnectionRefused)?;
+        let queue = open.ok_or_else(|| {
+            let words = "the proxy in memory is disabled or has stopped";
+            io::Error::new(io::ErrorKind::ConnectionRefused, words)
+        })?;
         queue.put(wire);
         Ok(())
     }
