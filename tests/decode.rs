@@ -137,6 +137,10 @@ fn a_checksum_is_ok_unchecked_or_a_reason_to_refuse() {
         INET,
         r#""reject","error":"syntax","message":"the header ends without a checksum","offset":27"#,
     );
+    let both = decode(&["--require-checksum", "--skip-checksum"], SUMMED);
+    assert_eq!(both.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&both.stderr);
+    assert!(said.contains("cannot be used with skip-checksum"), "{said}");
 }
 
 #[test]

@@ -12,15 +12,6 @@ use std::fmt;
 /// One client of one connection, as a scenario's `load` needs it: it sends a request, waits for its
 /// reply, and goes on with the next one.
 pub trait Client: Send + Sync {
-    /// Checks that the options make sense together.
-    ///
-    /// # Errors
-    ///
-    /// The option that does not.
-    fn check(&self) -> Result<(), OptionError> {
-        Ok(())
-    }
-
     /// Appends the request of this number, from 1.
     fn request(&mut self, number: u64, out: &mut Vec<u8>);
 
@@ -65,8 +56,7 @@ impl ClientEntry {
             options: C::OPTIONS,
             configure: |values| {
                 let configured = C::configure(values);
-                Plugin::check(&configured)?;
-                Client::check(&configured)?;
+                configured.check()?;
                 Ok(Box::new(configured))
             },
         }

@@ -12,15 +12,6 @@ use std::time::Duration;
 ///
 /// It writes one object of JSON for each finding, in one line and without a line end.
 pub trait Inspect: Send + Sync {
-    /// Checks that the options make sense together.
-    ///
-    /// # Errors
-    ///
-    /// The option that does not.
-    fn check(&self) -> Result<(), OptionError> {
-        Ok(())
-    }
-
     /// Takes over the options of a protocol as live traffic has them, by name and value. Options of
     /// the inspection's own that were given count more.
     ///
@@ -131,8 +122,7 @@ impl Inspection {
             options: I::OPTIONS,
             configure: |values| {
                 let configured = I::configure(values);
-                Plugin::check(&configured)?;
-                Inspect::check(&configured)?;
+                configured.check()?;
                 Ok(Box::new(configured))
             },
         }

@@ -61,10 +61,21 @@ macro_rules! inspection {
                 refuse_local_family: bool = "no",
                 ;
                 adopted: Option<Adopted>,
-            }
+            } check = $inspection::check
         }
 
         impl $inspection {
+            /// Checks that the options make sense together.
+            fn check(&self) -> Result<(), OptionError> {
+                match self.require_checksum && self.skip_checksum {
+                    true => {
+                        let wrong = "cannot be used with skip-checksum";
+                        Err(OptionError::value("require-checksum", wrong))
+                    }
+                    false => Ok(()),
+                }
+            }
+
             fn version(&self) -> Version {
                 let version: fn(&Self) -> Version = $version;
                 version(self)
@@ -97,16 +108,6 @@ macro_rules! inspection {
         }
 
         impl Inspect for $inspection {
-            fn check(&self) -> Result<(), OptionError> {
-                match self.require_checksum && self.skip_checksum {
-                    true => {
-                        let wrong = "cannot be used with skip-checksum";
-                        Err(OptionError::value("require-checksum", wrong))
-                    }
-                    false => Ok(()),
-                }
-            }
-
             fn adopt(&mut self, name: &str, options: &[(String, String)]) -> Result<(), String> {
                 self.adopted = Some(Adopted::new(self.version(), name, options)?);
                 Ok(())
