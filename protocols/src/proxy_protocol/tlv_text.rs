@@ -5,7 +5,7 @@
 use super::tlv::{ALPN, AUTHORITY, CRC32C, NETNS, NOOP, SSL, Tlv, UNIQUE_ID};
 use super::{Ssl, ssl};
 use bytes::{BufMut, Bytes, BytesMut};
-use chenapan_core::{Form, Value, Written, nearest};
+use chenapan_core::{Form, Value, Written, choices, nearest};
 
 /// A TLV to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,21 +16,129 @@ pub struct TlvText {
     pub value: Option<Bytes>,
 }
 
-const NAMES: [&str; 13] = [
-    "alpn",
-    "authority",
-    "crc32c",
-    "noop",
-    "unique-id",
-    "ssl",
-    "netns",
-    "gcp",
-    "azure",
-    "aws",
-    "alibaba-vpc",
-    "alibaba-endpoint",
-    "alibaba-service",
-];
+choices! {
+    /// TLV that has a name.
+    pub(super) enum TlvName {
+        /// Protocol chosen by ALPN.
+        Alpn = "alpn",
+        /// Host name that was asked for.
+        Authority = "authority",
+        /// Checksum of the header.
+        Crc32c = "crc32c",
+        /// Padding.
+        Noop = "noop",
+        /// Id of the connection.
+        UniqueId = "unique-id",
+        /// Facts of a TLS connection.
+        Ssl = "ssl",
+        /// Network namespace.
+        Netns = "netns",
+        /// Connection id of Google Cloud.
+        Gcp = "gcp",
+        /// Link id of Azure.
+        Azure = "azure",
+        /// VPC endpoint of AWS.
+        Aws = "aws",
+        /// VPC of Alibaba Cloud.
+        AlibabaVpc = "alibaba-vpc",
+        /// Endpoint of Alibaba Cloud.
+        AlibabaEndpoint = "alibaba-endpoint",
+        /// Endpoint service of Alibaba Cloud.
+        AlibabaService = "alibaba-service",
+    }
+}
+
+choices! {
+    /// Part of an SSL TLV.
+    enum SslPart {
+        /// Bits of what the client did.
+        Client = "client",
+        /// Result of the verification, 0 for verified.
+        Verify = "verify",
+        /// Version of TLS.
+        Version = "version",
+        /// Common name of the client's certificate.
+        CommonName = "cn",
+        /// Cipher.
+        Cipher = "cipher",
+        /// Algorithm of the certificate's signature.
+        SignatureAlgorithm = "sig-alg",
+        /// Algorithm of the certificate's key.
+        KeyAlgorithm = "key-alg",
+        /// Group of the key exchange.
+        Group = "group",
+        /// Scheme of the client's signature.
+        SignatureScheme = "sig-scheme",
+        /// The client's certificate.
+        Certificate = "certificate",
+    }
+}
+
+impl TlvName {
+    /// Returns the one with this name.
+    ///
+    /// # Errors
+    ///
+    /// The nearest name, or all of them.
+    fn find(name: &str) -> Result<Self, String> {
+        let known = || Self::ALL.iter().map(|known| known.name());
+        let found = Self::ALL.into_iter().find(|known| known.name() == name);
+        found.ok_or_else(|| match nearest(name, known()) {
+            Some(near) => format!("no TLV is called {name:?}; did you mean {near:?}?"),
+            None => format!(
+                "no TLV is called {name:?}; known are {}, or a type such as 0xE0=6869",
+                known().collect::<Vec<_>>().join(", ")
+            ),
+        })
+    }
+
+    /// Returns the type of such a TLV.
+    fn kind(self) -> u8 {
+        match self {
+            TlvName::Alpn => ALPN,
+            TlvName::Authority => AUTHORITY,
+            TlvName::Crc32c => CRC32C,
+            TlvName::Noop => NOOP,
+            TlvName::UniqueId => UNIQUE_ID,
+            TlvName::Ssl => SSL,
+            TlvName::Netns => NETNS,
+            TlvName::Gcp => 0xe0,
+            TlvName::Azure => 0xee,
+            TlvName::Aws => 0xea,
+            TlvName::AlibabaVpc | TlvName::AlibabaEndpoint | TlvName::AlibabaService => 0xe1,
+        }
+    }
+
+    /// Reads the text of a value, where there is one.
+    fn value(self, text: Option<&str>) -> Result<Bytes, String> {
+        let given = || text.ok_or_else(|| format!("expected {self}=value"));
+        let marked = |mark: u8, text: &str| Bytes::from([&[mark], text.as_bytes()].concat());
+        Ok(match self {
+            TlvName::Crc32c => hex(given()?)?,
+            TlvName::Alpn | TlvName::UniqueId => bytes(given()?)?,
+            TlvName::Authority | TlvName::Netns => given()?.to_owned().into(),
+            TlvName::Noop => bytes(text.unwrap_or_default())?,
+            TlvName::Ssl => secured(given()?)?,
+            TlvName::Gcp => {
+                let id = given()?.parse::<u64>();
+                let id = id.map_err(|_| "expected a connection id, a number")?;
+                id.to_be_bytes().to_vec().into()
+            }
+            TlvName::Azure => {
+                let id = given()?.parse::<u32>().map_err(|_| "expected a link id, a number")?;
+                [&[0x01][..], &id.to_le_bytes()].concat().into()
+            }
+            TlvName::Aws | TlvName::AlibabaVpc => marked(0x01, given()?),
+            TlvName::AlibabaEndpoint => marked(0x02, given()?),
+            TlvName::AlibabaService => marked(0x03, given()?),
+        })
+    }
+}
+
+/// Reads the type of a TLV: its name, or a number such as `0xE0`.
+pub(super) fn kind(text: &str) -> Option<u8> {
+    number(text).or_else(|| TlvName::find(text).ok().map(TlvName::kind))
+}
 
 impl TlvText {
     /// The TLV; none where it is a checksum to compute.
@@ -54,36 +162,10 @@ impl Written for TlvText {
         if let Some(kind) = number(name) {
             return sized(kind, hex(value.unwrap_or_default())?);
         }
-        let given = value.ok_or_else(|| format!("expected {name}=value"));
-        let marked = |mark: u8, text: &str| [&[mark], text.as_bytes()].concat().into();
-        match name {
-            "crc32c" if value.is_none() => Ok(Self { kind: CRC32C, value: None }),
-            "crc32c" => sized(CRC32C, hex(given?)?),
-            "alpn" => sized(ALPN, bytes(given?)?),
-            "authority" => sized(AUTHORITY, given?.to_owned().into()),
-            "noop" => sized(NOOP, bytes(value.unwrap_or_default())?),
-            "unique-id" => sized(UNIQUE_ID, bytes(given?)?),
-            "ssl" => sized(SSL, secured(given?)?),
-            "netns" => sized(NETNS, given?.to_owned().into()),
-            "gcp" => {
-                let id = given?.parse::<u64>().map_err(|_| "expected a connection id, a number")?;
-                sized(0xe0, id.to_be_bytes().to_vec().into())
-            }
-            "azure" => {
-                let id = given?.parse::<u32>().map_err(|_| "expected a link id, a number")?;
-                sized(0xee, [&[0x01][..], &id.to_le_bytes()].concat().into())
-            }
-            "aws" => sized(0xea, marked(0x01, given?)),
-            "alibaba-vpc" => sized(0xe1, marked(0x01, given?)),
-            "alibaba-endpoint" => sized(0xe1, marked(0x02, given?)),
-            "alibaba-service" => sized(0xe1, marked(0x03, given?)),
-            _ => Err(match nearest(name, NAMES.into_iter()) {
-                Some(near) => format!("no TLV is called {name:?}; did you mean {near:?}?"),
-                None => format!(
-                    "no TLV is called {name:?}; known are {}, or a type such as 0xE0=6869",
-                    NAMES.join(", ")
-                ),
-            }),
+        match TlvName::find(name)? {
+            // One that is to be computed.
+            TlvName::Crc32c if value.is_none() => Ok(Self { kind: CRC32C, value: None }),
+            name => sized(name.kind(), name.value(value)?),
         }
     }
 }
@@ -97,30 +179,31 @@ fn secured(text: &str) -> Result<Bytes, String> {
         let (name, value) = part.split_once('=').ok_or_else(|| {
             format!("{part:?}: expected version=TLSv1.3,cn=...,cipher=...,verify=0")
         })?;
-        let kind = match name.trim() {
-            "client" => {
+        let name = name.trim();
+        let known = SslPart::ALL.into_iter().find(|known| known.name() == name);
+        let known = known.ok_or_else(|| {
+            let known = SslPart::ALL.map(SslPart::name).join(", ");
+            format!("ssl has no {name:?}; known are {known}")
+        })?;
+        let kind = match known {
+            SslPart::Client => {
                 let flags = number(value).or_else(|| value.parse().ok());
                 client = Some(flags.ok_or("client: expected bits such as 0x05")?);
                 continue;
             }
-            "verify" => {
+            SslPart::Verify => {
                 let code = value.parse::<u32>();
                 verify = Some(code.map_err(|_| "verify: expected a number, 0 for verified")?);
                 continue;
             }
-            "version" => ssl::VERSION,
-            "cn" => ssl::COMMON_NAME,
-            "cipher" => ssl::CIPHER,
-            "sig-alg" => ssl::SIGNATURE_ALGORITHM,
-            "key-alg" => ssl::KEY_ALGORITHM,
-            "group" => ssl::GROUP,
-            "sig-scheme" => ssl::SIGNATURE_SCHEME,
-            "certificate" => ssl::CLIENT_CERTIFICATE,
-            name => {
-                let known = "client, verify, version, cn, cipher, sig-alg, key-alg, group, \
-                    sig-scheme, certificate";
-                return Err(format!("ssl has no {name:?}; known are {known}"));
-            }
+            SslPart::Version => ssl::VERSION,
+            SslPart::CommonName => ssl::COMMON_NAME,
+            SslPart::Cipher => ssl::CIPHER,
+            SslPart::SignatureAlgorithm => ssl::SIGNATURE_ALGORITHM,
+            SslPart::KeyAlgorithm => ssl::KEY_ALGORITHM,
+            SslPart::Group => ssl::GROUP,
+            SslPart::SignatureScheme => ssl::SIGNATURE_SCHEME,
+            SslPart::Certificate => ssl::CLIENT_CERTIFICATE,
         };
         certified |= matches!(kind, ssl::COMMON_NAME | ssl::CLIENT_CERTIFICATE);
         let value = match kind {

@@ -1,8 +1,8 @@
 //! Adds a TLV that is too large.
 
 use super::{append, binary, rename};
-use crate::proxy_protocol::TlvText;
 use crate::proxy_protocol::tlv::NOOP;
+use crate::proxy_protocol::tlv_text;
 use crate::proxy_protocol::v2::FIXED;
 use chenapan_core::{
     Behavior, Context, Interest, Kind, Scope, Size, Unit, Verdict, Written, plugin,
@@ -77,10 +77,7 @@ impl Written for TlvType {
         if text.contains('=') {
             return Err("expected a name such as noop, or a number such as 0xE0".to_owned());
         }
-        // Names and numbers are those of a TLV; some need a value to be one.
-        let tlv = TlvText::read(text).or_else(|_| TlvText::read(&format!("{text}=0")));
-        let tlv = tlv.or_else(|_| TlvText::read(&format!("{text}=version=x")));
-        tlv.map(|tlv| TlvType(tlv.kind)).map_err(|_| {
+        tlv_text::kind(text.trim()).map(TlvType).ok_or_else(|| {
             format!("no TLV is called {text:?}; expected a name such as noop, or 0xE0")
         })
     }
