@@ -39,7 +39,7 @@ pub(super) fn script(shell: Shell) -> Result<Vec<u8>, Failure> {
         .completer(&name)
         .ok_or_else(|| Failure::usage(format!("there is no completion for {name}")))?;
     let mut script = Vec::new();
-    if name == "bash" {
+    if shell == Shell::Bash {
         // Rules have colons in them, and are one word.
         script.extend_from_slice(b"COMP_WORDBREAKS=${COMP_WORDBREAKS//:/}\n");
     }

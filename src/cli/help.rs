@@ -9,13 +9,46 @@ use chenapan_scenario::layout::{columns, wrap};
 use clap::ValueEnum;
 use std::fmt::Write;
 
-/// Topics that no page of docs/ and no plug-in has.
-const OWN: &[(&str, &str)] = &[
-    ("topics", "All topics"),
-    ("selectors", "When a rule applies: chance, direction, first ..."),
-    ("behaviors", "All behaviors"),
-    ("protocols", "All protocols"),
-    ("kinds", "All kinds of addresses"),
+/// Topic with a page made from tables.
+struct Topic {
+    name: &'static str,
+    /// Its line in the list of topics; `None` where that has a page of docs/ of this name.
+    about: Option<&'static str>,
+    page: fn(&Registry, &Kinds, &clap::Command) -> String,
+}
+
+/// Topics that are no plug-in and no command, and more than a page of docs/.
+const OWN: &[Topic] = &[
+    Topic { name: "topics", about: Some("All topics"), page: |_, _, command| topics(command) },
+    Topic {
+        name: "selectors",
+        about: Some("When a rule applies: chance, direction, first ..."),
+        page: |_, _, _| selectors(),
+    },
+    Topic {
+        name: "behaviors",
+        about: Some("All behaviors"),
+        page: |registry, kinds, _| list(registry, kinds, Some(ListWhat::Behaviors)),
+    },
+    Topic {
+        name: "protocols",
+        about: Some("All protocols"),
+        page: |registry, kinds, _| list(registry, kinds, Some(ListWhat::Protocols)),
+    },
+    Topic {
+        name: "kinds",
+        about: Some("All kinds of addresses"),
+        page: |registry, kinds, _| list(registry, kinds, Some(ListWhat::Kinds)),
+    },
+    Topic { name: "rules", about: None, page: |_, _, _| rules() },
+    Topic {
+        name: "endpoints",
+        about: None,
+        page: |_, kinds, _| {
+            let more = wrap("More: chenapan help endpoints guide", "");
+            super::endpoint::page(kinds) + "\n" + &more
+        },
+    },
 ];
 
 /// Names to list.
@@ -74,18 +107,8 @@ pub(super) fn topic(
     if let Some(entry) = registry.protocols().iter().find(|entry| entry.name == topic) {
         return Ok(protocol(entry));
     }
-    match topic {
-        "topics" => return Ok(topics(&command)),
-        "selectors" => return Ok(selectors()),
-        "rules" => return Ok(rules()),
-        "endpoints" => {
-            let more = wrap("More: chenapan help endpoints guide", "");
-            return Ok(super::endpoint::page(kinds) + "\n" + &more);
-        }
-        "behaviors" => return Ok(list(registry, kinds, Some(ListWhat::Behaviors))),
-        "protocols" => return Ok(list(registry, kinds, Some(ListWhat::Protocols))),
-        "kinds" => return Ok(list(registry, kinds, Some(ListWhat::Kinds))),
-        _ => {}
+    if let Some(own) = OWN.iter().find(|own| own.name == topic) {
+        return Ok((own.page)(registry, kinds, &command));
     }
     let found = doc::topic_page(topic).or_else(|| doc::topic_section(topic));
     if let Some(page) = found {
@@ -167,7 +190,7 @@ pub(super) fn names(registry: &Registry, command: &clap::Command) -> Vec<String>
     let behaviors = registry.behaviors().iter().map(|entry| entry.name);
     let protocols = registry.protocols().iter().map(|entry| entry.name);
     let pages = doc::topic_pages().map(|(name, _)| name);
-    let own = OWN.iter().map(|(name, _)| *name);
+    let own = OWN.iter().filter(|own| own.about.is_some()).map(|own| own.name);
     let commands = command.get_subcommands().map(clap::Command::get_name);
     let words = behaviors.chain(protocols).chain(pages).chain(own).chain(commands);
     words.map(str::to_owned).chain(doc::topic_sections()).collect()
@@ -176,7 +199,8 @@ pub(super) fn names(registry: &Registry, command: &clap::Command) -> Vec<String>
 /// All topics.
 fn topics(command: &clap::Command) -> String {
     let pages: Vec<_> = doc::topic_pages().map(|(name, title)| (name, title.to_owned())).collect();
-    let own: Vec<_> = OWN.iter().map(|(name, about)| (*name, (*about).to_owned())).collect();
+    let own: Vec<_> =
+        OWN.iter().filter_map(|own| Some((own.name, own.about?.to_owned()))).collect();
     let mut commands: Vec<_> = command.get_subcommands().map(clap::Command::get_name).collect();
     commands.sort_unstable();
     format!(
