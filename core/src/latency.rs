@@ -23,8 +23,8 @@ impl Latency {
     }
 
     /// Takes the times: `slowest`, and by label under a name such as `latency.*`.
-    pub fn take(&mut self, by_label: &str) -> impl Iterator<Item = Counted> + use<> {
-        let by_label = by_label.trim_end_matches('*').to_owned();
+    pub fn take(&mut self, by_label: &'static str) -> impl Iterator<Item = Counted> + use<> {
+        let by_label = by_label.trim_end_matches('*');
         let Self { slowest, labels } = std::mem::take(self);
         let longest = |name, time| Counted { name, amount: Amount::Longest(time) };
         let slowest = slowest.map(|time| longest("slowest".into(), time));

@@ -89,6 +89,7 @@ impl Ledger {
         &mut self.books.get_or_insert_default().book
     }
 
+    /// Numbers a request, and takes what is to be known of it.
     fn request(&mut self, unit: &Unit, at: Duration) -> Asked {
         let asked = &mut self.books.get_or_insert_default().asked;
         *asked += 1;
@@ -175,7 +176,7 @@ impl Ledger {
 
     /// Takes the counts, those of times by label under a name. Where the protocol has its own list, the
     /// times are of that.
-    pub(super) fn counted(&mut self, by_label: &str, own: Option<Latency>) -> Vec<Counted> {
+    pub(super) fn counted(&mut self, by_label: &'static str, own: Option<Latency>) -> Vec<Counted> {
         let book = self.books.as_mut().map(|books| &mut books.book);
         let mut counted = Vec::new();
         if let Some(book) = book {
@@ -195,6 +196,7 @@ impl Ledger {
         self.push(Slot::Forged(forged));
     }
 
+    /// Puts a slot behind the others, and gives up order where too much waits.
     fn push(&mut self, slot: Slot) {
         self.slots().push_back(slot);
         if self.slots().len() > MOST_SLOTS || self.held() > MOST_BYTES {
@@ -213,6 +215,7 @@ impl Ledger {
         self.unordered = true;
     }
 
+    /// Returns `true` if nothing tells which reply is which.
     pub(super) fn gave_up(&self) -> bool {
         self.unordered
     }

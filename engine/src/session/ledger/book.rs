@@ -102,7 +102,10 @@ impl Book {
     }
 
     /// Takes the times from requests to replies, those by label under a name.
-    pub(super) fn take_times(&mut self, by_label: &str) -> impl Iterator<Item = Counted> + use<> {
+    pub(super) fn take_times(
+        &mut self,
+        by_label: &'static str,
+    ) -> impl Iterator<Item = Counted> + use<> {
         self.latency.take(by_label).chain(self.ids.take_latency().take(by_label))
     }
 }
