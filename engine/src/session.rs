@@ -514,6 +514,7 @@ impl Session {
         &self.call.facts.connection
     }
 
+    /// Tells the pump to connect to the backend, once it is time.
     fn dial(&mut self, now: Duration) -> Output {
         if let Phase::Waiting { dial, early } = &mut self.phase
             && *dial <= now
@@ -524,6 +525,7 @@ impl Session {
         self.wait(Direction::Upstream)
     }
 
+    /// Tells the pump until when nothing is to be done in a direction.
     fn wait(&mut self, direction: Direction) -> Output {
         let lane = &self.lanes[direction];
         let dial = match self.phase {

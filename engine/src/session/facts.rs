@@ -104,6 +104,7 @@ pub(super) struct Described {
 }
 
 impl Described {
+    /// Asks a protocol for its description and its parts.
     pub(super) fn of(protocol: &mut dyn Protocol) -> Self {
         let described = protocol.describe();
         let booked = !described.counts_requests();

@@ -100,10 +100,12 @@ impl Flight {
         self.settle(0);
     }
 
+    /// Returns the number of bytes for which there is room without another block.
     fn charged(&self) -> usize {
         self.free.saturating_add(self.blocks * BLOCK)
     }
 
+    /// Takes note that a bound stops it; each time counts once.
     fn stop(&mut self, full: Full) -> usize {
         if self.full.replace(full) != Some(full) {
             match full {

@@ -301,10 +301,12 @@ impl Lane {
         self.intake.reading == Reading::Opaque
     }
 
+    /// Returns `true` if nothing more is judged, or not before a rule hangs no more.
     fn stopped(&self) -> bool {
         self.ending() || self.hang.is_some()
     }
 
+    /// Returns `true` if an end is queued or was handed over: nothing may follow it.
     fn ending(&self) -> bool {
         self.outlet != Outlet::Open
     }
@@ -316,6 +318,7 @@ impl Lane {
         if data { Interest::Everything } else { Interest::Units }
     }
 
+    /// Queues bytes of the stream, and copies the little that is left of much.
     fn push_bytes(&mut self, bytes: BytesMut, at: Duration, joint: Joint) {
         if bytes.is_empty() || self.ending() {
             return;

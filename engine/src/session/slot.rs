@@ -113,6 +113,7 @@ impl RuleSlot {
         Arc::as_ptr(&self.rule)
     }
 
+    /// Returns `true` if it is the slot of a rule.
     pub(super) fn of(&self, rule: &Arc<Rule>) -> bool {
         Arc::ptr_eq(&self.rule, rule)
     }
@@ -359,6 +360,7 @@ impl RuleSlot {
         }
     }
 
+    /// Makes the journal's entries for what the behavior has damaged, and for its verdict.
     fn journal(
         &self,
         verdict: &Verdict,

@@ -6,6 +6,7 @@ use chenapan_core::{Step, Verdict};
 use std::time::Duration;
 
 impl Lane {
+    /// Does what a verdict says of the connection; what becomes of the unit is up to the caller.
     pub(super) fn act(&mut self, verdict: Verdict, index: usize, at: Duration, call: &mut Call) {
         match verdict {
             Verdict::Hang => self.stop(index),
@@ -56,6 +57,7 @@ impl Lane {
         *last
     }
 
+    /// Stops the lane at a rule slot whose rule hangs.
     pub(super) fn stop(&mut self, index: usize) {
         let slot = &self.chain.slots[index];
         let (slot, until) = (slot.id, slot.until());
@@ -71,6 +73,7 @@ impl Lane {
         }
     }
 
+    /// Judges what was kept behind a rule that hangs no more.
     pub(super) fn resume(&mut self, hung: Option<Box<Hang>>, call: &mut Call) {
         for Parked { what, at, passed } in hung.into_iter().flat_map(|hang| hang.parked) {
             let at = at.max(call.now);

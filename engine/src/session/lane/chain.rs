@@ -122,6 +122,7 @@ impl Lane {
         self.chain.slots[index].id
     }
 
+    /// Returns `true` if the rule slot of a number still stands in the chain.
     pub(in crate::session) fn has_slot(&self, id: u64) -> bool {
         self.chain.slots.iter().any(|slot| slot.id == id)
     }

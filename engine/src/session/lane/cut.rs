@@ -169,6 +169,7 @@ impl Lane {
         }
     }
 
+    /// Gives up on bytes that the protocol calls malformed.
     pub(super) fn malformed(&mut self, error: &Malformed, call: &mut Call) {
         let what = match error.offset {
             0 => format!("malformed: {}", error.message),

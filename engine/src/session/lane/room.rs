@@ -140,6 +140,7 @@ impl Lane {
         self.flight.as_ref().is_some_and(|flight| flight.starves())
     }
 
+    /// Returns the account of what is in flight, made when it is first needed.
     fn account(&mut self, facts: &Facts) -> &mut Flight {
         let Settings { buffer, in_flight, .. } = facts.settings;
         let new = || Box::new(Flight::new(Arc::clone(&facts.budget), buffer, in_flight));

@@ -175,6 +175,7 @@ impl Lane {
         }
     }
 
+    /// Queues a forged reply in its turn, and the end of the connection where that follows it.
     fn push_forged(&mut self, forged: Forged, earliest: Duration, facts: &mut Facts) {
         let Forged { at, bytes, last } = forged;
         let at = at.max(earliest).max(self.queue.latest());
