@@ -43,7 +43,7 @@ fn told<'a>(
             }
             Cut::Event(event, _) => all.push((offset, size, Some(event), Vec::new())),
             Cut::Pass(size) | Cut::Junk(size) => assert!(size > 0),
-            Cut::Incomplete | Cut::Raw => unreachable!(),
+            other => unreachable!("{other:?}"),
         }
         held.drain(..size);
         offset += size;

@@ -145,7 +145,7 @@ impl Wire {
                     break;
                 }
                 Handled::Opaque => self.opaque[index] = true,
-                Handled::Hold => panic!("it never holds"),
+                other => panic!("it never says {other:?}"),
             }
         }
     }
