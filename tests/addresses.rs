@@ -2,13 +2,19 @@
 
 mod support;
 
+use chenapan::control::Control;
 use chenapan::endpoint::kind::{Accepts, Arrivals, Connected, Dials, Promise};
-use chenapan::endpoint::{Connect, EndpointError, Kinds, Listen, quote, tokens};
+use chenapan::endpoint::{Connect, EndpointError, Kinds, Listen, Local, quote, tokens};
+use chenapan::proxy::Config;
 use chenapan::scenario::Scenario;
 use chenapan_core::{Connection, plugin};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::sync::Mutex;
+use std::time::Duration;
 use support::run;
+use tokio::sync::Notify;
 
 /// The exit code and what is printed, as JSON.
 fn says(arguments: &[&str]) -> (Option<i32>, Value) {
@@ -212,6 +218,71 @@ fn kinds_of_ones_own_are_written_in_every_style() {
     let known = kinds.listen("a:b:c").unwrap_err();
     assert!(known.message().ends_with("haproxy, never"), "{known}");
     assert_eq!("never:x".parse::<Listen>().unwrap_err().code(), "bad-port");
+}
+
+plugin! {
+    /// Has one client, who says that he is somebody.
+    struct Knock = "knock" {
+        /// His address.
+        source: String = like "192.0.2.7:4000",
+    }
+}
+
+/// One client, who says nothing more.
+struct OneClient(Mutex<Option<Connected>>);
+
+impl Accepts for Knock {
+    fn listen(&self) -> std::io::Result<Box<dyn Arrivals>> {
+        let mut client = Connected::new(tokio::io::join(tokio::io::empty(), tokio::io::sink()));
+        client.address = self.source.parse().ok();
+        Ok(Box::new(OneClient(Mutex::new(Some(client)))))
+    }
+}
+
+impl Arrivals for OneClient {
+    fn accept(&self) -> Promise<'_, Connected> {
+        let client = self.0.lock().unwrap().take();
+        Box::pin(async {
+            match client {
+                Some(client) => Ok(client),
+                None => std::future::pending().await,
+            }
+        })
+    }
+
+    fn local(&self) -> Option<Local> {
+        Some(Local::Custom("the front door".to_owned()))
+    }
+}
+
+plugin! {
+    /// Is told of whom a connection is.
+    struct Told = "told" {}
+}
+
+static SOURCE: Mutex<Option<SocketAddr>> = Mutex::new(None);
+static DIALLED: Notify = Notify::const_new();
+
+impl Dials for Told {
+    fn dial<'a>(&'a self, connection: &'a Connection) -> Promise<'a, Connected> {
+        *SOURCE.lock().unwrap() = connection.source;
+        DIALLED.notify_one();
+        Box::pin(async { Err(std::io::ErrorKind::ConnectionRefused.into()) })
+    }
+}
+
+#[tokio::test]
+async fn a_kind_says_who_its_clients_are_and_where_it_listens() {
+    let kinds = Kinds::new().listener::<Knock>().backend::<Told>();
+    let mut config = Config::new("0", "1").unwrap();
+    config.listen = vec![kinds.listen(r"knock:192.0.2.9\:77").unwrap()];
+    config.backend = kinds.connect("told:").unwrap();
+    let control = Control::seeded(1).unwrap();
+    let proxy = control.add(config).unwrap();
+    assert_eq!(proxy.locals()[0].to_string(), "the front door");
+    DIALLED.notified().await;
+    assert_eq!(*SOURCE.lock().unwrap(), Some("192.0.2.9:77".parse().unwrap()));
+    control.stop(Duration::from_secs(1)).await.unwrap();
 }
 
 /// Texts that look like addresses, more or less.

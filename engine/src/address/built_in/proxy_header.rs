@@ -45,10 +45,7 @@ pub(super) const SENT: Kind = Kind {
         },
         notation: Notation::PLAIN,
         make: Make::Before(|name, connect| {
-            let version = match name {
-                "proxy-v1" => HeaderVersion::V1,
-                _ => HeaderVersion::V2,
-            };
+            let version: HeaderVersion = name.trim_start_matches("proxy-").parse()?;
             match connect.header.replace(version) {
                 None => Ok(()),
                 Some(_) => {
