@@ -362,6 +362,10 @@ fn without_a_runtime_there_is_an_error_and_no_panic() {
 #[test]
 fn rules_and_handles_cross_a_border_that_catches_panics() {
     fn crosses<T: std::panic::UnwindSafe + std::panic::RefUnwindSafe>(_: &T) {}
+    fn cross<T: std::panic::UnwindSafe + std::panic::RefUnwindSafe>() {}
+    cross::<chenapan::Running>();
+    cross::<chenapan::blocking::Running>();
+    cross::<chenapan::LiveRule>();
     crosses(&Rules::parse(&["delay", "replace:match=a"]).unwrap());
     crosses(&Rule::with("tap", |_: &mut Unit, _: &mut Context<'_>| Verdict::Forward));
     let runtime = tokio::runtime::Runtime::new().unwrap();

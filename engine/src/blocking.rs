@@ -60,6 +60,11 @@ pub struct Running {
     runtime: Runtime,
 }
 
+// As with `Proxy`: nothing is half done that another call would see, and the runtime has a thread of
+// its own.
+impl std::panic::RefUnwindSafe for Running {}
+impl std::panic::UnwindSafe for Running {}
+
 /// A runtime in a thread, which ends with this.
 struct Runtime {
     handle: Handle,

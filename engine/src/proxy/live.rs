@@ -17,6 +17,10 @@ pub struct LiveRule {
     rules: Vec<Arc<Rule>>,
 }
 
+// As with `Proxy`: no call leaves anything half done that another one would see.
+impl std::panic::RefUnwindSafe for LiveRule {}
+impl std::panic::UnwindSafe for LiveRule {}
+
 impl Proxy {
     /// Adds rules behind those in force, until what this returns is dropped; several at once where they
     /// are parts of a mix.
