@@ -30,7 +30,7 @@ use timeout::{Lost, Timeout};
 pub(crate) struct Toxic {
     pub(crate) name: String,
     pub(crate) stream: Direction,
-    toxicity: f32,
+    toxicity: f64,
     kind: &'static Kind,
     /// Values of its kind's attributes, in their order.
     values: Vec<f64>,
@@ -184,7 +184,7 @@ impl Toxic {
         let applies = (self.toxicity > 0.0).then(|| {
             let rule = (self.kind.rule)(self).named(&self.rule_name()).direction(self.stream);
             match self.toxicity < 1.0 {
-                true => rule.chance(f64::from(self.toxicity)).per(Per::Connection),
+                true => rule.chance(self.toxicity).per(Per::Connection),
                 false => rule,
             }
         });
@@ -253,9 +253,8 @@ fn stream_of(name: &str) -> Result<Direction, Failure> {
     all.find(|each| each.name().eq_ignore_ascii_case(name)).ok_or_else(Failure::stream)
 }
 
-fn toxicity(fields: &Fields) -> Result<Option<f32>, Failure> {
-    let given = fields.number("toxicity")?.map(|number| chance("toxicity", number)).transpose()?;
-    Ok(given.map(|number| number as f32))
+fn toxicity(fields: &Fields) -> Result<Option<f64>, Failure> {
+    fields.number("toxicity")?.map(|number| chance("toxicity", number)).transpose()
 }
 
 #[cfg(test)]

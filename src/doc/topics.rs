@@ -9,6 +9,8 @@ const PAGES: &[(&str, &str)] = &[
     ("reports", include_str!("../../docs/reports.md")),
     ("ci", include_str!("../../docs/ci.md")),
     ("endpoints", include_str!("../../docs/endpoints.md")),
+    ("api", include_str!("../../docs/api.md")),
+    ("from-toxiproxy", include_str!("../../docs/from-toxiproxy.md")),
     ("proxy-protocol", include_str!("../../docs/proxy-protocol.md")),
     ("json-rpc", include_str!("../../docs/json-rpc.md")),
     ("performance", include_str!("../../docs/performance.md")),

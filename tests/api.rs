@@ -1,0 +1,137 @@
+//! `chenapan serve` from outside, as its pages show it.
+
+mod support;
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+/// The program, and the address of its API.
+struct Serving {
+    child: Child,
+    api: String,
+}
+
+impl Serving {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_chenapan"))
+            .args(["serve", "--seed", "1"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut first = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        let address = first.strip_prefix("API at http://").expect(&first);
+        let api = address.strip_suffix(", seed 1\n").expect(&first).to_owned();
+        Self { child, api }
+    }
+
+    /// Runs a line of a shell that asks the API; its output.
+    fn ask(&self, line: &str) -> String {
+        let line = line.replace("127.0.0.1:8474", &self.api);
+        let output = Command::new("sh").args(["-ec", &line]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{line}\n{said}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn stop(mut self) -> Option<i32> {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn every_request_of_the_pages_works_as_printed() {
+    let mut ran = 0;
+    for page in [include_str!("../docs/api.md"), include_str!("../docs/from-toxiproxy.md")] {
+        let serving = Serving::start(&["--api", "127.0.0.1:0"]);
+        let fences = page.split("```").skip(1).step_by(2);
+        for line in fences.filter_map(|fence| fence.strip_prefix("bash\n")).flat_map(str::lines) {
+            serving.ask(line);
+            ran += 1;
+        }
+        assert_eq!(serving.stop(), Some(0));
+    }
+    assert!(ran > 15, "{ran} requests");
+}
+
+/// Each row of the table of toxics: a rule with these words, and the toxic that is one.
+#[test]
+fn every_toxic_of_the_table_is_the_rule_beside_it() {
+    let page = include_str!("../docs/from-toxiproxy.md");
+    let table = page.split("| toxic | rule |\n|---|---|\n").nth(1).unwrap();
+    let rows = table.lines().take_while(|line| line.starts_with('|'));
+    let serving = Serving::start(&["--api", "127.0.0.1:0"]);
+    serving.ask(
+        r#"curl -fsS 127.0.0.1:8474/proxies -d '{"name": "p", "listen": "localhost:0", "upstream": "x:1"}'"#,
+    );
+    let mut types = 0;
+    for row in rows {
+        let mut cells = row.split('|').map(str::trim).skip(1);
+        let (toxic, rule) = (cells.next().unwrap(), cells.next().unwrap().trim_matches('`'));
+        let words: Vec<_> = toxic.split('`').skip(1).step_by(2).collect();
+        let quoted = |word: &&str| {
+            let (name, value) = word.split_once(": ").unwrap();
+            let value = value.parse::<f64>().map_or(format!("{value:?}"), |_| value.to_owned());
+            format!("{name:?}: {value}")
+        };
+        let fields: Vec<_> = words.iter().filter(|word| word.contains(": ")).map(quoted).collect();
+        let fields = fields.join(", ");
+        // Some rows are about a field of every toxic: theirs are selectors of every rule.
+        let kind = Some(words[0]).filter(|word| !word.contains(": "));
+        let (body, whole) = match kind {
+            Some(kind) => {
+                (format!(r#"{{"type": {kind:?}, "attributes": {{{fields}}}}}"#), rule.to_owned())
+            }
+            None => (format!(r#"{{"type": "noop", {fields}}}"#), format!("dummy:{rule}")),
+        };
+        types += usize::from(kind.is_some());
+        let made = format!("curl -fsS 127.0.0.1:8474/proxies/p/toxics -d '{body}'");
+        let toxic: serde_json::Value = serde_json::from_str(&serving.ask(&made)).unwrap();
+        let name = toxic["name"].as_str().unwrap();
+        let shown = serving.ask(&format!("curl -fsS 127.0.0.1:8474/v1/proxies/p/rules/{name}"));
+        let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        let text = shown["text"].as_str().unwrap();
+        // These end connections, or lose bytes in bursts: behaviors of their own do as the rule does.
+        let own = ["timeout", "reset_peer", "limit_data", "packet_loss"];
+        for part in rule.split(':').filter(|_| !own.contains(&words[0])) {
+            assert!(text.split(':').any(|found| same(found, part)), "{row}: {text}");
+        }
+        let check = support::run(&["apply", "--behavior", &whole]);
+        assert!(check.status.success(), "{whole}: {check:?}");
+        serving.ask(&format!("curl -fsS -X DELETE 127.0.0.1:8474/proxies/p/toxics/{name}"));
+    }
+    assert_eq!(types, 10);
+}
+
+/// Compares parts of rules; a program writes the unit of a size out.
+fn same(found: &str, part: &str) -> bool {
+    let plain = |text: &str| text.replace("kB/s", "000B/s").trim_end_matches('B').to_owned();
+    plain(found) == plain(part)
+}
+
+#[test]
+fn toxiproxys_flags_and_variables_say_where_it_listens() {
+    let serving = Serving::start(&["-host", "127.0.0.1", "-port=0"]);
+    assert!(serving.ask("curl -fsS 127.0.0.1:8474/version").contains("2.12.0"));
+    assert_eq!(serving.stop(), Some(0));
+}
+
+#[test]
+fn an_address_that_is_taken_is_said_in_words() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = support::run(&["serve", "--api", &address]);
+    assert_eq!(output.status.code(), Some(3));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said, format!("error: --api {address}: address already in use\n"));
+}
