@@ -26,7 +26,7 @@ fn config(rules: &[&str]) -> Config {
 
 /// The two ends of a connection, with these rules between them.
 fn ends(rules: &[&str]) -> (MemoryStream, MemoryStream) {
-    in_memory().rules(rules.iter().map(|rule| rule.to_string())).seed(42).pair().unwrap()
+    in_memory().rules(rules.iter().map(ToString::to_string)).seed(42).pair().unwrap()
 }
 
 /// Writes bytes and returns what comes out at the other end, as many.
