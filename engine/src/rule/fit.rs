@@ -136,14 +136,14 @@ impl Misfit {
         let other = other_protocols(rule);
         let text = match self {
             Misfit::NoUnits => format!(
-                "behavior {behavior:?} needs messages or headers, and protocol {name}, as it is set \
+                "behavior {behavior:?} needs messages or headers, but protocol {name}, as it is set \
                  up, has none{way}{other}"
             ),
             Misfit::Kinds(kinds) => {
                 let makes = |kind: &Kind| ways(rule).any(|way| protocol.makes(*kind, way));
                 let made: Vec<_> = Kind::ALL.into_iter().filter(makes).map(Kind::name).collect();
                 let said = rule.selectors().given("only");
-                let kinds = kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ");
+                let kinds = kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(" or ");
                 let made = match made.as_slice() {
                     [] => "bytes without structure only".to_owned(),
                     made => made.join(", "),
@@ -154,7 +154,7 @@ impl Misfit {
                 };
                 let only = if said { other } else { only };
                 format!(
-                    "behavior {behavior:?} is for units of kind {kinds}, and protocol {name}, as it is \
+                    "behavior {behavior:?} is for units of kind {kinds}, but protocol {name}, as it is \
                      set up, has {made}{way}{only}"
                 )
             }
@@ -171,7 +171,7 @@ impl Misfit {
                 )
             }
             Misfit::AnyField => format!(
-                "behavior {behavior:?} needs units with named fields, and {name}, as it is set up, names \
+                "behavior {behavior:?} needs units with named fields, but {name}, as it is set up, names \
                  none{other}"
             ),
             Misfit::Selector(selector) => {
@@ -345,7 +345,7 @@ mod tests {
         let fit = |text| Rules::parse(&[text]).unwrap().fit(&Bare, "bare");
         for rule in ["corrupt-header:only=request", "split:at=fields"] {
             let told = fit(rule).unwrap_err().to_string();
-            assert!(told.contains("needs units with named fields, and bare"), "{told}");
+            assert!(told.contains("needs units with named fields, but bare"), "{told}");
         }
         assert_eq!(fit("split").map_err(|error| error.to_string()), Ok(()));
     }
@@ -367,7 +367,7 @@ mod tests {
             assert_eq!(read(rule), Ok(()), "{rule}");
         }
         for (rule, says) in [
-            ("lie-length", "kind header, and protocol sized, as it is set up, has request"),
+            ("lie-length", "kind header, but protocol sized, as it is set up, has request"),
             ("missing-header", "only=... says which others"),
             ("missing-header:only=response", "has request upstream"),
             ("corrupt-header", "kind header"),

@@ -15,5 +15,5 @@ pub(super) fn write(file: Option<&Path>) -> Result<(), Failure> {
     let created = OpenOptions::new().write(true).create_new(true).open(file);
     let written = created.and_then(|mut out| out.write_all(STARTER.as_bytes()));
     written.map_err(|error| Failure::run(format!("{}: {}", file.display(), plain(&error))))?;
-    print(&format!("{0} is there; run it with: chenapan scenario run {0}\n", file.display()))
+    print(&format!("wrote {0}; run it with: chenapan scenario run {0}\n", file.display()))
 }
