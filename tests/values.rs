@@ -9,7 +9,7 @@ use chenapan::proxy::{Config, Proxy};
 use chenapan::rule::{Rule, Rules};
 use chenapan::stats::Counter;
 use chenapan_core::{
-    Behavior, Context, Direction, End, OptionError, Pattern, Plugin, Size, Unit, Verdict, plugin,
+    Behavior, Context, Direction, End, OptionError, Pattern, Size, Unit, Verdict, plugin,
 };
 use std::io;
 use std::sync::Arc;
@@ -54,11 +54,7 @@ fn abort(stream: TcpStream) {
 
 #[tokio::test]
 async fn options_as_fields_do_on_the_wire_what_their_text_does() {
-    let replace = Replace {
-        pattern: Pattern::new("ping").unwrap(),
-        with: "pong".into(),
-        ..Replace::example()
-    };
+    let replace = Replace { pattern: Pattern::new("ping").unwrap(), with: "pong".into() };
     let rule = Rule::of(replace).direction(Direction::Upstream).first(1);
     assert_eq!(rule.to_string(), "replace:match=ping:with=pong:direction=upstream:first=1");
     let control = Control::seeded(42).unwrap();
@@ -93,7 +89,7 @@ async fn a_value_draws_as_its_text_does() {
         came.push(bytes);
     }
     assert_eq!(came[0], came[1]);
-    assert!(came[0].iter().any(|byte| *byte == b'x') && came[0].iter().any(|byte| *byte != b'x'));
+    assert!(came[0].contains(&b'x') && came[0].iter().any(|byte| *byte != b'x'));
 }
 
 #[tokio::test]

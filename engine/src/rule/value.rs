@@ -184,7 +184,12 @@ mod tests {
     }
 
     impl Behavior for Sorts {}
-    impl Behavior for Hidden {}
+
+    impl Behavior for Hidden {
+        fn on_unit(&mut self, _: &mut Unit, _: &mut Context<'_>) -> Verdict {
+            Verdict::Delay(std::time::Duration::from_millis(self.secret.0.into()))
+        }
+    }
 
     #[test]
     fn what_is_shown_gives_the_same_behavior_again() {
