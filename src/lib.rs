@@ -2,7 +2,8 @@
 //!
 //! This package is the program, and the façade for tests and for programs that embed a proxy. The
 //! engine is [`chenapan_engine`], the vocabulary of plug-ins is [`chenapan_core`]. Without its default
-//! feature `cli` the package is that façade alone.
+//! feature `cli` the package is that façade alone. With the feature `testing` it has what tests of
+//! plug-ins need: a judge for a behavior, scripts for both directions of a protocol.
 //!
 //! In a test, a proxy lives as long as the handle on it, and says what it did:
 //!
