@@ -43,11 +43,10 @@ pub use outcome::{
     PhaseOutcome, RateOutcome, RuleOutcome, Sample, Unit,
 };
 pub use process::adopt;
-pub use read::TAKEN;
 pub use rules::{Ramp, RuleText};
 pub use runner::{RunError, Settings, run};
 pub use shape::{Field, Object, Scalar, Shape};
-pub use subjects::{PLAIN, of_proxy};
+pub use subjects::{Plain, of_proxy, taken};
 pub use watch::{Progress, Watcher};
 
 impl Scenario {

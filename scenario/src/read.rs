@@ -11,7 +11,7 @@ use super::node::{Fields, Key, Kind, Node, fill};
 use super::place::{Mistakes, Wrong};
 use super::rules::{self, RuleText};
 use super::shape::Shape;
-use super::subjects::{Subjects, expectations};
+use super::subjects::{Plain, Subjects, expectations, falls, taken};
 use super::{names, traffic, yaml};
 use chenapan_core::{Form, Pattern, Registry, Value};
 use chenapan_engine::config::{ModelError, ProxyModel};
@@ -170,10 +170,6 @@ fn parts(root: &Node, scenario: &mut Scenario, cx: &mut Context<'_>, mistakes: &
     }
 }
 
-/// The names that a proxy or a service cannot have: they are subjects of expectations.
-pub const TAKEN: [&str; 8] =
-    ["load", "exit", "time", "output", "errors", "connections", "faults", "seed"];
-
 fn own_name(key: &Key, cx: &Context<'_>) -> Result<(), Wrong> {
     if cx.proxies.contains(&key.name) || cx.services.contains(&key.name) {
         return Err(key.place.wrong(format!("{:?} is a proxy or a service already", key.name)));
@@ -181,7 +177,7 @@ fn own_name(key: &Key, cx: &Context<'_>) -> Result<(), Wrong> {
     if cx.values.contains_key(&key.name) {
         return Err(key.place.wrong(format!("a variable is called {:?}, too", key.name)));
     }
-    if TAKEN.contains(&key.name.as_str()) {
+    if taken().any(|name| name == key.name) {
         return Err(key.place.wrong(format!("{:?} is a subject of expectations", key.name)));
     }
     if !is_name(&key.name) {
@@ -418,20 +414,20 @@ fn until(node: &Node, subjects: &Subjects<'_>, mistakes: &mut Mistakes) -> Optio
             }
             _ => {
                 let read = mistakes.keep(subjects.read(key, value));
-                let read = read.flatten().filter(|_| match key.name.as_str() {
-                    "exit" => {
+                let read = read.flatten().filter(|_| {
+                    let ends = Plain::find(&key.name) == Some(Plain::Exit);
+                    if ends {
                         let wrong = "a command's end is waited for anyway; count something else";
                         mistakes.add(key.place.wrong(wrong));
-                        false
                     }
-                    _ => true,
+                    !ends
                 });
                 right &= read.is_some();
                 counts.extend(read.map(|mut expectation| {
                     // A count that is reached stays reached.
                     if let Bound::Compare(comparison, _) = &mut expectation.bound
                         && *comparison == Comparison::Equal
-                        && !key.name.ends_with(".open")
+                        && !falls(&key.name)
                     {
                         *comparison = Comparison::AtLeast;
                     }

@@ -6,8 +6,8 @@ use super::expect::{Bound, Expectation};
 use super::node::{Key, Node};
 use super::outcome::FIGURES;
 use super::place::{Mistakes, Wrong};
-use chenapan_core::nearest;
-use chenapan_engine::stats::COUNTERS;
+use chenapan_core::{choices, nearest};
+use chenapan_engine::stats::{COUNTERS, CounterSpec};
 
 /// Subjects that expectations may be about.
 pub(super) struct Subjects<'a> {
@@ -26,8 +26,56 @@ pub fn of_proxy() -> impl Iterator<Item = &'static str> {
     COUNTERS.iter().map(|counter| counter.name).chain(["faults"])
 }
 
-/// The subjects that belong to the phase as a whole.
-pub const PLAIN: [&str; 6] = ["exit", "time", "output", "errors", "connections", "faults"];
+choices! {
+    /// Subject that belongs to the phase as a whole.
+    pub enum Plain {
+        /// Exit code of the command.
+        Exit = "exit",
+        /// Time that the command took.
+        Time = "time",
+        /// Standard output of the command.
+        Output = "output",
+        /// Standard error of the command.
+        Errors = "errors",
+        /// Connections of all proxies that have ended.
+        Connections = "connections",
+        /// Faults of all rules.
+        Faults = "faults",
+    }
+}
+
+impl Plain {
+    /// Returns the subject of this name.
+    pub(crate) fn find(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|plain| plain.name() == name)
+    }
+
+    /// Returns `true` for one that only a command has.
+    fn is_of_command(self) -> bool {
+        !matches!(self, Self::Connections | Self::Faults)
+    }
+
+    /// Returns `true` for one that is a text.
+    fn is_text(self) -> bool {
+        matches!(self, Self::Output | Self::Errors)
+    }
+}
+
+/// Returns the subjects that a service has.
+fn of_service() -> [&'static str; 2] {
+    [Plain::Output, Plain::Errors].map(Plain::name)
+}
+
+/// Returns `true` for a subject that is a number of this moment, and not one since the phase began.
+pub(super) fn falls(subject: &str) -> bool {
+    let (_, name) = subject.split_once('.').unwrap_or_default();
+    CounterSpec::find(name).is_some_and(|counter| !counter.grows())
+}
+
+/// Returns the names that a proxy or a service cannot have: subjects, and what stands before one.
+pub fn taken() -> impl Iterator<Item = &'static str> {
+    ["load"].into_iter().chain(Plain::ALL.map(Plain::name)).chain(["seed"])
+}
 
 /// Reads what is expected; `names` are the rules of each proxy in the phase, where they are known.
 pub(super) fn expectations(
@@ -76,15 +124,12 @@ impl Subjects<'_> {
     /// Returns `true` if the subject is a text; `None` if it is unknown whether the subject exists.
     fn check(&self, key: &Key) -> Result<Option<bool>, Wrong> {
         let name = key.name.as_str();
-        match name {
-            "exit" | "time" | "output" | "errors" if !self.run => {
+        if let Some(plain) = Plain::find(name) {
+            if plain.is_of_command() && !self.run {
                 let wrong = format!("{name} is that of a command, and this phase runs none");
                 return Err(key.place.wrong(wrong).help("add run: COMMAND"));
             }
-            "exit" | "time" => return Ok(Some(false)),
-            "output" | "errors" => return Ok(Some(true)),
-            "connections" | "faults" => return Ok(Some(false)),
-            _ => {}
+            return Ok(Some(plain.is_text()));
         }
         let (owner, rest) = name.split_once('.').unwrap_or((name, ""));
         if owner == "load" {
@@ -95,7 +140,7 @@ impl Subjects<'_> {
             return self.one_of(key, rest, &known).map(|()| Some(false));
         }
         if self.services.iter().any(|known| known == owner) {
-            return self.one_of(key, rest, &["output", "errors"]).map(|()| Some(true));
+            return self.one_of(key, rest, &of_service()).map(|()| Some(true));
         }
         let Some(at) = self.proxies.iter().position(|known| known == owner) else {
             return Err(self.no_owner(key, owner, rest));
@@ -129,12 +174,14 @@ impl Subjects<'_> {
     fn no_owner(&self, key: &Key, owner: &str, rest: &str) -> Wrong {
         let wrong = key.place.wrong(format!("{:?} is nothing that can be expected", key.name));
         let owners = self.proxies.iter().chain(self.services).map(String::as_str);
-        let near = nearest(owner, PLAIN.into_iter().chain(["load"]).chain(owners));
+        let near =
+            nearest(owner, Plain::ALL.map(Plain::name).into_iter().chain(["load"]).chain(owners));
         match near {
             Some(near) if rest.is_empty() => wrong.help(format!("did you mean {near:?}?")),
             Some(near) => wrong.help(format!("did you mean \"{near}.{rest}\"?")),
             None => {
-                let known: Vec<_> = PLAIN.into_iter().chain(["load.p99"]).collect();
+                let known: Vec<_> =
+                    Plain::ALL.map(Plain::name).into_iter().chain(["load.p99"]).collect();
                 let proxies: String =
                     self.proxies.iter().map(|name| format!(", {name}.accepted")).collect();
                 wrong.help(format!("such as {}{proxies}", known.join(", ")))

@@ -6,8 +6,8 @@ use super::forms::{DECIMAL, choice, form, properties, schema};
 use chenapan_core::{ClientEntry, Form, Pattern, Registry};
 use chenapan_engine::endpoint::built_in::canonical;
 use chenapan_scenario::{
-    FIGURES, FILE, OWN_NAME, Object, PHASE, PLAIN, REQUESTS, Scalar, Shape, TAKEN, clients,
-    of_proxy,
+    FIGURES, FILE, OWN_NAME, Object, PHASE, Plain, REQUESTS, Scalar, Shape, clients, of_proxy,
+    taken,
 };
 use serde_json::{Map, Value, json};
 
@@ -39,7 +39,9 @@ fn of(shape: &Shape, registry: &Registry) -> Value {
         Shape::List(shape, least) => list(of(shape, registry), *least),
         Shape::Map(shape, _) => {
             let names = match shape {
-                Shape::Object(_) => json!({ "pattern": OWN_NAME, "not": { "enum": TAKEN } }),
+                Shape::Object(_) => {
+                    json!({ "pattern": OWN_NAME, "not": { "enum": taken().collect::<Vec<_>>() } })
+                }
                 _ => json!(true),
             };
             json!({ "type": "object", "propertyNames": names, "additionalProperties": of(shape, registry) })
@@ -179,7 +181,7 @@ fn bounds(registry: &Registry) -> Value {
         }
     }
     let load: Vec<_> = FIGURES.iter().map(|figure| literal(figure.name)).collect();
-    let (plain, load, own) = (PLAIN.join("|"), load.join("|"), own.join("|"));
+    let (plain, load, own) = (Plain::ALL.map(Plain::name).join("|"), load.join("|"), own.join("|"));
     let subjects = format!("^({plain}|load[.]({load})|[A-Za-z0-9_-]+[.]({own}))$");
     let number = format!(
         "-?{DECIMAL} *(ns|us|\u{b5}s|ms|s|m|min|h|d|B|[kKMGT]B|[KMGT]iB|[kMG]?bit|%)?(/s)?"

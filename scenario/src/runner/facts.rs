@@ -11,8 +11,9 @@ use crate::outcome::{
 };
 use crate::process::Output;
 use crate::rules::{self, RuleText};
+use crate::subjects::{Plain, falls};
 use chenapan_engine::rule::{Rule, Rules};
-use chenapan_engine::stats::{COUNTERS, CounterSpec, Stats, Total};
+use chenapan_engine::stats::{COUNTERS, Counter, Stats, Total};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -75,11 +76,6 @@ impl Counts {
     }
 }
 
-/// Returns `true` if a number is that of this moment, and not one since the phase began.
-fn is_gauge(name: &str) -> bool {
-    CounterSpec::find(name).is_some_and(|counter| !counter.grows())
-}
-
 impl<'a> Facts<'a> {
     pub(super) fn new(run: &'a Run<'a>, began: Instant) -> Self {
         run.proxies.iter().for_each(|proxy| proxy.stats().begin());
@@ -134,29 +130,31 @@ impl<'a> Facts<'a> {
         self.tally(proxy, name).1
     }
 
-    fn found(&self, subject: &str) -> Option<Found> {
+    /// Returns the value of a subject that belongs to the phase as a whole.
+    fn plain(&self, subject: Plain) -> Option<Found> {
         let command = self.command.as_ref();
-        let sum = |name| {
-            let each = self.run.proxies.iter().zip(&self.before);
-            each.map(|(proxy, before)| Counts::of(proxy.stats()).since(before, name)).sum()
-        };
-        match subject {
-            "exit" => {
-                let exit = command?.exit;
-                let code = exit.and_then(|code| u64::try_from(code).ok());
-                return Some(code.map_or(Found::Text("no exit code".to_owned()), Found::Count));
+        Some(match subject {
+            Plain::Exit => {
+                let code = command?.exit.and_then(|code| u64::try_from(code).ok());
+                code.map_or(Found::Text("no exit code".to_owned()), Found::Count)
             }
-            "time" => return Some(Found::Seconds(command?.took.as_secs_f64())),
-            "output" | "errors" if command.is_none() => {
-                let (output, errors) = self.writes.as_ref()?;
-                let written = if subject == "output" { output } else { errors };
-                return Some(Found::Text(written.text()));
-            }
-            "output" => return Some(Found::Text(command?.output.clone())),
-            "errors" => return Some(Found::Text(command?.errors.clone())),
-            "connections" => return Some(Found::Count(sum("connections"))),
-            "faults" => return Some(Found::Count(self.faults(None, None))),
-            _ => {}
+            Plain::Time => Found::Seconds(command?.took.as_secs_f64()),
+            Plain::Output => Found::Text(match (command, &self.writes) {
+                (Some(command), _) => command.output.clone(),
+                (None, writes) => writes.as_ref()?.0.text(),
+            }),
+            Plain::Errors => Found::Text(match (command, &self.writes) {
+                (Some(command), _) => command.errors.clone(),
+                (None, writes) => writes.as_ref()?.1.text(),
+            }),
+            Plain::Connections => Found::Count(self.sum(Counter::Ended)),
+            Plain::Faults => Found::Count(self.faults(None, None)),
+        })
+    }
+
+    fn found(&self, subject: &str) -> Option<Found> {
+        if let Some(plain) = Plain::find(subject) {
+            return self.plain(plain);
         }
         let (owner, name) = subject.split_once('.')?;
         if owner == "load" {
@@ -164,7 +162,7 @@ impl<'a> Facts<'a> {
         }
         if let Some((_, process)) = self.run.services.iter().find(|(known, _)| *known == owner) {
             return Some(Found::Text(match name {
-                "output" => process.output.text(),
+                name if name == Plain::Output.name() => process.output.text(),
                 _ => process.errors.text(),
             }));
         }
@@ -172,7 +170,7 @@ impl<'a> Facts<'a> {
         let stats = self.run.proxies[at].stats();
         Some(Found::Count(match name {
             "faults" => self.faults(Some(at), None),
-            _ if is_gauge(name) => Counts::of(stats).counters.get(name).copied().unwrap_or(0),
+            _ if falls(subject) => Counts::of(stats).counters.get(name).copied().unwrap_or(0),
             _ => match (name.strip_prefix("faults."), name.strip_prefix("met.")) {
                 (Some(rule), _) => self.faults(Some(at), Some(rule)),
                 (_, Some(rule)) => self.tally(Some(at), Some(rule)).0,
@@ -274,14 +272,18 @@ impl<'a> Facts<'a> {
             });
         };
         if let Some(command) = &self.command {
-            let said = phase.expect.iter().any(|expected| expected.subject == "exit");
+            let said = phase.expect.iter().any(|expected| expected.subject == Plain::Exit.name());
             match command.exit {
                 None => {
                     let found = format!("still running after {:?}", command.took);
                     fails("command".to_owned(), "to end by itself", found);
                 }
                 Some(code) if code != 0 && !said => {
-                    fails("exit".to_owned(), "0 (unless expected otherwise)", code.to_string());
+                    fails(
+                        Plain::Exit.to_string(),
+                        "0 (unless expected otherwise)",
+                        code.to_string(),
+                    );
                 }
                 Some(_) => {}
             }
@@ -303,8 +305,13 @@ impl<'a> Facts<'a> {
 
     /// Returns the number of connections that were accepted in the phase.
     pub(super) fn accepted(&self) -> u64 {
-        let each = self.run.proxies.iter().zip(&self.before);
-        each.map(|(proxy, before)| Counts::of(proxy.stats()).since(before, "accepted")).sum()
+        self.sum(Counter::Accepted)
+    }
+
+    /// Returns the growth of a counter in the phase, over all proxies.
+    fn sum(&self, counter: Counter) -> u64 {
+        let (name, proxies) = (counter.spec().name, self.run.proxies.iter().zip(&self.before));
+        proxies.map(|(proxy, before)| Counts::of(proxy.stats()).since(before, name)).sum()
     }
 
     /// The rules that no unit has met, as PROXY.met.RULE; those of one name count together.
