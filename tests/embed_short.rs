@@ -40,7 +40,8 @@ const A_TO_B: &str = "replace:match=a:with=b:direction=upstream";
 #[tokio::test]
 async fn a_rule_acts_until_its_guard_is_dropped_and_others_stay() {
     let (listener, address) = backend().await;
-    let proxy = chenapan::proxy(address).rule("dummy").seed(42).start().await.unwrap();
+    let value = Rule::of(chenapan::behaviors::Dummy::default());
+    let proxy = chenapan::proxy(address).rule(value).seed(42).start().await.unwrap();
     assert_eq!(proxy.seed(), 42);
     let (mut client, mut server) = through(&proxy, &listener).await;
     let fault = proxy.add(A_TO_B).unwrap();

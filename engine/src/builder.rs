@@ -183,6 +183,10 @@ impl Builder {
     ///
     /// The first of its settings that cannot be used, or a rule that could never act on its protocol; a
     /// listener cannot be bound; or there is no tokio runtime.
+    ///
+    /// # Panics
+    ///
+    /// The runtime was built without IO or time.
     pub async fn start(self) -> Result<Running> {
         self.start_here()
     }

@@ -53,6 +53,10 @@ impl Control {
     /// # Errors
     ///
     /// There is no tokio runtime, or the system has no timer to give.
+    ///
+    /// # Panics
+    ///
+    /// The runtime was built without IO or time.
     pub fn seeded(seed: u64) -> io::Result<Self> {
         Self::new(seed, false)
     }
