@@ -6,6 +6,7 @@
 use crate::journal::{Entry, What};
 use chenapan_core::Direction;
 use std::any::Any;
+use std::cell::Cell;
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
@@ -81,26 +82,41 @@ impl fmt::Display for Panic {
     }
 }
 
-/// Calls a hook of a plug-in: a panic in it goes on with the name of the culprit.
+thread_local! {
+    /// Culprit of the panic that unwinds this thread, once it has left the hook.
+    static CULPRIT: Cell<Option<Culprit>> = const { Cell::new(None) };
+}
+
+/// Names the culprit when it is dropped by a panic.
+struct Naming<F: FnOnce() -> Culprit>(Option<F>);
+
+impl<F: FnOnce() -> Culprit> Drop for Naming<F> {
+    fn drop(&mut self) {
+        if let Some(culprit) = self.0.take() {
+            // The innermost hook is left first.
+            let named = CULPRIT.take().unwrap_or_else(culprit);
+            CULPRIT.set(Some(named));
+        }
+    }
+}
+
+/// Calls a hook of a plug-in: a panic in it goes on, and [`caught`] knows the culprit. A hook that
+/// returns pays nothing for it.
 pub(crate) fn named<T>(culprit: impl FnOnce() -> Culprit, call: impl FnOnce() -> T) -> T {
-    panic::catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|payload| {
-        // It was named where it came about.
-        let payload = match payload.is::<Panic>() {
-            true => payload,
-            false => Box::new(Panic { culprit: culprit(), message: message(payload) }),
-        };
-        panic::resume_unwind(payload)
-    })
+    let mut naming = Naming(Some(culprit));
+    let value = call();
+    naming.0 = None;
+    value
 }
 
 /// Runs what calls plug-ins; the panic where one panics. What it has touched is not looked at any
 /// more but for evidence.
 pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, Panic> {
+    // A plug-in may have caught the panic of another one itself.
+    CULPRIT.set(None);
     panic::catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {
-        match payload.downcast::<Panic>() {
-            Ok(panic) => *panic,
-            Err(payload) => Panic { culprit: Culprit::unknown(), message: message(payload) },
-        }
+        let culprit = CULPRIT.take().unwrap_or_else(Culprit::unknown);
+        Panic { culprit, message: message(payload) }
     })
 }
 
