@@ -144,5 +144,6 @@ pub use chenapan_engine::testing;
 pub mod cli;
 #[cfg(feature = "cli")]
 mod doc;
+pub mod guide;
 #[cfg(feature = "cli")]
 pub use chenapan_scenario as scenario;
