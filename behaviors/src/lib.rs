@@ -125,6 +125,10 @@ pub const BEHAVIORS: &[BehaviorEntry] = &[
     BehaviorEntry::of::<HeaderGarbage>(),
 ];
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -127,3 +127,7 @@ pub mod private {
     pub use crate::name::{kebab, kebab_text, plain};
     pub use crate::plugin::{Told, directions_or_both, example, first, first_of, sound, written};
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

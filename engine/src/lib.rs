@@ -52,3 +52,7 @@ pub fn registry() -> Registry {
     let registry = protocols.fold(Registry::new(), Registry::protocol);
     behaviors.fold(registry, Registry::behavior)
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -69,6 +69,10 @@ pub const BEHAVIORS: &[BehaviorEntry] = &[
     BehaviorEntry::of::<RpcSse>(),
 ];
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 #[cfg(test)]
 mod tests {
     use super::*;
