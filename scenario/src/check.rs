@@ -2,7 +2,7 @@
 //!
 //! It looks at each part alone; `read` checks what parts have to do with each other.
 
-use super::keys::REQUESTS;
+use super::keys::{LIVE, PROXY, REQUESTS};
 use super::node::{Key, Kind, Node};
 use super::place::{Mistakes, Place, Wrong};
 use super::shape::{Field, Object, Scalar, Shape, may};
@@ -143,6 +143,13 @@ fn of_object(
     let names: Vec<_> = clients.iter().map(|field| field.name).chain(names).collect();
     let wrong = format!("expected one of {}", listed(&names, "and"));
     let one = Some((&names[..], &wrong[..]));
+    of_keys(node, &Keys { example, fields: &fields, any, one }, registry, mistakes)
+}
+
+/// Checks a proxy of a file without phases: it has keys of its own beside those of a scenario's.
+pub(super) fn check_live(node: &mut Node, registry: &Registry, mistakes: &mut Mistakes) -> bool {
+    let fields: Vec<_> = PROXY.fields.iter().chain(&LIVE).collect();
+    let Object { example, any, one, .. } = PROXY;
     of_keys(node, &Keys { example, fields: &fields, any, one }, registry, mistakes)
 }
 

@@ -99,6 +99,21 @@ pub(crate) const PROXY: Object = object(
     ],
 );
 
+/// A file of proxies without phases. Each proxy is checked by its own keys and those of [`LIVE`].
+pub(crate) const PROXIES: Object = object(
+    "{proxies: {web: {backend: 127.0.0.1:8080}}}",
+    &[must("proxies", "Proxies by their names.", Shape::Map(&ANY, "{web: {backend: 8080}}"))],
+);
+
+/// A value that is checked elsewhere.
+const ANY: Shape = Shape::Address;
+
+/// Keys that a proxy without phases has beside those of [`PROXY`].
+pub(crate) const LIVE: [Field; 2] = [
+    may("rules", "Its rules.", Shape::Rules),
+    may("enabled", "Unset where it is not to accept connections.", FLAG),
+];
+
 pub(crate) const SERVICE: Object = object(
     "{run: ./app}",
     &[

@@ -15,6 +15,7 @@ mod node;
 mod outcome;
 mod place;
 mod process;
+mod proxies;
 mod read;
 pub mod report;
 mod rules;
@@ -43,6 +44,7 @@ pub use outcome::{
     PhaseOutcome, RateOutcome, RuleOutcome, Sample, Unit,
 };
 pub use process::adopt;
+pub use proxies::{ProxyFile, Said};
 pub use rules::{Ramp, RuleText};
 pub use runner::{RunError, Settings, run};
 pub use shape::{Field, Object, Scalar, Shape};

@@ -71,6 +71,19 @@ impl Node {
         entries.iter().find(|(key, _)| key.name == name)
     }
 
+    /// The entry of a map with this key, to be changed.
+    pub(crate) fn entry_mut(&mut self, name: &str) -> Option<&mut (Key, Node)> {
+        self.entries_mut().iter_mut().find(|(key, _)| key.name == name)
+    }
+
+    /// The entries of a map, to be changed; none of anything else.
+    pub(crate) fn entries_mut(&mut self) -> &mut [(Key, Node)] {
+        match &mut self.kind {
+            Kind::Map(entries) => entries,
+            _ => &mut [],
+        }
+    }
+
     /// Returns the node as JSON; scalars are texts.
     pub(crate) fn value(&self) -> serde_json::Value {
         match &self.kind {
@@ -93,8 +106,13 @@ impl Node {
 
     /// Returns an error about a model that was made from this node, at its place in the file.
     pub(crate) fn blame(&self, error: &ModelError) -> Wrong {
+        self.wrong_at(error.path(), error.spot(), error.message())
+    }
+
+    /// Returns an error about the value to which these steps lead, at its place in the file.
+    pub(crate) fn wrong_at(&self, path: &[Step], spot: &Spot, message: &str) -> Wrong {
         let (mut node, mut key) = (self, None);
-        for step in error.path() {
+        for step in path {
             match (step, &node.kind) {
                 (Step::Key(name), _) => {
                     let Some((found, value)) = node.entry(name) else { break };
@@ -108,12 +126,12 @@ impl Node {
                 (Step::Item(_), _) => {}
             }
         }
-        let place = match (error.spot(), &node.kind, key) {
+        let place = match (spot, &node.kind, key) {
             (Spot::Key, _, Some(key)) => key.place.clone(),
             (Spot::Part(part), Kind::Text(text), _) => node.place.inside(text, part.clone()),
             _ => node.place.clone(),
         };
-        place.wrong(error.message())
+        place.wrong(message)
     }
 
     /// Returns the number of its nodes, itself included.

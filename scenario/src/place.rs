@@ -107,6 +107,19 @@ impl fmt::Display for Place {
 }
 
 impl Place {
+    /// Returns the place of a byte in a line, both counted from 1.
+    pub(crate) fn of_byte(source: &Arc<Source>, line: usize, byte: usize) -> Self {
+        let before = source.text.split_inclusive('\n').take(line.saturating_sub(1));
+        let row: usize = before.map(str::len).sum();
+        let rest = source.text.get(row..).unwrap_or_default();
+        let most = byte.saturating_sub(1).min(rest.len());
+        let at = (0..=most).rev().find(|at| rest.is_char_boundary(*at)).unwrap_or(0);
+        let column = rest[..at].chars().count() as u64 + 1;
+        let end = rest[at..].chars().next().map_or(at, |c| at + c.len_utf8());
+        let source = Arc::clone(source);
+        Self { source, line: line.max(1) as u64, column, bytes: row + at..row + end }
+    }
+
     /// Returns an error about this place.
     pub(crate) fn wrong(&self, message: impl Into<String>) -> Wrong {
         let (place, order) = (self.clone(), self.bytes.start);
