@@ -2,3 +2,6 @@
 
 #[doc = include_str!("../docs/write-a-behavior.md")]
 pub mod write_a_behavior {}
+
+#[doc = include_str!("../docs/write-a-protocol.md")]
+pub mod write_a_protocol {}
