@@ -13,6 +13,7 @@ const PAGES: &[(&str, &str)] = &[
     ("from-toxiproxy", include_str!("../../docs/from-toxiproxy.md")),
     ("proxy-protocol", include_str!("../../docs/proxy-protocol.md")),
     ("json-rpc", include_str!("../../docs/json-rpc.md")),
+    ("in-a-test", include_str!("../../docs/in-a-test.md")),
     ("write-a-protocol", include_str!("../../docs/write-a-protocol.md")),
     ("write-a-behavior", include_str!("../../docs/write-a-behavior.md")),
     ("performance", include_str!("../../docs/performance.md")),
