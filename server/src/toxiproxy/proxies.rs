@@ -90,20 +90,37 @@ fn bind(listen: &str, error: &io::Error) -> Failure {
     Failure::system(format!("listen tcp {at}: bind: {why}"))
 }
 
+/// Addresses of a proxy as they are shown.
+pub(crate) struct Ends {
+    pub(crate) listen: String,
+    pub(crate) upstream: String,
+}
+
+impl Ends {
+    /// Returns the addresses of a proxy: those that it was given here, or those that it has.
+    pub(crate) fn of(api: &Api, proxy: &Proxy) -> Self {
+        let front = api.toxics().get(proxy.name());
+        let listen = match (proxy.address(), front.listen) {
+            (Some(bound), _) => At::shown(bound),
+            (None, Some(given)) => given,
+            (None, None) => {
+                proxy.config().listen.first().map(ToString::to_string).unwrap_or_default()
+            }
+        };
+        let upstream = front.upstream.unwrap_or_else(|| proxy.backend().to_string());
+        Self { listen, upstream }
+    }
+}
+
 /// Returns a proxy as it is shown.
 pub(super) fn shown(api: &Api, proxy: &Proxy) -> Value {
-    let front = api.toxics().get(proxy.name());
-    let listen = match (proxy.address(), front.listen) {
-        (Some(bound), _) => At::shown(bound),
-        (None, Some(given)) => given,
-        (None, None) => proxy.config().listen.first().map(ToString::to_string).unwrap_or_default(),
-    };
+    let Ends { listen, upstream } = Ends::of(api, proxy);
     let front = api.toxics().get(proxy.name());
     let toxics: Vec<_> = front.listed().map(Toxic::json).collect();
     json!({
         "name": proxy.name(),
         "listen": listen,
-        "upstream": front.upstream.unwrap_or_else(|| proxy.backend().to_string()),
+        "upstream": upstream,
         "enabled": proxy.is_enabled(),
         "Logger": {},
         "toxics": toxics,
