@@ -10,6 +10,7 @@ mod api;
 mod feed;
 mod guard;
 mod health;
+mod metrics;
 mod problem;
 mod routes;
 mod serve;

@@ -3,7 +3,7 @@
 use crate::api::Api;
 use crate::guard::{self, Guard};
 use crate::problem::Problem;
-use crate::{health, toxiproxy, v1};
+use crate::{health, metrics, toxiproxy, v1};
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -21,6 +21,7 @@ const TIME: Duration = Duration::from_secs(25);
 pub(crate) fn router(api: Api, guard: Arc<Guard>) -> Router {
     Router::new()
         .merge(health::routes())
+        .merge(metrics::routes())
         .merge(toxiproxy::routes())
         .merge(v1::routes())
         .fallback(not_found)

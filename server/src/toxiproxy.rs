@@ -7,6 +7,8 @@ mod address;
 mod proxies;
 mod toxics;
 
+pub(crate) use proxies::Ends;
+
 use crate::api::Api;
 use crate::toxics::Failure;
 use axum::extract::Request;

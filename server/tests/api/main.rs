@@ -2,5 +2,6 @@
 
 mod bounds;
 mod client;
+mod metrics;
 mod toxiproxy;
 mod v1;
