@@ -121,7 +121,8 @@ fn same(found: &str, part: &str) -> bool {
 
 #[test]
 fn toxiproxys_flags_and_variables_say_where_it_listens() {
-    let serving = Serving::start(&["-host", "127.0.0.1", "-port=0"]);
+    let flags = ["-host", "127.0.0.1", "-port=0", "-proxy-metrics", "-runtime-metrics=true"];
+    let serving = Serving::start(&flags);
     assert!(serving.ask("curl -fsS 127.0.0.1:8474/version").contains("2.12.0"));
     assert_eq!(serving.stop(), Some(0));
 }

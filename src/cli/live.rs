@@ -74,6 +74,12 @@ pub(super) struct Asked {
     /// Toxiproxy's name for the port of --api
     #[arg(long, hide = true, conflicts_with = "api", env = "CHENAPAN_PORT", hide_env = true)]
     port: Option<u16>,
+    /// Toxiproxy's flag for /metrics, which is always there
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    proxy_metrics: Option<bool>,
+    /// Toxiproxy's flag for the metrics of its runtime, which is another one
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    runtime_metrics: Option<bool>,
 }
 
 impl Asked {
