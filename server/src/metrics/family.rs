@@ -13,7 +13,7 @@ use std::time::Duration;
 /// Most series of a response.
 const MOST: usize = 50_000;
 
-/// Longest value of a label, in bytes, before a mark that tells it from others.
+/// Longest value of a label, in bytes; a longer one is cut there and gets a hash of the whole.
 const LONGEST: usize = 128;
 
 /// Names and values of the labels of a series.
@@ -124,7 +124,7 @@ impl Value {
         }
     }
 
-    /// Writes a line; that of a name which ends in `_total` where the encoder is to say so.
+    /// Writes a line. The encoder adds `_total` to its name if `ends`.
     fn encode(self, encoder: &mut MetricEncoder<'_>, ends: bool) -> fmt::Result {
         match self {
             Value::Number(number) if ends => {
@@ -141,7 +141,7 @@ impl Sheet {
         Self { families: Vec::new(), room: MOST, left_out: 0 }
     }
 
-    /// Adds series to a family, which is the one of its name where there is one already.
+    /// Adds series to a family. If there is one of its name already, they go there.
     pub(super) fn fill(&mut self, family: Family, series: impl IntoIterator<Item = Series>) {
         let known = self.families.iter().position(|known| known.name == family.name);
         let place = known.unwrap_or(self.families.len());
@@ -193,7 +193,7 @@ impl Collector for Written {
     }
 }
 
-/// Returns a text, or the front of it and a mark by which it differs from others of that front.
+/// Returns a text, or its front and a hash of the whole if it is too long for a label.
 fn bounded(text: &str) -> String {
     if text.len() <= LONGEST {
         return text.to_owned();
