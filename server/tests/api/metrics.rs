@@ -164,6 +164,30 @@ async fn values_are_those_of_open_connections_too() {
 }
 
 #[tokio::test]
+async fn bytes_that_no_rule_sees_are_counted_as_they_pass() {
+    let api = Running::start().await;
+    let backend = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = backend.local_addr().unwrap().to_string();
+    let body = json!({"name": "plain", "backend": address}).to_string();
+    let made = api.ask("POST /v1/proxies", "", &body).await.json();
+    let mut client = TcpStream::connect(made["addresses"][0].as_str().unwrap()).await.unwrap();
+    let (mut server, _) = timeout(PATIENCE, backend.accept()).await.unwrap().unwrap();
+    let labels = [("direction", "downstream"), ("proxy", "plain")];
+    for round in 1..=3 {
+        server.write_all(&[b'x'; 100_000]).await.unwrap();
+        timeout(PATIENCE, client.read_exact(&mut vec![0; 100_000])).await.unwrap().unwrap();
+        let expected = Some(f64::from(round * 100_000));
+        let counted = timeout(PATIENCE, async {
+            for name in ["chenapan_received_bytes_total", "chenapan_bytes_total"] {
+                while scrape(&api).await.value(name, labels) != expected {}
+            }
+        });
+        counted.await.expect("all of them are counted while the connection is open");
+    }
+    drop((client, server));
+}
+
+#[tokio::test]
 async fn every_counter_is_there_in_both_formats_whatever_its_proxy_is_called() {
     let api = Running::start().await;
     let names = ["", "plain", "a \"quoted\"\\\nname{x=\"y\"} 5", "-"];
