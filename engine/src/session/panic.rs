@@ -87,10 +87,11 @@ thread_local! {
     static CULPRIT: Cell<Option<Culprit>> = const { Cell::new(None) };
 }
 
-/// Names the culprit when it is dropped by a panic.
+/// Names the culprit when it is dropped, which only a panic does.
 struct Naming<F: FnOnce() -> Culprit>(Option<F>);
 
 impl<F: FnOnce() -> Culprit> Drop for Naming<F> {
+    #[cold]
     fn drop(&mut self) {
         if let Some(culprit) = self.0.take() {
             // The innermost hook is left first.
@@ -102,10 +103,11 @@ impl<F: FnOnce() -> Culprit> Drop for Naming<F> {
 
 /// Calls a hook of a plug-in: a panic in it goes on, and [`caught`] knows the culprit. A hook that
 /// returns pays nothing for it.
+#[inline(always)]
 pub(crate) fn named<T>(culprit: impl FnOnce() -> Culprit, call: impl FnOnce() -> T) -> T {
-    let mut naming = Naming(Some(culprit));
+    let naming = Naming(Some(culprit));
     let value = call();
-    naming.0 = None;
+    std::mem::forget(naming);
     value
 }
 

@@ -157,6 +157,7 @@ impl RuleSlot {
     }
 
     /// Calls a hook of its behavior that has no context.
+    #[inline]
     fn calls<T>(&self, hook: &'static str, call: impl FnOnce() -> T) -> T {
         named(|| culprit(&self.rule, self.manner.direction, hook), call)
     }
