@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 use support::needs::{Test, main as harness, tests};
-use support::servers::{Server, server};
+use support::servers::{Server, redis, server};
 use support::{Proxy, bounded, read_to_end};
 
 /// The page that nginx serves: long enough to be cut in the middle.
@@ -18,19 +18,6 @@ fn page() -> String {
 
 fn nginx() -> Server {
     support::servers::nginx("", "", &[("page.txt", page())])
-}
-
-fn redis() -> Server {
-    let program = server("redis-server");
-    let configuration = |folder: &Path, address: SocketAddr| {
-        format!(
-            "bind {}\nport {}\nsave \"\"\nappendonly no\ndir {}\n",
-            address.ip(),
-            address.port(),
-            folder.display()
-        )
-    };
-    Server::start(&program, configuration, &["{}"])
 }
 
 fn connect(address: SocketAddr) -> TcpStream {

@@ -111,6 +111,20 @@ pub fn nginx(listen: &str, more: &str, pages: &[(&str, String)]) -> Server {
     Server::start(&program, configuration, &["-c", "{}"])
 }
 
+/// Redis, which keeps nothing on disk.
+pub fn redis() -> Server {
+    let program = server("redis-server");
+    let configuration = |folder: &Path, address: SocketAddr| {
+        format!(
+            "bind {}\nport {}\nsave \"\"\nappendonly no\ndir {}\n",
+            address.ip(),
+            address.port(),
+            folder.display()
+        )
+    };
+    Server::start(&program, configuration, &["{}"])
+}
+
 /// Returns `true` if a child runs. If it does not, its number stays its own.
 fn runs(child: &Guarded) -> bool {
     let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
