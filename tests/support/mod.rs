@@ -278,4 +278,5 @@ impl Drop for Guarded {
 
 pub mod needs;
 pub mod servers;
+pub mod serving;
 pub mod wire;
