@@ -91,3 +91,56 @@ fn an_address_that_is_taken_is_said_in_words() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(said, format!("error: --api {address}: address already in use\n"));
 }
+
+/// Writes a file of proxies.
+fn written(text: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    file
+}
+
+#[test]
+fn a_file_says_which_proxies_there_are() {
+    let page = include_str!("../docs/api.md");
+    let yaml = page.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let yaml = yaml.replace("127.0.0.1:5433", "127.0.0.1:0");
+    let toxiproxys = r#"[{"name": "db", "listen": "localhost:0", "upstream": "x:1",
+        "toxics": [{"type": "latency", "attributes": {"latency": 250}, "toxicity": 0.3}]},
+        {"name": "mail", "listen": "localhost:0", "upstream": "x:1", "enabled": false}]"#;
+    for (text, rule) in [(&*yaml, "delay"), (toxiproxys, "latency_downstream")] {
+        let file = written(text);
+        let file = file.path().to_str().unwrap();
+        let serving = Serving::start(&["--api", "127.0.0.1:0", "-config", file]);
+        let shown = serving.ask("curl -fsS 127.0.0.1:8474/v1/proxies");
+        let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        let [db, mail] = &shown["proxies"].as_array().unwrap()[..] else { panic!("{shown}") };
+        assert_eq!((&db["enabled"], &mail["enabled"]), (&true.into(), &false.into()));
+        assert_eq!((&db["rules"][0]["name"], &mail["name"]), (&rule.into(), &"mail".into()));
+        assert_eq!(serving.stop(), Some(0));
+    }
+}
+
+#[test]
+fn a_mistake_in_a_file_has_its_place() {
+    for (text, place, told) in [
+        ("proxies:\n  db: {bakend: 1}\n", ":2:8: ", "did you mean \"backend\"?"),
+        ("[{\"name\": \"a\", \"upstraem\": \"x:1\"}]", ":1:16: ", "did you mean \"upstream\"?"),
+        ("[\n{\"name\": \"a\"}]", ":2:1: ", "missing required field: upstream at proxy 1"),
+        (
+            "[{\"name\": \"a\", \"upstream\": \"x:1\", \"toxics\": [{\"tpye\": \"noop\"}]}]",
+            ":1:47: ",
+            "did you mean \"type\"?",
+        ),
+    ] {
+        let file = written(text);
+        let path = file.path().to_str().unwrap();
+        let output = support::run(&["serve", "--api", "127.0.0.1:0", "--config", path]);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(&format!("{path}{place}")) && said.contains(told), "{said}");
+    }
+    let output = support::run(&["serve", "--api", "127.0.0.1:0", "--config", "/nowhere.yaml"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("/nowhere.yaml: "), "{said}");
+}

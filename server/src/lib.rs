@@ -22,3 +22,4 @@ pub use api::Api;
 pub use guard::Guard;
 pub use problem::Problem;
 pub use serve::Server;
+pub use toxiproxy::Misplaced;

@@ -4,6 +4,7 @@
 //! a toxic is a rule with its name; rules that came another way are not shown here.
 
 mod address;
+mod list;
 mod proxies;
 mod toxics;
 
@@ -20,6 +21,8 @@ use axum::{Json, Router};
 use chenapan_engine::proxy::Proxy;
 use serde_json::Value;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use list::Misplaced;
 
 /// The version of Toxiproxy whose API this is.
 const VERSION: &str = "2.12.0";

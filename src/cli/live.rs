@@ -8,12 +8,13 @@ use super::{Failure, arguments, say};
 use chenapan_core::Registry;
 use chenapan_engine::control::Control;
 use chenapan_engine::endpoint::{Kinds, plain};
+use chenapan_scenario::{ProxyFile, Said};
 use chenapan_server::{Api, Server};
 use clap::Args;
 use sd_notify::NotifyState;
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +23,9 @@ const TOKEN: u64 = 4_096;
 
 #[derive(Debug, Args)]
 pub(super) struct Live {
+    /// Proxies to start with: YAML, or Toxiproxy's JSON; see `help api`
+    #[arg(long, value_name = "FILE", env = "CHENAPAN_CONFIG", hide_env = true)]
+    config: Option<PathBuf>,
     #[command(flatten)]
     asked: Asked,
     /// Random seed that repeats a run; printed if not given
@@ -143,6 +147,7 @@ fn warn(address: SocketAddr) {
 
 pub(super) fn live(args: &Live, registry: &Registry, kinds: &Kinds) -> Result<(), Failure> {
     let seed = args.seed.unwrap_or_else(arguments::random_seed);
+    let file = args.config.as_deref().map(|path| configured(path, registry, kinds)).transpose()?;
     let terminal = Terminal::start(&args.logging);
     raise_descriptor_limit();
     on_runtime(async {
@@ -157,9 +162,21 @@ pub(super) fn live(args: &Live, registry: &Registry, kinds: &Kinds) -> Result<()
             control.tell_faults().map_err(Failure::run)?;
         }
         let server = args.asked.bind().await?;
-        let start = format!("API at http://{}, seed {seed}\n", server.address());
+        let mut start = format!("API at http://{}, seed {seed}\n", server.address());
         let stop = CancellationToken::new();
         let api = Api::new(control.clone(), registry.clone(), kinds.clone());
+        if let Some(file) = &file {
+            begin(file, &api).await?;
+        }
+        for proxy in control.proxies() {
+            start += &format!("{}: ", proxy.name());
+            let locals = proxy.locals().iter().map(ToString::to_string).collect::<Vec<_>>();
+            start += &match proxy.is_enabled() {
+                true => format!("listening on {}", locals.join(" and ")),
+                false => "disabled".to_owned(),
+            };
+            start += &format!(", backend {}, {}\n", proxy.backend(), proxy.protocol().name());
+        }
         let served = tokio::spawn(server.serve(api, stop.clone()));
         // Nobody is to wait for somebody who reads this.
         let start = tokio::task::spawn_blocking(move || say(&start));
@@ -174,6 +191,34 @@ pub(super) fn live(args: &Live, registry: &Registry, kinds: &Kinds) -> Result<()
         stopped.map_err(|error| Failure::run(format!("--journal: {}", plain(&error))))?;
         super::panicked(&proxies)
     })
+}
+
+/// Reads a file of proxies.
+fn configured(path: &Path, registry: &Registry, kinds: &Kinds) -> Result<ProxyFile, Failure> {
+    let text = ProxyFile::load(path).map_err(Failure::usage)?;
+    ProxyFile::read(path, text, registry, kinds).map_err(Failure::usage)
+}
+
+/// Makes the proxies of a file.
+async fn begin(file: &ProxyFile, api: &Api) -> Result<(), Failure> {
+    match file.said() {
+        Said::Proxies(configs) => {
+            for config in configs {
+                let name = &config.name;
+                let told = |error: std::io::Error| match not_started(error) {
+                    Failure::Usage(why) => Failure::Usage(format!("proxy {name}: {why}")),
+                    Failure::Run(why) => Failure::Run(format!("proxy {name}: {why}")),
+                    other => other,
+                };
+                api.control().add(config.clone()).map_err(told)?;
+            }
+            Ok(())
+        }
+        Said::Toxiproxy(list) => api
+            .populate(list)
+            .await
+            .map_err(|wrong| Failure::usage(file.blame(&wrong.path, &wrong.spot, &wrong.message))),
+    }
 }
 
 /// Takes Toxiproxy's flags of `serve`, which have one dash, for those with two.

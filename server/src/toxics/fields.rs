@@ -33,7 +33,7 @@ pub(crate) fn objects(body: &[u8]) -> Result<Vec<Fields>, Failure> {
 }
 
 impl Fields {
-    fn of(value: Value) -> Result<Self, Failure> {
+    pub(crate) fn of(value: Value) -> Result<Self, Failure> {
         match value {
             Value::Object(fields) => Ok(Self(fields)),
             Value::Null => Ok(Self::default()),

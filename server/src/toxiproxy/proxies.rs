@@ -19,7 +19,7 @@ use std::io;
 const NOWHERE: &str = "unix:/dev/null/upstream-is-no-address";
 
 /// A proxy that is to be made.
-struct Wanted {
+pub(super) struct Wanted {
     name: String,
     listen: String,
     upstream: String,
@@ -29,7 +29,7 @@ struct Wanted {
 
 impl Wanted {
     /// Reads a proxy; `place` counts the entries of a list from 1. Toxics are read in a list only.
-    fn read(fields: &Fields, place: Option<usize>) -> Result<Self, Failure> {
+    pub(super) fn read(fields: &Fields, place: Option<usize>) -> Result<Self, Failure> {
         let needed = |field: &str| match fields.text(field)?.filter(|text| !text.is_empty()) {
             Some(text) => Ok(text.to_owned()),
             None => Err(Failure::missing(field, place)),
@@ -243,7 +243,7 @@ pub(super) async fn populate(State(api): State<Api>, body: Bytes) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], format!("{object}\n")).into_response()
 }
 
-async fn populated(api: &Api, mut wanted: Wanted) -> Result<Proxy, Failure> {
+pub(super) async fn populated(api: &Api, mut wanted: Wanted) -> Result<Proxy, Failure> {
     let toxics = std::mem::take(&mut wanted.toxics);
     let before = api.control().get(&wanted.name);
     let proxy = match before {
