@@ -3,5 +3,6 @@
 mod bounds;
 mod client;
 mod metrics;
+mod load;
 mod toxiproxy;
 mod v1;
