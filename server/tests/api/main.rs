@@ -2,7 +2,7 @@
 
 mod bounds;
 mod client;
-mod metrics;
 mod load;
+mod metrics;
 mod toxiproxy;
 mod v1;
