@@ -470,7 +470,7 @@ async fn what_does_not_go_together_is_said() {
     assert!(error.starts_with("rule: behavior \"dleay\""), "{error}");
 }
 
-/// What each of some clients has seen and when, and the whole journal with its times.
+/// Bytes that each of some clients has seen and when, and the whole journal with its times.
 async fn run(seed: u64) -> (Vec<(Duration, usize, u8)>, String) {
     let rules = [
         "delay:sleep=5ms:jitter=50ms:chance=40%",

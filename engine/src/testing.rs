@@ -157,13 +157,13 @@ impl std::fmt::Debug for Conversation<'_> {
     }
 }
 
-/// What was heard of a connection beside its bytes.
+/// Facts about a connection that came beside its bytes.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Heard {
     /// The journal of the connection.
     pub journal: Vec<Entry>,
-    /// What the protocol and the engine have counted for it.
+    /// Counts of the protocol and the engine for it.
     pub counted: Vec<Counted>,
     /// Number of times that the protocol had to give up on a direction.
     pub unparsed: u64,

@@ -14,8 +14,8 @@ type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// A wait for something that happens on a proxy: to be awaited as it is, or
 /// [for a time](Self::within).
 ///
-/// Where there is no runtime, as in a test with a [blocking](crate::blocking) proxy, it is waited for in
-/// the thread: [`blocking`](Self::blocking), [`blocking_within`](Self::blocking_within).
+/// A thread without a runtime, as in a test with a [blocking](crate::blocking) proxy, waits by
+/// [`blocking`](Self::blocking) or [`blocking_within`](Self::blocking_within).
 ///
 /// Nothing is asked again and again meanwhile: what happens wakes who waits.
 #[must_use = "nothing is waited for until this is awaited"]

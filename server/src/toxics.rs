@@ -1,6 +1,6 @@
 //! Toxics: their types, their attributes, and the rules that they are.
 //!
-//! What a client says of them is read here, in Toxiproxy's words; nothing here answers it.
+//! A client's description of one is read here, in Toxiproxy's words; nothing here answers it.
 
 mod failure;
 mod fields;

@@ -1,6 +1,6 @@
 //! Over HTTP, whatever a rule does, the client reads HTTP: each behavior in each framing of replies.
 //!
-//! What breaks HTTP on purpose says so in the table, with the reason.
+//! Faults that break HTTP on purpose stand in the table, with the reason.
 
 mod backend;
 mod reader;

@@ -39,7 +39,7 @@ pub(super) struct Use<T> {
     pub(super) make: Make<T>,
 }
 
-/// What a kind is to an address.
+/// Facts about a kind that an address needs.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Make<T> {
     /// It is a place, which its arguments name.

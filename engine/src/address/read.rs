@@ -27,7 +27,7 @@ impl Kinds {
     ///
     /// # Errors
     ///
-    /// What is wrong, where, and what would do.
+    /// The mistake, its place, and what would do.
     pub fn listen(&self, text: &str) -> Result<Listen, EndpointError> {
         read(self, trimmed(text)).map_err(|fault| fault.of(text))
     }
@@ -36,7 +36,7 @@ impl Kinds {
     ///
     /// # Errors
     ///
-    /// What is wrong, where, and what would do.
+    /// The mistake, its place, and what would do.
     pub fn connect(&self, text: &str) -> Result<Connect, EndpointError> {
         read(self, trimmed(text)).map_err(|fault| fault.of(text))
     }

@@ -51,7 +51,7 @@ pub struct Layered {
     truncated: bool,
 }
 
-/// What is known of the bottom of a stream with layers.
+/// Facts about the bottom of a stream with layers.
 #[derive(Default)]
 pub(super) struct Below {
     /// The socket, if there is one.

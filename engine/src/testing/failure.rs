@@ -6,7 +6,7 @@ use std::fmt;
 /// Bytes shown on each side of a difference.
 const AROUND: usize = 48;
 
-/// What is not as the script says.
+/// Difference from the script.
 #[derive(Debug)]
 pub(super) enum Failure {
     Bytes { side: Side, should: Vec<u8>, got: Vec<u8> },

@@ -16,7 +16,7 @@ pub enum Side {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line(pub(super) Act);
 
-/// What happens, or must have happened.
+/// Event that happens, or must have happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Act {
     Says(Side, Vec<u8>),

@@ -22,7 +22,7 @@ const TOLD: usize = 12;
 struct Way {
     /// Bytes that were said and not yet read.
     said: Vec<u8>,
-    /// What follows them.
+    /// End that comes behind them.
     last: Option<Ending>,
     /// Set when that was told to the session.
     told: bool,

@@ -60,7 +60,7 @@ async fn read(from: &mut TcpStream, length: usize) -> Vec<u8> {
     bytes
 }
 
-/// How a stream ends: with these bytes before an end in order, or with an error.
+/// Reads a stream to its end: bytes before an end in order, or an error.
 async fn end(from: &mut TcpStream) -> Result<Vec<u8>, ErrorKind> {
     let mut bytes = Vec::new();
     let end = timeout(PATIENCE, from.read_to_end(&mut bytes)).await.expect("in time");

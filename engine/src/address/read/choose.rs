@@ -52,7 +52,7 @@ pub(super) struct Chosen<'a, T> {
     make: Maker<'a, T>,
 }
 
-/// What makes an address of the arguments.
+/// Function that makes an address of the arguments.
 type Maker<'a, T> = Box<dyn Fn(&mut Arguments) -> Result<T, Fault> + 'a>;
 
 impl<'a, T: Side> Chosen<'a, T> {

@@ -1,4 +1,4 @@
-//! What every address takes beside its place: options, and TLS.
+//! Parameters that every address takes beside its place: options, and TLS.
 
 use crate::address::arguments::{Argument, Arguments};
 use crate::address::error::{Code, Fault};

@@ -17,7 +17,7 @@ impl Kinds {
     ///
     /// # Errors
     ///
-    /// What is wrong, where, and what would do.
+    /// The mistake, its place, and what would do.
     pub fn listen_object(&self, value: &Value) -> Result<Listen, EndpointError> {
         match value {
             Value::String(text) => self.listen(text),
@@ -29,7 +29,7 @@ impl Kinds {
     ///
     /// # Errors
     ///
-    /// What is wrong, where, and what would do.
+    /// The mistake, its place, and what would do.
     pub fn connect_object(&self, value: &Value) -> Result<Connect, EndpointError> {
         match value {
             Value::String(text) => self.connect(text),

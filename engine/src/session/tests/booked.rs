@@ -152,7 +152,7 @@ fn a_receiver_that_is_gone_leaves_its_requests_unanswered() {
     assert_eq!(counted(&mut run), "unanswered 1, slowest 0, latency.get 0");
 }
 
-/// What the engine has counted of requests and replies of json-rpc at the end of a connection.
+/// Counts of the engine for requests and replies of json-rpc at the end of a connection.
 fn counted_of_rpc(run: &mut Run) -> String {
     let told = counted(run);
     let names = ["unanswered", "slowest", "latency"];

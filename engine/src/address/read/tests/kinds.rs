@@ -4,7 +4,7 @@ use crate::address::built_in::{KINDS, Kind, Role, canonical};
 use crate::address::{Connect, EndpointError, Kinds, Listen};
 use serde_json::{Value, json};
 
-/// What is printed of an address, in two ways.
+/// Text of an address, in two ways.
 type Printed = (Value, String);
 
 fn read(role: Role, text: &str) -> Result<Printed, EndpointError> {
