@@ -1,4 +1,5 @@
-//! Clients of Toxiproxy's API that we did not write, with `chenapan serve` in Toxiproxy's place: toxiproxy-python.
+//! Clients of Toxiproxy's API that we did not write, with `chenapan serve` in Toxiproxy's place: toxiproxy-python,
+//! toxiproxy-node-client, the Toxiproxy module of testcontainers, and toxiproxy_rust.
 //!
 //! Each case is a script in the client's language, which measures what reaches its own sockets. The backends are a server
 //! that sends back what it gets, and Redis.
@@ -44,6 +45,20 @@ fn in_python(name: &str) {
     case(command, name);
 }
 
+fn in_node(name: &str) {
+    let mut command = Command::new("node");
+    command.arg(script("node_client.js"));
+    case(command, name);
+}
+
+fn in_rust(name: &str) {
+    case(Command::new(RUST_CLIENT), name);
+}
+
+/// The client that `.ci/run` builds.
+const RUST_CLIENT: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/target/rust_client/debug/rust-client");
+
 fn python_proxies() {
     in_python("proxies");
 }
@@ -64,12 +79,47 @@ fn python_toxics_that_lose() {
     in_python("toxics_that_lose");
 }
 
+fn node_proxies() {
+    in_node("proxies");
+}
+
+fn node_populate_and_reset() {
+    in_node("populate_and_reset");
+}
+
+fn node_toxics_that_lose_nothing() {
+    in_node("toxics_that_lose_nothing");
+}
+
+fn node_toxics_that_lose() {
+    in_node("toxics_that_lose");
+}
+
+fn testcontainers() {
+    in_node("testcontainers");
+}
+
+fn rust_proxies() {
+    in_rust("proxies");
+}
+
+fn rust_toxics() {
+    in_rust("toxics");
+}
+
 const TESTS: &[Test] = tests![
     python_proxies needs Python("toxiproxy"), Program("redis-server");
     python_populate_and_reset needs Python("toxiproxy"), Program("redis-server");
     python_errors needs Python("toxiproxy"), Program("redis-server");
     python_toxics_that_lose_nothing needs Python("toxiproxy"), Program("redis-server");
     python_toxics_that_lose needs Python("toxiproxy"), Program("redis-server");
+    node_proxies needs Node("toxiproxy-node-client"), Program("redis-server");
+    node_populate_and_reset needs Node("toxiproxy-node-client"), Program("redis-server");
+    node_toxics_that_lose_nothing needs Node("toxiproxy-node-client"), Program("redis-server");
+    node_toxics_that_lose needs Node("toxiproxy-node-client"), Program("redis-server");
+    testcontainers needs Node("@testcontainers/toxiproxy"), Program("redis-server");
+    rust_proxies needs File(RUST_CLIENT), Program("redis-server");
+    rust_toxics needs File(RUST_CLIENT), Program("redis-server");
 ];
 
 fn main() -> ExitCode {
