@@ -1,5 +1,6 @@
 //! State that all routes share: the proxies, and what is known of them here.
 
+use crate::behaviors;
 use crate::feed::Feed;
 use crate::toxics;
 use chenapan_core::Registry;
@@ -20,14 +21,15 @@ struct Inner {
     registry: Registry,
     kinds: Kinds,
     toxics: toxics::Store,
+    behaviors: behaviors::Store,
     feed: Arc<Feed>,
 }
 
 impl Api {
     /// Returns an API for the proxies of a control.
     pub fn new(control: Control, registry: Registry, kinds: Kinds) -> Self {
-        let (toxics, feed) = Default::default();
-        Self(Arc::new(Inner { control, registry, kinds, toxics, feed }))
+        let (toxics, behaviors, feed) = Default::default();
+        Self(Arc::new(Inner { control, registry, kinds, toxics, behaviors, feed }))
     }
 
     /// Returns the proxies that requests act on.
@@ -55,11 +57,17 @@ impl Api {
         &self.0.toxics
     }
 
+    /// Returns the options that Vaurien's API was given for behaviors.
+    pub(crate) fn behaviors(&self) -> &behaviors::Store {
+        &self.0.behaviors
+    }
+
     /// Ends a proxy: its ports are free and its connections are told when this returns.
     pub(crate) async fn remove(&self, proxy: &Proxy) {
         proxy.disable().await;
         proxy.close_all();
         self.control().remove(proxy);
         self.toxics().forget(proxy.name());
+        self.behaviors().forget(proxy.name());
     }
 }

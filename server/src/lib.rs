@@ -7,6 +7,7 @@
 //! No request waits for traffic: each is answered within a time, whatever the proxies do.
 
 mod api;
+mod behaviors;
 mod feed;
 mod guard;
 mod health;
@@ -17,6 +18,7 @@ mod serve;
 mod toxics;
 mod toxiproxy;
 mod v1;
+mod vaurien;
 
 pub use api::Api;
 pub use guard::Guard;

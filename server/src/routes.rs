@@ -3,7 +3,7 @@
 use crate::api::Api;
 use crate::guard::{self, Guard};
 use crate::problem::Problem;
-use crate::{health, metrics, toxiproxy, v1};
+use crate::{health, metrics, toxiproxy, v1, vaurien};
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -24,6 +24,7 @@ pub(crate) fn router(api: Api, guard: Arc<Guard>) -> Router {
         .merge(metrics::routes())
         .merge(toxiproxy::routes())
         .merge(v1::routes())
+        .merge(vaurien::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
         .layer(DefaultBodyLimit::max(BODY))

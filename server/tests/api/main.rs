@@ -6,3 +6,4 @@ mod load;
 mod metrics;
 mod toxiproxy;
 mod v1;
+mod vaurien;
