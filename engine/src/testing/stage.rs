@@ -165,19 +165,17 @@ impl Stage {
     /// Lets everything happen that happens now; returns when the next thing is due.
     fn settle(&mut self) -> Option<Duration> {
         for _ in 0..TURNS {
-            let (mut moved, mut next) = (false, self.session.next_wake());
+            let (mut moved, mut next) = (false, None);
             for direction in Direction::BOTH {
-                match self.turn(direction, &mut moved) {
-                    _ if self.over.is_some() => break,
-                    Some(at) => next = Some(next.map_or(at, |next| next.min(at))),
-                    None => {}
+                let at = self.turn(direction, &mut moved);
+                if self.over.is_some() {
+                    return None;
                 }
-            }
-            if self.over.is_some() {
-                return None;
+                next = [next, at].into_iter().flatten().min();
             }
             if !moved {
-                return next;
+                // Those whose time has come were woken meanwhile.
+                return [next, self.session.next_wake()].into_iter().flatten().min();
             }
         }
         panic!("{RESTLESS}");
