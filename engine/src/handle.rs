@@ -10,7 +10,7 @@ use crate::proxy::{LiveRule, Proxy};
 use crate::rule::{IntoRules, Rule, Rules};
 use crate::stats::{Live, Stats};
 use crate::wait::Wait;
-use chenapan_core::{Registry, nearest};
+use chenapan_core::{Rate, Registry, nearest};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -250,6 +250,21 @@ impl OneConnection<'_> {
     /// Closes it in order; `false` if it is not open.
     pub fn close(&self) -> bool {
         self.proxy.close(self.number)
+    }
+
+    /// Freezes it until it is thawed, as [`Proxy::freeze`] does; `false` if it is not open.
+    pub fn freeze(&self) -> bool {
+        self.proxy.freeze(self.number)
+    }
+
+    /// Lets it go on; `false` if it is not open.
+    pub fn thaw(&self) -> bool {
+        self.proxy.thaw(self.number)
+    }
+
+    /// Slows it to a rate, or no more; `false` if it is not open.
+    pub fn slow(&self, rate: Option<Rate>) -> bool {
+        self.proxy.slow(self.number, rate)
     }
 
     /// Resets it; `false` if it is not open.

@@ -5,6 +5,7 @@
 mod accept;
 mod books;
 mod circle;
+mod connections;
 mod doors;
 mod gate;
 mod live;
@@ -20,7 +21,7 @@ use crate::pump::{Order, PATIENCE, Services, Warned};
 use crate::rule::{Rule, RuleError, Rules};
 use crate::runtime::within;
 use crate::session::Settings;
-use crate::stats::{Live, Stats};
+use crate::stats::Stats;
 use crate::timer::Clock;
 use doors::{Door, Doors, Open};
 use std::fmt;
@@ -370,44 +371,6 @@ impl Proxy {
         rules.fit(&**protocol, protocol.name())?;
         self.shared.put(rules);
         Ok(())
-    }
-
-    /// Returns the connections that are open now, by number.
-    pub fn connections(&self) -> Vec<Live> {
-        self.shared.table.list()
-    }
-
-    /// Closes one connection in order; `false` if there is none of this number.
-    pub fn close(&self, number: u64) -> bool {
-        self.shared.table.order(number, Order::Close)
-    }
-
-    /// Resets one connection; `false` if there is none of this number.
-    pub fn reset(&self, number: u64) -> bool {
-        self.shared.table.order(number, Order::Reset)
-    }
-
-    /// Closes all connections in order, and returns how many there were.
-    pub fn close_all(&self) -> usize {
-        self.shared.table.order_all(Order::Close)
-    }
-
-    /// Resets all connections, and returns how many there were.
-    pub fn reset_all(&self) -> usize {
-        self.shared.table.order_all(Order::Reset)
-    }
-
-    /// Completes when connection `number` has ended, and its counters are final: at once where it
-    /// has ended already, never where there will be none of that number.
-    pub async fn ended(&self, number: u64) {
-        let table = &self.shared.table;
-        table.until(|| table.has_ended(number)).await;
-    }
-
-    /// Completes when no connection is open.
-    pub async fn idle(&self) {
-        let table = &self.shared.table;
-        table.until(|| table.is_empty()).await;
     }
 
     /// Stops accepting, lets connections finish for `grace`, then closes them, without a wait for

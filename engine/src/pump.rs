@@ -5,9 +5,11 @@
 mod age;
 mod backend;
 mod bounds;
+mod brake;
 mod ending;
 mod loss;
 mod outflow;
+mod remote;
 mod services;
 
 use crate::budget::Ticket;
@@ -30,7 +32,9 @@ use tokio::sync::watch;
 use age::Age;
 use backend::Backend;
 use bounds::Bounds;
-pub(crate) use ending::{Order, PATIENCE, Remote, turn_away};
+use brake::Brake;
+pub(crate) use ending::{PATIENCE, turn_away};
+pub(crate) use remote::{Order, Remote};
 pub(crate) use services::{Services, Warned};
 
 /// Room in a read buffer below which a new one is worth its while, and the size of that one.
@@ -78,7 +82,7 @@ struct Pending {
     since: Duration,
 }
 
-/// Things of the process that a connection waits for.
+/// Things that a connection waits for beside its peers and its rules.
 #[derive(Default)]
 struct Waits {
     /// Entries that the journal has no room for yet: the connection stands still.
@@ -87,6 +91,8 @@ struct Waits {
     unsent: Vec<Entry>,
     /// Its place among those that wait for memory.
     memory: Option<Ticket>,
+    /// Orders to move no bytes, or few.
+    brake: Brake,
 }
 
 impl Pump {
@@ -174,7 +180,9 @@ impl Pump {
             let rules = Arc::clone(&self.rules.borrow_and_update());
             self.session.update(rules, self.age.round);
         }
-        self.remote.ordered()
+        let orders = self.remote.orders();
+        self.waits.brake.follow(orders, self.age.round);
+        orders.ending()
     }
 
     /// Dials once the session says so.
@@ -199,6 +207,10 @@ impl Pump {
     /// Writes what is due in a direction; whether anything happened.
     fn write(&mut self, direction: Direction, cx: &mut Context<'_>) -> bool {
         let mut progress = false;
+        if self.is_frozen() {
+            self.outflows[direction].next = None;
+            return false;
+        }
         loop {
             // While bytes wait to be written no time is of use but a rule's, and `park` asks for
             // those itself.
@@ -263,9 +275,15 @@ impl Pump {
         let Some(receiver) = receiver else {
             return if some { Poll::Pending } else { Poll::Ready(false) };
         };
+        let brake = &mut self.waits.brake;
         while !outflow.is_idle() {
-            match ready!(outflow.poll_write(receiver, cx)) {
+            let most = brake.room(direction, self.age.round);
+            if most == 0 {
+                return Poll::Pending;
+            }
+            match ready!(outflow.poll_write(receiver, most, cx)) {
                 Ok(written) => {
+                    brake.passed(direction, written, self.age.round);
                     count_sent(&self.services, &self.remote, direction, written);
                     self.bounds.progressed = self.age.round;
                 }
@@ -283,7 +301,7 @@ impl Pump {
         if self.ends.pending.is_some() {
             return false;
         }
-        if self.outflows[direction].ended {
+        if self.outflows[direction].ended || self.is_frozen() {
             // It may still be reset.
             return self.ends.lost.is_none() && self.watch(direction, cx);
         }
@@ -292,10 +310,11 @@ impl Pump {
             return self.ends.lost.is_none() && self.watch(direction, cx);
         }
         let read = if self.session.transparent(direction, self.age.round) {
-            if !self.outflows[direction].is_idle() {
+            let most = self.waits.brake.room(direction, self.age.round);
+            if most == 0 || !self.outflows[direction].is_idle() {
                 return self.watch(direction, cx);
             }
-            self.read_past(direction, cx)
+            self.read_past(direction, most, cx)
         } else {
             match self.session.wants(direction) {
                 0 => return self.watch(direction, cx),
@@ -364,9 +383,14 @@ impl Pump {
         read
     }
 
-    /// Moves bytes that nobody has to see, until there are no more, they do not all fit, or it is
-    /// time to look up again.
-    fn read_past(&mut self, direction: Direction, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    /// Moves bytes that nobody has to see, `most` at once, until there are no more, they do not all
+    /// fit, or it is time to look up again.
+    fn read_past(
+        &mut self,
+        direction: Direction,
+        most: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
         let Some(backend) = self.backend.stream_mut() else {
             return Poll::Pending;
         };
@@ -377,7 +401,7 @@ impl Pump {
         let outflow = &mut self.outflows[direction];
         let mut total = 0;
         for _ in 0..MOVES {
-            let moved = match outflow.poll_move(sender, receiver, cx) {
+            let moved = match outflow.poll_move(sender, receiver, most, cx) {
                 // What was moved is through; the next read is waited for already.
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(moved) => moved?,
@@ -387,6 +411,7 @@ impl Pump {
             total = moved.read;
             match moved.written {
                 Ok(written) => {
+                    self.waits.brake.passed(direction, written, self.age.round);
                     count_sent(&self.services, &self.remote, direction, written);
                     self.bounds.progressed = self.age.round;
                 }
@@ -395,7 +420,7 @@ impl Pump {
                     break;
                 }
             }
-            if total == 0 || !outflow.is_idle() {
+            if total == 0 || most < usize::MAX || !outflow.is_idle() {
                 break;
             }
         }
@@ -457,11 +482,15 @@ impl Pump {
     }
 
     /// Until when an end of the connection waits for bytes that are not taken: a receiver that
-    /// takes some gets more time.
+    /// takes some, or may not be given more yet, gets more time.
     fn patience(&self) -> Option<Duration> {
+        if self.is_frozen() {
+            return None;
+        }
         let pending = self.ends.pending.as_ref().map(|pending| pending.since);
         let since = pending.or_else(|| self.session.overdue())?;
-        Some(since.max(self.bounds.progressed).saturating_add(PATIENCE))
+        let last = self.bounds.progressed.max(self.waits.brake.last());
+        Some(since.max(last).saturating_add(PATIENCE))
     }
 
     /// Nothing more can be done now: gives memory back and sets the timer.
@@ -480,7 +509,8 @@ impl Pump {
         let outflows = self.outflows.iter().filter_map(|outflow| outflow.next);
         let due = outflows.chain(self.session.next_wake()).min();
         self.remote.set_due(due);
-        let next = due.into_iter().chain(self.patience()).chain(self.bound()).min();
+        let next = due.into_iter().chain(self.patience()).chain(self.bound());
+        let next = next.chain(self.waits.brake.next(self.age.round)).min();
         self.age.wake_at(next, cx);
         Poll::Pending
     }
@@ -495,7 +525,11 @@ impl Pump {
 
     /// Hands what happened to the journal and the counters.
     fn flush_journal(&mut self) {
-        let Events { entries, notes, dropped, unparsed, stalls, .. } = self.session.events();
+        let Events { entries, notes, dropped, unparsed, stalls, faults, .. } =
+            self.session.events();
+        if faults > 0 {
+            self.remote.add_faults(faults);
+        }
         if dropped {
             self.services.warn_dropped();
         }

@@ -105,10 +105,11 @@ impl Pipe {
         }
     }
 
-    /// Empties it into a socket as far as that takes it; returns how many bytes went.
+    /// Empties it into a socket as far as that takes it, by `most` bytes; returns how many went.
     pub(crate) fn poll_drain(
         &mut self,
         to: &Stream,
+        most: usize,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         let Some(Ends { read: end, .. }) = self.ends.as_ref().filter(|_| self.filled > 0) else {
@@ -117,7 +118,7 @@ impl Pipe {
         loop {
             ready!(to.poll_writable(cx))?;
             let moved = to.try_io(Interest::WRITABLE, |socket| {
-                Ok(splice(end, None, socket, None, self.filled, flags())?)
+                Ok(splice(end, None, socket, None, most.min(self.filled), flags())?)
             });
             match moved {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

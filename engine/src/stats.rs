@@ -5,7 +5,7 @@ mod counters;
 pub use counters::{COUNTERS, Counter, CounterGroup, CounterSpec, CounterUnit};
 
 use crate::ending::Ending;
-use chenapan_core::{Amount, Counted, Direction, Each};
+use chenapan_core::{Amount, Counted, Direction, Each, Rate};
 use counters::COUNT;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -250,6 +250,12 @@ pub struct Live {
     pub sent: Each<u64>,
     /// The age at which the next thing is due that a rule holds back.
     pub due: Option<Duration>,
+    /// Number of faults that rules have done to it.
+    pub faults: u64,
+    /// Set while it is frozen: nothing moves in either direction.
+    pub frozen: bool,
+    /// The rate at which each direction hands bytes on, while it is slowed.
+    pub rate: Option<Rate>,
 }
 
 #[cfg(test)]

@@ -189,7 +189,7 @@ async fn hear(
 ) -> Result<Peer, Ending> {
     let ordered = std::future::poll_fn(|cx| {
         remote.register(cx);
-        remote.ordered().map_or(Poll::Pending, Poll::Ready)
+        remote.orders().ending().map_or(Poll::Pending, Poll::Ready)
     });
     let spoken = async {
         match peer.stream.first().await {

@@ -5,7 +5,7 @@
 use crate::pump::{Order, Remote};
 use crate::stats::Live;
 use crate::timer::Clock;
-use chenapan_core::Connection;
+use chenapan_core::{Connection, Rate};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -82,6 +82,17 @@ impl Table {
         self.live().get(&number).map(|entrant| entrant.remote.order(order)).is_some()
     }
 
+    /// Has a connection move no bytes, or go on; `false` if there is none of this number.
+    pub(super) fn freeze(&self, number: u64, frozen: bool) -> bool {
+        self.live().get(&number).map(|entrant| entrant.remote.freeze(frozen)).is_some()
+    }
+
+    /// Bounds the rate of a connection, or takes the bound away; `false` if there is none of this
+    /// number.
+    pub(super) fn slow(&self, number: u64, rate: Option<Rate>) -> bool {
+        self.live().get(&number).map(|entrant| entrant.remote.slow(rate)).is_some()
+    }
+
     /// Gives an order to all connections, and returns how many there are.
     pub(super) fn order_all(&self, order: Order) -> usize {
         let live = self.live();
@@ -97,12 +108,18 @@ impl Table {
     /// Returns the connections that are open now, by number.
     pub(super) fn list(&self) -> Vec<Live> {
         let now = self.clock.now();
-        let live = |(number, entrant): (&u64, &Entrant)| Live {
-            number: *number,
-            source: entrant.connection.source,
-            age: now.saturating_duration_since(entrant.since),
-            sent: entrant.remote.sent(),
-            due: entrant.remote.due(),
+        let live = |(number, entrant): (&u64, &Entrant)| {
+            let orders = entrant.remote.orders();
+            Live {
+                number: *number,
+                source: entrant.connection.source,
+                age: now.saturating_duration_since(entrant.since),
+                sent: entrant.remote.sent(),
+                due: entrant.remote.due(),
+                faults: entrant.remote.faults(),
+                frozen: orders.frozen(),
+                rate: orders.rate(),
+            }
         };
         self.live().iter().map(live).collect()
     }

@@ -80,7 +80,7 @@ impl Pump {
 
     fn half_closed_bound(&self) -> Duration {
         let asked = self.services.limits.half_closed;
-        let held = self.session.holds(self.age.round);
+        let held = self.is_frozen() || self.session.holds(self.age.round);
         let is_program = self.backend.is_child();
         match asked {
             _ if held && self.is_in_the_way() => asked.unwrap_or(SOUGHT).min(SOUGHT),

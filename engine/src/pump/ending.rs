@@ -1,87 +1,21 @@
-//! The ends of connections, and outflows for others to end them.
+//! The ends of connections.
 
 use super::backend::Backend;
+use super::remote::Remote;
 use super::{Pump, Services, Task, outflow};
 use crate::ending::Ending;
 use crate::endpoint::{Peer, Stream, plain};
 use crate::session::caught;
-use chenapan_core::{Direction, Each};
+use chenapan_core::Direction;
 use std::io;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Time that the end of a connection waits for bytes that the receiver does not take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
-
-/// Handle of a running connection for the outside: it shows its state and takes orders.
-#[derive(Debug, Default)]
-pub(crate) struct Remote {
-    waker: Mutex<Option<Waker>>,
-    order: AtomicU8,
-    sent: Each<AtomicU64>,
-    /// The age at which a rule has something due, in nanoseconds; 0 for none.
-    due: AtomicU64,
-}
-
-/// Order to a connection from outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
-    Close = 1,
-    Reset = 2,
-    /// Its proxy stops.
-    Stop = 3,
-}
-
-impl Remote {
-    /// The age at which the next thing is due that a rule holds back.
-    pub(crate) fn due(&self) -> Option<Duration> {
-        Some(self.due.load(Ordering::Relaxed)).filter(|due| *due > 0).map(Duration::from_nanos)
-    }
-
-    pub(super) fn set_due(&self, due: Option<Duration>) {
-        let nanos = due.map_or(0, |due| u64::try_from(due.as_nanos()).unwrap_or(u64::MAX).max(1));
-        self.due.store(nanos, Ordering::Relaxed);
-    }
-
-    /// Makes the connection look at its rules and orders.
-    pub(crate) fn wake(&self) {
-        if let Some(waker) = &*self.waker.lock().unwrap_or_else(PoisonError::into_inner) {
-            waker.wake_by_ref();
-        }
-    }
-
-    /// Ends the connection.
-    pub(crate) fn order(&self, order: Order) {
-        self.order.store(order as u8, Ordering::Relaxed);
-        self.wake();
-    }
-
-    /// Bytes handed to the receiver of each direction.
-    pub(crate) fn sent(&self) -> Each<u64> {
-        Each::from_fn(|direction| self.sent[direction].load(Ordering::Relaxed))
-    }
-
-    pub(super) fn add_sent(&self, direction: Direction, bytes: u64) {
-        self.sent[direction].fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    pub(crate) fn ordered(&self) -> Option<Ending> {
-        match self.order.load(Ordering::Relaxed) {
-            0 => None,
-            order if order == Order::Reset as u8 => Some(Ending::Reset),
-            order if order == Order::Stop as u8 => Some(Ending::Stopped),
-            _ => Some(Ending::Close),
-        }
-    }
-
-    pub(crate) fn register(&self, cx: &Context<'_>) {
-        *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(cx.waker().clone());
-    }
-}
 
 impl Pump {
     /// Tells plug-ins the end, and hands the last entries to the journal and what the protocol has
@@ -217,7 +151,7 @@ impl Late {
         let Self { mut dial, how, remote } = self;
         let ordered = std::future::poll_fn(|cx| {
             remote.register(cx);
-            remote.ordered().map_or(Poll::Pending, |_| Poll::Ready(()))
+            remote.orders().ending().map_or(Poll::Pending, |_| Poll::Ready(()))
         });
         let dialled = tokio::select! {
             biased;

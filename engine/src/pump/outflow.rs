@@ -107,22 +107,24 @@ impl Outflow {
         self.pending.is_empty() && !self.unflushed && !self.ending
     }
 
-    /// Writes some of what waits; the pipe comes first, it was filled earlier.
+    /// Writes some of what waits, `most` bytes; the pipe comes first, it was filled earlier.
     pub(super) fn poll_write(
         &mut self,
         receiver: &mut Stream,
+        most: usize,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         #[cfg(target_os = "linux")]
         if let Some(pipe) = &mut self.pipe {
-            let written = ready!(pipe.poll_drain(receiver, cx))?;
+            let written = ready!(pipe.poll_drain(receiver, most, cx))?;
             self.pipe.take_if(|pipe| pipe.filled() == 0);
             return Poll::Ready(Ok(written));
         }
         if self.pending.is_empty() {
             return self.poll_settle(receiver, cx);
         }
-        let written = ready!(receiver.poll_write(cx, &self.pending))?;
+        let written =
+            ready!(receiver.poll_write(cx, &self.pending[..most.min(self.pending.len())]))?;
         self.unflushed = !receiver.is_socket();
         self.pending.advance(written);
         if self.pending.is_empty() {
@@ -149,15 +151,17 @@ impl Outflow {
     }
 
     /// Moves bytes that nobody has to see: in the kernel when there are many, through a buffer of
-    /// the thread when there are few. Nothing may wait to be written.
+    /// the thread when there are few, or when no more than `most` may go. Nothing may wait to be
+    /// written.
     pub(super) fn poll_move(
         &mut self,
         sender: &mut Stream,
         receiver: &mut Stream,
+        most: usize,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<Moved>> {
         #[cfg(target_os = "linux")]
-        if self.bulk {
+        if self.bulk && most == usize::MAX {
             ready!(sender.poll_readable(cx))?;
             match Pipe::take() {
                 Ok(pipe) => return self.poll_splice(pipe, sender, receiver, cx),
@@ -166,7 +170,7 @@ impl Outflow {
             }
         }
         BUFFER.with_borrow_mut(|buffer| {
-            let read = ready!(sender.poll_read(cx, &mut &mut buffer[..]))?;
+            let read = ready!(sender.poll_read(cx, &mut &mut buffer[..most.min(SCRATCH)]))?;
             if read == 0 {
                 return Poll::Ready(Ok(Moved { read, written: Ok(0) }));
             }
@@ -201,7 +205,7 @@ impl Outflow {
         if self.small >= SMALL_RUN {
             (self.small, self.bulk) = (0, false);
         }
-        let written = match pipe.poll_drain(receiver, cx) {
+        let written = match pipe.poll_drain(receiver, usize::MAX, cx) {
             Poll::Ready(written) => written,
             Poll::Pending => Ok(0),
         };

@@ -14,6 +14,8 @@ pub struct Events {
     pub notes: Vec<&'static str>,
     /// Set when faults have happened of which those who wait for them were not told.
     pub(super) struck: bool,
+    /// Number of faults that rules have done.
+    pub faults: u64,
     /// Set when opaque data was dropped: correct, rarely wanted.
     pub dropped: bool,
     /// Number of times that the protocol had to give up on a direction.

@@ -337,6 +337,7 @@ impl RuleSlot {
         self.rule.tally().add(u64::from(unit.is_some() || faults > 0), faults);
         if faults > 0 {
             self.rule.has_struck(faults);
+            call.record.events.faults += faults;
             self.journal(&verdict, occasion, unit.unwrap_or(0), call);
         }
         verdict
