@@ -35,6 +35,8 @@ pub(crate) enum Kind {
     Proxy,
     /// The rules of a proxy have changed.
     Rules,
+    /// A connection was closed, reset, frozen, thawed or slowed from outside.
+    Connection,
 }
 
 impl Kind {
@@ -44,6 +46,7 @@ impl Kind {
             Kind::Missed => "missed",
             Kind::Proxy => "proxy",
             Kind::Rules => "rules",
+            Kind::Connection => "connection",
         }
     }
 }
@@ -64,6 +67,18 @@ impl Event {
         let rules: Vec<_> = proxy.rules().iter().map(ToString::to_string).collect();
         let name = Arc::from(proxy.name());
         Self::new(Kind::Rules, Some(name), &json!({"proxy": proxy.name(), "rules": rules}))
+    }
+
+    /// A connection was told something.
+    pub(crate) fn connection(proxy: &Proxy, number: u64, what: &'static str) -> Self {
+        let data = json!({"proxy": proxy.name(), "connection": number, "what": what});
+        Self::new(Kind::Connection, Some(Arc::from(proxy.name())), &data)
+    }
+
+    /// All connections of a proxy were told something.
+    pub(crate) fn connections(proxy: &Proxy, what: &'static str) -> Self {
+        let data = json!({"proxy": proxy.name(), "connection": null, "what": what});
+        Self::new(Kind::Connection, Some(Arc::from(proxy.name())), &data)
     }
 
     fn fault(line: &Line) -> Self {

@@ -55,6 +55,9 @@ pub(crate) fn routes() -> Router<Api> {
             get(connections::show).delete(connections::close),
         )
         .route("/v1/proxies/{proxy}/connections/{number}/reset", post(connections::reset))
+        .route("/v1/proxies/{proxy}/connections/{number}/freeze", post(connections::freeze))
+        .route("/v1/proxies/{proxy}/connections/{number}/thaw", post(connections::thaw))
+        .route("/v1/proxies/{proxy}/connections/{number}/slow", post(connections::slow))
 }
 
 /// Returns what this is.

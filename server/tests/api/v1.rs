@@ -189,6 +189,54 @@ async fn connections_are_listed_closed_and_reset() {
 }
 
 #[tokio::test]
+async fn one_connection_is_frozen_thawed_and_slowed() {
+    let api = Running::start().await;
+    let (address, backend) = proxied(&api, "db", &["corrupt:every=1:direction=upstream"]).await;
+    let mut events = Events::open(&api, "/v1/events", "").await;
+    let (mut first, mut one) = through(&address, &backend).await;
+    let (mut second, mut two) = through(&address, &backend).await;
+    let path = "/v1/proxies/db/connections/1";
+    assert_eq!(api.ask(&format!("POST {path}/freeze"), "", "").await.status, 204);
+    first.write_all(b"x").await.unwrap();
+    for _ in 0..64 {
+        two.write_all(b"y").await.unwrap();
+        assert_eq!(second.read_u8().await.unwrap(), b'y');
+    }
+    assert_eq!(one.try_read(&mut [0]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    let shown = api.ask(&format!("GET {path}"), "", "").await.json();
+    assert_eq!((&shown["frozen"], &shown["faults"]), (&json!(true), &json!(0)));
+    assert_eq!(api.ask(&format!("POST {path}/thaw"), "", "").await.status, 204);
+    one.read_u8().await.unwrap();
+    let slow = format!("POST {path}/slow");
+    assert_eq!(api.ask(&slow, "", r#"{"rate": "10KiB/s"}"#).await.status, 204);
+    let shown = api.ask(&format!("GET {path}"), "", "").await.json();
+    assert_eq!((&shown["rate"], &shown["faults"]), (&json!(10_240), &json!(1)));
+    assert_eq!(shown["frozen"], false);
+    assert_eq!(api.ask(&slow, "", r#"{"rate": "off"}"#).await.status, 204);
+    for (body, status, text) in [
+        (r#"{"rate": "fast"}"#, 422, "expected a rate"),
+        (r#"{"rate": 0}"#, 422, "at least 1B/s"),
+        (r#"{"rat": 1}"#, 400, "unknown field"),
+        ("", 400, "no body"),
+    ] {
+        let refused = api.ask(&slow, "", body).await;
+        assert_eq!(refused.status, status, "{body}");
+        assert!(refused.json()["detail"].as_str().unwrap().contains(text), "{refused:?}");
+    }
+    let gone = api.ask("POST /v1/proxies/db/connections/9/freeze", "", "").await;
+    assert_eq!((gone.status, &gone.json()["detail"]), (404, &json!("connection 9 is not open")));
+    let mut told = Vec::new();
+    while told.len() < 4 {
+        let (_, name, data) = events.next().await;
+        if name == "connection" {
+            assert_eq!((&data["proxy"], &data["connection"]), (&json!("db"), &json!(1)));
+            told.push(data["what"].clone());
+        }
+    }
+    assert_eq!(told, ["frozen", "thawed", "slowed", "not slowed"]);
+}
+
+#[tokio::test]
 async fn events_come_as_they_happen_and_again_for_who_was_away() {
     let api = Running::start().await;
     let (address, backend) = proxied(&api, "db", &["corrupt:every=1"]).await;
