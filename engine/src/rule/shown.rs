@@ -17,13 +17,19 @@ impl fmt::Display for Rule {
             write!(f, "{}:", ((chance.end - chance.start) * 1e6).round() / 1e4)?;
         }
         f.write_str(self.made.name)?;
-        f.write_str(&one_line(self.made.options, &self.given))?;
-        let named =
-            self.given.iter().any(|(option, name)| option == "name" && **name == *self.name);
-        if !named && *self.name != *self.made.name {
+        // A name has one place and one spelling, however it was given.
+        let names = |option: &str| super::selector(self.made.options, option) == Some("name");
+        let naming = if names("name") { "name" } else { "rule-name" };
+        let spelled = |(option, value): &(String, String)| match names(option) {
+            true => (**value == *self.name).then(|| (naming.to_owned(), value.clone())),
+            false => Some((option.clone(), value.clone())),
+        };
+        let mut given: Vec<_> = self.given.iter().filter_map(spelled).collect();
+        if *self.name != *self.made.name && !given.iter().any(|(option, _)| option == naming) {
             // Told apart from another one of its name.
-            write!(f, ":name={}", self.name)?;
+            given.push((naming.to_owned(), self.name.to_string()));
         }
+        f.write_str(&one_line(self.made.options, &given))?;
         Ok(())
     }
 }
@@ -192,6 +198,9 @@ mod tests {
         let two = Rules::parse(&["delay", "delay:sleep=2s"]).unwrap();
         let second = two.iter().nth(1).unwrap();
         assert_eq!(second.to_string(), "delay:sleep=2s:name=delay-2");
+        for text in [r"drop:rule-name=a\:b:every=2", r"drop:name=a\:b:every=2"] {
+            assert_eq!(shown(text), r"drop:name=a\:b:every=2");
+        }
     }
 
     #[test]

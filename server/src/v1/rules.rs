@@ -136,8 +136,8 @@ pub(super) async fn replace(
     body: Bytes,
 ) -> Answer {
     let proxy = found(&api, &proxy)?;
-    let rules =
-        Rules::new(made(&read(&body)?, api.registry())?.into_iter().map(|rule| rule.named(&name)));
+    let under = |rule: Rule| if rule.name() == name { rule } else { rule.named(&name) };
+    let rules = Rules::new(made(&read(&body)?, api.registry())?.into_iter().map(under));
     match proxy.rule(&name) {
         Some(_) => proxy.replace_rule(&name, rules).map_err(conflict)?,
         None => {
