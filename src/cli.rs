@@ -6,6 +6,7 @@ mod apply;
 mod arguments;
 mod commands;
 mod complete;
+mod ctl;
 mod decode;
 mod demo;
 mod documents;
@@ -23,6 +24,7 @@ mod send;
 mod serve;
 mod signals;
 mod terminal;
+mod token;
 
 use chenapan_core::Registry;
 use chenapan_engine::endpoint::{Kinds, without_password};
@@ -46,7 +48,7 @@ pub fn main_with(registry: Registry, kinds: Kinds) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let matches = match commands::command(&registry, &kinds)
-        .try_get_matches_from(live::two_dashes(std::env::args_os().collect()))
+        .try_get_matches_from(ctl::two_dashes(live::two_dashes(std::env::args_os().collect())))
     {
         Ok(matches) => matches,
         Err(error) => {

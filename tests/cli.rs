@@ -200,7 +200,7 @@ fn list_and_help_tell_of_everything() {
 #[test]
 fn help_fits_about_three_screens_and_hides_the_flags_of_plug_ins() {
     let registry = chenapan::registry();
-    for command in ["", "demo", "run", "send", "apply", "echo", "encode", "decode", "endpoint"] {
+    for command in support::COMMANDS.into_iter().chain([""]) {
         let words = [command, "--help"];
         let mut help = program(if command.is_empty() { &words[1..] } else { &words });
         let said = help.env("COLUMNS", "80").output().unwrap();
@@ -247,6 +247,8 @@ fn texts() -> Vec<Vec<String>> {
         "help scenario run",
         "help json-rpc guide",
         "help decode proxy",
+        "help ctl create",
+        "help ctl toxic add",
         "run --help",
     ] {
         texts.push(words.split(' ').map(str::to_owned).collect());

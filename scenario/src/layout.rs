@@ -97,7 +97,7 @@ pub fn table(head: &[&str]) -> Table {
 }
 
 /// Aligns columns of numbers to the right.
-pub(crate) fn right(table: &mut Table, columns: &[usize]) {
+pub fn right(table: &mut Table, columns: &[usize]) {
     for &column in columns {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);

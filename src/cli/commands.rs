@@ -6,7 +6,8 @@ use super::arguments::{self, Apply, Serve, seed};
 use super::failure::Failure;
 use super::output::print;
 use super::{
-    apply, decode, demo, documents, echo, encode, endpoint, help, live, run, scenario, send, serve,
+    apply, ctl, decode, demo, documents, echo, encode, endpoint, help, live, run, scenario, send,
+    serve,
 };
 use chenapan_core::Registry;
 use chenapan_engine::endpoint::Kinds;
@@ -24,7 +25,6 @@ const EXAMPLES: &str = "\
 Examples:
   chenapan demo
   chenapan --backend db:5432 --behavior delay:sleep=250ms:chance=30%
-  chenapan --listen 8001 --backend 127.0.0.1:80 --behavior limit:bytes=1000
   chenapan --backend 127.0.0.1:80 --behavior 20:delay,5:error --seed 42
 
 Vaurien's flags work, too: --behavior-delay-sleep 2 sets an option of delay.
@@ -62,6 +62,8 @@ pub(super) enum Command {
     ///
     /// Clients of Toxiproxy work as they are. The address of the API is said on standard output.
     Serve(live::Live),
+    /// Control a running server: its proxies, rules, connections and events
+    Ctl(ctl::Ctl),
     /// Run a command with a proxy in its way, and check that rules acted
     Run(run::Run),
     /// Run chaos tests written in YAML, and check their expectations
@@ -129,6 +131,7 @@ impl Command {
         let result = match self {
             Command::Demo { seed } => demo::demo(registry, seed),
             Command::Serve(args) => live::live(&args, registry, kinds),
+            Command::Ctl(args) => ctl::ctl(&args),
             Command::Run(args) => return run::run(&args, registry, own),
             Command::Scenario(command) => scenario::scenario(&command, registry, kinds),
             Command::Send(args) => send::send(&args, registry, own),

@@ -16,6 +16,9 @@ const SHORT: &[(&str, &str)] = &[
     ("-q", "write --log-level error"),
 ];
 
+/// Longest name of a command that is an abbreviation.
+const SHORT_NAME: usize = 3;
+
 /// Returns an error of usage with a hint, if a remedy is known.
 pub(super) fn helped(error: Error, registry: &Registry, shown: &clap::Command) -> Error {
     let words: Vec<_> =
@@ -56,6 +59,13 @@ fn with_words(
         let mut other = Error::new(ErrorKind::UnknownArgument).with_cmd(shown);
         other.insert(ContextKind::InvalidArg, ContextValue::String(command));
         error = other;
+    }
+    // Names for those who type a lot: nobody means them by a longer word.
+    if let Some(ContextValue::Strings(names)) = error.get(ContextKind::SuggestedSubcommand)
+        && names.iter().any(|name| name.len() <= SHORT_NAME)
+    {
+        let names = names.iter().filter(|name| name.len() > SHORT_NAME).cloned().collect();
+        error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(names));
     }
     if let Some(hint) = hint {
         // These speak of what was not meant.

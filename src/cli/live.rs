@@ -4,6 +4,7 @@ use super::arguments::{Logging, seed, time};
 use super::serve::{not_started, on_runtime, raise_descriptor_limit};
 use super::signals::{Second, Signals};
 use super::terminal::Terminal;
+use super::token::token;
 use super::{Failure, arguments, say};
 use chenapan_core::Registry;
 use chenapan_engine::control::Control;
@@ -17,9 +18,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-
-/// Longest file with a token, in bytes.
-const TOKEN: u64 = 4_096;
 
 #[derive(Debug, Args)]
 pub(super) struct Live {
@@ -102,27 +100,9 @@ impl Asked {
         }
     }
 
-    /// Returns the token that clients must send, where there is one.
-    fn token(&self) -> Result<Option<String>, Failure> {
-        use std::io::Read;
-        let Some(file) = &self.api_token_file else {
-            return Ok(std::env::var("CHENAPAN_API_TOKEN").ok().filter(|token| !token.is_empty()));
-        };
-        let told =
-            |what: &str| Failure::usage(format!("--api-token-file {}: {what}", file.display()));
-        let mut token = String::new();
-        let opened = std::fs::File::open(file).map_err(|error| told(&plain(&error)))?;
-        opened.take(TOKEN + 1).read_to_string(&mut token).map_err(|error| told(&plain(&error)))?;
-        let token = token.trim();
-        match token.is_empty() || token.len() as u64 > TOKEN {
-            true => Err(told("expected a token of one byte to 4 KiB")),
-            false => Ok(Some(token.to_owned())),
-        }
-    }
-
     /// Listens at the address.
     pub(super) async fn bind(&self) -> Result<Server, Failure> {
-        let (address, token) = (self.address(), self.token()?);
+        let (address, token) = (self.address(), token(self.api_token_file.as_deref())?);
         let server = Server::bind(&address)
             .await
             .map_err(|error| Failure::run(format!("--api {address}: {}", plain(&error))))?;

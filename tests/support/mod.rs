@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The commands of the program.
-pub const COMMANDS: [&str; 12] = [
-    "demo", "scenario", "run", "send", "apply", "encode", "decode", "echo", "endpoint", "list",
-    "help", "doc",
+pub const COMMANDS: [&str; 14] = [
+    "demo", "serve", "ctl", "scenario", "run", "send", "apply", "encode", "decode", "echo",
+    "endpoint", "list", "help", "doc",
 ];
 
 /// Waits until something that tells nobody of itself has happened: asks for it again and again.

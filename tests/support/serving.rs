@@ -29,7 +29,10 @@ impl Serving {
     /// Runs a line of a shell that asks the API, and returns its output.
     pub fn ask(&self, line: &str) -> String {
         let line = line.replace("127.0.0.1:8474", &self.api.to_string());
-        let output = Command::new("sh").args(["-ec", &line]).output().unwrap();
+        let line = line.replace("chenapan ctl", concat!(env!("CARGO_BIN_EXE_chenapan"), " ctl"));
+        let mut shell = Command::new("sh");
+        shell.args(["-ec", &line]).env("CHENAPAN_API", self.api.to_string());
+        let output = shell.output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{line}\n{said}");
         String::from_utf8(output.stdout).unwrap()
