@@ -285,7 +285,7 @@ impl Pump {
                 Ok(written) => {
                     brake.passed(direction, written, self.age.round);
                     count_sent(&self.services, &self.remote, direction, written);
-                    self.bounds.progressed = self.age.round;
+                    self.bounds.written(direction, self.age.round, &self.services.stats);
                 }
                 Err(error) => {
                     self.lose_receiver(direction, &error);
@@ -378,6 +378,7 @@ impl Pump {
         if let Poll::Ready(Ok(bytes @ 1..)) = read {
             *filled = bytes == spare && spare >= READ_LOW;
             self.services.stats.add_received(direction, bytes as u64);
+            self.bounds.read(direction, self.age.round);
             self.session.received(direction, self.now());
         }
         read
@@ -409,11 +410,16 @@ impl Pump {
             self.session.passed(direction, moved.read as u64);
             self.services.stats.add_received(direction, moved.read as u64);
             total = moved.read;
+            if total > 0 {
+                self.bounds.read(direction, self.age.round);
+            }
             match moved.written {
+                // The end of a stream.
+                Ok(0) => {}
                 Ok(written) => {
                     self.waits.brake.passed(direction, written, self.age.round);
                     count_sent(&self.services, &self.remote, direction, written);
-                    self.bounds.progressed = self.age.round;
+                    self.bounds.written(direction, self.age.round, &self.services.stats);
                 }
                 Err(error) => {
                     self.lose_receiver(direction, &error);

@@ -1,12 +1,15 @@
 //! Counters: of a proxy as a whole, and of each live connection.
 
 mod counters;
+mod response_times;
 
 pub use counters::{COUNTERS, Counter, CounterGroup, CounterSpec, CounterUnit};
+pub use response_times::ResponseTimes;
 
 use crate::ending::Ending;
 use chenapan_core::{Amount, Counted, Direction, Each, Rate};
 use counters::COUNT;
+use response_times::Recorded;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,6 +20,7 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub struct Stats {
     counters: Counters,
+    response_times: Recorded,
     counted: Mutex<BTreeMap<String, Total>>,
     causes: Mutex<Causes>,
 }
@@ -96,6 +100,11 @@ impl Stats {
     /// Bytes that were handed to the receiver of a direction.
     pub fn sent(&self, direction: Direction) -> u64 {
         self.value(Counter::sent(direction))
+    }
+
+    /// Returns how long sources have waited for the first bytes of what comes back.
+    pub fn response_times(&self) -> ResponseTimes {
+        self.response_times.shown()
     }
 
     /// Connections that did not reach their backend, for whichever reason.
@@ -184,6 +193,10 @@ impl Stats {
         let counter = Counter::of(ending);
         self.add(counter, 1);
         counter.spec()
+    }
+
+    pub(crate) fn responded(&self, time: Duration) {
+        self.response_times.add(time);
     }
 
     pub(crate) fn add_received(&self, direction: Direction, bytes: u64) {

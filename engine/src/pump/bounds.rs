@@ -4,6 +4,7 @@ use super::Pump;
 use crate::ending::Ending;
 use crate::endpoint::GRACE;
 use crate::places;
+use crate::stats::Stats;
 use chenapan_core::Direction;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ const SOUGHT: Duration = Duration::from_secs(1);
 /// Longest time between two looks for the end of a source that is not read from.
 const LOOK: Duration = Duration::from_secs(10);
 
-/// Times from which bounds are counted.
+/// Times from which bounds and response times are counted.
 #[derive(Debug, Default)]
 pub(super) struct Bounds {
     /// When the end of the source was noticed.
@@ -27,6 +28,27 @@ pub(super) struct Bounds {
     pub(super) heard: Duration,
     /// When the last bytes were written.
     pub(super) progressed: Duration,
+    /// When the source has sent the first bytes after those that it got last.
+    asked: Option<Duration>,
+}
+
+impl Bounds {
+    /// Notes that bytes of a direction were read.
+    pub(super) fn read(&mut self, direction: Direction, now: Duration) {
+        if direction == Direction::Upstream {
+            self.asked.get_or_insert(now);
+        }
+    }
+
+    /// Notes that bytes of a direction were written, which may be the first ones that come back.
+    pub(super) fn written(&mut self, direction: Direction, now: Duration, stats: &Stats) {
+        self.progressed = now;
+        if direction == Direction::Downstream
+            && let Some(asked) = self.asked.take()
+        {
+            stats.responded(now.saturating_sub(asked));
+        }
+    }
 }
 
 impl Pump {
