@@ -3,6 +3,7 @@
 //! A proxy without a name is `-` in paths.
 
 mod connections;
+mod counters;
 mod events;
 mod openapi;
 mod plugins;
@@ -31,13 +32,14 @@ pub(crate) fn routes() -> Router<Api> {
         .route("/v1/behaviors", get(plugins::behaviors))
         .route("/v1/protocols", get(plugins::protocols))
         .route("/v1/selectors", get(plugins::selectors))
+        .route("/v1/counters", get(counters::all))
         .route("/v1/events", get(events::stream))
         .route("/v1/proxies", get(proxies::list).post(proxies::create))
         .route(
             "/v1/proxies/{proxy}",
             get(proxies::show).patch(proxies::update).delete(proxies::delete),
         )
-        .route("/v1/proxies/{proxy}/counters", get(proxies::counters))
+        .route("/v1/proxies/{proxy}/counters", get(counters::of))
         .route(
             "/v1/proxies/{proxy}/rules",
             get(rules::list).post(rules::add).put(rules::replace_all).delete(rules::clear),

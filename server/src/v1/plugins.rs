@@ -3,12 +3,16 @@
 use crate::api::Api;
 use axum::Json;
 use axum::extract::State;
-use chenapan_core::OptionSpec;
+use chenapan_core::{Form, OptionSpec};
 use chenapan_engine::rule::SELECTORS;
 use serde_json::{Value, json};
 
 fn option(spec: &OptionSpec) -> Value {
     let choices: Vec<_> = spec.texts().collect();
+    let most = match spec.form {
+        Form::UpTo(most) => Some(most),
+        _ => None,
+    };
     json!({
         "name": spec.name,
         "help": spec.summary(),
@@ -16,6 +20,7 @@ fn option(spec: &OptionSpec) -> Value {
         "default": spec.default,
         "example": spec.example,
         "choices": choices,
+        "most": most,
         "optional": spec.optional,
         "repeated": spec.repeated,
     })

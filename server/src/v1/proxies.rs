@@ -12,9 +12,8 @@ use axum::response::{IntoResponse, Response};
 use chenapan_engine::config::ProxyModel;
 use chenapan_engine::endpoint::{Connect, Listen};
 use chenapan_engine::proxy::Proxy;
-use chenapan_engine::stats::COUNTERS;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::io;
 
 /// Most proxies: each takes a descriptor at least.
@@ -144,27 +143,6 @@ pub(super) async fn delete(
     api.remove(&proxy).await;
     api.feed().say(Event::proxy("removed", &proxy));
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// Returns the counters of a proxy, and those of its protocol.
-pub(super) async fn counters(State(api): State<Api>, Path(proxy): Path<String>) -> Answer {
-    let proxy = found(&api, &proxy)?;
-    let stats = proxy.stats();
-    let counters: Map<_, _> =
-        COUNTERS.iter().map(|row| (row.name.to_owned(), stats.value(row.counter).into())).collect();
-    let protocol: Map<_, _> = stats
-        .counted()
-        .into_iter()
-        .map(|(name, total)| {
-            let value = match total.longest() {
-                Some(time) => json!(time.as_secs_f64()),
-                None => json!(total.count()),
-            };
-            (name, value)
-        })
-        .collect();
-    let causes = stats.causes();
-    Ok(Json(json!({ "counters": counters, "protocol": protocol, "causes": causes })))
 }
 
 /// An address that cannot be bound, or a configuration that cannot be run.
