@@ -3,6 +3,7 @@
 //! A page in a browser can send requests to any address of this machine. It can choose neither Host
 //! (a name that it has bound to a loopback address shows there) nor Origin.
 
+use crate::dashboard;
 use crate::health;
 use crate::problem::Problem;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
@@ -40,7 +41,8 @@ impl Guard {
         self
     }
 
-    /// Demands a bearer token (RFC 6750, section 2.1) of all requests but those for health.
+    /// Demands a bearer token (RFC 6750, section 2.1) of all requests but those for health, and for
+    /// the dashboard: it asks for the token, and sends it with its own requests.
     #[must_use]
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(token.into());
@@ -64,9 +66,7 @@ impl Guard {
             return Err(Refusal::Origin(String::from_utf8_lossy(foreign.as_bytes()).into_owned()));
         }
         match &self.token {
-            Some(token) if !health::PATHS.contains(&path) && !bears(headers, token) => {
-                Err(Refusal::Token)
-            }
+            Some(token) if !is_open(path) && !bears(headers, token) => Err(Refusal::Token),
             _ => Ok(()),
         }
     }
@@ -127,6 +127,11 @@ fn text(headers: &HeaderMap, name: HeaderName) -> &str {
         (Some(value), None) => value.to_str().unwrap_or_default(),
         _ => "",
     }
+}
+
+/// Returns `true` for a path that needs no token.
+fn is_open(path: &str) -> bool {
+    health::PATHS.contains(&path) || path == dashboard::PATH
 }
 
 fn is_port(text: &str) -> bool {
@@ -223,6 +228,8 @@ mod tests {
         let none = headers(&[(header::HOST, "127.0.0.1")]);
         assert_eq!(guard.check("/proxies", &none), Err(Refusal::Token));
         assert_eq!(guard.check("/healthz", &none), Ok(()));
+        assert_eq!(guard.check("/", &none), Ok(()));
+        assert_eq!(guard.check("/v1", &none), Err(Refusal::Token));
         assert!(!format!("{guard:?}").contains("s3cret"));
     }
 }

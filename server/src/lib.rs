@@ -8,6 +8,7 @@
 
 mod api;
 mod behaviors;
+mod dashboard;
 mod feed;
 mod guard;
 mod health;

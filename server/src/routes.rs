@@ -3,7 +3,7 @@
 use crate::api::Api;
 use crate::guard::{self, Guard};
 use crate::problem::Problem;
-use crate::{health, metrics, toxiproxy, v1, vaurien};
+use crate::{dashboard, health, metrics, toxiproxy, v1, vaurien};
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -20,6 +20,7 @@ const TIME: Duration = Duration::from_secs(25);
 /// Returns all routes behind a guard.
 pub(crate) fn router(api: Api, guard: Arc<Guard>) -> Router {
     Router::new()
+        .merge(dashboard::routes())
         .merge(health::routes())
         .merge(metrics::routes())
         .merge(toxiproxy::routes())

@@ -125,6 +125,17 @@ fn warn(address: SocketAddr) {
     }
 }
 
+/// Returns an address at which this machine reaches the one that is bound.
+fn reached(mut bound: SocketAddr) -> SocketAddr {
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+    match bound.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => bound.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => bound.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    bound
+}
+
 pub(super) fn live(args: &Live, registry: &Registry, kinds: &Kinds) -> Result<(), Failure> {
     let seed = args.seed.unwrap_or_else(arguments::random_seed);
     let file = args.config.as_deref().map(|path| configured(path, registry, kinds)).transpose()?;
@@ -143,6 +154,7 @@ pub(super) fn live(args: &Live, registry: &Registry, kinds: &Kinds) -> Result<()
         }
         let server = args.asked.bind().await?;
         let mut start = format!("API at http://{}, seed {seed}\n", server.address());
+        start += &format!("dashboard at http://{}/\n", reached(server.address()));
         let stop = CancellationToken::new();
         let api = Api::new(control.clone(), registry.clone(), kinds.clone());
         if let Some(file) = &file {
@@ -224,6 +236,17 @@ pub(super) fn two_dashes(mut arguments: Vec<OsString>) -> Vec<OsString> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_dashboard_is_at_an_address_that_can_be_opened() {
+        for (bound, shown) in [
+            ("0.0.0.0:8474", "127.0.0.1:8474"),
+            ("[::]:8474", "[::1]:8474"),
+            ("192.0.2.1:80", "192.0.2.1:80"),
+        ] {
+            assert_eq!(reached(bound.parse().unwrap()).to_string(), shown);
+        }
+    }
 
     #[test]
     fn toxiproxys_flags_may_have_one_dash() {

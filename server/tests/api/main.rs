@@ -2,6 +2,7 @@
 
 mod bounds;
 mod client;
+mod dashboard;
 mod load;
 mod metrics;
 mod toxiproxy;
