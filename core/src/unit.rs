@@ -1,6 +1,7 @@
 //! The piece of a stream that a protocol hands over at once.
 
 mod build;
+mod splice;
 
 use crate::{Correlation, FieldName};
 use bytes::BytesMut;
@@ -373,40 +374,6 @@ impl Unit {
         piece
     }
 
-    /// Puts bytes in at `at` (or at the end, when `at` lies past it); see [`Unit::splice`].
-    pub fn insert(&mut self, at: usize, extra: &[u8]) {
-        self.splice(at..at, extra);
-    }
-
-    /// Puts `with` in the place of a range of bytes, which is cut to what the unit has.
-    ///
-    /// Later fields move along; a field around the range grows or shrinks with it, and one that
-    /// the range cuts loses its name.
-    pub fn splice(&mut self, range: Range<usize>, with: &[u8]) {
-        let start = range.start.min(self.bytes.len());
-        let end = range.end.clamp(start, self.bytes.len());
-        if with.len() == end - start {
-            self.bytes[start..end].copy_from_slice(with);
-        } else {
-            let tail = self.bytes.split_off(end);
-            self.bytes.truncate(start);
-            self.bytes.reserve(with.len() + tail.len());
-            self.bytes.extend_from_slice(with);
-            self.bytes.unsplit(tail);
-        }
-        let moved = |at: usize| at - (end - start) + with.len();
-        self.fields.retain_mut(|field| {
-            let Range { start: from, end: to } = field.range.clone();
-            field.range = match () {
-                () if to <= start => return true,
-                () if from >= end => moved(from)..moved(to),
-                () if from <= start && to >= end => from..moved(to),
-                () => return false,
-            };
-            true
-        });
-    }
-
     /// Cuts it at these places, in order; as [`Unit::split_to`] one after the other, but in linear
     /// time.
     pub fn split_at(mut self, cuts: impl IntoIterator<Item = usize>) -> Vec<Unit> {
@@ -488,36 +455,6 @@ mod tests {
         let cut = rest.split_to(3);
         assert_eq!((cut.value("second"), rest.value("second")), (None, None));
         assert_eq!(rest.split_to(99).bytes, "rld");
-    }
-
-    #[test]
-    fn insert_moves_later_fields() {
-        let mut unit = greeting();
-        unit.insert(6, b"big ");
-        assert_eq!(unit.bytes, "hello big world");
-        assert_eq!(unit.value("first"), Some(&b"hello"[..]));
-        assert_eq!(unit.value("second"), Some(&b"world"[..]));
-        unit.insert(2, b"-");
-        assert_eq!(unit.value("first"), Some(&b"he-llo"[..]));
-        unit.insert(1_000, b"!");
-        assert_eq!(unit.bytes, "he-llo big world!");
-    }
-
-    #[test]
-    fn splice_resizes_what_is_around_moves_what_is_behind_and_forgets_what_is_cut() {
-        let mut unit = greeting();
-        unit.splice(0..5, b"hi");
-        assert_eq!(unit.bytes, "hi world");
-        assert_eq!(unit.value("first"), Some(&b"hi"[..]));
-        assert_eq!(unit.value("second"), Some(&b"world"[..]));
-        unit.splice(1..4, b"-----");
-        assert_eq!(unit.bytes, "h-----orld");
-        assert_eq!((unit.value("first"), unit.value("second")), (None, None));
-        let mut unit = greeting();
-        unit.splice(6..11, b"");
-        assert_eq!(unit.value("second"), Some(&b""[..]));
-        unit.splice(4..99, b"!");
-        assert_eq!(unit.bytes, "hell!");
     }
 
     #[test]
