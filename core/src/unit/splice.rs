@@ -1,6 +1,7 @@
 //! Changes of a unit's length: its named fields keep their places.
 
 use super::Unit;
+use bytes::BytesMut;
 use std::ops::Range;
 
 impl Unit {
@@ -37,13 +38,53 @@ impl Unit {
             true
         });
     }
+
+    /// Puts `with` in the place of each of these ranges, which are in order and do not overlap: as
+    /// [`Unit::splice`] one after the other, but in linear time. If no byte moves, all fields keep
+    /// their names.
+    ///
+    /// # Panics
+    ///
+    /// If a range lies outside of the bytes or begins before the end of the one before it.
+    pub fn splice_each(&mut self, ranges: &[Range<usize>], with: &[u8]) {
+        if ranges.iter().all(|range| range.len() == with.len()) {
+            for range in ranges {
+                self.bytes[range.clone()].copy_from_slice(with);
+            }
+            return;
+        }
+        let mut changed = BytesMut::with_capacity(self.bytes.len());
+        // Lengths before and after the change, up to each of the ranges.
+        let mut shifts = vec![(0, 0)];
+        for range in ranges {
+            let (before, _) = shifts[shifts.len() - 1];
+            changed.extend_from_slice(&self.bytes[before..range.start]);
+            changed.extend_from_slice(with);
+            shifts.push((range.end, changed.len()));
+        }
+        let (before, _) = shifts[shifts.len() - 1];
+        changed.extend_from_slice(&self.bytes[before..]);
+        self.bytes = changed;
+        self.fields.retain_mut(|field| {
+            let Range { start: from, end: to } = field.range;
+            // The ranges before it, and those that end in it or before.
+            let first = ranges.partition_point(|range| range.end <= from && range.start < to);
+            let last = ranges.partition_point(|range| range.start < to);
+            let inside = |range: &Range<usize>| from <= range.start && range.end <= to;
+            let moved = |at: usize, passed: usize| at - shifts[passed].0 + shifts[passed].1;
+            let whole = ranges[first..last].iter().all(inside);
+            if whole {
+                field.range = moved(from, first)..moved(to, last);
+            }
+            whole
+        });
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Field;
-    use bytes::BytesMut;
 
     fn greeting() -> Unit {
         let mut unit = Unit::data(BytesMut::from("hello world"), 100);
@@ -80,5 +121,34 @@ mod tests {
         assert_eq!(unit.value("second"), Some(&b""[..]));
         unit.splice(4..99, b"!");
         assert_eq!(unit.bytes, "hell!");
+    }
+
+    #[test]
+    fn many_splices_give_what_one_after_the_other_gives() {
+        let mut named = greeting();
+        for (from, to) in [(0, 0), (2, 9), (5, 6), (3, 3), (11, 11), (0, 11)] {
+            named.fields.push(Field::new("other", from..to));
+        }
+        for ranges in [
+            &[][..],
+            &[0..11],
+            &[1..2, 2..4, 4..4, 6..11],
+            &[0..0, 3..3, 5..5, 11..11],
+            &[0..5, 5..6, 8..10],
+            &[4..7],
+            &[2..9, 10..11],
+        ] {
+            for with in ["", "+", "++++"] {
+                let (mut each, mut one_by_one) = (named.clone(), named.clone());
+                each.splice_each(ranges, with.as_bytes());
+                for range in ranges.iter().rev() {
+                    one_by_one.splice(range.clone(), with.as_bytes());
+                }
+                if ranges.iter().all(|range| range.len() == with.len()) {
+                    one_by_one.fields = named.fields.clone();
+                }
+                assert_eq!(each, one_by_one, "{ranges:?} {with:?}");
+            }
+        }
     }
 }
