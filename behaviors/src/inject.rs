@@ -15,8 +15,8 @@ plugin! {
     /// of a stream that ends there. A stream that is past that offset when the rule is added stays
     /// as it is.
     ///
-    /// Lengths and checksums inside a unit are not corrected. For later rules, a named field around
-    /// the bytes has grown by them.
+    /// Lengths and checksums inside a unit stay as they are, unless `seal` is set: then the bytes
+    /// are a part of the message. For later rules, a named field around the bytes has grown by them.
     pub struct Inject = "inject", Downstream {
         /// Text to add.
         text: String = "",
@@ -28,6 +28,8 @@ plugin! {
         place as "where": Place = "before",
         /// Offset at which to add them, once.
         at: Option<Size> = "none",
+        /// Corrects lengths and checksums of the unit afterwards.
+        seal: bool = "no",
         ;
         done: bool,
     }
@@ -58,6 +60,9 @@ impl Behavior for Inject {
             let extra = self.extra(cx.dice_at(offset));
             if !extra.is_empty() {
                 unit.insert(place, &extra);
+                if self.seal {
+                    cx.protocol.seal(unit);
+                }
                 cx.record(offset, format!("inject {} bytes", extra.len()));
             }
         }

@@ -1,7 +1,8 @@
 //! Changes what matches.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use chenapan_core::{Behavior, Context, Pattern, Unit, Verdict, plugin};
+use std::ops::Range;
 
 plugin! {
     /// Replaces whatever matches a pattern.
@@ -10,39 +11,37 @@ plugin! {
     /// searched one by one: a match that lies across two of them is not seen, which over plain TCP
     /// depends on how reads fell. `^` and `$` stand for the start and the end of a unit.
     ///
-    /// `with` is taken as it is: it cannot refer to groups of the pattern. Lengths and checksums
-    /// inside the unit are not corrected. If a replacement has another length than its match, the
-    /// unit has no named fields for the rules after this one.
+    /// `with` is taken as it is: it cannot refer to groups of the pattern. The protocol corrects
+    /// lengths in front of the message and checksums, except those that a match touches. Sizes of
+    /// chunks inside a body stay as they are.
     pub struct Replace = "replace" {
         /// Pattern to look for.
         pattern as "match": Pattern = like "GET",
         /// Bytes to put in its place.
         with: Bytes = "",
+        /// Corrects lengths and checksums afterwards.
+        seal: bool = "yes",
     }
 }
 
 impl Behavior for Replace {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
-        let mut changed = BytesMut::new();
-        let mut copied = 0;
-        let mut moved = false;
-        for found in self.pattern.find_all(&unit.bytes) {
-            if found.is_empty() || unit.bytes[found.clone()] == self.with {
-                continue;
-            }
-            changed.extend_from_slice(&unit.bytes[copied..found.start]);
-            changed.extend_from_slice(&self.with);
-            cx.record(unit.offset + found.start as u64, "replace");
-            copied = found.end;
-            moved |= found.len() != self.with.len();
+        let differs = |found: &Range<usize>| unit.bytes[found.clone()] != self.with;
+        let found = self.pattern.find_all(&unit.bytes);
+        let found: Vec<_> = found.filter(|found| !found.is_empty() && differs(found)).collect();
+        if found.is_empty() {
+            return Verdict::Forward;
         }
-        // A match that is not empty ends after the first byte.
-        if copied > 0 {
-            changed.extend_from_slice(&unit.bytes[copied..]);
-            unit.bytes = changed;
+        for place in &found {
+            cx.record(unit.offset + place.start as u64, "replace");
         }
-        if moved {
-            unit.fields.clear();
+        for field in &mut unit.fields {
+            let behind = found.partition_point(|place| place.end <= field.range.start);
+            field.wrong |= found.get(behind).is_some_and(|place| place.start < field.range.end);
+        }
+        unit.splice_each(&found, &self.with);
+        if self.seal {
+            cx.protocol.seal(unit);
         }
         Verdict::Forward
     }
@@ -51,8 +50,9 @@ impl Behavior for Replace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::BytesMut;
     use chenapan_core::testing::{Judge, configured, judge};
-    use chenapan_core::{Damage, Field};
+    use chenapan_core::{Damage, Direction, Handled, Malformed, Protocol};
 
     fn replaced(pattern: &str, with: &str, bytes: &[u8]) -> Vec<u8> {
         judge(&mut configured::<Replace>(&[("match", pattern), ("with", with)]), bytes).1
@@ -87,13 +87,55 @@ mod tests {
         assert_eq!(judge.damage, expected);
     }
 
+    /// A byte for the length of the text behind it.
+    struct Counted;
+
+    impl Protocol for Counted {
+        fn handle(&mut self, _: Direction, _: &mut BytesMut) -> Result<Handled, Malformed> {
+            Ok(Handled::Opaque)
+        }
+
+        fn seal(&self, unit: &mut Unit) {
+            let right = unit.named("length").is_some_and(|field| !field.wrong);
+            if let (true, Some(text)) = (right, unit.value("text")) {
+                let length = b'0' + text.len() as u8;
+                unit.value_mut("length").unwrap()[0] = length;
+            }
+        }
+    }
+
+    /// `5hello` after a replacement.
+    fn counted(options: &[(&str, &str)]) -> Unit {
+        let unit = Unit::data("5hello".as_bytes(), 0).field("length", 0..1).field("text", 1..6);
+        let mut judge = Judge::new(1).with_protocol(Box::new(Counted));
+        judge.unit(&mut configured::<Replace>(options), unit).1
+    }
+
     #[test]
-    fn fields_stay_only_where_no_byte_moved() {
-        for (with, left) in [("z", 1), ("zz", 0)] {
+    fn lengths_are_right_afterwards_unless_told_otherwise() {
+        let shorter = [("match", "l+"), ("with", "")];
+        assert_eq!(counted(&shorter).bytes, "3heo");
+        assert_eq!(counted(&[("match", "l"), ("with", "LL")]).bytes, "7heLLLLo");
+        assert_eq!(counted(&[shorter[0], shorter[1], ("seal", "no")]).bytes, "5heo");
+        assert_eq!(counted(&[("match", "x"), ("with", "")]).bytes, "5hello");
+    }
+
+    #[test]
+    fn a_length_that_a_match_touches_stays_as_it_was_told() {
+        assert_eq!(counted(&[("match", "5"), ("with", "9")]).bytes, "9hello");
+        let named = counted(&[("match", "5h"), ("with", "6H-")]);
+        assert_eq!((&*named.bytes, named.value("length")), (&b"6H-ello"[..], None));
+        // The other match is in the text.
+        assert_eq!(counted(&[("match", "[5h]"), ("with", "88")]).bytes, "8888ello");
+    }
+
+    #[test]
+    fn fields_move_along() {
+        for (with, tail) in [("z", "bc"), ("zz", "bc"), ("", "bc")] {
             let mut replace = configured::<Replace>(&[("match", "a"), ("with", with)]);
-            let mut unit = Unit::data(BytesMut::from("abc"), 0);
-            unit.fields.push(Field::new("tail", 1..3));
-            assert_eq!(Judge::new(1).unit(&mut replace, unit).1.fields.len(), left);
+            let unit = Unit::data("abc".as_bytes(), 0).field("tail", 1..3);
+            let unit = Judge::new(1).unit(&mut replace, unit).1;
+            assert_eq!(unit.value("tail"), Some(tail.as_bytes()));
         }
     }
 }

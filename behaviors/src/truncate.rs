@@ -7,13 +7,16 @@ plugin! {
     ///
     /// A unit of up to `keep` bytes passes whole. Of a longer unit only the first `keep` bytes
     /// pass, and then the connection is closed; with `close=no` the rest of the unit is lost and
-    /// the next unit follows. Lengths and checksums inside the unit are not corrected. Over plain
-    /// TCP a unit is whatever one read returned; to cut a stream at an exact place use `limit`.
+    /// the next unit follows. Lengths and checksums inside the unit stay as they are, unless `seal`
+    /// is set: then what is left is a whole message. Over plain TCP a unit is whatever one read
+    /// returned; to cut a stream at an exact place use `limit`.
     pub struct Truncate = "truncate", Downstream {
         /// Number of bytes of each unit that pass.
         keep: Size = "16B",
         /// Closes the connection after the first unit that was cut.
         close: bool = "yes",
+        /// Corrects lengths and checksums of what is left.
+        seal: bool = "no",
     }
 }
 
@@ -24,17 +27,23 @@ impl Behavior for Truncate {
             return Verdict::Forward;
         }
         // Something is lost, so `keep` is less than a length.
-        let front = unit.split_to(self.keep.0 as usize);
-        match (front.bytes.is_empty(), self.close) {
-            (true, true) => Verdict::Close,
-            (true, false) => Verdict::Drop,
-            (false, true) => Verdict::Play(vec![Step::Send(front), Step::Close]),
-            (false, false) => {
-                cx.record(unit.offset, format!("cut {lost} bytes"));
-                *unit = front;
-                Verdict::Forward
-            }
+        let keep = self.keep.0 as usize;
+        if keep == 0 {
+            return if self.close { Verdict::Close } else { Verdict::Drop };
         }
+        if self.seal {
+            unit.splice(keep..unit.bytes.len(), b"");
+            cx.protocol.seal(unit);
+        } else {
+            // A piece of the message, and nobody's reply.
+            let front = unit.split_to(keep);
+            *unit = front;
+        }
+        if self.close {
+            return Verdict::Play(vec![Step::Send(unit.take()), Step::Close]);
+        }
+        cx.record(unit.offset + keep as u64, format!("cut {lost} bytes"));
+        Verdict::Forward
     }
 }
 

@@ -183,7 +183,7 @@ pub(crate) const CASES: &[Case] = &[
     case(
         "replace:match=[ao]:with=_",
         [
-            r"0>HI2_lr\r\n_bcd 10<_k 20>END 30<END",
+            r"0>HI2_li\r\n_bcd 10<_k 20>END 30<END",
             r"0>GET _\nSET b\n 10<_ne\n 15<tw_\n 20>END 30<END",
             "0>3_bc2de 10<2_n 15<2tw 20>END 30<END",
         ],

@@ -101,8 +101,10 @@ impl Http {
     /// Takes a whole message off the input.
     fn message(&mut self, direction: Direction, bytes: BytesMut) -> Unit {
         let Message { head, .. } = std::mem::take(&mut self.messages[direction]);
-        let length = header(&bytes[..head], "content-length");
         let whole = bytes.len();
+        // The reply to HEAD has the length of a body that it has not.
+        let length = header(&bytes[..head], "content-length")
+            .filter(|range| number(&bytes[range.clone()], 10) == Some(whole - head));
         let unit = match (direction, status(&bytes)) {
             (Direction::Downstream, Some(code)) => {
                 self.upgraded |= code == 101;

@@ -13,6 +13,7 @@ pub(crate) const TESTS: &[Test] = tests![
     a_client_is_refused_once_with_the_code_of_its_protocol needs Program("mosquitto");
     topics_are_lost_and_doubled_and_all_others_arrive needs Program("mosquitto");
     a_topic_is_damaged_and_the_broker_gets_a_sound_packet needs Program("mosquitto");
+    a_text_is_replaced_and_the_broker_gets_a_sound_packet needs Program("mosquitto");
 ];
 
 fn mosquitto() -> Server {
@@ -107,6 +108,22 @@ fn a_topic_is_damaged_and_the_broker_gets_a_sound_packet() {
     let published = ["a", "b", "c"].map(|topic| publish(topic, "payload"));
     let [_, _, other] = published.clone();
     let expected = [publish("another/topic", "payload"), publish("b", ""), other];
+    arrives(&proxy, &mut listener, &published, &expected);
+    assert_eq!(proxy.journal().len(), 2);
+}
+
+fn a_text_is_replaced_and_the_broker_gets_a_sound_packet() {
+    let broker = mosquitto();
+    let mut listener = listening(&broker);
+    let long = "long ".repeat(50);
+    let rule: &'static str =
+        Box::leak(format!("replace:match=town|city:with={long}").into_boxed_str());
+    let proxy = before(&broker, &[rule]);
+    let published = [publish("a", "in town"), publish("in/city", "of b"), publish("c", "other")];
+    let [.., other] = published.clone();
+    // Two lengths have another size now, and one is that of the topic.
+    let expected =
+        [publish("a", &format!("in {long}")), publish(&format!("in/{long}"), "of b"), other];
     arrives(&proxy, &mut listener, &published, &expected);
     assert_eq!(proxy.journal().len(), 2);
 }

@@ -14,6 +14,7 @@ use std::net::TcpStream;
 
 pub(crate) const TESTS: &[Test] = tests![
     a_refused_request_leaves_the_others_their_replies needs Program("nginx");
+    a_text_is_replaced_and_the_client_reads_all_of_it needs Program("nginx");
     replies_in_chunks_are_one_unit needs Program("nginx");
     a_reply_that_is_too_large_passes_as_it_is needs Program("nginx");
 ];
@@ -66,6 +67,20 @@ fn a_refused_request_leaves_the_others_their_replies() {
     proxy.connection(1).ended().blocking_within(PATIENCE).unwrap();
     assert_eq!(proxy.stats().sent(Upstream), passed.concat().len() as u64);
     assert_eq!((proxy.rule("error").faults(), proxy.stats().value(Counter::Unparsed)), (2, 0));
+}
+
+fn a_text_is_replaced_and_the_client_reads_all_of_it() {
+    let server = pages(&[("one", "first page"), ("two", "the second")]);
+    let rule = "replace:match=page:with=page and more of it:direction=downstream";
+    let proxy = before(&server, "8MiB", &[rule]);
+    let mut client = BufReader::new(connect(proxy.address()));
+    for (page, body) in [("/one", "first page and more of it"), ("/two", "the second")] {
+        client.get_mut().write_all(request(&format!("GET {page}")).as_bytes()).unwrap();
+        let (head, got) = reply(&mut client, body.len());
+        assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", body.len())), "{head}");
+        assert_eq!(String::from_utf8_lossy(&got), body);
+    }
+    assert_eq!(proxy.journal().len(), 1);
 }
 
 fn replies_in_chunks_are_one_unit() {

@@ -18,6 +18,7 @@ pub(crate) const TESTS: &[Test] = tests![
     units_do_not_depend_on_how_bytes_arrive;
     responses_of_kafka_find_their_requests;
     a_field_of_kafka_is_damaged_and_the_size_stays_right;
+    a_reply_that_is_cut_holds_up_no_other;
     every_body_of_http_ends_where_it_should;
     a_refused_request_of_http_does_not_reframe_the_next_reply;
     waves_rise_and_fall;
@@ -137,6 +138,25 @@ fn a_field_of_kafka_is_damaged_and_the_size_stays_right() {
     let told = rules(&["lie-length:field=sise"]).unwrap().fit(&configured::<Kafka>(&[]), "kafka");
     let told = told.unwrap_err().to_string();
     assert!(told.contains("did you mean \"size\"?"), "{told}");
+}
+
+fn a_reply_that_is_cut_holds_up_no_other() {
+    let rules =
+        ["truncate:keep=3:close=no:direction=downstream:first=1", "error:label=SET:message=no"];
+    let heard = converse(
+        &configured::<Resp>(&[]),
+        crate::scripts::rules(&rules).unwrap(),
+        [
+            Client.says("GET a\r\nSET a\r\nPING\r\n"),
+            Server.gets("GET a\r\nPING\r\n"),
+            Server.says("+one\r\n"),
+            // The error has waited for it, and waits for no other.
+            Client.gets("+on-no\r\n"),
+            Server.says("+PONG\r\n"),
+            Client.gets("+PONG\r\n"),
+        ],
+    );
+    assert_eq!((heard.faults().len(), heard.count("unanswered")), (2, 1));
 }
 
 fn every_body_of_http_ends_where_it_should() {
