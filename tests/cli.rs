@@ -230,6 +230,7 @@ fn texts() -> Vec<Vec<String>> {
         "reports",
         "ci",
         "performance",
+        "from-netem",
         "proxy-protocol",
         "expectations",
     ];

@@ -114,6 +114,15 @@ fn every_verb_says_what_it_did_and_does_it() {
         "{listed}"
     );
     assert!(row.contains(" 4 B ") && listed.lines().all(|line| line.len() <= 80), "{listed}");
+    assert_eq!(said(api, "connections db slow 1 --rate 1MiB/s"), "connection 1: slowed\n");
+    assert_eq!(said(api, "connections db freeze all"), "connection 1: frozen\n");
+    let listed = said(api, "connections db");
+    assert!(listed.ends_with("frozen, at 1MiB/s\n"), "{listed}");
+    client.write_all(b"frozen").unwrap();
+    assert_eq!(said(api, "connections db thaw 1"), "connection 1: thawed\n");
+    assert_eq!(said(api, "connections db slow 1 --rate off"), "connection 1: slowed\n");
+    assert_eq!(read_exactly(&mut client, 6), b"frozen");
+    assert!(said(api, "connections db").ends_with(" 1\n"));
     assert_eq!(said(api, "connections db reset 1"), "connection 1: reset\n");
     assert_eq!(read_to_end(&mut client), Err(Vec::new()));
     let mut two = [connect(at), connect(at)];
@@ -269,7 +278,9 @@ fn mistakes_are_told_with_their_cause_and_what_would_do() {
         (format!("create x --backend 127.0.0.1:9 --listen {taken}"), "address already in use"),
         ("connections db close 7".to_owned(), "connection 7 is not open"),
         ("connections db close seven".to_owned(), "\"seven\" is no number of a connection"),
-        ("connections db cut 7".to_owned(), "[possible values: close, reset]"),
+        ("connections db cut 7".to_owned(), "[possible values: close, reset, freeze, thaw, slow]"),
+        ("connections db slow 7".to_owned(), "--rate <RATE>"),
+        ("connections db slow 7 --rate fast".to_owned(), "rate: "),
         ("toxic add -t latancy db".to_owned(), "there is no such toxic; did you mean \"latency\"?"),
         ("toxic add -t latency bd".to_owned(), "there is no proxy \"bd\"; did you mean \"db\"?"),
         ("toxic add -t latency db".to_owned(), "toxic already exists"),
@@ -286,7 +297,7 @@ fn mistakes_are_told_with_their_cause_and_what_would_do() {
         ("toxic update -n slow bd".to_owned(), "there is no proxy \"bd\"; did you mean \"db\"?"),
         ("watch bd".to_owned(), "there is no proxy \"bd\"; did you mean \"db\"?"),
         ("watch db --rule dealy".to_owned(), "did you mean \"delay\"?"),
-        ("creat".to_owned(), "a similar subcommand exists: 'create'"),
+        ("creat".to_owned(), "similar subcommands exist: 'reset', 'create'"),
     ] {
         let (code, said) = refused(api, &line);
         assert_eq!(code, Some(2), "{line}: {said}");

@@ -96,7 +96,7 @@ enum Verb {
     /// Remove rules of a proxy
     #[command(aliases = ["rm"])]
     Remove(rules::Remove),
-    /// List the connections of a proxy, or end some of them
+    /// List the connections of a proxy, or close, reset, freeze or slow some
     #[command(aliases = ["conns"])]
     Connections(connections::Connections),
     /// Print events as they happen, one a line

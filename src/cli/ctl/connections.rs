@@ -1,7 +1,7 @@
 //! Verb about the connections of a proxy.
 
 use super::super::Failure;
-use super::client::Client;
+use super::client::{Client, Refusal};
 use super::{Said, proxies, shown};
 use clap::{Args, ValueEnum};
 use hyper::{Method, StatusCode};
@@ -12,73 +12,98 @@ pub(super) struct Connections {
     /// Name of the proxy
     #[arg(value_name = "PROXY")]
     proxy: String,
-    /// End of connections: in order, or by a reset
-    #[arg(value_name = "END", requires = "numbers")]
-    end: Option<End>,
+    /// Deed to connections: close them in order, reset them, stop moving their bytes, let them go on
+    /// again, or give them a rate
+    #[arg(value_name = "DEED", requires = "numbers", hide_possible_values = true)]
+    deed: Option<Deed>,
     /// Numbers of the connections, or all
     #[arg(value_name = "NUMBER")]
     numbers: Vec<String>,
+    /// Rate for slow, in each direction, such as 10KiB/s; off takes it away
+    #[arg(long, value_name = "RATE", required_if_eq("deed", "slow"))]
+    rate: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum End {
+enum Deed {
     Close,
     Reset,
+    Freeze,
+    Thaw,
+    Slow,
 }
 
-impl End {
-    /// Returns the request that does it to one connection.
-    fn request(self, connections: &str, number: &str) -> (Method, String) {
+impl Deed {
+    /// Returns what a connection is afterwards.
+    fn done(self) -> &'static str {
         match self {
-            End::Close => (Method::DELETE, format!("{connections}/{number}")),
-            End::Reset => (Method::POST, format!("{connections}/{number}/reset")),
+            Deed::Close => "closed",
+            Deed::Reset => "reset",
+            Deed::Freeze => "frozen",
+            Deed::Thaw => "thawed",
+            Deed::Slow => "slowed",
         }
     }
 
-    fn done(self) -> &'static str {
-        match self {
-            End::Close => "closed",
-            End::Reset => "reset",
-        }
+    /// Does it to a connection.
+    async fn tell(
+        self,
+        connection: &str,
+        rate: Option<&str>,
+        client: &mut Client,
+    ) -> Result<Result<Value, Refusal>, Failure> {
+        let (method, end, body) = match self {
+            Deed::Close => (Method::DELETE, "", None),
+            Deed::Reset => (Method::POST, "/reset", None),
+            Deed::Freeze => (Method::POST, "/freeze", None),
+            Deed::Thaw => (Method::POST, "/thaw", None),
+            Deed::Slow => (Method::POST, "/slow", Some(json!({ "rate": rate }))),
+        };
+        client.asked(method, &format!("{connection}{end}"), body.as_ref()).await
     }
 }
 
 pub(super) async fn connections(args: &Connections, client: &mut Client) -> Result<Said, Failure> {
     let path = proxies::path(&args.proxy) + "/connections";
-    let Some(end) = args.end else { return list(&path, client).await };
+    let Some(deed) = args.deed else { return list(&path, client).await };
     let all = args.numbers.iter().any(|number| number == "all");
     let numbers = match all {
-        true => {
-            let answer = client.ask(Method::GET, &path, None).await?;
-            shown::each(&answer["connections"])
-                .iter()
-                .map(|one| shown::text(&one["connection"]))
-                .collect()
-        }
-        false => args.numbers.clone(),
+        true => open(&path, client).await?,
+        false => numbers(&args.numbers)?,
     };
-    let mut ended = Vec::new();
-    for number in &numbers {
-        let parsed = number.parse::<u64>().map_err(|_| {
-            Failure::usage(format!(
-                "{number:?} is no number of a connection; chenapan ctl connections PROXY lists them"
-            ))
-        })?;
-        let (method, path) = end.request(&path, number);
-        match client.asked(method, &path, None).await? {
-            Ok(_) => ended.push(parsed),
+    let mut done = Vec::new();
+    for number in numbers {
+        let connection = format!("{path}/{number}");
+        match deed.tell(&connection, args.rate.as_deref(), client).await? {
+            Ok(_) => done.push(number),
             // It has ended since it was listed.
             Err(refusal) if all && refusal.status == StatusCode::NOT_FOUND => {}
             Err(refusal) => return Err(refusal.into()),
         }
     }
-    let text = match &*ended {
+    let text = match &*done {
         [] => "no connections\n".to_owned(),
-        ended => {
-            ended.iter().map(|number| format!("connection {number}: {}\n", end.done())).collect()
-        }
+        done => done.iter().map(|one| format!("connection {one}: {}\n", deed.done())).collect(),
     };
-    Ok(Said::new(json!({ end.done(): ended }), text))
+    Ok(Said::new(json!({ deed.done(): done }), text))
+}
+
+/// Reads numbers of connections.
+fn numbers(texts: &[String]) -> Result<Vec<u64>, Failure> {
+    let number = |text: &String| {
+        text.parse().map_err(|_| {
+            let how = "chenapan ctl connections PROXY lists them";
+            Failure::usage(format!("{text:?} is no number of a connection; {how}"))
+        })
+    };
+    texts.iter().map(number).collect()
+}
+
+/// Returns the numbers of all open connections.
+async fn open(path: &str, client: &mut Client) -> Result<Vec<u64>, Failure> {
+    let answer = client.ask(Method::GET, path, None).await?;
+    let list = shown::each(&answer["connections"]).iter();
+    Ok(list.filter_map(|one| one["connection"].as_u64()).collect())
 }
 
 async fn list(path: &str, client: &mut Client) -> Result<Said, Failure> {

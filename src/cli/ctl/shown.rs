@@ -111,8 +111,8 @@ pub(super) fn counters(answer: &Value) -> String {
 
 /// Returns a table of connections.
 pub(super) fn connections(list: &[Value]) -> String {
-    let mut table =
-        layout::table(&["connection", "source", "age", "upstream", "downstream", "held for"]);
+    let head = ["number", "source", "age", "upstream", "downstream", "faults", "state"];
+    let mut table = layout::table(&head);
     for one in list {
         table.add_row([
             text(&one["connection"]),
@@ -120,11 +120,30 @@ pub(super) fn connections(list: &[Value]) -> String {
             seconds(&one["age"]),
             text(&one["upstream"]) + " B",
             text(&one["downstream"]) + " B",
-            seconds(&one["due"]),
+            text(&one["faults"]),
+            state(one),
         ]);
     }
     layout::right(&mut table, &[0, 2, 3, 4, 5]);
     layout::shown(&table)
+}
+
+/// Returns the state of a connection that is not simply open.
+fn state(connection: &Value) -> String {
+    let frozen = (connection["frozen"] == true).then(|| "frozen".to_owned());
+    let rate = connection["rate"].as_u64().map(|bytes| format!("at {}", rate(bytes)));
+    let held = Some(seconds(&connection["due"])).filter(|due| !due.is_empty());
+    let held = held.map(|due| format!("held {due}"));
+    frozen.into_iter().chain(rate).chain(held).collect::<Vec<_>>().join(", ")
+}
+
+/// Returns a number of bytes a second as a rate in its largest whole unit.
+fn rate(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 5] =
+        [(1 << 30, "GiB"), (1 << 20, "MiB"), (1_000_000, "MB"), (1 << 10, "KiB"), (1_000, "kB")];
+    let unit = UNITS.iter().find(|(unit, _)| bytes >= *unit && bytes % unit == 0);
+    let (unit, name) = unit.copied().unwrap_or((1, "B"));
+    format!("{}{name}/s", bytes / unit)
 }
 
 /// Returns a number of seconds as a time, to the millisecond.
@@ -158,6 +177,12 @@ pub(super) fn event(kind: &str, data: &str) -> String {
             )
         }
         "proxy" => format!("{proxy} {}", text(&value["what"])),
+        "connection" if value["connection"].is_null() => {
+            format!("{proxy} connections {}", text(&value["what"]))
+        }
+        "connection" => {
+            format!("{proxy} connection {} {}", text(&value["connection"]), text(&value["what"]))
+        }
         "rules" => match each(&value["rules"]) {
             [] => format!("{proxy} has no rules"),
             rules => format!(
@@ -176,6 +201,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_rate_has_its_largest_whole_unit() {
+        let rates = [10, 10_240, 64_000, 1 << 20, 1_048_577, 3_000_000, 2 << 30].map(rate);
+        let shown = ["10B/s", "10KiB/s", "64kB/s", "1MiB/s", "1048577B/s", "3MB/s", "2GiB/s"];
+        assert_eq!(rates, shown);
+    }
+
+    #[test]
     fn an_event_is_one_line_and_moves_no_cursor() {
         let line = r#"{"proxy":"db","connection":3,"direction":"downstream","offset":10,"length":5,
             "rule":"slow","what":"delay 1s","seed":42,"at":1.5}"#;
@@ -191,6 +223,16 @@ mod tests {
                 "db has rules drop, delay:sleep=1s",
             ),
             ("rules", r#"{"proxy":"db","rules":[]}"#, "db has no rules"),
+            (
+                "connection",
+                r#"{"proxy":"db","connection":3,"what":"frozen"}"#,
+                "db connection 3 frozen",
+            ),
+            (
+                "connection",
+                r#"{"proxy":"db","connection":null,"what":"all closed"}"#,
+                "db connections all closed",
+            ),
             ("missed", r#"{"faults":7}"#, "7 faults came too fast to be shown"),
             ("later", "x\ny", "later x\\ny"),
         ] {
