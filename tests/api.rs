@@ -2,21 +2,41 @@
 
 mod support;
 
+use std::net::TcpStream;
 use support::serving::Serving;
+use support::{Backend, connect, until};
 
 #[test]
 fn every_request_of_the_pages_works_as_printed() {
     let mut ran = 0;
+    let backend = Backend::echo().address.to_string();
     for page in [include_str!("../docs/api.md"), include_str!("../docs/from-toxiproxy.md")] {
         let serving = Serving::start(&["--api", "127.0.0.1:0"]);
+        let page = page.replace("127.0.0.1:5432", &backend);
         let fences = page.split("```").skip(1).step_by(2);
+        let mut client = None;
         for line in fences.filter_map(|fence| fence.strip_prefix("bash\n")).flat_map(str::lines) {
+            if line.contains("db/connections") && client.is_none() {
+                client = Some(connected(&serving));
+            }
             serving.ask(line);
             ran += 1;
         }
         assert_eq!(serving.stop(), Some(0));
     }
     assert!(ran > 15, "{ran} requests");
+}
+
+/// Returns a client of the proxy `db`, of which the server knows.
+fn connected(serving: &Serving) -> TcpStream {
+    let shown = |what: &str| -> serde_json::Value {
+        let said = serving.ask(&format!("curl -fsS 127.0.0.1:8474/v1/proxies/db{what}"));
+        serde_json::from_str(&said).unwrap()
+    };
+    let client = connect(shown("")["addresses"][0].as_str().unwrap().parse().unwrap());
+    let open = || shown("/connections")["connections"][0]["connection"] == 1;
+    until("a connection", open);
+    client
 }
 
 /// Each row of the table of toxics: a rule with these words, and the toxic that is one.
