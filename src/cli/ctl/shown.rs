@@ -131,7 +131,7 @@ pub(super) fn connections(list: &[Value]) -> String {
 /// Returns the state of a connection that is not simply open.
 fn state(connection: &Value) -> String {
     let frozen = (connection["frozen"] == true).then(|| "frozen".to_owned());
-    let rate = connection["rate"].as_u64().map(|bytes| format!("at {}", rate(bytes)));
+    let rate = connection["rate"].as_u64().map(rate);
     let held = Some(seconds(&connection["due"])).filter(|due| !due.is_empty());
     let held = held.map(|due| format!("held {due}"));
     frozen.into_iter().chain(rate).chain(held).collect::<Vec<_>>().join(", ")
