@@ -54,7 +54,8 @@ fn abort(stream: TcpStream) {
 
 #[tokio::test]
 async fn options_as_fields_do_on_the_wire_what_their_text_does() {
-    let replace = Replace { pattern: Pattern::new("ping").unwrap(), with: "pong".into() };
+    let pattern = Pattern::new("ping").unwrap();
+    let replace = Replace { pattern, with: "pong".into(), seal: true };
     let rule = Rule::of(replace).direction(Direction::Upstream).first(1);
     assert_eq!(rule.to_string(), "replace:match=ping:with=pong:direction=upstream:first=1");
     let control = Control::seeded(42).unwrap();
