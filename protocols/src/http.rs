@@ -10,6 +10,6 @@ mod message;
 mod sse;
 mod websocket;
 
-pub use message::{Http, request_form};
+pub use message::{Bodies, request_form};
 pub use sse::Sse;
 pub use websocket::Websocket;

@@ -31,7 +31,7 @@ use meaning::{closes, is_chunked};
 /// A head of more than 64 KiB, one that is no HTTP/1, or lengths that cannot be, are
 /// [`Event::BadHeader`].
 #[derive(Clone, Debug)]
-pub struct Http {
+pub struct Bodies {
     role: Role,
     max_size: Option<usize>,
     /// Type of the bodies that it frames.
@@ -75,7 +75,7 @@ enum BodyState {
 /// The most replies that may be expected; further ones are taken for plain.
 const MOST_EXPECTED: usize = 64 << 10;
 
-impl Http {
+impl Bodies {
     /// The direction of requests, with the most bytes of a body; 16 MiB by default, 0 is no limit.
     /// `media_type` is the type of the bodies that it frames.
     pub fn requests(max_size: Option<usize>, media_type: &'static str) -> Self {
@@ -181,7 +181,7 @@ impl Http {
     }
 }
 
-impl Http {
+impl Bodies {
     fn next(&mut self, input: &[u8]) -> Cut {
         match &mut self.state {
             BodyState::Head => self.head(input),
@@ -242,7 +242,7 @@ impl Http {
     }
 }
 
-impl Framer for Http {
+impl Framer for Bodies {
     fn cut(&mut self, input: &[u8]) -> Cut {
         let before = match self.state {
             BodyState::Head

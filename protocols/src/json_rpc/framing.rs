@@ -14,7 +14,7 @@ mod sequence;
 mod whole;
 
 use crate::framer::{Framer, Framing};
-use crate::http::{Http, Sse, Websocket};
+use crate::http::{Bodies, Sse, Websocket};
 
 pub use auto::Auto;
 pub use be32::Be32;
@@ -40,8 +40,8 @@ impl Framing {
             Framing::Json => Box::new(Json::new(max_size)),
             Framing::ContentLength => Box::new(ContentLength::new(max_size)),
             Framing::Http => Box::new(Auto::http(max_size)),
-            Framing::HttpRequest => Box::new(Http::requests(max_size, MEDIA_TYPE)),
-            Framing::HttpResponse => Box::new(Http::replies(max_size, MEDIA_TYPE)),
+            Framing::HttpRequest => Box::new(Bodies::requests(max_size, MEDIA_TYPE)),
+            Framing::HttpResponse => Box::new(Bodies::replies(max_size, MEDIA_TYPE)),
             Framing::Sse => Box::new(Sse::new(max_size)),
             Framing::Websocket => Box::new(Websocket::new(max_size)),
             Framing::Bitcoin => Box::new(Bitcoin::new(max_size)),

@@ -1,14 +1,14 @@
 //! Start of an HTTP/1.1 message: from its head to the place of its body [RFC 9112, 6.3].
 
 use super::meaning::{in_chunks, is_chunked, is_websocket, request_form, status};
-use super::{BodyState, Http, Role};
+use super::{Bodies, BodyState, Role};
 use crate::framer::{Cut, Event, Frame, MAX_HEAD, RequestForm};
 use crate::http::chunks::Chunks;
 use crate::http::event_stream::{Body, Stream};
 use crate::http::{Websocket, coding, head, websocket};
 use chenapan_core::Turn;
 
-impl Http {
+impl Bodies {
     pub(super) fn head(&mut self, input: &[u8]) -> Cut {
         // RFC 9112, 2.2: empty lines before a message are ignored.
         let empty = input.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();

@@ -3,7 +3,7 @@
 use super::sequence::RS;
 use super::{Be32, ContentLength, Json, MEDIA_TYPE, Netstring, Sequence, netstring};
 use crate::framer::{Cut, Event, Frame, Framer, Framing, RequestForm};
-use crate::http::Http;
+use crate::http::Bodies;
 use chenapan_core::Turn;
 
 /// Looks at the first bytes, then frames as they tell: `Content-Length` or `Content-Type` in any
@@ -63,9 +63,9 @@ impl Auto {
         match VERSION.starts_with(input) {
             true if input.len() < VERSION.len() => None,
             _ if input.starts_with(VERSION) => {
-                Some(Box::new(Http::replies(self.max_size, MEDIA_TYPE)))
+                Some(Box::new(Bodies::replies(self.max_size, MEDIA_TYPE)))
             }
-            _ => Some(Box::new(Http::requests(self.max_size, MEDIA_TYPE))),
+            _ => Some(Box::new(Bodies::requests(self.max_size, MEDIA_TYPE))),
         }
     }
 
@@ -125,12 +125,12 @@ impl Auto {
         }
         for found in METHODS.map(exactly).into_iter().flatten() {
             if found {
-                return Some(Box::new(Http::requests(self.max_size, MEDIA_TYPE)));
+                return Some(Box::new(Bodies::requests(self.max_size, MEDIA_TYPE)));
             }
             open = true;
         }
         match exactly(b"HTTP/") {
-            Some(true) => Some(Box::new(Http::replies(self.max_size, MEDIA_TYPE))),
+            Some(true) => Some(Box::new(Bodies::replies(self.max_size, MEDIA_TYPE))),
             Some(false) => None,
             None if open => None,
             None => Some(Box::new(Json::new(self.max_size))),
@@ -140,7 +140,7 @@ impl Auto {
     /// A framer for a stream that has told nothing.
     fn unsettled(&self) -> Box<dyn Framer> {
         match self.http {
-            true => Box::new(Http::requests(self.max_size, MEDIA_TYPE)),
+            true => Box::new(Bodies::requests(self.max_size, MEDIA_TYPE)),
             false => Box::new(Json::new(self.max_size)),
         }
     }
