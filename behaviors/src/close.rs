@@ -1,7 +1,7 @@
 //! Ends a connection in order.
 
 use crate::ending::Ending;
-use chenapan_core::{Behavior, Context, Interest, Size, Step, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Interest, Scope, Size, Step, Unit, Verdict, plugin};
 use std::time::Duration;
 
 plugin! {
@@ -40,6 +40,10 @@ impl Behavior for Close {
 
     fn interest(&self) -> Interest {
         self.ending.interest(self.bytes)
+    }
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::default().bodies(true)
     }
 }
 

@@ -47,7 +47,7 @@ impl Behavior for Coalesce {
     }
 
     fn scope(&self) -> Scope<'_> {
-        Scope::default().ordered(true)
+        Scope::default().ordered(true).bodies(true)
     }
 
     fn holding(&mut self) -> Option<&mut dyn Holding> {

@@ -1,7 +1,9 @@
 //! Changes single bytes of a stream.
 
 use crate::hits::Hits;
-use chenapan_core::{Behavior, Chance, Context, Interest, Size, Unit, Verdict, choices, plugin};
+use chenapan_core::{
+    Behavior, Chance, Context, Interest, Scope, Size, Unit, Verdict, choices, plugin,
+};
 
 plugin! {
     /// Changes single bytes of the stream; its length stays the same.
@@ -48,6 +50,10 @@ impl Behavior for Corrupt {
     fn interest(&self) -> Interest {
         let active = self.chance.0 > 0.0 || self.every.0 > 0;
         if active { Interest::Everything } else { Interest::Nothing }
+    }
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::default().bodies(true)
     }
 }
 

@@ -62,7 +62,8 @@ impl Behavior for CorruptHeader {
         let Some(at) = self.choose(unit, &mut cx.dice) else {
             return Verdict::Forward;
         };
-        let Field { name, range, mask, .. } = unit.fields[at].clone();
+        let name = unit.name_of(&unit.fields[at]);
+        let Field { range, mask, .. } = unit.fields[at].clone();
         let Some(before) = unit.bytes.get(range.clone()) else {
             return Verdict::Forward;
         };

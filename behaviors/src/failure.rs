@@ -40,7 +40,8 @@ impl Failure<'_> {
             cx.record(unit.offset + middle as u64, "inject 100 bytes");
             return Verdict::Forward;
         }
-        let refusal = Refusal::new(self.message).code(self.code);
+        let draw = cx.dice.clone().bits();
+        let refusal = Refusal::new(self.message).code(self.code).drawn(draw);
         if let Some(reply) = cx.protocol.refuse(unit, &refusal) {
             return Verdict::Reply(reply);
         }

@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use chenapan_core::{
-    Behavior, Context, Dice, Interest, Size, Step, Unit, Verdict, choices, plugin,
+    Behavior, Context, Dice, Interest, Scope, Size, Step, Unit, Verdict, choices, plugin,
 };
 use std::borrow::Cow;
 
@@ -83,6 +83,10 @@ impl Behavior for Inject {
 
     fn interest(&self) -> Interest {
         if self.done { Interest::Nothing } else { Interest::Everything }
+    }
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::default().bodies(self.at.is_some())
     }
 }
 

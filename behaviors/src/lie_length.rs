@@ -1,8 +1,8 @@
 //! Makes a length say something else.
 
 use chenapan_core::{
-    Behavior, Context, Field, FieldName, Interest, Kind, OptionError, Scope, Unit, Verdict,
-    choices, plugin,
+    Behavior, Context, FieldName, Interest, Kind, OptionError, Scope, Unit, Verdict, choices,
+    plugin,
 };
 
 /// Name of the field that is changed where no field is named.
@@ -49,7 +49,8 @@ impl Behavior for LieLength {
         let Some(at) = unit.find(&self.field()).filter(whole) else {
             return Verdict::Forward;
         };
-        let Field { name, range, .. } = unit.fields[at].clone();
+        let name = unit.name_of(&unit.fields[at]);
+        let range = unit.fields[at].range.clone();
         let Some((says, most)) = unit.bytes.get(range.clone()).and_then(|bytes| self.read(bytes))
         else {
             return Verdict::Forward;
@@ -120,6 +121,7 @@ impl LieLength {
 mod tests {
     use super::*;
     use bytes::BytesMut;
+    use chenapan_core::Field;
     use chenapan_core::testing::{Judge, configured};
 
     fn lie(options: &[(&str, &str)], length: u16) -> (u16, Vec<String>) {

@@ -1,7 +1,7 @@
 //! Ends a connection after a number of bytes.
 
 use crate::ending::Ending;
-use chenapan_core::{Behavior, Context, Interest, Size, Step, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Interest, Scope, Size, Step, Unit, Verdict, plugin};
 
 plugin! {
     /// Passes a number of bytes on and then closes the connection.
@@ -24,6 +24,10 @@ impl Behavior for Limit {
 
     fn interest(&self) -> Interest {
         self.ending.interest(Some(self.bytes))
+    }
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::default().bodies(true)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Changes what matches.
 
 use bytes::Bytes;
-use chenapan_core::{Behavior, Context, Pattern, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Pattern, Scope, Unit, Verdict, plugin};
 use std::ops::Range;
 
 plugin! {
@@ -44,6 +44,10 @@ impl Behavior for Replace {
             cx.protocol.seal(unit);
         }
         Verdict::Forward
+    }
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::default().bodies(true)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Breaks a connection.
 
 use crate::ending::Ending;
-use chenapan_core::{Behavior, Context, Interest, Size, Step, Unit, Verdict, plugin};
+use chenapan_core::{Behavior, Context, Interest, Scope, Size, Step, Unit, Verdict, plugin};
 use std::time::Duration;
 
 plugin! {
@@ -43,6 +43,10 @@ impl Behavior for Reset {
 
     fn interest(&self) -> Interest {
         self.ending.interest(self.bytes)
+    }
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::default().bodies(true)
     }
 }
 

@@ -76,7 +76,7 @@ impl Behavior for Split {
     fn scope(&self) -> Scope<'_> {
         let fields = matches!(self.at, Place::Named(Named::Fields));
         let needs = if fields { Needs::AnyField } else { Needs::Nothing };
-        Scope::default().needs(needs).paced(!self.gap.is_zero())
+        Scope::default().needs(needs).paced(!self.gap.is_zero()).bodies(true)
     }
 
     fn interest(&self) -> Interest {

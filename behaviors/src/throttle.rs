@@ -61,7 +61,7 @@ impl Behavior for Throttle {
     }
 
     fn scope(&self) -> Scope<'_> {
-        Scope::default().paced(true)
+        Scope::default().paced(true).bodies(true)
     }
 }
 

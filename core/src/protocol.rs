@@ -200,6 +200,8 @@ pub struct Refusal {
     /// Particulars that some protocols have words for, by name: a header, a state. A protocol takes
     /// those that it knows.
     pub details: Vec<(Cow<'static, str>, String)>,
+    /// A number that was drawn, by which the protocol takes what it may choose from.
+    pub draw: u64,
 }
 
 impl Refusal {
@@ -219,6 +221,12 @@ impl Refusal {
     pub fn with(mut self, name: impl Into<Cow<'static, str>>, text: impl Into<String>) -> Self {
         self.details.push((name.into(), text.into()));
         self
+    }
+
+    /// Returns the refusal with a number that was drawn.
+    #[must_use]
+    pub fn drawn(self, draw: u64) -> Self {
+        Self { draw, ..self }
     }
 
     /// Returns the text of the first particular of this name.

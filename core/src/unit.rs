@@ -5,6 +5,7 @@ mod splice;
 
 use crate::{Correlation, FieldName};
 use bytes::BytesMut;
+use std::borrow::Cow;
 use std::fmt;
 use std::num::NonZeroU64;
 use std::ops::Range;
@@ -69,11 +70,17 @@ pub enum Kind {
     /// Bytes between messages that say nothing: the trailer of the message before them, of which
     /// becomes what becomes of that. They are a rule's business only where it names them.
     Blank,
+    /// A piece of the body of a message whose head was a unit before it
+    /// ([`Unit::continues`]). What becomes of the head becomes of its body: it vanishes behind a head
+    /// that was dropped, answered or replaced by a whole message, and joins one that is held. Rules
+    /// that act on bytes ([`Scope::bodies`](crate::Scope::bodies)) see the bodies of the messages
+    /// that they select, and others only where they name this kind.
+    Body,
 }
 
 impl Kind {
     /// All kinds, in documentation order.
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 10] = [
         Kind::Data,
         Kind::Header,
         Kind::Request,
@@ -83,6 +90,7 @@ impl Kind {
         Kind::Batch,
         Kind::Invalid,
         Kind::Blank,
+        Kind::Body,
     ];
 
     /// The word for it in the selector `only` and in the journal.
@@ -97,6 +105,7 @@ impl Kind {
             Kind::Batch => "batch",
             Kind::Invalid => "invalid",
             Kind::Blank => "blank",
+            Kind::Body => "body",
         }
     }
 }
@@ -138,6 +147,15 @@ impl Turn {
         matches!(self, Turn::Closes | Turn::Whole | Turn::Final)
     }
 
+    /// The turn of a unit which one of another turn has joined as the rest of its message.
+    fn with(self, rest: Turn) -> Self {
+        match (self, rest) {
+            (Turn::Opens, Turn::Closes) => Turn::Whole,
+            (Turn::Part, Turn::Closes) => Turn::Closes,
+            (turn, _) => turn,
+        }
+    }
+
     /// The turn of a piece that is not the last one of its unit.
     fn of_piece(self, kind: Kind) -> Self {
         match self {
@@ -158,6 +176,9 @@ pub struct Field {
     pub name: &'static str,
     /// The range of the field in [`Unit::bytes`].
     pub range: Range<usize>,
+    /// The range of the unit's bytes that are the rest of its name, in any case, where they name it:
+    /// with `Host` there, a field `header` is called `header.host`.
+    pub key: Option<Range<usize>>,
     /// The bits of each of its bytes that belong to the field: 0xff, or a part of a byte that two
     /// fields share.
     pub mask: u8,
@@ -168,7 +189,31 @@ pub struct Field {
 impl Field {
     /// A field of whole bytes.
     pub fn new(name: &'static str, range: Range<usize>) -> Self {
-        Self { name, range, mask: 0xff, wrong: false }
+        Self { name, range, key: None, mask: 0xff, wrong: false }
+    }
+
+    /// Returns the field with these bytes of the unit as the rest of its name.
+    #[must_use]
+    pub fn keyed(self, key: Range<usize>) -> Self {
+        Self { key: Some(key), ..self }
+    }
+
+    /// Returns its range and that of its key.
+    fn ranges(&mut self) -> impl Iterator<Item = &mut Range<usize>> {
+        [Some(&mut self.range), self.key.as_mut()].into_iter().flatten()
+    }
+
+    /// Returns the field without its first bytes, if it has none of them.
+    fn without(mut self, front: usize) -> Option<Self> {
+        for range in self.ranges() {
+            *range = range.start.checked_sub(front)?..range.end - front;
+        }
+        Some(self)
+    }
+
+    /// Returns the last byte that the field or its name needs.
+    fn end(&self) -> usize {
+        self.key.as_ref().map_or(self.range.end, |key| key.end.max(self.range.end))
     }
 
     /// Returns the field limited to these bits.
@@ -208,6 +253,8 @@ pub struct Unit {
     /// Set when the unit is a piece of a message that the next unit goes on with: no reply may come
     /// between.
     pub open: bool,
+    /// Set when units of [`Kind::Body`] follow that belong to the same message.
+    pub continues: bool,
     /// The unit's part in the exchange of requests and replies; its last piece bears it, where it was
     /// cut.
     pub turn: Turn,
@@ -269,6 +316,7 @@ impl Unit {
             marks: Vec::new(),
             direction: None,
             open: false,
+            continues: false,
             turn: Turn::ByKind,
             correlation: None,
             origin: Origin::default(),
@@ -308,6 +356,12 @@ impl Unit {
     /// Puts the trailer of the unit behind its bytes; the unit stays the message that it is.
     pub fn append_trailer(&mut self, mut trailer: Unit) {
         self.bytes.unsplit(std::mem::take(&mut trailer.bytes));
+        if trailer.kind == Kind::Body {
+            // It is the rest of the message, and its end is the end of that.
+            self.turn = self.turn.with(trailer.turn);
+            self.continues = trailer.continues;
+            return;
+        }
         self.remember(trailer);
     }
 
@@ -348,11 +402,9 @@ impl Unit {
     /// `at` past the end takes everything.
     pub fn split_to(&mut self, at: usize) -> Unit {
         let at = at.min(self.bytes.len());
-        let front = self.fields.iter().filter(|field| field.range.end <= at).cloned().collect();
-        self.fields.retain(|field| field.range.start >= at);
-        for field in &mut self.fields {
-            field.range = field.range.start - at..field.range.end - at;
-        }
+        let front = self.fields.iter().filter(|field| field.end() <= at).cloned().collect();
+        let behind = std::mem::take(&mut self.fields).into_iter();
+        self.fields = behind.filter_map(|field| field.without(at)).collect();
         let all = at == self.bytes.len();
         let piece = Unit {
             marks: if all { std::mem::take(&mut self.marks) } else { Vec::new() },
@@ -363,6 +415,7 @@ impl Unit {
             label: self.label.clone(),
             fields: front,
             open: !all || self.open,
+            continues: self.continues,
             turn: if all { self.turn } else { self.turn.of_piece(self.kind) },
             correlation: self.correlation.filter(|_| all),
             origin: self.origin.of_piece(all),
@@ -385,9 +438,8 @@ impl Unit {
         let mut put = |mut piece: Unit, start: usize| {
             let end = start + piece.bytes.len();
             while let Some(field) = fields.next_if(|field| field.range.start < end) {
-                if field.range.start >= start && field.range.end <= end {
-                    let range = field.range.start - start..field.range.end - start;
-                    piece.fields.push(Field { range, ..field });
+                if field.end() <= end {
+                    piece.fields.extend(field.without(start));
                 }
             }
             pieces.push(piece);
@@ -405,21 +457,48 @@ impl Unit {
 
     /// Returns the index of the field of this name and number.
     pub fn find(&self, field: &FieldName) -> Option<usize> {
-        let mut named =
-            self.fields.iter().enumerate().filter(|(_, known)| known.name == field.name);
+        let is_it = |known: &Field| self.is_called(known, &field.name);
+        let mut named = self.fields.iter().enumerate().filter(|(_, known)| is_it(known));
         named.nth(field.nth.checked_sub(1)?).map(|(at, _)| at)
     }
 
     /// Says of a field, by its first one of the name, that it shall stay wrong.
     pub fn keep_wrong(&mut self, name: &str) {
-        if let Some(field) = self.fields.iter_mut().find(|field| field.name == name) {
-            field.wrong = true;
+        let at = self.fields.iter().position(|field| self.is_called(field, name));
+        if let Some(at) = at {
+            self.fields[at].wrong = true;
         }
     }
 
     /// The first field called `name`.
     pub fn named(&self, name: &str) -> Option<&Field> {
-        self.fields.iter().find(|field| field.name == name)
+        self.fields.iter().find(|field| self.is_called(field, name))
+    }
+
+    /// Returns `true` if a field of the unit has this name.
+    pub fn is_called(&self, field: &Field, name: &str) -> bool {
+        match &field.key {
+            None => field.name == name,
+            Some(key) => {
+                let rest = name.strip_prefix(field.name).and_then(|rest| rest.strip_prefix('.'));
+                let key = self.bytes.get(key.clone());
+                rest.is_some_and(|rest| {
+                    key.is_some_and(|key| key.eq_ignore_ascii_case(rest.as_bytes()))
+                })
+            }
+        }
+    }
+
+    /// Returns the whole name of a field of the unit.
+    pub fn name_of(&self, field: &Field) -> Cow<'static, str> {
+        let key = field.key.clone().and_then(|key| self.bytes.get(key));
+        match key {
+            None => Cow::Borrowed(field.name),
+            Some(key) => {
+                let key = String::from_utf8_lossy(key).to_ascii_lowercase();
+                Cow::Owned(format!("{}.{key}", field.name))
+            }
+        }
     }
 
     /// The text of the first mark called `name`.

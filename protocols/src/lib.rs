@@ -10,6 +10,7 @@ pub mod proxy_protocol;
 mod tcp;
 
 use chenapan_core::{BehaviorEntry, ClientEntry, Inspection, ProtocolEntry};
+use http::Http;
 use json_rpc::JsonRpc;
 use json_rpc::client::CallJsonRpc;
 use json_rpc::fault::{
@@ -33,6 +34,7 @@ pub const PROTOCOLS: &[ProtocolEntry] = &[
         .inspected(Inspection::front::<InspectProxyV2>(proxy_protocol::inspect::NOTES)),
     ProtocolEntry::of::<Proxy>()
         .inspected(Inspection::front::<InspectProxy>(proxy_protocol::inspect::NOTES)),
+    ProtocolEntry::of::<Http>(),
     ProtocolEntry::of::<JsonRpc>()
         .inspected(Inspection::stream::<InspectJsonRpc>(json_rpc::inspect::NOTES))
         .spoken(ClientEntry::of::<CallJsonRpc>()),

@@ -27,6 +27,11 @@ pub struct Scope<'a> {
     /// before it count against the read buffer, so their sender has to wait; units that a delay
     /// holds are in flight, and others follow at once.
     pub paced: bool,
+    /// Set if the behavior acts on bytes, whatever message they belong to. If the rule selects a
+    /// message by its head, the behavior sees its body, too ([`Kind::Body`]); the body draws no
+    /// chance and takes no turn of its own. Other behaviors see heads only, and what they do with a
+    /// head happens to its body.
+    pub bodies: bool,
 }
 
 /// Field without which a behavior never does anything. A rule is refused where the protocol has no
@@ -74,7 +79,8 @@ impl<'a> Scope<'a> {
     /// The scope of a behavior for units of these kinds; none is all.
     pub const fn of(kinds: &'static [Kind]) -> Self {
         let others = Others::Follow;
-        Self { kinds, needs: Needs::Nothing, by_reply: false, others, ordered: false, paced: false }
+        let (by_reply, ordered, paced, bodies) = (false, false, false, false);
+        Self { kinds, needs: Needs::Nothing, by_reply, others, ordered, paced, bodies }
     }
 
     /// Returns the scope with a field that the behavior needs, by its name or as [`Needs`].
@@ -99,6 +105,12 @@ impl<'a> Scope<'a> {
     #[must_use]
     pub const fn ordered(self, ordered: bool) -> Self {
         Self { ordered, ..self }
+    }
+
+    /// Returns the scope with or without [`Scope::bodies`].
+    #[must_use]
+    pub const fn bodies(self, bodies: bool) -> Self {
+        Self { bodies, ..self }
     }
 
     /// Returns the scope with or without [`Scope::paced`].

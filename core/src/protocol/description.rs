@@ -24,7 +24,8 @@ pub struct Description {
     pub kinds: [&'static [Kind]; 2],
     /// `true` where units may bear a label.
     pub labels: bool,
-    /// The names that fields of units may have, in documentation order.
+    /// The names that fields of units may have, in documentation order. One that ends in `.*` stands
+    /// for all that begin so.
     pub fields: &'static [&'static str],
     /// The names of what [`Audit::counted`](crate::Audit::counted) counts. One that ends in `.*`
     /// stands for all that begin so.
@@ -48,6 +49,7 @@ const MESSAGES: &[Kind] = &[
     Kind::Batch,
     Kind::Invalid,
     Kind::Blank,
+    Kind::Body,
 ];
 
 /// The engine's counter of requests without a reply.
@@ -146,6 +148,14 @@ impl Description {
     /// `unanswered`, and the engine counts none then.
     pub fn counts_requests(&self) -> bool {
         self.counters.contains(&UNANSWERED)
+    }
+
+    /// Returns `true` if a field of units may have this name.
+    pub fn names(&self, field: &str) -> bool {
+        self.fields.iter().any(|name| match name.strip_suffix('*') {
+            Some(front) => field.len() > front.len() && field.starts_with(front),
+            None => *name == field,
+        })
     }
 
     /// Returns `true` if there are units in a direction at all.

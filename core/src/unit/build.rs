@@ -5,6 +5,9 @@ use crate::Correlation;
 use bytes::BytesMut;
 use std::ops::Range;
 
+/// The mark of a request to which a reply made by a rule is the last of its connection.
+const ANSWERED_LAST: &str = "answered-last";
+
 /// # Making one
 ///
 /// ```
@@ -90,6 +93,25 @@ impl Unit {
     #[must_use]
     pub fn turn(self, turn: Turn) -> Self {
         Self { turn, ..self }
+    }
+
+    /// Returns the unit as one whose message goes on in units of [`Kind::Body`], or not.
+    #[must_use]
+    pub fn continues(self, continues: bool) -> Self {
+        Self { continues, ..self }
+    }
+
+    /// Returns the request as one to which a reply made by a rule is the last of its connection, which
+    /// is closed behind it; see [`Unit::is_answered_last`].
+    #[must_use]
+    pub fn answered_last(self) -> Self {
+        self.mark(ANSWERED_LAST, "yes")
+    }
+
+    /// Returns `true` if a reply made by a rule closes the connection, whatever that of the backend
+    /// would: nobody can tell whether the rest of the request still comes.
+    pub fn is_answered_last(&self) -> bool {
+        self.marked(ANSWERED_LAST).is_some()
     }
 
     /// Returns the unit with the id by which a reply finds its request.

@@ -28,14 +28,16 @@ impl Unit {
         }
         let moved = |at: usize| at - (end - start) + with.len();
         self.fields.retain_mut(|field| {
-            let Range { start: from, end: to } = field.range.clone();
-            field.range = match () {
-                () if to <= start => return true,
-                () if from >= end => moved(from)..moved(to),
-                () if from <= start && to >= end => from..moved(to),
-                () => return false,
-            };
-            true
+            field.ranges().all(|range| {
+                let Range { start: from, end: to } = range.clone();
+                *range = match () {
+                    () if to <= start => return true,
+                    () if from >= end => moved(from)..moved(to),
+                    () if from <= start && to >= end => from..moved(to),
+                    () => return false,
+                };
+                true
+            })
         });
     }
 
@@ -66,17 +68,19 @@ impl Unit {
         changed.extend_from_slice(&self.bytes[before..]);
         self.bytes = changed;
         self.fields.retain_mut(|field| {
-            let Range { start: from, end: to } = field.range;
-            // The ranges before it, and those that end in it or before.
-            let first = ranges.partition_point(|range| range.end <= from && range.start < to);
-            let last = ranges.partition_point(|range| range.start < to);
-            let inside = |range: &Range<usize>| from <= range.start && range.end <= to;
-            let moved = |at: usize, passed: usize| at - shifts[passed].0 + shifts[passed].1;
-            let whole = ranges[first..last].iter().all(inside);
-            if whole {
-                field.range = moved(from, first)..moved(to, last);
-            }
-            whole
+            field.ranges().all(|field| {
+                let Range { start: from, end: to } = *field;
+                // The ranges before it, and those that end in it or before.
+                let first = ranges.partition_point(|range| range.end <= from && range.start < to);
+                let last = ranges.partition_point(|range| range.start < to);
+                let inside = |range: &Range<usize>| from <= range.start && range.end <= to;
+                let moved = |at: usize, passed: usize| at - shifts[passed].0 + shifts[passed].1;
+                let whole = ranges[first..last].iter().all(inside);
+                if whole {
+                    *field = moved(from, first)..moved(to, last);
+                }
+                whole
+            })
         });
     }
 }

@@ -106,11 +106,11 @@ fn misfit(rule: &Rule, behavior: &dyn Behavior, protocol: &Description) -> Optio
     }
     match behavior.scope().needs {
         Needs::AnyField if protocol.fields.is_empty() => return Some(Misfit::AnyField),
-        Needs::Field(field) if !protocol.fields.contains(&field) => {
+        Needs::Field(field) if !protocol.names(field) => {
             return Some(Misfit::Field(field.to_owned()));
         }
         Needs::Fields(fields) => {
-            let missing = fields.iter().find(|field| !protocol.fields.contains(field));
+            let missing = fields.iter().find(|field| !protocol.names(field));
             if let Some(field) = missing {
                 return Some(Misfit::Field((*field).to_owned()));
             }
@@ -118,7 +118,7 @@ fn misfit(rule: &Rule, behavior: &dyn Behavior, protocol: &Description) -> Optio
         _ => {}
     }
     let labelled = cuts && protocol.labels;
-    let told = |name: &str| cuts && protocol.fields.contains(&name);
+    let told = |name: &str| cuts && protocol.names(name);
     let batches = cuts && ways(rule).any(|way| protocol.makes(Kind::Batch, way));
     let found =
         [("label", labelled), ("id", told("id")), ("members", batches), ("code", told("code"))];
@@ -272,7 +272,7 @@ mod tests {
         let told = refused("delay:only=header", "json-rpc");
         assert!(told.contains("has request, response") && told.contains("proxy-v2"), "{told}");
         let told = refused("delay:label=x", "proxy-v2");
-        assert!(told.contains("\"label\"") && told.contains("protocol json-rpc"), "{told}");
+        assert!(told.contains("\"label\"") && told.contains("protocols http, json-rpc"), "{told}");
         let alias = refused("delay:method=x", "proxy-v2");
         assert_eq!(alias, told.replace("\"label\"", "\"method\""));
         let told = refused("delay:only=header:direction=downstream", "proxy-v2");

@@ -234,9 +234,15 @@ impl Selectors {
     /// Returns `true` if a unit, or one of the messages in it, meets every selector that looks at
     /// the unit itself.
     pub(crate) fn meets(&self, unit: &Unit, now: Duration, protocol: &dyn Protocol) -> bool {
+        self.kind(unit.kind) && self.around(unit, now) && self.fits(unit, protocol)
+    }
+
+    /// Returns `true` if a unit, or one of the messages in it, meets the selectors that look at a
+    /// message, whatever its kind.
+    pub(crate) fn fits(&self, unit: &Unit, protocol: &dyn Protocol) -> bool {
         let meets = match unit.kind == Kind::Batch && self.picks() {
-            true => self.around(unit, now) && self.any(unit, protocol),
-            false => self.unit(unit, now),
+            true => self.any(unit, protocol),
+            false => self.messages.include_unit(unit),
         };
         let fits = |members: &Range<u64>| {
             let mut number = 0;
@@ -268,27 +274,29 @@ impl Selectors {
         found
     }
 
-    /// Returns `true` if a unit meets the selectors that do not look for a message in it.
-    fn around(&self, unit: &Unit, now: Duration) -> bool {
+    /// Returns `true` if a unit meets the selectors that look at its place, time and bytes.
+    pub(crate) fn around(&self, unit: &Unit, now: Duration) -> bool {
         self.window.contains(&now)
             && self.bytes.contains(&unit.offset)
-            && self.kind(unit.kind)
             && self.matching.as_ref().is_none_or(|pattern| pattern.is_match(&unit.bytes))
     }
 
-    fn unit(&self, unit: &Unit, now: Duration) -> bool {
-        self.window.contains(&now)
-            && self.bytes.contains(&unit.offset)
-            && self.kind(unit.kind)
-            && self.messages.include_unit(unit)
-            && self.matching.as_ref().is_none_or(|pattern| pattern.is_match(&unit.bytes))
+    /// Returns `true` if pieces of bodies are selected by themselves, as `only` names them.
+    pub(crate) fn pieces(&self) -> bool {
+        self.kinds().contains(&Kind::Body)
+    }
+
+    /// Returns `true` if it may be told without a head that a message is selected.
+    pub(crate) fn headless(&self) -> bool {
+        let only = self.only.as_ref().is_none_or(|kinds| kinds.contains(&Kind::Body));
+        only && !self.picks() && self.messages.members.is_none()
     }
 
     /// Returns `true` if units of a kind are selected. Those between messages are only where `only`
     /// names them.
-    fn kind(&self, kind: Kind) -> bool {
+    pub(crate) fn kind(&self, kind: Kind) -> bool {
         match &self.only {
-            None => kind != Kind::Blank,
+            None => !matches!(kind, Kind::Blank | Kind::Body),
             Some(kinds) => kinds.contains(&kind),
         }
     }
@@ -332,7 +340,10 @@ fn kinds(text: &str) -> Result<Vec<Kind>, String> {
             return Ok(vec![Kind::Response, Kind::Error]);
         }
         if name == ANY {
-            return Ok(Kind::ALL.into_iter().filter(|kind| *kind != Kind::Blank).collect());
+            return Ok(Kind::ALL
+                .into_iter()
+                .filter(|kind| !matches!(kind, Kind::Blank | Kind::Body))
+                .collect());
         }
         Kind::ALL.into_iter().find(|kind| kind.name() == name).map(|kind| vec![kind]).ok_or_else(
             || {
@@ -354,6 +365,12 @@ mod tests {
     use super::*;
     use bytes::BytesMut;
     use chenapan_core::Field;
+
+    impl Selectors {
+        fn unit(&self, unit: &Unit, now: Duration) -> bool {
+            self.kind(unit.kind) && self.around(unit, now) && self.messages.include_unit(unit)
+        }
+    }
 
     fn of(given: &[(&str, &str)]) -> Selectors {
         Selectors::parse(Directions::Both, given.iter().copied()).unwrap()

@@ -2,6 +2,7 @@
 
 mod acting;
 mod draws;
+mod message;
 mod question;
 
 use super::line::Line;
@@ -13,7 +14,9 @@ use chenapan_core::{
     Behavior, Context, Direction, End, Holding, Interest, Kind, Member, Moment, Others, Step, Unit,
     Verdict,
 };
-use draws::Draws;
+use draws::{Draws, Place};
+use message::Message;
+pub(super) use message::Trailer;
 use question::{ON_END, ON_WAKE};
 pub(super) use question::{Occasion, Question};
 use std::sync::Arc;
@@ -25,8 +28,6 @@ pub(super) struct RuleSlot {
     pub(super) id: u64,
     /// Nothing leaves it before this time.
     pub(super) last: Duration,
-    /// Fate of the trailer of the last unit that was its business.
-    pub(super) trailer: Trailer,
     /// Bytes that wait before it, where it lets them through one after the other.
     pub(super) line: Option<Box<Line>>,
     /// Number of bytes of the units that its behavior holds; none where it holds no unit.
@@ -35,6 +36,7 @@ pub(super) struct RuleSlot {
     rule: Acting,
     behavior: Box<dyn Behavior>,
     draws: Draws,
+    message: Message,
     seen: Seen,
     selected: Count,
     /// The wake-up that it was given and did not move.
@@ -52,17 +54,6 @@ enum Seen {
     Units,
 }
 
-/// Fate of the trailer of a unit, which is that of the unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Trailer {
-    /// The unit has passed, and its trailer follows.
-    Follows,
-    /// The unit went nowhere, nor does its trailer.
-    Vanishes,
-    /// The behavior holds the unit, and is offered its trailer.
-    Offered,
-}
-
 /// The direction of a behavior, and the part of its scope that is asked for while it is at work.
 #[derive(Clone, Copy)]
 struct Manner {
@@ -70,6 +61,7 @@ struct Manner {
     others: Others,
     ordered: bool,
     by_reply: bool,
+    bodies: bool,
 }
 
 impl RuleSlot {
@@ -92,16 +84,17 @@ impl RuleSlot {
         let behavior = named(culprit("clone"), || rule.instance());
         let scope = named(culprit("scope"), || behavior.scope());
         let (others, ordered, by_reply) = (scope.others, scope.ordered, scope.by_reply);
+        let bodies = scope.bodies || selectors.pieces();
         Some(Self {
             id,
             last: Duration::ZERO,
-            trailer: Trailer::Follows,
             line: scope.paced.then(Box::default),
             held: None,
-            manner: Manner { direction, others, ordered, by_reply },
+            manner: Manner { direction, others, ordered, by_reply, bodies },
             rule: Acting::new(rule),
             behavior,
             draws,
+            message: Message::begun(selectors),
             seen: Seen::Nothing,
             selected: rule.count(&facts.connection),
             stuck: None,
@@ -132,8 +125,14 @@ impl RuleSlot {
         if self.sees_all() {
             return true;
         }
-        if unit.kind != Kind::Blank {
-            self.trailer = Trailer::Follows;
+        match unit.kind {
+            Kind::Body => return self.meets_body(unit, needed, at, place, facts),
+            Kind::Blank => {}
+            _ if unit.continues => {
+                let selectors = self.rule.selectors();
+                self.message = Message::of(unit, selectors, self.manner.bodies, facts);
+            }
+            _ => self.message = Message::default(),
         }
         let selectors = self.rule.selectors();
         let fits = || selectors.meets(unit, at, &*facts.protocol);
@@ -144,6 +143,46 @@ impl RuleSlot {
         {
             return false;
         }
+        let chosen = self.draw(place);
+        self.message.chosen = Some(chosen);
+        chosen
+    }
+
+    /// Returns `true` if a piece of a body is the rule's business: each by itself where the rule
+    /// names them, and else with its message.
+    fn meets_body(
+        &mut self,
+        unit: &Unit,
+        needed: Interest,
+        at: Duration,
+        place: Place,
+        facts: &Facts,
+    ) -> bool {
+        let (selectors, message) = (self.rule.selectors(), self.message);
+        self.message.within = unit.continues;
+        if !self.manner.bodies
+            || !message.fits
+            || unit.bytes.is_empty()
+            || self.interest() < needed
+            || !selectors.around(unit, at)
+        {
+            return false;
+        }
+        let pieces = selectors.pieces();
+        if let (Some(chosen), false) = (message.chosen, pieces) {
+            return chosen;
+        }
+        if selectors.exhausted(self.selected.total()) || !selectors.rested(facts.idle) {
+            return false;
+        }
+        let chosen = self.draw(place);
+        self.message.chosen = Some(chosen);
+        chosen
+    }
+
+    /// Draws chance for a unit that all else selects, and counts it.
+    fn draw(&mut self, place: Place) -> bool {
+        let selectors = self.rule.selectors();
         let certain = selectors.per == Per::Connection || selectors.chance == (0.0..1.0);
         if !certain && !selectors.chance.contains(&self.draws.unit(place)) {
             return false;
@@ -207,15 +246,36 @@ impl RuleSlot {
     /// Returns `true` if it could be shown a unit from now on.
     pub(super) fn looks(&self, now: Duration, offset: u64) -> bool {
         let selectors = self.rule.selectors();
+        let within = self.message.within;
+        let body = within && self.manner.bodies && self.message.chosen == Some(true);
+        if within && self.message.trailer != Trailer::Follows {
+            return true;
+        }
         self.interest() >= Interest::Units
-            && !selectors.exhausted(self.selected.total())
+            && (body || !selectors.exhausted(self.selected.total()))
             && now < selectors.window.end
             && offset < selectors.bytes.end
     }
 
-    /// A unit has passed it by unseen.
+    /// A message has passed it by unseen.
     pub(super) fn passed(&mut self) {
-        self.trailer = Trailer::Follows;
+        self.message = Message::begun(self.rule.selectors());
+    }
+
+    /// Returns the fate of the trailer of the last unit that was its business.
+    pub(super) fn trailer(&self) -> Trailer {
+        self.message.trailer
+    }
+
+    /// Returns `true` if what it does with a head happens to the body behind it.
+    pub(super) fn leads(&self, unit: &Unit) -> bool {
+        unit.kind == Kind::Blank || (unit.kind == Kind::Body && !self.manner.bodies)
+    }
+
+    /// Notes that a message ends with the unit that its behavior has sent: nothing follows of what
+    /// came behind it.
+    pub(super) fn completes(&mut self) {
+        self.message.trailer = Trailer::Vanishes;
     }
 
     /// Offers it the trailer of the unit that it holds. Returns `true` if it was taken.
@@ -330,7 +390,7 @@ impl RuleSlot {
         }
         self.weigh();
         if unit.is_some() {
-            self.trailer = self.trailer_of(&verdict);
+            self.message.trailer = self.trailer_of(&verdict);
         }
         let faults = u64::from(verdict != Verdict::Forward) + call.record.damage.len() as u64;
         // An event that was only looked at is no traffic.

@@ -8,6 +8,7 @@ mod http;
 mod lines;
 mod messages;
 mod turns;
+mod web;
 
 use self::lines::Lines;
 use super::{Output, Session, Settings};

@@ -56,7 +56,7 @@ impl Lane {
                 self.intake.ahead = 0;
             }
             if self.intake.bytes.is_empty() {
-                return None;
+                return self.cut_end(call);
             }
             let before = self.intake.bytes.len();
             let handled = self.ask_protocol(call);
@@ -96,6 +96,22 @@ impl Lane {
             }
         }
         self.cut_opaque()
+    }
+
+    /// Takes what the end of the stream makes of a reply that went on up to it: a unit without bytes
+    /// that closes it.
+    fn cut_end(&mut self, call: &mut Call) -> Option<Unit> {
+        let inside = call.record.ledger.is_inside() && call.record.in_order(&call.facts);
+        if self.intake.sender != Sender::Ended || self.direction == Direction::Upstream || !inside {
+            return None;
+        }
+        match self.ask_protocol(call) {
+            Ok(Handled::Unit(mut unit)) if unit.bytes.is_empty() && unit.turn == Turn::Closes => {
+                unit.offset = self.intake.offset;
+                Some(unit)
+            }
+            _ => None,
+        }
     }
 
     /// Asks the protocol for the next unit, and for the notes that it has.
@@ -242,7 +258,7 @@ impl Lane {
 
     /// A unit of which some bytes have gone on: the rest follows, whatever rules there are now.
     fn follow(&mut self, mut unit: Unit, consumed: usize, call: &mut Call) {
-        if unit.kind != Kind::Blank {
+        if !matches!(unit.kind, Kind::Blank | Kind::Body) {
             // What stands behind it goes on as it does, whatever became of earlier ones.
             self.chain.slots.iter_mut().for_each(RuleSlot::passed);
         }

@@ -5,7 +5,7 @@ use super::state::Arrival;
 use super::{Call, Lane, Outlet, Parcel};
 use crate::session::queue::Joint;
 use crate::session::slot::{Occasion, Question, Trailer};
-use chenapan_core::{Direction, Interest, Kind, Turn, Unit, Verdict};
+use chenapan_core::{Direction, Interest, Kind, Step, Turn, Unit, Verdict};
 use std::time::Duration;
 
 /// Course of a unit through the chain.
@@ -80,7 +80,7 @@ impl Lane {
         }
         self.leaves(&unit, at.max(self.queue.latest()), fresh, call);
         // Bytes without structure have no inside that a reply could fall into.
-        let open = unit.open && unit.kind != Kind::Data;
+        let open = (unit.open || unit.continues) && unit.kind != Kind::Data;
         self.push_bytes(unit.bytes, at, if open { Joint::Open } else { Joint::of(from == 0) });
     }
 
@@ -97,7 +97,12 @@ impl Lane {
         self.turns.last = unit.turn_in(self.direction) == Turn::Final;
         course.fresh = false;
         let slot = &mut self.chain.slots[index];
+        let continued = unit.continues;
         let verdict = slot.ask(Question::Unit(unit), occasion, call);
+        if continued && !continues(&verdict, unit) {
+            slot.completes();
+        }
+        self.turns.last |= unit.turn_in(self.direction) == Turn::Final || unit.is_answered_last();
         self.chain.holders |= slot.held() > 0;
         let waits = if slot.line.is_some() { sent(&verdict, unit) } else { 0 };
         let next = match verdict {
@@ -148,8 +153,8 @@ impl Lane {
         {
             line.push(cost(unit), self.queue.now(), arrival, course.at);
         }
-        if unit.kind == Kind::Blank {
-            match slot.trailer {
+        if slot.leads(unit) {
+            match slot.trailer() {
                 Trailer::Vanishes => return Next::Ends,
                 Trailer::Follows => return Next::Goes,
                 Trailer::Offered => {
@@ -211,4 +216,14 @@ impl Lane {
             self.outlet = Outlet::Finishing;
         }
     }
+}
+
+/// Returns `true` if more of a message may follow what a verdict sends of it.
+fn continues(verdict: &Verdict, unit: &Unit) -> bool {
+    let Verdict::Play(steps) = verdict else { return unit.continues };
+    let sent = steps.iter().rev().find_map(|step| match step {
+        Step::Send(unit) => Some(unit.continues),
+        _ => None,
+    });
+    sent.unwrap_or(true)
 }

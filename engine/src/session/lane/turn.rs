@@ -40,7 +40,7 @@ impl Turns {
             unit.origin.answers = ledger.asked().map(|asked| asked.number);
         }
         let begins = turn != Turn::None && !ledger.is_inside();
-        let message = !matches!(unit.kind, Kind::Data | Kind::Blank);
+        let message = !matches!(unit.kind, Kind::Data | Kind::Blank | Kind::Body);
         if let (None, Some(asked), true) = (&unit.label, ledger.asked(), turn != Turn::None)
             && (message || turn.asks())
         {
