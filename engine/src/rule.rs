@@ -1,5 +1,6 @@
 //! A rule: a behavior with its options, and the selectors that say when it applies.
 
+mod allowance;
 mod builder;
 mod counts;
 mod edit;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+pub(crate) use allowance::Allowance;
 pub(crate) use counts::Count;
 use counts::Counts;
 pub use into::IntoRules;
@@ -50,6 +52,8 @@ pub struct Rule {
     draw: Arc<str>,
     tally: Tally,
     counts: Counts,
+    /// Counts of the units and events that it did something to, where these are bounded.
+    hits: Counts,
 }
 
 /// Number of times that a rule was met, and that it did something.
@@ -168,6 +172,7 @@ impl Rule {
             fault: None,
             tally: Tally::default(),
             counts: Counts::default(),
+            hits: Counts::default(),
         }
     }
 

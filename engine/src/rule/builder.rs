@@ -107,6 +107,13 @@ impl Rule {
         self.select_value("every", &step)
     }
 
+    /// Does nothing more once it has done something to this many units and events: for each direction
+    /// of each connection unless [`per`](Self::per) says otherwise.
+    #[must_use]
+    pub fn at_most(self, number: u64) -> Self {
+        self.select_value("at-most", &number)
+    }
+
     /// Applies to connections with these numbers only, which begin at 1.
     #[must_use]
     pub fn connections(self, numbers: impl RangeBounds<u64>) -> Self {
@@ -276,6 +283,7 @@ mod tests {
             ("first", plain().first(3), "3"),
             ("skip", plain().skip(2), "2"),
             ("every", plain().every(4), "4"),
+            ("at-most", plain().at_most(5), "5"),
             ("connections", plain().connections(..=5), "..5"),
             ("source", plain().source("10.0.0.0/8,::1"), "10.0.0.0/8,::1"),
             ("window", plain().window(ms(1)..ms(2)), "1ms..1999999ns"),
@@ -317,6 +325,7 @@ mod tests {
             (plain().chance(0.0), "\"chance\": 0 never applies"),
             (plain().first(0), "\"first\": 0 never applies"),
             (plain().every(0), "\"every\": expected 1 or more"),
+            (plain().at_most(0), "\"at-most\": 0 never applies"),
             (plain().connections(0..), "\"connections\": expected"),
             (plain().connections(..0), "\"connections\": expected"),
             (plain().bytes(5..5), "\"bytes\": the span is empty"),

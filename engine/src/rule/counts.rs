@@ -1,4 +1,5 @@
-//! Counts of `first`, `skip` and `every`: over a connection, all of a client's, or all of the rule.
+//! Counts of `first`, `skip`, `every` and `at-most`: over a connection, all of a client's, or all of
+//! the rule.
 
 use super::selectors::Per;
 use chenapan_core::Connection;
@@ -54,6 +55,27 @@ impl Count {
         }
     }
 
+    /// Counts one more unless there are `most` already; `false` if there are.
+    pub(super) fn take(&mut self, most: u64) -> bool {
+        let next = |count: u64| (count < most).then_some(count + 1);
+        match self {
+            Count::Own(count) => next(*count).map(|next| *count = next).is_some(),
+            Count::Shared(count) => {
+                count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
+            }
+        }
+    }
+
+    /// Takes back what was counted last.
+    pub(super) fn give_back(&mut self) {
+        match self {
+            Count::Own(count) => *count -= 1,
+            Count::Shared(count) => {
+                count.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+    }
+
     /// Returns the number of units so far.
     pub(crate) fn total(&self) -> u64 {
         match self {
@@ -78,7 +100,11 @@ impl Sources {
         }
         let count = self.old.remove(&source).unwrap_or_default();
         if self.young.len() >= SOURCES {
-            self.old = mem::take(&mut self.young);
+            // A count that a connection goes on with stays the count of its client.
+            let open = self.old.extract_if(|_, count| Arc::strong_count(count) > 1);
+            let mut young: HashMap<_, _> = open.take(SOURCES / 2).collect();
+            mem::swap(&mut young, &mut self.young);
+            self.old = young;
         }
         self.young.insert(source, Arc::clone(&count));
         count

@@ -11,7 +11,7 @@ use chenapan_core::{
 pub use names::ALIASES;
 use names::Name;
 pub(super) use names::is_selector;
-use parts::{Clients, Given, Messages, Turns};
+use parts::{Bounds, Clients, Given, Messages, Turns};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -26,8 +26,13 @@ pub const SELECTORS: &[OptionSpec] = &[
         "upstream",
     ),
     row("chance", " Probability that it applies to a unit.", Form::Chance, "30%").default("100%"),
-    row("per", " Scope of draws and counts: of chance, first, skip and every.", Per::FORM, "rule")
-        .default("unit"),
+    row(
+        "per",
+        " Scope of draws and counts: of chance, first, skip, every and at-most.",
+        Per::FORM,
+        "rule",
+    )
+    .default("unit"),
     text(
         "only",
         " Only units of these kinds, with commas between them; `reply` is response and error, and \
@@ -46,6 +51,12 @@ pub const SELECTORS: &[OptionSpec] = &[
     row("first", " Only the first N units that all other selectors pick.", Form::Count, "3"),
     row("skip", " All but the first N of them.", Form::Count, "2"),
     row("every", " Only every Nth of them.", Form::Count, "3"),
+    row(
+        "at-most",
+        " Nothing more once it has done something to N units and events.",
+        Form::Count,
+        "3",
+    ),
     text("connections", " Only connections with these numbers: 1, 2.., 2..5 or every 3.", "2..5"),
     text("source", " Only clients of these networks, with commas between them.", "10.0.0.0/8"),
     text(
@@ -92,18 +103,25 @@ pub(crate) struct Selectors {
     /// The draws, from 0 to 1, that make it apply.
     pub(crate) chance: Range<f64>,
     pub(crate) per: Per,
-    /// The kinds that are selected, if that was given.
-    only: Option<Vec<Kind>>,
+    content: Content,
     messages: Messages,
     turns: Turns,
+    bounds: Bounds,
     clients: Clients,
     pub(crate) window: Range<Duration>,
     /// Time without any bytes that must come before a unit.
     idle: Duration,
     pub(crate) bytes: Range<u64>,
-    matching: Option<Pattern>,
     /// The selectors that were given.
     given: Vec<Name>,
+}
+
+/// Units that are meant, by their kinds and their bytes.
+#[derive(Clone, Debug, PartialEq)]
+struct Content {
+    /// The kinds that are meant, if that was given.
+    only: Option<Vec<Kind>>,
+    matching: Option<Pattern>,
 }
 
 choices! {
@@ -146,14 +164,17 @@ impl Selectors {
             directions: options.get("direction").unwrap_or(directions),
             chance: 0.0..chance.0,
             per: options.get("per").unwrap_or(Per::Unit),
-            only: options.read("only", kinds)?,
+            content: Content {
+                only: options.read("only", kinds)?,
+                matching: options.get("matching"),
+            },
             messages: Messages::parse(&options)?,
             turns,
+            bounds: Bounds::parse(&options),
             clients: Clients::parse(&options)?,
             window: options.read("window", window)?.unwrap_or(Duration::ZERO..Duration::MAX),
             idle: options.get("idle").unwrap_or_default(),
             bytes: options.read("bytes", |text| span(text, Form::Size))?.unwrap_or(0..u64::MAX),
-            matching: options.get("matching"),
             given,
         })
     }
@@ -173,14 +194,14 @@ impl Selectors {
 
     /// The kinds that are meant where that was not said.
     pub(super) fn prefer(&mut self, kinds: &[Kind]) {
-        if self.only.is_none() && !kinds.is_empty() {
-            self.only = Some(kinds.to_vec());
+        if self.content.only.is_none() && !kinds.is_empty() {
+            self.content.only = Some(kinds.to_vec());
         }
     }
 
     /// The kinds that are meant; none for all.
     pub(super) fn kinds(&self) -> &[Kind] {
-        self.only.as_deref().unwrap_or_default()
+        self.content.only.as_deref().unwrap_or_default()
     }
 
     /// Returns `true` if this selector was given.
@@ -199,6 +220,9 @@ impl Selectors {
         if self.turns.first == Some(0) {
             return Some(("first", leave("0 never applies")));
         }
+        if self.bounds.at_most == Some(0) {
+            return Some(("at-most", leave("0 never applies")));
+        }
         if self.turns.skip == u64::MAX {
             return Some(("skip", "skips every unit there can be".to_owned()));
         }
@@ -206,11 +230,12 @@ impl Selectors {
             return Some(("idle", "expected more than 0s".to_owned()));
         }
         let shared = matches!(self.per, Per::Source | Per::Rule);
-        let counts = ["first", "skip", "every"].iter().any(|name| self.given(name));
+        let counts = ["first", "skip", "every", "at-most"].iter().any(|name| self.given(name));
         if shared && !counts {
             return Some((
                 "per",
-                "says over what first, skip and every count, and none of them is given".to_owned(),
+                "says over what first, skip, every and at-most count, and none of them is given"
+                    .to_owned(),
             ));
         }
         None
@@ -278,7 +303,7 @@ impl Selectors {
     pub(crate) fn around(&self, unit: &Unit, now: Duration) -> bool {
         self.window.contains(&now)
             && self.bytes.contains(&unit.offset)
-            && self.matching.as_ref().is_none_or(|pattern| pattern.is_match(&unit.bytes))
+            && self.content.matching.as_ref().is_none_or(|pattern| pattern.is_match(&unit.bytes))
     }
 
     /// Returns `true` if pieces of bodies are selected by themselves, as `only` names them.
@@ -288,14 +313,14 @@ impl Selectors {
 
     /// Returns `true` if it may be told without a head that a message is selected.
     pub(crate) fn headless(&self) -> bool {
-        let only = self.only.as_ref().is_none_or(|kinds| kinds.contains(&Kind::Body));
+        let only = self.content.only.as_ref().is_none_or(|kinds| kinds.contains(&Kind::Body));
         only && !self.picks() && self.messages.members.is_none()
     }
 
     /// Returns `true` if units of a kind are selected. Those between messages are only where `only`
     /// names them.
     pub(crate) fn kind(&self, kind: Kind) -> bool {
-        match &self.only {
+        match &self.content.only {
             None => !matches!(kind, Kind::Blank | Kind::Body),
             Some(kinds) => kinds.contains(&kind),
         }
@@ -310,6 +335,11 @@ impl Selectors {
     /// Returns `true` if no later unit can be selected once `count` were.
     pub(crate) fn exhausted(&self, count: u64) -> bool {
         self.turns.exhausted(count)
+    }
+
+    /// Returns the largest number of units and events that the rule does something to.
+    pub(super) fn at_most(&self) -> Option<u64> {
+        self.bounds.at_most
     }
 
     /// Returns `true` if opaque data can be selected at this age and from this offset on.
@@ -504,7 +534,10 @@ mod tests {
                 let (one, other) = (read(alias), read(selector));
                 match (one, other) {
                     (Ok(one), Ok(other)) => {
-                        assert_eq!((&one.only, &one.messages), (&other.only, &other.messages));
+                        assert_eq!(
+                            (&one.content, &one.messages),
+                            (&other.content, &other.messages)
+                        );
                         assert!(one.given(selector) && one.written(selector) == *alias);
                         assert_eq!(other.written(selector), *selector);
                     }

@@ -91,7 +91,7 @@ impl RuleSlot {
             line: scope.paced.then(Box::default),
             held: None,
             manner: Manner { direction, others, ordered, by_reply, bodies },
-            rule: Acting::new(rule),
+            rule: Acting::new(rule, &facts.connection),
             behavior,
             draws,
             message: Message::begun(selectors),
@@ -137,7 +137,7 @@ impl RuleSlot {
         let selectors = self.rule.selectors();
         let fits = || selectors.meets(unit, at, &*facts.protocol);
         if self.interest() < needed
-            || selectors.exhausted(self.selected.total())
+            || self.is_exhausted()
             || !selectors.rested(facts.idle)
             || !named(|| Culprit::protocol("messages"), fits)
         {
@@ -170,9 +170,9 @@ impl RuleSlot {
         }
         let pieces = selectors.pieces();
         if let (Some(chosen), false) = (message.chosen, pieces) {
-            return chosen;
+            return chosen && (message.struck || self.rule.may_strike());
         }
-        if selectors.exhausted(self.selected.total()) || !selectors.rested(facts.idle) {
+        if self.is_exhausted() || !selectors.rested(facts.idle) {
             return false;
         }
         let chosen = self.draw(place);
@@ -187,7 +187,17 @@ impl RuleSlot {
         if !certain && !selectors.chance.contains(&self.draws.unit(place)) {
             return false;
         }
-        selectors.turn(self.selected.next())
+        selectors.turn(self.selected.next()) && self.rule.may_strike()
+    }
+
+    /// Returns `true` if it can select no unit any more.
+    fn is_exhausted(&self) -> bool {
+        self.rule.selectors().exhausted(self.selected.total()) || self.rule.is_spent()
+    }
+
+    /// Returns `true` if it is done: it may do nothing more, and has nothing to finish.
+    fn is_done(&self) -> bool {
+        !self.holds() && self.rule.is_spent()
     }
 
     /// Returns the events that its behavior needs to be shown from now on.
@@ -210,8 +220,8 @@ impl RuleSlot {
 
     /// Returns `true` if an event that is no unit is the rule's business.
     pub(super) fn attends(&self, at: Duration) -> bool {
-        self.seen == Seen::Units
-            || (self.draws.events && self.rule.selectors().window.contains(&at))
+        let window = &self.rule.selectors().window;
+        !self.is_done() && (self.seen == Seen::Units || (self.draws.events && window.contains(&at)))
     }
 
     /// Returns `true` if the end of stream is the rule's business.
@@ -225,7 +235,7 @@ impl RuleSlot {
         self.holds()
             || (self.interest() == Interest::Everything
                 && selectors.data(now, offset)
-                && !selectors.exhausted(self.selected.total()))
+                && !self.is_exhausted())
     }
 
     /// Returns `true` if it holds units that are to go on later.
@@ -252,7 +262,7 @@ impl RuleSlot {
             return true;
         }
         self.interest() >= Interest::Units
-            && (body || !selectors.exhausted(self.selected.total()))
+            && (body || !self.is_exhausted())
             && now < selectors.window.end
             && offset < selectors.bytes.end
     }
@@ -314,6 +324,9 @@ impl RuleSlot {
 
     /// When it wants to be woken.
     pub(super) fn wake(&self) -> Option<Duration> {
+        if self.is_done() {
+            return None;
+        }
         let window = &self.rule.selectors().window;
         let wake = self.calls("wake", || self.behavior.wake())?.max(window.start);
         let met = self.seen == Seen::Units || (self.draws.events && wake < window.end);
@@ -349,6 +362,10 @@ impl RuleSlot {
         call: &mut Call,
     ) -> Verdict {
         let Occasion { at, direction, offset } = occasion;
+        // A unit was counted when it was met, also if it is held: it is let go in any case.
+        if question.may_strike() && !self.holds() && !self.rule.may_strike() {
+            return Verdict::Forward;
+        }
         let unit = match &question {
             Question::Unit(unit) => Some(unit.bytes.len() as u64),
             _ => None,
@@ -395,6 +412,8 @@ impl RuleSlot {
         let faults = u64::from(verdict != Verdict::Forward) + call.record.damage.len() as u64;
         // An event that was only looked at is no traffic.
         self.rule.tally().add(u64::from(unit.is_some() || faults > 0), faults);
+        self.rule.settle(faults > 0);
+        self.message.struck |= unit.is_some() && faults > 0;
         if faults > 0 {
             self.rule.has_struck(faults);
             call.record.events.faults += faults;

@@ -1,4 +1,5 @@
-//! Parts of the selectors, each of one idea: the messages, the turns and the clients that are meant.
+//! Parts of the selectors, each of one idea: the messages, the turns and the clients that are meant,
+//! and the bounds of the rule as a whole.
 //!
 //! They never look at the kind, the place or the content of a unit.
 
@@ -139,6 +140,19 @@ impl Turns {
     pub(super) fn exhausted(&self, count: u64) -> bool {
         let last = self.first.and_then(|first| first.checked_mul(self.every));
         last.and_then(|last| last.checked_add(self.skip)).is_some_and(|last| count >= last)
+    }
+}
+
+/// Bounds of a rule as a whole.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Bounds {
+    /// Largest number of units and events that it does something to.
+    pub(super) at_most: Option<u64>,
+}
+
+impl Bounds {
+    pub(super) fn parse(given: &Given) -> Self {
+        Self { at_most: given.get("at-most") }
     }
 }
 

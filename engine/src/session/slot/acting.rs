@@ -1,6 +1,7 @@
-//! The rule of a slot, and its faults of which those who wait for them are still to be told.
+//! The rule of a slot: the faults that it may still do, and those of which people are still to be told.
 
-use crate::rule::Rule;
+use crate::rule::{Allowance, Rule};
+use chenapan_core::Connection;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -9,11 +10,31 @@ pub(super) struct Acting {
     rule: Arc<Rule>,
     /// Number of faults of which nobody was told yet.
     untold: u64,
+    /// The faults that it may still do, where these are bounded.
+    allowance: Option<Box<Allowance>>,
 }
 
 impl Acting {
-    pub(super) fn new(rule: &Arc<Rule>) -> Self {
-        Self { rule: Arc::clone(rule), untold: 0 }
+    pub(super) fn new(rule: &Arc<Rule>, connection: &Connection) -> Self {
+        let allowance = rule.allowance(connection);
+        Self { rule: Arc::clone(rule), untold: 0, allowance }
+    }
+
+    /// Returns `true` if it may do nothing more.
+    pub(super) fn is_spent(&self) -> bool {
+        self.allowance.as_ref().is_some_and(|allowance| allowance.is_spent())
+    }
+
+    /// Takes a fault, which is to be settled once the behavior was asked; `false` if none is left.
+    pub(super) fn may_strike(&mut self) -> bool {
+        self.allowance.as_mut().is_none_or(|allowance| allowance.take())
+    }
+
+    /// Settles whether the behavior has done something.
+    pub(super) fn settle(&mut self, struck: bool) {
+        if let Some(allowance) = &mut self.allowance {
+            allowance.settle(struck);
+        }
     }
 
     /// Notes faults that were counted, and whose entries are still to be handed over.

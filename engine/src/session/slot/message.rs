@@ -27,6 +27,8 @@ pub(super) struct Message {
     pub(super) fits: bool,
     /// Outcome of the draw for it, once there was one.
     pub(super) chosen: Option<bool>,
+    /// Set once something was done to it: all that is done to it is one fault among those allowed.
+    pub(super) struck: bool,
 }
 
 impl Message {

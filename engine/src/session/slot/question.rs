@@ -38,6 +38,11 @@ impl Question<'_> {
         }
     }
 
+    /// Returns `true` if it is about an event by which a fault may begin.
+    pub(super) fn may_strike(&self) -> bool {
+        matches!(self, Question::Connect | Question::Eof | Question::Wake)
+    }
+
     /// The hook that is asked.
     pub(super) fn hook(&self) -> &'static str {
         match self {
