@@ -214,6 +214,13 @@ impl Control {
         self.0.siblings.remove(proxy).is_some()
     }
 
+    /// Takes all rules of all proxies away in one step, and returns the number of rules. What they hold
+    /// back goes on, the journal has an entry for each, and [`Proxy::ended_rules`] their counts.
+    pub fn clear_rules(&self) -> usize {
+        let _adding = locked(&self.0.adding);
+        Proxy::abort(&self.proxies())
+    }
+
     /// Stops all proxies as [`Proxy::stop`] does, and finishes the journal.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ mod writer;
 pub(crate) use kept::Kept;
 pub use recorder::{Line, News, Subscription};
 pub(crate) use recorder::{Recorder, Subscribers};
-pub use what::{Replied, Script, ScriptEnd, What, describe};
+pub use what::{EndedBy, Replied, Script, ScriptEnd, What, describe};
 pub use writer::{Journal, Sender};
 
 /// The target of log events that say what rules did.
@@ -26,9 +26,9 @@ pub const FAULTS: &str = "fault";
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry {
-    /// The age of the connection.
+    /// The age of the connection; that of the proxy in an entry about no connection.
     pub at: Duration,
-    /// The connection's number.
+    /// The connection's number; 0 in an entry about a rule as a whole, which has no place.
     pub connection: u64,
     /// The direction of the unit or event.
     pub direction: Direction,
@@ -48,21 +48,40 @@ struct Written<'a> {
     /// The proxy's name, where it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     proxy: Option<&'a str>,
+    #[serde(flatten)]
+    place: Option<Place>,
+    rule: &'a str,
+    what: &'a What,
+    seed: u64,
+    /// Seconds since the connection was accepted, or since the proxy started.
+    at: f64,
+}
+
+/// Place of an entry in the bytes of a connection.
+#[derive(Serialize)]
+struct Place {
     connection: u64,
     direction: &'static str,
     offset: u64,
     length: u64,
-    rule: &'a str,
-    what: &'a What,
-    seed: u64,
-    /// Seconds since the connection was accepted.
-    at: f64,
 }
 
 impl Entry {
+    /// An entry about a rule that has ended, at an age of its proxy.
+    #[doc(hidden)]
+    pub fn ended(rule: &str, by: EndedBy, at: Duration) -> Self {
+        let (rule, what) = (Arc::from(rule), What::Ended(by));
+        let direction = Direction::Upstream;
+        Self { at, connection: 0, direction, offset: 0, length: 0, rule, what }
+    }
+
     /// Says it in the log, in one line.
     fn log(&self, proxy: Option<&str>) {
         let Entry { connection, direction, offset, length, rule, .. } = self;
+        if *connection == 0 {
+            tracing::info!(target: FAULTS, proxy, rule = %rule, "{}", self.what);
+            return;
+        }
         let at = self.at.as_secs_f64();
         tracing::info!(
             target: FAULTS,
@@ -93,12 +112,15 @@ impl Entry {
     ///
     /// What the writer says.
     pub fn write_of(&self, proxy: Option<&str>, seed: u64, out: &mut impl Write) -> io::Result<()> {
-        let line = Written {
-            proxy,
+        let place = Place {
             connection: self.connection,
             direction: self.direction.name(),
             offset: self.offset,
             length: self.length,
+        };
+        let line = Written {
+            proxy,
+            place: Some(place).filter(|place| place.connection > 0),
             rule: &self.rule,
             what: &self.what,
             seed,
@@ -140,5 +162,19 @@ mod tests {
         let mut line = Vec::new();
         entry().write_of(Some("replica"), 42, &mut line).unwrap();
         assert!(line.starts_with(br#"{"proxy":"replica","connection":3,"#));
+    }
+
+    #[test]
+    fn a_line_about_a_rule_has_no_connection() {
+        let mut line = Vec::new();
+        let entry = Entry::ended("slow", EndedBy::Duration, Duration::from_secs(5));
+        entry.write_of(Some("db"), 42, &mut line).unwrap();
+        assert_eq!(
+            String::from_utf8(line).unwrap(),
+            concat!(
+                r#"{"proxy":"db","rule":"slow","what":"ended: duration","seed":42,"at":5.0}"#,
+                "\n"
+            )
+        );
     }
 }

@@ -11,6 +11,7 @@ mod gate;
 mod live;
 mod siblings;
 mod table;
+mod terms;
 
 use crate::budget::Budget;
 use crate::config::ConfiguredProtocol;
@@ -31,6 +32,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 use table::Table;
+use terms::Terms;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
@@ -38,6 +40,7 @@ use tokio_util::sync::CancellationToken;
 pub use crate::config::{Config, Limits};
 pub use live::LiveRule;
 pub(crate) use siblings::Siblings;
+pub use terms::EndedRule;
 
 /// A handle on a running proxy, and its life: when the last handle is dropped (a
 /// [`Control`](crate::control::Control) has one of each) its ports are free, and its connections are
@@ -82,6 +85,7 @@ pub(crate) struct Shared {
     rules: watch::Sender<Arc<Rules>>,
     /// Held while rules change from what they are.
     editing: Mutex<()>,
+    terms: Terms,
     doors: Doors,
     table: Table,
     room: Room,
@@ -150,6 +154,7 @@ impl Proxy {
             settings,
             rules: watch::Sender::new(Arc::new(rules)),
             editing: Mutex::default(),
+            terms: Terms::default(),
             doors,
             table,
             room: Room { most, places, wanting: AtomicBool::new(false) },
@@ -157,6 +162,7 @@ impl Proxy {
             runtime: runtime.clone(),
             finished: CancellationToken::new(),
         });
+        shared.follow();
         let proxy = Self { life: Arc::new(Life(Arc::clone(&shared))), shared };
         match enabled {
             true => proxy.open(bound),
@@ -460,13 +466,14 @@ impl Shared {
         self.editing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn put(&self, rules: Rules) {
+    fn put(self: &Arc<Self>, rules: Rules) {
         self.rules.send_modify(|current| *current = Arc::new(rules.after(current)));
+        self.follow();
         self.table.wake();
     }
 
     /// Takes these rules away, as far as they are in force.
-    fn remove(&self, rules: &[Arc<Rule>]) {
+    fn remove(self: &Arc<Self>, rules: &[Arc<Rule>]) {
         let _editing = self.editing();
         let rules = self.rules.borrow().but(rules);
         self.put(rules);

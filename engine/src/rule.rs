@@ -260,6 +260,11 @@ impl Rule {
         self.counts.of(connection, self.selectors.per)
     }
 
+    /// Returns the time after which it ends, counted from when it was put in force.
+    pub fn lasts(&self) -> Option<Duration> {
+        self.selectors.duration()
+    }
+
     /// Returns `true` if the rule is one part of a mix.
     fn is_part(&self) -> bool {
         self.draw != self.name
@@ -410,6 +415,18 @@ impl Rules {
             kept.map_or(rule, |kept| Arc::clone(kept))
         };
         Self { list: self.list.into_iter().map(keep).collect() }
+    }
+
+    /// Returns the time after which the first of these rules ends by itself.
+    pub fn first_end(&self) -> Option<Duration> {
+        self.iter().filter_map(|rule| rule.lasts()).min()
+    }
+
+    /// Returns those of these rules that last longer than this.
+    #[must_use]
+    pub fn lasting(&self, longer: Duration) -> Self {
+        let stays = |rule: &&Arc<Rule>| rule.lasts().is_none_or(|lasts| lasts > longer);
+        Self { list: self.list.iter().filter(stays).cloned().collect() }
     }
 
     /// Returns the parts that may not be meant as they stand, such as a long time without a unit.

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
@@ -92,6 +92,19 @@ impl Clock {
     /// Returns the time on this clock.
     pub(crate) fn now(&self) -> Instant {
         self.shared.alarm.now()
+    }
+
+    /// Returns once it is this time.
+    pub(crate) async fn until(&self, deadline: Instant) {
+        let mut timer = self.timer();
+        std::future::poll_fn(|cx| {
+            if timer.now() >= deadline {
+                return Poll::Ready(());
+            }
+            timer.set(deadline, cx);
+            Poll::Pending
+        })
+        .await;
     }
 
     /// A timer on this clock, not set yet.
@@ -216,7 +229,6 @@ async fn drive(shared: Arc<Shared>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::task::Poll;
 
     async fn until(timer: &mut Timer, deadline: Instant) -> Instant {
         std::future::poll_fn(|cx| match Instant::now() {

@@ -21,12 +21,14 @@ pub use live::Live;
 
 use crate::layout::{self, right, shown};
 use chenapan_core::{Direction, Directions};
+use chenapan_engine::journal::EndedBy;
 use chenapan_engine::proxy::Proxy;
-use chenapan_engine::rule::{Reached, Rules};
+use chenapan_engine::rule::{Reached, Rule};
 use chenapan_engine::stats::{COUNTERS, Counter, CounterGroup, Stats, Total};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One line per listener, then one per rule.
@@ -77,7 +79,7 @@ pub fn summary(proxy: &Proxy, seed: u64) -> String {
     };
     let mut out = format!("{name}\n{}\n", shown(&table));
     out.push_str(&causes(stats));
-    out.push_str(&rules(&proxy.rules()));
+    out.push_str(&rules(proxy));
     let panics = stats.panics();
     for (panic, count) in &panics {
         let _ = writeln!(out, "\n{}: {}", words::single(panic), ended_by(*count));
@@ -114,30 +116,55 @@ fn causes(stats: &Stats) -> String {
 }
 
 /// Units met and faults made, by rule.
-fn rules(rules: &Rules) -> String {
+fn rules(proxy: &Proxy) -> String {
     let mut out = String::new();
+    let rules = all_rules(proxy);
     if !rules.is_empty() {
         let mut table = layout::table(&["rule", "direction", "met", "faults"]);
-        for rule in rules.iter() {
-            let tally = rule.tally();
+        for told in &rules {
+            let (tally, ended) = (told.rule.tally(), told.ended.map(EndedBy::name));
             table.add_row([
-                rule.to_string(),
-                directions_name(rule.directions()),
+                format!(
+                    "{}{}",
+                    told.rule,
+                    ended.map_or(String::new(), |by| format!(" (ended: {by})"))
+                ),
+                directions_name(told.rule.directions()),
                 tally.met().to_string(),
                 tally.faults().to_string(),
             ]);
         }
         right(&mut table, &[2, 3]);
         let _ = writeln!(out, "\n{}", shown(&table));
-        out.push_str(&paces(rules));
+        out.push_str(&paces(&rules));
     }
     out
 }
 
+/// A rule that is in force, or has ended by itself.
+struct ToldRule {
+    rule: Arc<Rule>,
+    ended: Option<EndedBy>,
+}
+
+/// The rules of a proxy: those that have ended, then those in force.
+fn all_rules(proxy: &Proxy) -> Vec<ToldRule> {
+    let ended = proxy.ended_rules().into_iter();
+    let ended = ended.map(|ended| ToldRule { rule: ended.rule, ended: Some(ended.by) });
+    let rules = proxy.rules();
+    let in_force = rules.iter().map(|rule| ToldRule { rule: Arc::clone(rule), ended: None });
+    ended.chain(in_force).collect()
+}
+
+/// Returns `true` if a rule of a proxy has met anything, also one that has ended.
+pub fn has_met(proxy: &Proxy) -> bool {
+    all_rules(proxy).iter().any(|told| told.rule.met() > 0)
+}
+
 /// Asked and reached rates, a line for each rule that has one.
-fn paces(rules: &Rules) -> String {
+fn paces(rules: &[ToldRule]) -> String {
     let mut out = String::new();
-    for rule in rules.iter() {
+    for ToldRule { rule, .. } in rules {
         let Some(Reached { asked, reached, lost, .. }) = rule.tally().reached() else { continue };
         let name = words::single(rule.name());
         let _ = write!(out, "\n{name}: {reached:.0} of {asked} bytes a second while bytes waited");
@@ -160,8 +187,8 @@ pub fn ended_by(count: u64) -> String {
 /// Returns the reason why no rule of these proxies has done anything; none if one has, if there is
 /// no rule, or if a plug-in has panicked, which is reported instead.
 pub fn no_fault(proxies: &[Proxy]) -> Option<String> {
-    let rules: Vec<_> = proxies.iter().map(Proxy::rules).collect();
-    let tallies: Vec<_> = rules.iter().flat_map(|rules| rules.iter()).map(|r| r.tally()).collect();
+    let rules: Vec<_> = proxies.iter().flat_map(all_rules).collect();
+    let tallies: Vec<_> = rules.iter().map(|told| told.rule.tally()).collect();
     if tallies.is_empty() || tallies.iter().any(|tally| tally.faults() > 0) {
         return None;
     }

@@ -266,7 +266,7 @@ impl<'a> Run<'a> {
     ) -> Result<PhaseOutcome, RunError> {
         let began = Instant::now();
         let mut facts = Facts::new(self, began);
-        facts.set(Plan::start(phase))?;
+        facts.set(Plan::start(phase), Duration::ZERO)?;
         let start = |command: &Command| {
             self.command(&command.text, &command.env).map_err(|error| {
                 RunError(format!("{}: phase {name:?}: {}", phase.place, plain(&error)))
@@ -366,7 +366,9 @@ impl<'a> Run<'a> {
             }
             let age = facts.began.elapsed();
             if let Some(rules) = plan.due(age) {
-                facts.set(rules)?;
+                // A step of a schedule names its rules, and a ramp goes on with those of the phase.
+                let since = if phase.ramps.is_empty() { Duration::ZERO } else { age };
+                facts.set(rules, since)?;
             }
             if facts.sampled.elapsed() >= SAMPLE {
                 facts.sample(measured);

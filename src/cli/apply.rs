@@ -3,6 +3,8 @@
 use super::Failure;
 use super::arguments::{Apply, Output as Which};
 use chenapan_core::{Connection, Direction, Registry};
+use chenapan_engine::journal::{EndedBy, Entry};
+use chenapan_engine::rule::Rules;
 use chenapan_engine::session::{Output, Session, Settings};
 use clap::ArgMatches;
 use std::io::{self, BufWriter, Read, Write};
@@ -29,14 +31,17 @@ pub(super) fn apply(
         strict: args.breaking.strict,
         ..Settings::new(seed)
     };
-    let session = Session::new(Connection::new(1), protocol.instance(), Arc::new(rules), settings);
+    let rules = Arc::new(rules);
+    let first = Arc::clone(&rules);
+    let session = Session::new(Connection::new(1), protocol.instance(), first, settings);
     let direction: Direction = args.direction.into();
     let shown = match args.output {
         Which::Forwarded => direction,
         Which::Replied => direction.opposite(),
     };
     let out = BufWriter::new(io::stdout().lock());
-    let result = Run::new(session, seed, (direction, shown), out).run(&mut io::stdin().lock());
+    let run = Run::new(session, seed, (direction, shown), out);
+    let result = run.under(rules).run(&mut io::stdin().lock());
     match result {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result.map_err(|error| Failure::run(chenapan_engine::endpoint::plain(&error))),
@@ -46,6 +51,8 @@ pub(super) fn apply(
 /// A session that is given an input, in virtual time.
 pub(super) struct Run<W> {
     session: Session,
+    /// Rules in force, which may end.
+    rules: Arc<Rules>,
     seed: u64,
     /// The way the input travels.
     direction: Direction,
@@ -70,7 +77,13 @@ impl<W: Write> Run<W> {
         (direction, shown): (Direction, Direction),
         out: W,
     ) -> Self {
-        Self { session, seed, direction, shown, now: Duration::ZERO, out }
+        let rules = Arc::default();
+        Self { session, rules, seed, direction, shown, now: Duration::ZERO, out }
+    }
+
+    /// Has those of its rules end that are to.
+    fn under(self, rules: Arc<Rules>) -> Self {
+        Self { rules, ..self }
     }
 
     /// Gives it all of the input, and writes what comes out.
@@ -88,8 +101,9 @@ impl<W: Write> Run<W> {
             let room = self.session.wants(self.direction).min(PIECE);
             if room > 0 && !ended {
                 ended = !self.feed(input, room)?;
-            } else if let Some(next) = taken.next {
+            } else if let Some(next) = taken.next.into_iter().chain(self.rules.first_end()).min() {
                 self.now = next;
+                self.end_rules()?;
             } else {
                 break;
             }
@@ -99,6 +113,22 @@ impl<W: Write> Run<W> {
             writeln!(io::stderr(), "{{\"note\":\"the rest of the input was not taken\"}}")?;
         }
         self.out.flush()
+    }
+
+    /// Takes those rules away whose time is over.
+    fn end_rules(&mut self) -> io::Result<()> {
+        if self.rules.first_end().is_none_or(|end| end > self.now) {
+            return Ok(());
+        }
+        let left = Arc::new(self.rules.lasting(self.now));
+        let gone = self.rules.iter().filter(|rule| left.get(rule.name()).is_none());
+        for rule in gone {
+            let entry = Entry::ended(rule.name(), EndedBy::Duration, self.now);
+            entry.write(self.seed, &mut io::stderr())?;
+        }
+        self.session.update(Arc::clone(&left), self.now);
+        self.rules = left;
+        Ok(())
     }
 
     /// Gives the session its next piece; false at the end of the input.

@@ -178,7 +178,7 @@ fn verdict(
     proxies: &[Proxy],
 ) -> Result<ExitCode, Failure> {
     let code = status.code().and_then(|code| u8::try_from(code).ok());
-    let met = proxies.iter().any(|proxy| proxy.rules().iter().any(|rule| rule.tally().met() > 0));
+    let met = proxies.iter().any(report::has_met);
     match code {
         Some(0) if !rules.is_empty() && !met => {
             let why = report::no_fault(proxies).unwrap_or_default();

@@ -41,6 +41,28 @@ pub enum What {
     },
     /// The protocol says something about the stream.
     Note(Cow<'static, str>),
+    /// The rule has ended, and nobody took it away by its name.
+    Ended(EndedBy),
+}
+
+/// Cause for which a rule has ended that nobody took away by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EndedBy {
+    /// Its `duration` was over.
+    Duration,
+    /// All rules were taken away at once, such as by `abort-when`.
+    Abort,
+}
+
+impl EndedBy {
+    /// Returns the word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            EndedBy::Duration => "duration",
+            EndedBy::Abort => "abort",
+        }
+    }
 }
 
 /// Number of bytes of a reply that are shown.
@@ -141,6 +163,7 @@ impl fmt::Display for What {
             What::Reset => f.write_str("reset"),
             What::Play(script) => script.fmt(f),
             What::Damage(text) | What::Note(text) => f.write_str(text),
+            What::Ended(by) => write!(f, "ended: {}", by.name()),
             What::Panicked { hook: "", message } => write!(f, "panicked: {message}"),
             What::Panicked { hook, message } => write!(f, "panicked in {hook}: {message}"),
         }

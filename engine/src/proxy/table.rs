@@ -9,7 +9,7 @@ use chenapan_core::{Connection, Rate};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
@@ -44,6 +44,11 @@ impl Table {
             ended: Notify::new(),
             tasks: TaskTracker::new(),
         }
+    }
+
+    /// Returns the time since the proxy started.
+    pub(super) fn age(&self) -> Duration {
+        self.clock.now().saturating_duration_since(self.started)
     }
 
     /// Enters a connection that was accepted just now, completed by `complete`.

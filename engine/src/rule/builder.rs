@@ -139,6 +139,12 @@ impl Rule {
         self.select("window", span(&age))
     }
 
+    /// Ends so long after it was put in force, as if it were removed then.
+    #[must_use]
+    pub fn duration(self, time: Duration) -> Self {
+        self.select_value("duration", &time)
+    }
+
     /// Applies to units only before which nothing came in their direction for this long.
     #[must_use]
     pub fn idle(self, time: Duration) -> Self {
@@ -287,6 +293,7 @@ mod tests {
             ("connections", plain().connections(..=5), "..5"),
             ("source", plain().source("10.0.0.0/8,::1"), "10.0.0.0/8,::1"),
             ("window", plain().window(ms(1)..ms(2)), "1ms..1999999ns"),
+            ("duration", plain().duration(ms(2_500)), "2500ms"),
             ("idle", plain().idle(ms(1_500)), "1500ms"),
             ("bytes", plain().bytes(10..), "10.."),
             ("matching", plain().matching("a|b"), "a|b"),
@@ -326,6 +333,7 @@ mod tests {
             (plain().first(0), "\"first\": 0 never applies"),
             (plain().every(0), "\"every\": expected 1 or more"),
             (plain().at_most(0), "\"at-most\": 0 never applies"),
+            (plain().duration(Duration::ZERO), "\"duration\": expected more than 0s"),
             (plain().connections(0..), "\"connections\": expected"),
             (plain().connections(..0), "\"connections\": expected"),
             (plain().bytes(5..5), "\"bytes\": the span is empty"),

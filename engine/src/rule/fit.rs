@@ -242,6 +242,7 @@ mod tests {
         ("connections", Some("1"), &["0", "0..0", "3..2"]),
         ("source", Some("10.0.0.0/8"), &[""]),
         ("window", Some("1s..1s"), &["2s..1s", "..0s"]),
+        ("duration", Some("1s"), &["0s"]),
         ("idle", Some("1s"), &["0s"]),
         ("bytes", Some("0..0"), &["2..1"]),
         ("matching", Some("x"), &[]),

@@ -64,6 +64,7 @@ pub const SELECTORS: &[OptionSpec] = &[
         " Only at this age of the connection, from the first time to the last.",
         "2s..5s",
     ),
+    row("duration", " The rule ends so long after it was put in force.", Form::Time, "30s"),
     row(
         "idle",
         " Only units before which nothing came in their direction for this long.",
@@ -223,6 +224,9 @@ impl Selectors {
         if self.bounds.at_most == Some(0) {
             return Some(("at-most", leave("0 never applies")));
         }
+        if self.bounds.duration == Some(Duration::ZERO) {
+            return Some(("duration", "expected more than 0s".to_owned()));
+        }
         if self.turns.skip == u64::MAX {
             return Some(("skip", "skips every unit there can be".to_owned()));
         }
@@ -340,6 +344,11 @@ impl Selectors {
     /// Returns the largest number of units and events that the rule does something to.
     pub(super) fn at_most(&self) -> Option<u64> {
         self.bounds.at_most
+    }
+
+    /// Returns the time after which the rule ends.
+    pub(super) fn duration(&self) -> Option<Duration> {
+        self.bounds.duration
     }
 
     /// Returns `true` if opaque data can be selected at this age and from this offset on.

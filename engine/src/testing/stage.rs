@@ -3,6 +3,7 @@
 use super::failure::Failure;
 use super::script::{Act, Ending, Line, Side};
 use super::{Conversation, Heard};
+use crate::rule::Rules;
 use crate::session::{Output, Session};
 use chenapan_core::{Connection, Direction, Each, End};
 use std::fmt::Write as _;
@@ -37,6 +38,8 @@ struct Way {
 /// A connection to which a script is played.
 pub(super) struct Stage {
     session: Session,
+    /// Rules in force, which may end.
+    rules: Arc<Rules>,
     now: Duration,
     piece: usize,
     ways: Each<Way>,
@@ -50,10 +53,12 @@ impl Stage {
     pub(super) fn new(conversation: &Conversation<'_>) -> Self {
         let Conversation { protocol, rules, settings, piece } = conversation;
         let rules = Arc::new(rules.clone());
-        let mut session = Session::new(Connection::new(1), protocol.instance(), rules, *settings);
+        let first = Arc::clone(&rules);
+        let mut session = Session::new(Connection::new(1), protocol.instance(), first, *settings);
         session.accepted(Duration::ZERO);
         Self {
             session,
+            rules,
             now: Duration::ZERO,
             piece: *piece,
             ways: Each::default(),
@@ -154,12 +159,24 @@ impl Stage {
     /// Goes on to a time, taking everything that falls due on the way at its time.
     fn wait(&mut self, until: Duration) {
         let mut turns = 0;
-        while let Some(next) = self.settle().filter(|next| *next <= until) {
+        loop {
+            let next = self.settle().into_iter().chain(self.rules.first_end()).min();
+            let Some(next) = next.filter(|next| *next <= until) else { break };
             turns += 1;
             assert!(next > self.now && turns <= TURNS, "{RESTLESS}");
             self.now = next;
+            self.end_rules();
         }
         self.now = until;
+    }
+
+    /// Takes those rules away whose time is over.
+    fn end_rules(&mut self) {
+        if self.rules.first_end().is_some_and(|end| end <= self.now) {
+            self.rules = Arc::new(self.rules.lasting(self.now));
+            self.session.update(Arc::clone(&self.rules), self.now);
+            self.note();
+        }
     }
 
     /// Lets everything happen that happens now; returns when the next thing is due.

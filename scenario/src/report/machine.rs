@@ -3,6 +3,7 @@
 //! Names and their meaning are a promise; more names may come.
 
 use chenapan_core::Direction;
+use chenapan_engine::journal::EndedBy;
 use chenapan_engine::proxy::Proxy;
 use chenapan_engine::stats::{COUNTERS, CounterGroup};
 use serde_json::{Map, Value, json};
@@ -43,15 +44,15 @@ pub fn summary(proxy: &Proxy, seed: u64) -> String {
             None => (name, total.count().into()),
         })
         .collect();
-    let rules: Vec<_> = proxy
-        .rules()
-        .iter()
-        .map(|rule| {
+    let rules: Vec<_> = super::all_rules(proxy)
+        .into_iter()
+        .map(|told| {
             json!({
-                "rule": rule.to_string(),
-                "direction": rule.directions().name(),
-                "met": rule.tally().met(),
-                "faults": rule.tally().faults(),
+                "rule": told.rule.to_string(),
+                "direction": told.rule.directions().name(),
+                "met": told.rule.met(),
+                "faults": told.rule.faults(),
+                "ended": told.ended.map(EndedBy::name),
             })
         })
         .collect();

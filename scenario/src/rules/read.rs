@@ -180,6 +180,7 @@ pub(crate) fn ramp(
     let entry = *entry.map_err(|error| named.place.wrong(error.to_string()))?;
     texts[rule].written = PluginModel::Options { name, options: given };
     let option = fields.need("option")?;
+    without_end(named, &texts[rule], option)?;
     let table = entry.options.iter().chain(chenapan_engine::rule::SELECTORS);
     let wanted = option.text()?;
     let spec = table.clone().find(|spec| spec.name == wanted);
@@ -206,6 +207,17 @@ pub(crate) fn ramp(
         steps: fields.take("steps").map_or(Ok(20), Node::count)? as u32,
     };
     Ok(ramp)
+}
+
+/// Checks that a rule that ramps does not end by itself: each step is a new rule, with a time of its own.
+fn without_end(named: &Node, text: &RuleText, option: &Node) -> Result<(), Wrong> {
+    let parts = parts(text).map_err(|error| named.place.wrong(error.to_string()))?;
+    if parts.iter().all(|rule| rule.lasts().is_none()) && option.text()? != "duration" {
+        return Ok(());
+    }
+    let wrong =
+        named.place.wrong("a rule that ramps has no duration: each step would begin it anew");
+    Err(wrong.help("leave the duration out, and end the phase with until"))
 }
 
 /// The text with a rule of this name among a proxy's.

@@ -93,10 +93,11 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Puts rules in force.
-    pub(super) fn set(&mut self, texts: Vec<Vec<RuleText>>) -> Result<(), RunError> {
+    /// Puts rules in force, but for those that have ended by themselves at an age of the phase.
+    pub(super) fn set(&mut self, texts: Vec<Vec<RuleText>>, age: Duration) -> Result<(), RunError> {
         for (at, texts) in texts.iter().enumerate() {
             let rules = rules::build(texts).map_err(|error| RunError(error.to_string()))?;
+            let rules = rules.lasting(age);
             let proxy = &self.run.proxies[at];
             // What they could act on was checked when they were read; a ramp may begin with nothing.
             proxy.set_rules_unchecked(rules);

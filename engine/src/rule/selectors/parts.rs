@@ -10,6 +10,7 @@ use chenapan_core::{
     Connection, FromValue, Member, Networks, OptionError, Pattern, Unit, Values, Written,
 };
 use std::ops::Range;
+use std::time::Duration;
 
 /// Selectors as they were given, each of the form that its option has.
 pub(super) struct Given(Values);
@@ -148,11 +149,13 @@ impl Turns {
 pub(super) struct Bounds {
     /// Largest number of units and events that it does something to.
     pub(super) at_most: Option<u64>,
+    /// Time after which it ends.
+    pub(super) duration: Option<Duration>,
 }
 
 impl Bounds {
     pub(super) fn parse(given: &Given) -> Self {
-        Self { at_most: given.get("at-most") }
+        Self { at_most: given.get("at-most"), duration: given.get("duration") }
     }
 }
 
