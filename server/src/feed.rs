@@ -2,7 +2,7 @@
 //! client that was away can go on where it was.
 
 use chenapan_engine::control::Control;
-use chenapan_engine::journal::{Line, News};
+use chenapan_engine::journal::{Line, News, What};
 use chenapan_engine::proxy::Proxy;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -29,6 +29,8 @@ pub(crate) struct Event {
 pub(crate) enum Kind {
     /// A rule has done something to a connection.
     Made,
+    /// A rule has ended, and nobody took it away by its name.
+    Ended,
     /// Number of faults of which nothing more is known.
     Missed,
     /// A proxy was created, changed or removed.
@@ -43,6 +45,7 @@ impl Kind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::Made => "made",
+            Kind::Ended => "ended",
             Kind::Missed => "missed",
             Kind::Proxy => "proxy",
             Kind::Rules => "rules",
@@ -87,12 +90,18 @@ impl Event {
         let _ = line.write(&mut text);
         let text = String::from_utf8_lossy(&text);
         let proxy = line.proxy.clone().unwrap_or_default();
-        Self { id: 0, kind: Kind::Made, proxy: Some(proxy), data: text.trim_end().into() }
+        let kind = if ended(line) { Kind::Ended } else { Kind::Made };
+        Self { id: 0, kind, proxy: Some(proxy), data: text.trim_end().into() }
     }
 
     fn missed(number: u64) -> Self {
         Self::new(Kind::Missed, None, &json!({ "faults": number }))
     }
+}
+
+/// Returns `true` if a line tells of the end of a rule.
+fn ended(line: &Line) -> bool {
+    matches!(line.entry.what, What::Ended(_))
 }
 
 /// All events from the first time that somebody asks for them.
@@ -152,18 +161,28 @@ impl Feed {
         let _ = self.new.send(event);
     }
 
+    /// Says a line of the journal, and which rules there are where one has ended.
+    fn tell(&self, line: &Line, proxies: &Control) {
+        self.say(Event::fault(line));
+        let proxy = line.proxy.as_deref().unwrap_or_default();
+        if let Some(proxy) = proxies.get(proxy).filter(|_| ended(line)) {
+            self.say(Event::rules(&proxy));
+        }
+    }
+
     /// Returns the events behind the one of a number, or those from now on. Faults are watched from
     /// the first call on.
     pub(crate) fn events(self: &Arc<Self>, behind: Option<u64>, control: &Control) -> Events {
         let mut state = self.state();
         if !std::mem::replace(&mut state.watching, true) {
             let (feed, mut faults) = (Arc::downgrade(self), control.watch());
+            let proxies = control.clone();
             tokio::spawn(async move {
                 loop {
                     let news = faults.next().await;
                     let Some(feed) = feed.upgrade() else { return };
                     match news {
-                        News::Line(line) => feed.say(Event::fault(&line)),
+                        News::Line(line) => feed.tell(&line, &proxies),
                         News::Missed(number) => feed.say(Event::missed(number)),
                         _ => {}
                     }

@@ -7,7 +7,7 @@ use crate::problem::Problem;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::response::sse::{self, KeepAlive, Sse};
-use chenapan_engine::proxy::Proxy;
+use chenapan_engine::proxy::LiveRule;
 use futures_util::stream::{self, Stream};
 use serde_json::Value;
 use std::convert::Infallible;
@@ -78,8 +78,8 @@ pub(super) async fn stream(
     }
     let borrowed = match &proxy {
         Some(proxy) if !made.is_empty() => {
-            let names = rules::add_to(&api, proxy, made)?;
-            Some(Borrowed { api, proxy: proxy.clone(), names })
+            let rules = rules::add_to(&api, proxy, made)?;
+            Some(Borrowed { api, proxy: proxy.name().to_owned(), rules: Some(rules) })
         }
         _ => None,
     };
@@ -116,19 +116,19 @@ fn sent(event: &Event) -> sse::Event {
     if event.id == 0 { sent } else { sent.id(event.id.to_string()) }
 }
 
-/// Rules that are taken away with this.
+/// Rules that are taken away with this: these, and no others that have got their names since. It does
+/// not keep their proxy.
 struct Borrowed {
     api: Api,
-    proxy: Proxy,
-    names: Vec<String>,
+    proxy: String,
+    rules: Option<LiveRule>,
 }
 
 impl Drop for Borrowed {
     fn drop(&mut self) {
-        for name in &self.names {
-            // Somebody else may have taken it away.
-            let _ = self.proxy.remove_rule(name);
+        drop(self.rules.take());
+        if let Some(proxy) = self.api.control().get(&self.proxy) {
+            self.api.feed().say(Event::rules(&proxy));
         }
-        self.api.feed().say(Event::rules(&self.proxy));
     }
 }

@@ -33,6 +33,7 @@ pub(super) fn shown(proxy: &Proxy) -> Value {
         "backend": config.backend.to_string(),
         "protocol": config.protocol.to_string(),
         "rules": shown,
+        "ended": rules::ended(proxy),
         "open": proxy.stats().active(),
     })
 }

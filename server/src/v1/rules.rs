@@ -10,7 +10,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use chenapan_core::Registry;
 use chenapan_engine::config::PluginModel;
-use chenapan_engine::proxy::Proxy;
+use chenapan_engine::proxy::{LiveRule, Proxy};
 use chenapan_engine::rule::{Rule, RuleError, Rules};
 use serde_json::{Map, Value, json};
 
@@ -32,9 +32,19 @@ pub(super) fn shown(rule: &Rule) -> Value {
     })
 }
 
+/// Returns the rules of a proxy that have ended by themselves, and why.
+pub(super) fn ended(proxy: &Proxy) -> Vec<Value> {
+    let ended = proxy.ended_rules().into_iter().map(|ended| {
+        let mut shown = shown(&ended.rule);
+        shown["ended"] = ended.by.name().into();
+        shown
+    });
+    ended.collect()
+}
+
 fn all(proxy: &Proxy) -> Json<Value> {
     let rules: Vec<_> = proxy.rules().iter().map(|rule| shown(rule)).collect();
-    Json(json!({ "rules": rules }))
+    Json(json!({ "rules": rules, "ended": ended(proxy) }))
 }
 
 /// Makes the rules that a value says: a text (one line, or a mix), or an object whose one name is the
@@ -68,18 +78,17 @@ pub(super) async fn add(
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let proxy = found(&api, &proxy)?;
     let rules = made(&read(&body)?, api.registry())?;
-    add_to(&api, &proxy, rules)?;
+    add_to(&api, &proxy, rules)?.keep();
     Ok((StatusCode::CREATED, all(&proxy)))
 }
 
-/// Adds rules to a proxy, and returns their names.
-pub(super) fn add_to(api: &Api, proxy: &Proxy, rules: Vec<Rule>) -> Result<Vec<String>, Problem> {
+/// Adds rules to a proxy, for as long as what this returns is there.
+pub(super) fn add_to(api: &Api, proxy: &Proxy, rules: Vec<Rule>) -> Result<LiveRule, Problem> {
     let rules = Rules::new(rules);
-    let names: Vec<_> = rules.iter().map(|rule| rule.name().to_owned()).collect();
-    bounded(proxy.rules().iter().count() + names.len())?;
-    proxy.add_rules(rules).map_err(conflict)?;
+    bounded(proxy.rules().iter().count() + rules.iter().count())?;
+    let added = proxy.add(rules).map_err(conflict)?;
     api.feed().say(Event::rules(proxy));
-    Ok(names)
+    Ok(added)
 }
 
 /// Puts a whole set of rules in force at once; what has not changed keeps its state.
@@ -123,9 +132,15 @@ pub(super) async fn show(
 
 fn named(proxy: &Proxy, rule: &str) -> Result<std::sync::Arc<Rule>, Problem> {
     proxy.rule(rule).ok_or_else(|| {
-        // Names the nearest one.
-        let told = proxy.rules().without(rule).err().map(|error| error.to_string());
-        Problem::new(StatusCode::NOT_FOUND, told.unwrap_or_default())
+        let ended = proxy.ended_rules().into_iter().rfind(|ended| ended.rule.name() == rule);
+        let told = match ended {
+            Some(ended) => format!("the rule {rule:?} has ended: {}", ended.by.name()),
+            // Names the nearest one.
+            None => {
+                proxy.rules().without(rule).err().map_or(String::new(), |error| error.to_string())
+            }
+        };
+        Problem::new(StatusCode::NOT_FOUND, told)
     })
 }
 

@@ -3,6 +3,7 @@
 mod bounds;
 mod client;
 mod dashboard;
+mod lasting;
 mod load;
 mod metrics;
 mod toxiproxy;

@@ -7,13 +7,13 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The lines of a stream of events.
-struct Events(Lines<BufReader<TcpStream>>);
+pub(crate) struct Events(Lines<BufReader<TcpStream>>);
 
 impl Events {
-    async fn open(api: &Running, path: &str, headers: &str) -> Self {
+    pub(crate) async fn open(api: &Running, path: &str, headers: &str) -> Self {
         let mut stream = TcpStream::connect(api.address).await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n{headers}\r\n", api.address);
         stream.write_all(request.as_bytes()).await.unwrap();
@@ -25,7 +25,7 @@ impl Events {
     }
 
     /// The id, the name and the object of the next event.
-    async fn next(&mut self) -> (u64, String, Value) {
+    pub(crate) async fn next(&mut self) -> (u64, String, Value) {
         let (mut id, mut event, mut data) = (0, String::new(), None);
         loop {
             let line = timeout(PATIENCE, self.0.next_line()).await.expect("in time");
@@ -44,7 +44,7 @@ impl Events {
 }
 
 /// Makes a proxy of this name, with a backend of the test's.
-async fn proxied(api: &Running, name: &str, rules: &[&str]) -> (String, TcpListener) {
+pub(crate) async fn proxied(api: &Running, name: &str, rules: &[&str]) -> (String, TcpListener) {
     let backend = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = backend.local_addr().unwrap().to_string();
     let body = json!({"name": name, "backend": address, "rules": rules});
@@ -53,7 +53,7 @@ async fn proxied(api: &Running, name: &str, rules: &[&str]) -> (String, TcpListe
     (made.json()["addresses"][0].as_str().unwrap().to_owned(), backend)
 }
 
-async fn through(address: &str, backend: &TcpListener) -> (TcpStream, TcpStream) {
+pub(crate) async fn through(address: &str, backend: &TcpListener) -> (TcpStream, TcpStream) {
     let client = TcpStream::connect(address).await.unwrap();
     let (server, _) = timeout(PATIENCE, backend.accept()).await.unwrap().unwrap();
     (client, server)
@@ -119,6 +119,22 @@ async fn errors_say_the_cause_the_field_and_what_would_do() {
             Some("delay.slepe"),
             "did you mean \"sleep\"?",
         ),
+        (
+            "POST /v1/proxies/db/rules",
+            r#"{"drop": {"duraton": "1s"}}"#,
+            422,
+            Some("drop.duraton"),
+            "did you mean \"duration\"?",
+        ),
+        (
+            "POST /v1/proxies/db/rules",
+            r#"{"drop": {"at-most": "some"}}"#,
+            422,
+            Some("drop.at-most"),
+            "expected a whole number",
+        ),
+        ("POST /v1/proxies/db/rules", r#""drop:at-most=0""#, 409, None, "0 never applies"),
+        ("POST /v1/proxies/db/rules", r#""drop:duration=0s""#, 409, None, "more than 0s"),
         ("POST /v1/proxies/db/rules", "[]", 422, None, "expected text, found a list"),
         ("PUT /v1/proxies/db/rules", r#"["drop", "dleay"]"#, 422, Some("rule 2"), "did you mean"),
         ("GET /v1/proxies/db/rules/dealy", "", 404, None, "did you mean \"delay\"?"),
@@ -167,7 +183,8 @@ async fn rules_change_one_at_a_time_or_all_at_once() {
     assert_eq!(set["rules"][3]["met"], 1, "what has not changed keeps its counts");
     assert_eq!(api.ask(&format!("DELETE {rules}/dummy"), "", "").await.status, 204);
     assert_eq!(api.ask(&format!("DELETE {rules}"), "", "").await.status, 204);
-    assert_eq!(api.ask(&format!("GET {rules}"), "", "").await.json(), json!({"rules": []}));
+    let none = json!({"rules": [], "ended": []});
+    assert_eq!(api.ask(&format!("GET {rules}"), "", "").await.json(), none);
 }
 
 #[tokio::test]
@@ -274,6 +291,29 @@ async fn rules_go_with_the_client_that_asked_for_them() {
     drop(events);
     assert_eq!(others.next().await.2["rules"], json!(["dummy"]));
     through(&address, &backend).await;
+}
+
+#[tokio::test]
+async fn a_client_that_goes_takes_its_own_rules_and_no_others_of_their_names() {
+    let api = Running::start().await;
+    proxied(&api, "db", &[]).await;
+    let path = "/v1/events?while=connected&proxy=db&rule=delay&rule=drop:every=2";
+    let events = Events::open(&api, path, "").await;
+    let mut others = Events::open(&api, "/v1/events?proxy=db", "").await;
+    let other = api.ask("PUT /v1/proxies/db/rules/delay", "", r#""delay:sleep=1ms""#).await;
+    assert_eq!(other.status, 200, "{other:?}");
+    assert_eq!(others.next().await.2["rules"], json!(["delay:sleep=1ms", "drop:every=2"]));
+    drop(events);
+    assert_eq!(others.next().await.2["rules"], json!(["delay:sleep=1ms"]));
+    // A stream outlives its proxy, and does not keep it.
+    let path = "/v1/events?while=connected&proxy=db&rule=hang";
+    let events = Events::open(&api, path, "").await;
+    let proxy = api.control.get("db").unwrap();
+    assert_eq!(api.ask("DELETE /v1/proxies/db", "", "").await.status, 204);
+    proxied(&api, "db", &["hang"]).await;
+    drop((events, proxy));
+    let mut others = Events::open(&api, "/v1/events?after=0", "").await;
+    while others.next().await.2 != json!({"proxy": "db", "rules": ["hang"]}) {}
 }
 
 #[tokio::test]
