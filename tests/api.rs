@@ -3,6 +3,7 @@
 mod support;
 
 use std::net::TcpStream;
+use std::process::{Command, Stdio};
 use support::serving::Serving;
 use support::{Backend, connect, until};
 
@@ -163,4 +164,39 @@ fn a_mistake_in_a_file_has_its_place() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("/nowhere.yaml: "), "{said}");
+}
+
+/// Clients that are killed leave no rule behind, also where each has several, on several proxies.
+#[test]
+fn killed_clients_leave_nothing_behind() {
+    let serving = Serving::start(&["--api", "127.0.0.1:0"]);
+    for proxy in ["a", "b"] {
+        let body = format!(r#"{{"name": "{proxy}", "backend": "x:1", "rules": ["dummy"]}}"#);
+        serving.ask(&format!("curl -fsS 127.0.0.1:8474/v1/proxies -d '{body}'"));
+    }
+    let rules = || {
+        let shown = serving.ask("curl -fsS 127.0.0.1:8474/v1/proxies");
+        let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        let proxies = shown["proxies"].as_array().unwrap().iter();
+        proxies.map(|proxy| proxy["rules"].as_array().unwrap().len()).collect::<Vec<_>>()
+    };
+    let client = |number: usize| {
+        let (proxy, api) = (["a", "b"][number % 2], serving.api);
+        let url = format!(
+            "http://{api}/v1/events?while=connected&proxy={proxy}&rule=delay:name=d{number}\
+             &rule=hang:name=h{number}&rule=20:drop:name=x{number},20:reset:name=y{number}"
+        );
+        let curl = Command::new("curl").args(["-sSN", &url]).stdout(Stdio::null()).spawn();
+        support::Guarded(curl.unwrap())
+    };
+    let mut clients: Vec<_> = (0..6).map(client).collect();
+    until("the clients have their rules", || rules() == [13, 13]);
+    for client in clients.drain(..5) {
+        // SIGKILL: it can say no more.
+        drop(client);
+    }
+    until("one client is left", || rules() == [1, 5]);
+    drop(clients);
+    until("no client is left", || rules() == [1, 1]);
+    assert_eq!(serving.stop(), Some(0));
 }

@@ -26,6 +26,18 @@ fn mistakes_are_shown_where_they_are() {
         ),
         ("phases: [{run: x, rules: [{delay: {sleep: soon}}]}]", "expected a time", "sleep: soon"),
         (
+            "phases: [{run: x, rules: [{delay: {duraton: 2s}}]}]",
+            "no such option",
+            "did you mean \"duration\"?",
+        ),
+        ("phases: [{run: x, rules: [{drop: {at-most: few}}]}]", "whole number", "at-most: few"),
+        (
+            "phases: [{run: x, rules: [{delay: {duration: 2s}}], ramp: {rule: delay, option: sleep, \
+             from: 1s, to: 2s, over: 1s}}]",
+            "a rule that ramps has no duration",
+            "leave the duration out",
+        ),
+        (
             "phases: [{run: x, expect: {exti: 0}}]",
             "nothing that can be expected",
             "did you mean \"exit\"?",
