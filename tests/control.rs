@@ -280,3 +280,32 @@ async fn a_proxy_may_begin_disabled_and_then_binds_nothing() {
     assert_eq!(proxy.address().unwrap().to_string(), address);
     assert!(proxy.config().enabled);
 }
+
+#[tokio::test]
+async fn a_proxy_takes_the_place_of_another_and_open_connections_go_on() {
+    let control = Control::seeded(42).unwrap();
+    let (before, listener) = proxy(&control, "db").await;
+    let (other, _other) = proxy(&control, "other").await;
+    let address = before.address().unwrap();
+    let (mut client, mut server) = through(address, &listener).await;
+
+    let mut config = before.config();
+    config.limits.max_connections = Some(7);
+    let after = control.replace(&before, config).await.unwrap();
+    let names: Vec<_> = control.proxies().iter().map(|proxy| proxy.name().to_owned()).collect();
+    assert_eq!((after.address(), &*names), (Some(address), &["db", "other"].map(String::from)[..]));
+    assert_eq!(after.config().limits.max_connections, Some(7));
+    assert_eq!(pass(&mut client, &mut server, b'a').await, b'a');
+    let (mut second, mut second_server) = through(address, &listener).await;
+    assert_eq!(pass(&mut second, &mut second_server, b'b').await, b'b');
+    assert_eq!((before.stats().active(), after.stats().active()), (1, 1));
+    assert!(control.replace(&before, other.config()).await.is_err(), "it has gone");
+
+    let mut taken = after.config();
+    taken.listen = other.bound();
+    assert!(control.replace(&after, taken).await.is_err());
+    through(address, &listener).await;
+    drop((before, after));
+    control.stop(Duration::ZERO).await.unwrap();
+    assert_eq!(client.read(&mut [0]).await.unwrap(), 0, "stopped with the others");
+}

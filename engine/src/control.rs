@@ -1,7 +1,10 @@
 //! The in-process handle on everything that runs: proxies, their clock, their journal.
 
+mod replace;
+
 use crate::budget::{Budget, MEMORY};
 use crate::config::Config;
+use crate::endpoint::Listen;
 use crate::journal::{Journal, Recorder, Subscribers, Subscription};
 use crate::places::Places;
 use crate::proxy::{Proxy, Siblings, Surroundings};
@@ -165,9 +168,7 @@ impl Control {
     pub(crate) fn add_keeping(&self, config: Config, entries: usize) -> io::Result<Proxy> {
         let control = &*self.0;
         let _entered = control.runtime.enter();
-        let invalid = |error| io::Error::new(io::ErrorKind::InvalidInput, error);
-        let fits = config.rules.fit(&*config.protocol, config.protocol.name());
-        fits.map_err(invalid)?;
+        fits(&config)?;
         let _adding = locked(&control.adding);
         if !config.name.is_empty() && control.siblings.get(&config.name).is_some() {
             let taken = format!(
@@ -176,6 +177,15 @@ impl Control {
             );
             return Err(io::Error::new(io::ErrorKind::InvalidInput, taken));
         }
+        let at = config.listen.clone();
+        let proxy = self.start(config, at, entries)?;
+        control.siblings.add(proxy.clone());
+        Ok(proxy)
+    }
+
+    /// Starts a proxy at these addresses.
+    fn start(&self, config: Config, at: Vec<Listen>, entries: usize) -> io::Result<Proxy> {
+        let control = &*self.0;
         let file = locked(&control.journal).as_ref().map(|file| file.sender_of(&config.name));
         let journal = Recorder::new(&config.name, control.seed, file, &control.subscribers);
         let journal = journal.keep(entries);
@@ -187,10 +197,9 @@ impl Control {
             journal,
             siblings: &control.siblings,
             runtime: &control.runtime,
+            at,
         };
-        let proxy = Proxy::start(config, surroundings)?;
-        control.siblings.add(proxy.clone());
-        Ok(proxy)
+        Proxy::start(config, surroundings)
     }
 
     /// Returns the seed that decides every draw.
@@ -256,7 +265,7 @@ impl Control {
         now: impl Future<Output = ()>,
     ) -> io::Result<()> {
         let mut stops = tokio::task::JoinSet::new();
-        for proxy in self.proxies() {
+        for proxy in self.proxies().into_iter().chain(self.0.siblings.leaving()) {
             stops.spawn(async move {
                 match grace {
                     Some(grace) => proxy.stop(grace).await,
@@ -273,6 +282,12 @@ impl Control {
         };
         tokio::task::spawn_blocking(|| journal.finish()).await.unwrap_or(Ok(()))
     }
+}
+
+/// Checks that the rules of a configuration can act on its protocol.
+fn fits(config: &Config) -> io::Result<()> {
+    let fits = config.rules.fit(&*config.protocol, config.protocol.name());
+    fits.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

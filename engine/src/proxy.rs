@@ -115,16 +115,19 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) journal: Recorder,
     pub(crate) siblings: &'a Arc<Siblings>,
     pub(crate) runtime: &'a Handle,
+    /// Addresses at which it listens, for those of its configuration.
+    pub(crate) at: Vec<Listen>,
 }
 
 impl Proxy {
     /// Binds the listeners and starts to accept.
     pub(crate) fn start(config: Config, within: Surroundings<'_>) -> io::Result<Self> {
         let Config { name, listen, backend, protocol, rules, limits, enabled } = config;
-        let Surroundings { settings, clock, memory, places, journal, siblings, runtime } = within;
+        let Surroundings { settings, clock, memory, places, journal, siblings, runtime, at } =
+            within;
         let doors = Doors::new();
         let opened = if enabled { &*listen } else { &[] };
-        let bound = opened.iter().map(|address| doors.bind(address, address));
+        let bound = opened.iter().zip(&at).map(|(address, at)| doors.bind(address, at));
         let bound = bound.collect::<io::Result<Vec<_>>>()?;
         let locals: Vec<_> = bound.iter().flat_map(|(door, _)| door.locals()).cloned().collect();
         circle::refuse(&backend, &locals, &siblings.list())?;
@@ -202,6 +205,12 @@ impl Proxy {
     /// at which it did so last while it is disabled.
     pub fn locals(&self) -> Arc<[Local]> {
         self.shared.doors.locals()
+    }
+
+    /// Returns its addresses as they are when it listens again: with the port that the system has
+    /// chosen.
+    pub fn bound(&self) -> Vec<Listen> {
+        self.shared.doors.doors().iter().map(Door::again).collect()
     }
 
     /// Returns the backend of connections from now on.
@@ -329,7 +338,7 @@ impl Proxy {
     ///
     /// One of the rules could never act on what this proxy speaks; then nothing has changed.
     pub fn set_rules(&self, rules: Rules) -> Result<(), RuleError> {
-        self.edit(|_| Ok(rules))
+        self.change_rules(|_| Ok(rules))
     }
 
     /// Adds rules behind those in force; several at once where they are parts of a mix.
@@ -338,7 +347,7 @@ impl Proxy {
     ///
     /// A name is taken, or a rule could never act on what this proxy speaks; then nothing has changed.
     pub fn add_rules(&self, more: Rules) -> Result<(), RuleError> {
-        self.edit(|rules| rules.with(more))
+        self.change_rules(|rules| rules.with(more))
     }
 
     /// Removes the rule of this name.
@@ -347,7 +356,7 @@ impl Proxy {
     ///
     /// There is none.
     pub fn remove_rule(&self, name: &str) -> Result<(), RuleError> {
-        self.edit(|rules| rules.without(name))
+        self.change_rules(|rules| rules.without(name))
     }
 
     /// Puts rules (one, or the parts of a mix) in the place of the one of this name.
@@ -357,7 +366,7 @@ impl Proxy {
     /// There is none of this name, the name of a new one is taken, or a new one could never act; then
     /// nothing has changed.
     pub fn replace_rule(&self, name: &str, others: Rules) -> Result<(), RuleError> {
-        self.edit(|rules| rules.replacing(name, others))
+        self.change_rules(|rules| rules.replacing(name, others))
     }
 
     /// Sets the rules without checking that they can act on this proxy.
@@ -366,8 +375,14 @@ impl Proxy {
         self.shared.put(rules);
     }
 
-    /// Changes the rules in force, one change after the other.
-    fn edit(
+    /// Changes the rules in force, one change after the other: nobody else's is lost in between. A
+    /// rule that has not changed keeps its state.
+    ///
+    /// # Errors
+    ///
+    /// The change is refused, or a rule could never act on what this proxy speaks; then nothing has
+    /// changed.
+    pub fn change_rules(
         &self,
         change: impl FnOnce(&Rules) -> Result<Rules, RuleError>,
     ) -> Result<(), RuleError> {
