@@ -201,12 +201,37 @@ impl Toxic {
 
     /// Takes on an update of its attributes, where its rule may stay as it is.
     pub(crate) fn keeps_rule(&self, updated: &Self) -> bool {
-        let same = self.toxicity == updated.toxicity;
+        let same = self.is_alike(updated) && self.toxicity == updated.toxicity;
         let live = same && self.kind.name == "limit_data";
         if live {
-            updated.kept.bytes.set(updated.number(0));
+            updated.renew();
         }
         live || (same && self.values == updated.values)
+    }
+
+    /// Returns `true` if both do the same to the same streams, under one name.
+    pub(crate) fn is_as(&self, other: &Self) -> bool {
+        let same = self.is_alike(other) && self.name == other.name;
+        same && self.toxicity == other.toxicity && self.values == other.values
+    }
+
+    fn is_alike(&self, other: &Self) -> bool {
+        self.kind.name == other.kind.name && self.stream == other.stream
+    }
+
+    /// Returns this toxic in the place of another: what its behavior shares goes on.
+    pub(crate) fn instead_of(mut self, other: &Self) -> Self {
+        if self.is_alike(other) {
+            self.kept = other.kept.clone();
+        }
+        self
+    }
+
+    /// Puts those of its attributes in force that may change under its rule.
+    pub(crate) fn renew(&self) {
+        if self.kind.name == "limit_data" {
+            self.kept.bytes.set(self.number(0));
+        }
     }
 
     /// Returns the connections that have lost data to it, which cannot go on without it.
@@ -319,6 +344,24 @@ mod tests {
         }
         assert!(before.keeps_rule(&update("{}").unwrap()));
         assert!(!before.keeps_rule(&update(r#"{"toxicity": 0.1}"#).unwrap()));
+    }
+
+    #[test]
+    fn one_in_the_place_of_another_goes_on_only_where_it_does_the_same() {
+        let limit = toxic(r#"{"type": "limit_data", "attributes": {"bytes": 5}}"#);
+        let more = toxic(r#"{"type": "limit_data", "attributes": {"bytes": 9}}"#);
+        let more = more.instead_of(&limit);
+        assert!(limit.keeps_rule(&more) && Arc::ptr_eq(&limit.kept.bytes, &more.kept.bytes));
+        let name = r#""name": "x", "attributes": {"timeout": 5, "delay": 5}"#;
+        let timeout = toxic(&format!(r#"{{"type": "timeout", {name}}}"#));
+        for other in [
+            format!(r#"{{"type": "slow_close", {name}}}"#),
+            format!(r#"{{"type": "timeout", "stream": "upstream", {name}}}"#),
+        ] {
+            let other = toxic(&other).instead_of(&timeout);
+            assert!(!timeout.keeps_rule(&other) && !timeout.is_as(&other));
+            assert!(!Arc::ptr_eq(&timeout.kept.lost, &other.kept.lost));
+        }
     }
 
     #[test]

@@ -73,10 +73,11 @@ pub(super) async fn delete(
 }
 
 /// Puts a toxic on a proxy, in the place of one with its name.
-pub(super) fn put(api: &Api, proxy: &Proxy, toxic: Toxic) -> Result<(), Failure> {
+pub(crate) fn put(api: &Api, proxy: &Proxy, toxic: Toxic) -> Result<(), Failure> {
     api.toxics().change(proxy.name(), |front| {
         match front.toxics.iter_mut().find(|known| known.name == toxic.name) {
             Some(known) => {
+                let toxic = toxic.instead_of(known);
                 replace(proxy, known, &toxic)?;
                 *known = toxic;
             }
@@ -86,6 +87,16 @@ pub(super) fn put(api: &Api, proxy: &Proxy, toxic: Toxic) -> Result<(), Failure>
             }
         }
         Ok(())
+    })
+}
+
+/// Takes a toxic of a proxy away, where it has one of this name.
+pub(crate) fn take(api: &Api, proxy: &Proxy, name: &str) -> Result<(), Failure> {
+    api.toxics().change(proxy.name(), |front| {
+        match front.toxics.iter().position(|known| known.name == name) {
+            Some(place) => remove(proxy, &front.toxics.remove(place)),
+            None => Ok(()),
+        }
     })
 }
 
