@@ -1,7 +1,9 @@
 //! State that all routes share: the proxies, and what is known of them here.
 
 use crate::behaviors;
-use crate::feed::Feed;
+use crate::declared;
+use crate::feed::{Event, Feed};
+use crate::reloads::{Reload, ReloadRequests, Reloads};
 use crate::toxics;
 use chenapan_core::Registry;
 use chenapan_engine::control::Control;
@@ -22,14 +24,25 @@ struct Inner {
     kinds: Kinds,
     toxics: toxics::Store,
     behaviors: behaviors::Store,
+    declared: declared::Store,
+    reloads: Reloads,
     feed: Arc<Feed>,
 }
 
 impl Api {
     /// Returns an API for the proxies of a control.
     pub fn new(control: Control, registry: Registry, kinds: Kinds) -> Self {
-        let (toxics, behaviors, feed) = Default::default();
-        Self(Arc::new(Inner { control, registry, kinds, toxics, behaviors, feed }))
+        let (toxics, behaviors, declared, reloads, feed) = Default::default();
+        Self(Arc::new(Inner {
+            control,
+            registry,
+            kinds,
+            toxics,
+            behaviors,
+            declared,
+            reloads,
+            feed,
+        }))
     }
 
     /// Returns the proxies that requests act on.
@@ -62,6 +75,40 @@ impl Api {
         &self.0.behaviors
     }
 
+    /// Returns the proxies that a file has declared.
+    pub(crate) fn declared(&self) -> &declared::Store {
+        &self.0.declared
+    }
+
+    /// Returns how often a file was read again.
+    pub(crate) fn reloads(&self) -> &Reloads {
+        &self.0.reloads
+    }
+
+    /// Returns the requests of clients to read a file again, for one who follows it; without one they
+    /// are refused.
+    pub fn reload_requests(&self) -> ReloadRequests {
+        self.reloads().requests()
+    }
+
+    /// Tells clients, the log and the metrics what has become of a reload.
+    pub fn tell_reload(&self, reload: &Reload) {
+        let Reload { file, digest, outcome } = reload;
+        let digest = digest.as_deref().unwrap_or("none");
+        match outcome {
+            Ok(changes) => {
+                let [added, changed, removed] = changes.numbers();
+                tracing::info!(file, digest, added, changed, removed, "reloaded");
+            }
+            Err(why) => {
+                let why = in_a_line(why);
+                tracing::error!(file, digest, "not reloaded: {why}");
+            }
+        }
+        self.reloads().count(outcome.is_ok());
+        self.feed().say(Event::reload(reload));
+    }
+
     /// Ends a proxy: its ports are free and its connections are told when this returns.
     pub(crate) async fn remove(&self, proxy: &Proxy) {
         proxy.disable().await;
@@ -69,5 +116,32 @@ impl Api {
         self.control().remove(proxy);
         self.toxics().forget(proxy.name());
         self.behaviors().forget(proxy.name());
+        self.declared().forget(proxy.name());
+    }
+}
+
+/// Returns an error without the lines of the file that it shows.
+fn in_a_line(error: &str) -> String {
+    let is_shown = |line: &&str| {
+        let line = line.trim_start_matches(|it: char| it.is_ascii_digit() || it == ' ');
+        !line.starts_with('|')
+    };
+    let told = error.lines().filter(is_shown).map(|line| {
+        let line = line.trim_start();
+        line.strip_prefix("= help: ").unwrap_or(line)
+    });
+    told.collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_with_lines_of_a_file_is_one_line_in_the_log() {
+        let error = "x:1:15: unknown key \"bakend\"\n  |\n1 | {bakend: 1}\n  |  ^^^^^^\n  |\n  \
+                     = help: did you mean \"backend\"?\nx:2:1: more";
+        let told = "x:1:15: unknown key \"bakend\"; did you mean \"backend\"?; x:2:1: more";
+        assert_eq!(in_a_line(error), told);
     }
 }

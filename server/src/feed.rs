@@ -1,6 +1,7 @@
 //! Events: what proxies do to their connections, and what is done to proxies; numbered, so that a
 //! client that was away can go on where it was.
 
+use crate::reloads::Reload;
 use chenapan_engine::control::Control;
 use chenapan_engine::journal::{Line, News, What};
 use chenapan_engine::proxy::Proxy;
@@ -39,6 +40,10 @@ pub(crate) enum Kind {
     Rules,
     /// A connection was closed, reset, frozen, thawed or slowed from outside.
     Connection,
+    /// A file was read again, and its proxies are as it declares them.
+    Reloaded,
+    /// A file was read again, and all is as before.
+    ReloadFailed,
 }
 
 impl Kind {
@@ -50,6 +55,8 @@ impl Kind {
             Kind::Proxy => "proxy",
             Kind::Rules => "rules",
             Kind::Connection => "connection",
+            Kind::Reloaded => "reloaded",
+            Kind::ReloadFailed => "reload-failed",
         }
     }
 }
@@ -82,6 +89,12 @@ impl Event {
     pub(crate) fn connections(proxy: &Proxy, what: &'static str) -> Self {
         let data = json!({"proxy": proxy.name(), "connection": null, "what": what});
         Self::new(Kind::Connection, Some(Arc::from(proxy.name())), &data)
+    }
+
+    /// A file was read again.
+    pub(crate) fn reload(reload: &Reload) -> Self {
+        let kind = if reload.outcome.is_ok() { Kind::Reloaded } else { Kind::ReloadFailed };
+        Self::new(kind, None, &reload.json())
     }
 
     fn fault(line: &Line) -> Self {

@@ -9,11 +9,14 @@
 mod api;
 mod behaviors;
 mod dashboard;
+mod declared;
 mod feed;
 mod guard;
 mod health;
 mod metrics;
 mod problem;
+mod reload;
+mod reloads;
 mod routes;
 mod serve;
 mod toxics;
@@ -22,7 +25,9 @@ mod v1;
 mod vaurien;
 
 pub use api::Api;
+pub use declared::Declared;
 pub use guard::Guard;
 pub use problem::Problem;
+pub use reloads::{Changes, Reload, ReloadRequest, ReloadRequests};
 pub use serve::Server;
 pub use toxiproxy::Misplaced;

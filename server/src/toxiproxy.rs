@@ -9,6 +9,7 @@ mod proxies;
 mod toxics;
 
 pub(crate) use proxies::Ends;
+pub(crate) use toxics::{put as put_toxic, take as take_toxic};
 
 use crate::api::Api;
 use crate::toxics::Failure;

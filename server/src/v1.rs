@@ -8,6 +8,7 @@ mod events;
 mod openapi;
 mod plugins;
 mod proxies;
+mod reload;
 mod rules;
 
 use crate::api::Api;
@@ -34,6 +35,7 @@ pub(crate) fn routes() -> Router<Api> {
         .route("/v1/selectors", get(plugins::selectors))
         .route("/v1/counters", get(counters::all))
         .route("/v1/events", get(events::stream))
+        .route("/v1/reload", post(reload::reload))
         .route("/v1/proxies", get(proxies::list).post(proxies::create))
         .route(
             "/v1/proxies/{proxy}",

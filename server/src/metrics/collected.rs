@@ -14,6 +14,7 @@ pub(super) fn sheet(api: &Api) -> Sheet {
     let proxies = api.control().proxies();
     let mut sheet = Sheet::new();
     process(api, &mut sheet);
+    reloads(api, &mut sheet);
     for row in COUNTERS {
         counter(row, &proxies, &mut sheet);
     }
@@ -31,6 +32,28 @@ fn process(api: &Api, sheet: &mut Sheet) {
         ("chenapan_held_bytes_peak", "Most bytes that rules have held back.", memory.peak()),
     ] {
         sheet.fill(Family::gauge(name, help), [Series::new([], Value::Number(bytes as u64))]);
+    }
+}
+
+/// Adds how often the file of proxies was read again, where there is one.
+fn reloads(api: &Api, sheet: &mut Sheet) {
+    let Some(counted) = api.reloads().counted() else { return };
+    let family = Family::counter("chenapan_reloads", "Times that the file of proxies was read.");
+    let of = |result, number| Series::new([("result", result)], Value::Number(number));
+    sheet.fill(family, [of("done", counted.done), of("failed", counted.failed)]);
+    for (name, help, value) in [
+        (
+            "chenapan_reload_last_done",
+            "1 if the last reading of the file of proxies was put in force.",
+            counted.is_good.into(),
+        ),
+        (
+            "chenapan_reload_last_done_timestamp_seconds",
+            "Time at which a reading of the file of proxies was last put in force.",
+            counted.last,
+        ),
+    ] {
+        sheet.fill(Family::gauge(name, help), [Series::new([], Value::Number(value))]);
     }
 }
 

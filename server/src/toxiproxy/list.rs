@@ -1,7 +1,7 @@
 //! A list of proxies from a file, where a key that is not known is a mistake.
 
-use super::proxies::{Wanted, populated};
-use crate::api::Api;
+use super::proxies::Wanted;
+use crate::declared::{Declaration, Declared};
 use crate::toxics::Fields;
 use chenapan_core::nearest;
 use chenapan_engine::config::{Spot, Step};
@@ -13,29 +13,31 @@ const PROXY: [&str; 6] = ["name", "listen", "upstream", "enabled", "toxics", "Lo
 /// Keys of a toxic.
 const TOXIC: [&str; 6] = ["name", "type", "stream", "direction", "toxicity", "attributes"];
 
-/// A mistake in a list of proxies, and the steps that lead to it.
+/// An error about proxies that a file declares, and the steps that lead to the place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Misplaced {
-    /// Steps from the list to the value.
+    /// Steps from the file to the value.
     pub path: Vec<Step>,
     /// Part of the value.
     pub spot: Spot,
     /// Cause of the error.
     pub message: String,
+    /// Set when the file is wrong; otherwise the system has refused something, such as an address that
+    /// is taken.
+    pub mistake: bool,
 }
 
-impl Api {
-    /// Makes the proxies of a list as Toxiproxy's files have them, with their toxics.
+impl Declared {
+    /// Reads a list of proxies as Toxiproxy's files have them, with their toxics.
     ///
     /// # Errors
     ///
-    /// The first mistake of the list, before any proxy is made; or the first proxy that cannot be
-    /// started.
-    pub async fn populate(&self, list: &[Value]) -> Result<(), Misplaced> {
+    /// The first mistake of the list.
+    pub async fn toxiproxys(list: &[Value]) -> Result<Self, Misplaced> {
         let at = |place: usize| vec![Step::Item(place)];
-        let wrong = |path, message| Misplaced { path, spot: Spot::Value, message };
-        let mut wanted = Vec::new();
+        let wrong = |path, message| Misplaced { path, spot: Spot::Value, message, mistake: true };
+        let mut declarations: Vec<Declaration> = Vec::new();
         for (place, value) in list.iter().enumerate() {
             known(value, &PROXY, at(place))?;
             for (number, toxic) in value["toxics"].as_array().into_iter().flatten().enumerate() {
@@ -43,16 +45,19 @@ impl Api {
                 path.extend([Step::Key("toxics".to_owned()), Step::Item(number)]);
                 known(toxic, &TOXIC, path)?;
             }
-            let read = Fields::of(value.clone())
-                .and_then(|fields| Wanted::read(&fields, Some(place + 1)))
-                .map_err(|failure| wrong(at(place), failure.text))?;
-            wanted.push(read);
+            let described = async {
+                let wanted = Wanted::read(&Fields::of(value.clone())?, Some(place + 1))?;
+                wanted.described().await
+            };
+            let (config, front) =
+                described.await.map_err(|failure| wrong(at(place), failure.text))?;
+            if declarations.iter().any(|known| known.name() == config.name) {
+                let message = format!("there is a proxy {:?} before", config.name);
+                return Err(wrong(at(place), message));
+            }
+            declarations.push(Declaration { config, front: Some(front), path: at(place) });
         }
-        for (place, wanted) in wanted.into_iter().enumerate() {
-            let made = populated(self, wanted).await;
-            made.map_err(|failure| wrong(at(place), failure.text))?;
-        }
-        Ok(())
+        Ok(Self::new(declarations))
     }
 }
 
@@ -66,5 +71,6 @@ fn known(value: &Value, keys: &[&'static str], mut path: Vec<Step>) -> Result<()
         None => format!("known are {}", keys.join(", ")),
     };
     path.push(Step::Key(name.clone()));
-    Err(Misplaced { path, spot: Spot::Key, message: format!("unknown key {name:?}; {hint}") })
+    let message = format!("unknown key {name:?}; {hint}");
+    Err(Misplaced { path, spot: Spot::Key, message, mistake: true })
 }

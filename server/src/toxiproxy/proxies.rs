@@ -44,25 +44,36 @@ impl Wanted {
         })
     }
 
+    /// Returns its configuration, with the rules that its toxics are, and what it does not tell.
+    pub(super) async fn described(self) -> Result<(Config, Front), Failure> {
+        let mut config = Config::new("127.0.0.1:0", NOWHERE).map_err(Failure::system)?;
+        config.listen = vec![At::read(&self.listen).await?.listen()?];
+        config.backend = backend(&self.upstream)?;
+        config.enabled = self.enabled;
+        config.name = self.name;
+        for toxic in &self.toxics {
+            // Two of one name.
+            config.rules = config.rules.with(toxic.rules()).map_err(|_| Failure::toxic_exists())?;
+        }
+        let (listen, upstream) = (Some(self.listen), Some(self.upstream));
+        Ok((config, Front { listen, upstream, toxics: self.toxics }))
+    }
+
     /// Starts the proxy.
     async fn start(self, api: &Api) -> Result<Proxy, Failure> {
         if api.control().get(&self.name).is_some() {
             return Err(Failure::proxy_exists());
         }
-        let mut config = Config::new("127.0.0.1:0", NOWHERE).map_err(Failure::system)?;
-        config.listen = vec![At::read(&self.listen).await?.listen()?];
-        config.backend = backend(&self.upstream)?;
-        config.enabled = self.enabled;
-        config.name.clone_from(&self.name);
+        let (config, front) = self.described().await?;
+        let name = config.name.clone();
         let proxy = api.control().add(config).map_err(|error| match error.kind() {
             // Somebody else was faster.
-            io::ErrorKind::InvalidInput if api.control().get(&self.name).is_some() => {
+            io::ErrorKind::InvalidInput if api.control().get(&name).is_some() => {
                 Failure::proxy_exists()
             }
-            _ => bind(&self.listen, &error),
+            _ => bind(front.listen.as_deref().unwrap_or_default(), &error),
         })?;
-        let (listen, upstream) = (Some(self.listen), Some(self.upstream));
-        api.toxics().set(&self.name, Front { listen, upstream, toxics: Vec::new() });
+        api.toxics().set(&name, front);
         Ok(proxy)
     }
 }
@@ -243,7 +254,7 @@ pub(super) async fn populate(State(api): State<Api>, body: Bytes) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], format!("{object}\n")).into_response()
 }
 
-pub(super) async fn populated(api: &Api, mut wanted: Wanted) -> Result<Proxy, Failure> {
+async fn populated(api: &Api, mut wanted: Wanted) -> Result<Proxy, Failure> {
     let toxics = std::mem::take(&mut wanted.toxics);
     let before = api.control().get(&wanted.name);
     let proxy = match before {
