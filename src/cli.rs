@@ -14,6 +14,7 @@ mod echo;
 mod encode;
 mod endpoint;
 mod failure;
+mod followed;
 mod help;
 mod hints;
 mod live;
@@ -25,6 +26,7 @@ mod serve;
 mod signals;
 mod terminal;
 mod token;
+mod watched;
 
 use chenapan_core::Registry;
 use chenapan_engine::endpoint::{Kinds, without_password};

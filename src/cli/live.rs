@@ -1,21 +1,23 @@
 //! `serve`: proxies that are made and changed over HTTP while they run.
 
 use super::arguments::{Logging, seed, time};
+use super::followed::{Beginning, Causes};
 use super::serve::{not_started, on_runtime, raise_descriptor_limit};
 use super::signals::{Second, Signals};
 use super::terminal::Terminal;
 use super::token::token;
+use super::watched::Watched;
 use super::{Failure, arguments, say};
 use chenapan_core::Registry;
 use chenapan_engine::control::Control;
 use chenapan_engine::endpoint::{Kinds, plain};
-use chenapan_scenario::{ProxyFile, Said};
 use chenapan_server::{Api, Server};
 use clap::Args;
+use clap::builder::FalseyValueParser;
 use sd_notify::NotifyState;
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +26,9 @@ pub(super) struct Live {
     /// Proxies to start with: YAML, or Toxiproxy's JSON; see `help api`
     #[arg(long, value_name = "FILE", env = "CHENAPAN_CONFIG", hide_env = true)]
     config: Option<PathBuf>,
+    /// Read that file again when it changes; SIGHUP does so in any case
+    #[arg(long, env = "CHENAPAN_WATCH", hide_env = true, value_parser = FalseyValueParser::new())]
+    watch: bool,
     #[command(flatten)]
     asked: Asked,
     /// Random seed that repeats a run; printed if not given
@@ -43,6 +48,22 @@ pub(super) struct Live {
     journal: Option<PathBuf>,
     #[command(flatten)]
     logging: Logging,
+}
+
+impl Live {
+    /// Returns `true` if there is a file that can be read again.
+    fn is_followed(&self) -> bool {
+        self.config.as_deref().is_some_and(|path| path != "-")
+    }
+
+    /// Reads the file of proxies, where there is one.
+    fn beginning(&self, registry: &Registry, kinds: &Kinds) -> Result<Option<Beginning>, Failure> {
+        if self.watch && !self.is_followed() {
+            let why = "--watch: there is no file to watch; --config FILE names one";
+            return Err(Failure::usage(why));
+        }
+        self.config.as_deref().map(|path| Beginning::read(path, registry, kinds)).transpose()
+    }
 }
 
 /// Address of the API, and who may ask.
@@ -138,11 +159,16 @@ fn reached(mut bound: SocketAddr) -> SocketAddr {
 
 pub(super) fn live(args: &Live, registry: &Registry, kinds: &Kinds) -> Result<(), Failure> {
     let seed = args.seed.unwrap_or_else(arguments::random_seed);
-    let file = args.config.as_deref().map(|path| configured(path, registry, kinds)).transpose()?;
+    let beginning = args.beginning(registry, kinds)?;
     let terminal = Terminal::start(&args.logging);
     raise_descriptor_limit();
     on_runtime(async {
-        let mut signals = Signals::new(Second::Ends)?;
+        let (mut signals, hangups) = match args.is_followed() {
+            true => {
+                Signals::reloading(Second::Ends).map(|(ends, hangups)| (ends, Some(hangups)))?
+            }
+            false => (Signals::new(Second::Ends)?, None),
+        };
         let control = Control::seeded(seed).map_err(not_started)?;
         if let Some(file) = &args.journal {
             control.journal(file).map_err(|error| {
@@ -157,23 +183,22 @@ pub(super) fn live(args: &Live, registry: &Registry, kinds: &Kinds) -> Result<()
         start += &format!("dashboard at http://{}/\n", reached(server.address()));
         let stop = CancellationToken::new();
         let api = Api::new(control.clone(), registry.clone(), kinds.clone());
-        if let Some(file) = &file {
-            begin(file, &api).await?;
-        }
-        for proxy in control.proxies() {
-            start += &format!("{}: ", proxy.name());
-            let locals = proxy.locals().iter().map(ToString::to_string).collect::<Vec<_>>();
-            start += &match proxy.is_enabled() {
-                true => format!("listening on {}", locals.join(" and ")),
-                false => "disabled".to_owned(),
-            };
-            start += &format!(", backend {}, {}\n", proxy.backend(), proxy.protocol().name());
-        }
+        let followed = match beginning {
+            Some(beginning) => Some(beginning.start(&api).await?),
+            None => None,
+        };
+        start += &listed(&control);
+        let following = followed.zip(hangups).map(|(followed, hangups)| {
+            let watched = args.watch.then(|| args.config.as_deref().map(Watched::start)).flatten();
+            let requests = api.reload_requests();
+            tokio::spawn(followed.follow(Causes { hangups, requests, watched }))
+        });
         let served = tokio::spawn(server.serve(api, stop.clone()));
         // Nobody is to wait for somebody who reads this.
         let start = tokio::task::spawn_blocking(move || say(&start));
         let _ = sd_notify::notify(&[NotifyState::Ready]);
         signals.next().await;
+        following.inspect(|following| following.abort());
         stop.cancel();
         let proxies = control.proxies();
         let stopped = control.stop_or(args.grace, signals.next()).await;
@@ -185,32 +210,19 @@ pub(super) fn live(args: &Live, registry: &Registry, kinds: &Kinds) -> Result<()
     })
 }
 
-/// Reads a file of proxies.
-fn configured(path: &Path, registry: &Registry, kinds: &Kinds) -> Result<ProxyFile, Failure> {
-    let text = ProxyFile::load(path).map_err(Failure::usage)?;
-    ProxyFile::read(path, text, registry, kinds).map_err(Failure::usage)
-}
-
-/// Makes the proxies of a file.
-async fn begin(file: &ProxyFile, api: &Api) -> Result<(), Failure> {
-    match file.said() {
-        Said::Proxies(configs) => {
-            for config in configs {
-                let name = &config.name;
-                let told = |error: std::io::Error| match not_started(error) {
-                    Failure::Usage(why) => Failure::Usage(format!("proxy {name}: {why}")),
-                    Failure::Run(why) => Failure::Run(format!("proxy {name}: {why}")),
-                    other => other,
-                };
-                api.control().add(config.clone()).map_err(told)?;
-            }
-            Ok(())
-        }
-        Said::Toxiproxy(list) => api
-            .populate(list)
-            .await
-            .map_err(|wrong| Failure::usage(file.blame(&wrong.path, &wrong.spot, &wrong.message))),
+/// Returns a line about each proxy.
+fn listed(control: &Control) -> String {
+    let mut lines = String::new();
+    for proxy in control.proxies() {
+        let locals = proxy.locals().iter().map(ToString::to_string).collect::<Vec<_>>();
+        let listens = match proxy.is_enabled() {
+            true => format!("listening on {}", locals.join(" and ")),
+            false => "disabled".to_owned(),
+        };
+        let (name, protocol) = (proxy.name(), proxy.protocol().name());
+        lines += &format!("{name}: {listens}, backend {}, {protocol}\n", proxy.backend());
     }
+    lines
 }
 
 /// Takes Toxiproxy's flags of `serve`, which have one dash, for those with two.

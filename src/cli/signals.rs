@@ -1,14 +1,14 @@
-//! Signals: a first one asks for the end, a second one brings it about.
+//! Signals: a first one asks for the end, a second one brings it about; one may ask for a reload.
 //!
 //! A task of its own receives them, whatever the main thread waits for.
 
 use super::Failure;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// Longest time that the program may take to end after a second signal.
 const LAST: Duration = Duration::from_secs(1);
@@ -30,11 +30,33 @@ pub(super) struct Signals {
     heard: Arc<AtomicU32>,
 }
 
+/// Signals that ask for a reload; several at once are one.
+#[derive(Debug)]
+pub(super) struct Hangups(Arc<Notify>);
+
+impl Hangups {
+    /// Waits for the next one.
+    pub(super) async fn next(&self) {
+        self.0.notified().await;
+    }
+}
+
 impl Signals {
     /// Receives signals from now on; to be called on the runtime. A signal that is not handled for
     /// a second ends the program: it waits for something that may never come, such as a named
     /// pipe's other end.
     pub(super) fn new(second: Second) -> Result<Self, Failure> {
+        Self::receiving(second, None)
+    }
+
+    /// Receives signals as [`new`](Self::new) does, but for SIGHUP: it asks for a reload, unless it
+    /// says that the terminal is gone.
+    pub(super) fn reloading(second: Second) -> Result<(Self, Hangups), Failure> {
+        let reload = Arc::new(Notify::new());
+        Ok((Self::receiving(second, Some(Arc::clone(&reload)))?, Hangups(reload)))
+    }
+
+    fn receiving(second: Second, reload: Option<Arc<Notify>>) -> Result<Self, Failure> {
         let listen = |kind| signal(kind).map_err(Failure::run);
         let mut interrupt = listen(SignalKind::interrupt())?;
         let mut terminate = listen(SignalKind::terminate())?;
@@ -42,12 +64,19 @@ impl Signals {
         let (tell, came) = watch::channel(0);
         let heard = Arc::new(AtomicU32::new(0));
         let handled = Arc::clone(&heard);
+        let had_terminal = has_terminal();
         tokio::spawn(async move {
             loop {
                 tokio::select! {
                     _ = interrupt.recv() => {}
                     _ = terminate.recv() => {}
-                    _ = hangup.recv() => {}
+                    _ = hangup.recv() => match &reload {
+                        Some(reload) if had_terminal == has_terminal() => {
+                            reload.notify_one();
+                            continue;
+                        }
+                        _ => {}
+                    },
                 }
                 tell.send_modify(|came| *came += 1);
                 let came = *tell.borrow();
@@ -73,6 +102,11 @@ impl Signals {
         }
         self.heard.store(*self.came.borrow_and_update(), Ordering::Relaxed);
     }
+}
+
+/// Returns `true` if there is a terminal at the other end of the log.
+fn has_terminal() -> bool {
+    std::io::stderr().is_terminal()
 }
 
 /// Ends the program without waiting for anything.

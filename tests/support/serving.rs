@@ -1,7 +1,8 @@
 //! `chenapan serve` as a child.
 
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 
 /// The program, and the address of its API.
@@ -38,11 +39,40 @@ impl Serving {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Asks it to stop, and returns its exit code.
-    pub fn stop(mut self) -> Option<i32> {
+    /// Returns the object at a path of the API.
+    pub fn get(&self, path: &str) -> Value {
+        serde_json::from_str(&self.ask(&format!("curl -fsS 127.0.0.1:8474{path}"))).unwrap()
+    }
+
+    /// Returns the address at which a proxy listens.
+    pub fn address(&self, proxy: &str) -> SocketAddr {
+        let shown = self.get(&format!("/v1/proxies/{proxy}"));
+        shown["addresses"][0].as_str().unwrap().parse().unwrap()
+    }
+
+    /// Returns all events, from the first on.
+    pub fn events(&self) -> Events {
+        let mut stream = super::connect(self.api);
+        let request = format!("GET /v1/events?after=0 HTTP/1.1\r\nHost: {}\r\n\r\n", self.api);
+        stream.write_all(request.as_bytes()).unwrap();
+        Events(BufReader::new(stream).lines())
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits for its end, and returns its exit code.
+    pub fn wait(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
+    }
+
+    /// Asks it to stop, and returns its exit code.
+    pub fn stop(self) -> Option<i32> {
+        self.signal(rustix::process::Signal::TERM);
+        self.wait()
     }
 }
 
@@ -50,5 +80,25 @@ impl Drop for Serving {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// A stream of events.
+pub struct Events(Lines<BufReader<TcpStream>>);
+
+impl Events {
+    /// Waits for the next event of one of these names; its name and its object.
+    pub fn next(&mut self, names: &[&str]) -> (String, Value) {
+        let mut event = String::new();
+        loop {
+            let line = self.0.next().expect("the stream goes on").expect("in time");
+            if let Some(name) = line.strip_prefix("event: ") {
+                event = name.to_owned();
+            } else if let Some(data) = line.strip_prefix("data: ")
+                && names.contains(&&*event)
+            {
+                return (event, serde_json::from_str(data).unwrap());
+            }
+        }
     }
 }
