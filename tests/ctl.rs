@@ -480,3 +480,21 @@ fn watch_ends_when_nobody_reads_it() {
     };
     assert_eq!(code, Some(0));
 }
+
+#[test]
+fn a_shell_completes_names_of_proxies_and_rules() {
+    let serving = serving();
+    said(serving.api, "create orders --backend 127.0.0.1:9");
+    let complete = |words: &[&str]| {
+        let mut command = program(&["--", "chenapan", "ctl"]);
+        command.args(words).env("COMPLETE", "bash").env("CHENAPAN_API", serving.api.to_string());
+        command.env("_CLAP_COMPLETE_INDEX", (words.len() + 1).to_string());
+        command.env("_CLAP_COMPLETE_COMP_TYPE", "9").env("_CLAP_IFS", "\n");
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    for verb in ["show", "delete", "rules", "add", "connections", "watch"] {
+        assert!(complete(&[verb, "or"]).contains("orders"), "{verb}");
+    }
+    assert!(complete(&["add", "orders", "delay:sl"]).contains("delay:sleep="));
+    assert!(complete(&["connections", "orders", "fr"]).contains("freeze"));
+}

@@ -1,8 +1,9 @@
-//! Completion of names that the registry knows: behaviors, protocols, their options, topics.
+//! Completion of names that the registry knows (behaviors, protocols, their options, topics), and of
+//! those of proxies, for which a running server is asked.
 //!
 //! It only proposes; the parsers decide.
 
-use super::{Failure, help};
+use super::{Failure, ctl, help};
 use chenapan_core::{OptionSpec, Registry};
 use chenapan_engine::rule::SELECTORS;
 use clap::Command;
@@ -79,6 +80,14 @@ fn named(command: Command, registry: &Arc<Registry>) -> Command {
                     protocols(&registry, &current.to_string_lossy())
                 }))
             }
+            "proxy" | "proxies" => arg.add(ArgValueCompleter::new(|current: &OsStr| {
+                let current = current.to_string_lossy();
+                let names = ctl::names().into_iter();
+                names
+                    .filter(|name| name.starts_with(&*current))
+                    .map(CompletionCandidate::new)
+                    .collect()
+            })),
             "report" => arg.add(ArgValueCompleter::new(|current: &OsStr| {
                 let current = current.to_string_lossy();
                 let forms = chenapan_scenario::report::FORMATS;

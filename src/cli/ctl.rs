@@ -18,9 +18,11 @@ use super::{Failure, print};
 use address::Address;
 use clap::{Args, Subcommand};
 use client::Client;
+use hyper::Method;
 use serde_json::Value;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -35,6 +37,9 @@ Examples:
 A rule that watch adds goes when watch ends. The verbs and flags of toxiproxy-cli work, too: chenapan \
 ctl toxic add -t latency -a latency=100 db.
 Environment variables: CHENAPAN_API or TOXIPROXY_URL, CHENAPAN_API_TOKEN, CHENAPAN_API_TOKEN_FILE.";
+
+/// Longest time for which a shell waits for names.
+const AT_ONCE: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Args)]
 #[command(after_help = chenapan_scenario::layout::notes(EXAMPLES))]
@@ -80,7 +85,7 @@ enum Verb {
     /// Remove proxies, and close their connections
     #[command(aliases = ["d"])]
     Delete(proxies::Several),
-    /// Take new clients again
+    /// Let proxies take new clients again
     Enable(proxies::Several),
     /// Refuse new clients of proxies; open connections go on
     Disable(proxies::Several),
@@ -157,6 +162,20 @@ impl Verb {
             Verb::Watch(_) => Ok(Said::new(Value::Null, "")),
         }
     }
+}
+
+/// Returns the names of the proxies of the server, if it answers at once.
+pub(super) fn names() -> Vec<String> {
+    let asked = on_runtime(async {
+        let (address, token) = (Address::find(None)?, token(None)?);
+        let asking = async {
+            let mut client = Client::open(&address, token.as_deref()).await?;
+            client.ask(Method::GET, "/v1/proxies", None).await
+        };
+        tokio::time::timeout(AT_ONCE, asking).await.unwrap_or(Ok(Value::Null))
+    });
+    let list = asked.unwrap_or_default();
+    shown::each(&list["proxies"]).iter().map(shown::name).collect()
 }
 
 /// Takes long flags of toxiproxy-cli, which may have one dash, for those with two, and its `-h HOST`

@@ -12,20 +12,19 @@ pub(super) struct Connections {
     /// Name of the proxy
     #[arg(value_name = "PROXY")]
     proxy: String,
-    /// Deed to connections: close them in order, reset them, stop moving their bytes, let them go on
-    /// again, or give them a rate
-    #[arg(value_name = "DEED", requires = "numbers", hide_possible_values = true)]
-    deed: Option<Deed>,
+    /// close, reset, freeze, thaw (to let go on) or slow (with --rate)
+    #[arg(value_name = "ACTION", requires = "numbers", hide_possible_values = true)]
+    action: Option<Action>,
     /// Numbers of the connections, or all
     #[arg(value_name = "NUMBER")]
     numbers: Vec<String>,
     /// Rate for slow, in each direction, such as 10KiB/s; off takes it away
-    #[arg(long, value_name = "RATE", required_if_eq("deed", "slow"))]
+    #[arg(long, value_name = "RATE", required_if_eq("action", "slow"))]
     rate: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Deed {
+enum Action {
     Close,
     Reset,
     Freeze,
@@ -33,15 +32,15 @@ enum Deed {
     Slow,
 }
 
-impl Deed {
+impl Action {
     /// Returns what a connection is afterwards.
     fn done(self) -> &'static str {
         match self {
-            Deed::Close => "closed",
-            Deed::Reset => "reset",
-            Deed::Freeze => "frozen",
-            Deed::Thaw => "thawed",
-            Deed::Slow => "slowed",
+            Action::Close => "closed",
+            Action::Reset => "reset",
+            Action::Freeze => "frozen",
+            Action::Thaw => "thawed",
+            Action::Slow => "slowed",
         }
     }
 
@@ -53,11 +52,11 @@ impl Deed {
         client: &mut Client,
     ) -> Result<Result<Value, Refusal>, Failure> {
         let (method, end, body) = match self {
-            Deed::Close => (Method::DELETE, "", None),
-            Deed::Reset => (Method::POST, "/reset", None),
-            Deed::Freeze => (Method::POST, "/freeze", None),
-            Deed::Thaw => (Method::POST, "/thaw", None),
-            Deed::Slow => (Method::POST, "/slow", Some(json!({ "rate": rate }))),
+            Action::Close => (Method::DELETE, "", None),
+            Action::Reset => (Method::POST, "/reset", None),
+            Action::Freeze => (Method::POST, "/freeze", None),
+            Action::Thaw => (Method::POST, "/thaw", None),
+            Action::Slow => (Method::POST, "/slow", Some(json!({ "rate": rate }))),
         };
         client.asked(method, &format!("{connection}{end}"), body.as_ref()).await
     }
@@ -65,7 +64,7 @@ impl Deed {
 
 pub(super) async fn connections(args: &Connections, client: &mut Client) -> Result<Said, Failure> {
     let path = proxies::path(&args.proxy) + "/connections";
-    let Some(deed) = args.deed else { return list(&path, client).await };
+    let Some(action) = args.action else { return list(&path, client).await };
     let all = args.numbers.iter().any(|number| number == "all");
     let numbers = match all {
         true => open(&path, client).await?,
@@ -74,7 +73,7 @@ pub(super) async fn connections(args: &Connections, client: &mut Client) -> Resu
     let mut done = Vec::new();
     for number in numbers {
         let connection = format!("{path}/{number}");
-        match deed.tell(&connection, args.rate.as_deref(), client).await? {
+        match action.tell(&connection, args.rate.as_deref(), client).await? {
             Ok(_) => done.push(number),
             // It has ended since it was listed.
             Err(refusal) if all && refusal.status == StatusCode::NOT_FOUND => {}
@@ -83,9 +82,9 @@ pub(super) async fn connections(args: &Connections, client: &mut Client) -> Resu
     }
     let text = match &*done {
         [] => "no connections\n".to_owned(),
-        done => done.iter().map(|one| format!("connection {one}: {}\n", deed.done())).collect(),
+        done => done.iter().map(|one| format!("connection {one}: {}\n", action.done())).collect(),
     };
-    Ok(Said::new(json!({ deed.done(): done }), text))
+    Ok(Said::new(json!({ action.done(): done }), text))
 }
 
 /// Reads numbers of connections.
