@@ -332,17 +332,19 @@ fn proxies_change_places() {
 
 #[test]
 fn what_came_over_the_api_stays() {
-    let mut rig = Rig::start("proxies: {a: {backend: '1', rules: [dummy]}, b: {backend: '1'}}");
+    let mut rig =
+        Rig::start("proxies: {a: {backend: '1', rules: [dummy, hang]}, b: {backend: '1'}}");
     for request in [
         r#"curl -fsS 127.0.0.1:8474/v1/proxies -d '{"name": "mine", "backend": "127.0.0.1:1"}'"#,
         r#"curl -fsS 127.0.0.1:8474/v1/proxies/a/rules -d '"drop:name=mine"'"#,
+        r#"curl -fsS -X DELETE 127.0.0.1:8474/v1/proxies/a/rules/hang"#,
         r#"curl -fsS -X PATCH 127.0.0.1:8474/v1/proxies/a -d '{"enabled": false}'"#,
         r#"curl -fsS -X PATCH 127.0.0.1:8474/v1/proxies/b -d '{"backend": "127.0.0.1:7"}'"#,
     ] {
         rig.serving.ask(request);
     }
     rig.reload(
-        "proxies: {a: {backend: '1', rules: [dummy, delay]}, b: {backend: '1', rules: [hang]}}",
+        "proxies: {a: {backend: '1', rules: [dummy, hang, delay]}, b: {backend: '1', rules: [hang]}}",
     );
     assert_eq!(rig.names(), ["a", "b", "mine"]);
     assert_eq!(rig.rules("a"), ["dummy", "delay", "drop:name=mine"]);

@@ -5,7 +5,7 @@
 use crate::toxics::{Front, Toxic};
 use chenapan_engine::config::{Config, LimitsModel, Step};
 use chenapan_engine::endpoint::Listen;
-use chenapan_engine::rule::{RuleError, Rules};
+use chenapan_engine::rule::{Rule, RuleError, Rules};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Proxies that a file declares, in its order.
@@ -94,21 +94,25 @@ impl Declaration {
             || self.front.is_some() != other.front.is_some()
     }
 
-    /// Returns its rules with those behind them that are in force and that neither it nor its former
-    /// declaration has: they came over the API.
+    /// Returns the rules of a proxy that had those of a former declaration: what has changed since is
+    /// as it is declared here, what has not is as it is in force, or gone with it. Rules that came over
+    /// the API stand behind them.
     ///
     /// # Errors
     ///
     /// Names of rules are taken.
     pub(crate) fn rules_beside(&self, old: &Self, running: &Rules) -> Result<Rules, RuleError> {
-        let declared = old.config.rules.iter().chain(self.config.rules.iter());
-        let mut others = running.clone();
-        for rule in declared {
-            if others.get(rule.name()).is_some() {
-                others = others.without(rule.name())?;
-            }
-        }
-        self.config.rules.with(others)
+        let before = &old.config.rules;
+        let declared = self.config.rules.clone().after(before);
+        let stays = |rule: &Arc<Rule>| before.iter().any(|known| Arc::ptr_eq(known, rule));
+        let own = declared.iter().filter_map(|rule| match stays(rule) {
+            true => running.get(rule.name()).cloned(),
+            false => Some(Arc::clone(rule)),
+        });
+        let is_other = |rule: &&Arc<Rule>| {
+            before.get(rule.name()).is_none() && declared.get(rule.name()).is_none()
+        };
+        Rules::in_order(own.chain(running.iter().filter(is_other).cloned()))
     }
 
     /// Returns its toxics with those behind them that a proxy has and that neither it nor its former
@@ -148,5 +152,28 @@ impl Store {
 
     fn declared(&self) -> MutexGuard<'_, Declared> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn declaration(rules: &[&str]) -> Declaration {
+        let mut config = Config::new(":0", "1").unwrap();
+        config.rules = Rules::parse(rules).unwrap();
+        Declaration { config, front: None, path: Vec::new() }
+    }
+
+    #[test]
+    fn only_rules_that_were_declared_otherwise_change() {
+        let old = declaration(&["delay", "drop", "hang", "dummy"]);
+        let new = declaration(&["drop:every=2", "delay", "dummy", "reset"]);
+        // Since then one has changed, one has ended, and one came.
+        let running = Rules::parse(&["delay:sleep=2s", "drop", "hang", "corrupt"]).unwrap();
+        let rules = new.rules_beside(&old, &running).unwrap();
+        let texts: Vec<_> = rules.iter().map(ToString::to_string).collect();
+        assert_eq!(texts, ["drop:every=2", "delay:sleep=2s", "reset", "corrupt"]);
+        assert!(Arc::ptr_eq(rules.get("delay").unwrap(), running.get("delay").unwrap()));
     }
 }

@@ -2,12 +2,29 @@
 
 use super::{Rule, RuleError, Rules};
 use chenapan_core::nearest;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 impl Rules {
     /// Returns the rule of this name.
     pub fn get(&self, name: &str) -> Option<&Arc<Rule>> {
         self.iter().find(|rule| rule.name() == name)
+    }
+
+    /// Puts rules that there are in an order; each keeps its state.
+    ///
+    /// # Errors
+    ///
+    /// Two have one name.
+    pub fn in_order(rules: impl IntoIterator<Item = Arc<Rule>>) -> Result<Self, RuleError> {
+        let (mut list, mut names) = (Vec::new(), HashSet::new());
+        for rule in rules {
+            if !names.insert(rule.shared_name()) {
+                return Err(RuleError::Text(format!("two rules are called {:?}", rule.name())));
+            }
+            list.push(rule);
+        }
+        Ok(Self { list })
     }
 
     /// Returns these rules with more behind them.
@@ -103,6 +120,16 @@ mod tests {
         }
         assert!(!stays(&replaced, "drop"));
         assert!(stays(&before.replacing("drop", rules(&["drop"])).unwrap(), "drop"));
+    }
+
+    #[test]
+    fn rules_in_another_order_are_the_same_rules() {
+        let before = rules(&["delay", "drop"]);
+        let list: Vec<_> = before.iter().cloned().collect::<Vec<_>>().into_iter().rev().collect();
+        let turned = Rules::in_order(list.clone()).unwrap();
+        assert_eq!(names(&turned), ["drop", "delay"]);
+        assert!(turned.iter().zip(&list).all(|(one, two)| Arc::ptr_eq(one, two)));
+        assert!(Rules::in_order(list.iter().chain(&list).cloned()).is_err());
     }
 
     #[test]
