@@ -155,18 +155,9 @@ impl ProxyModel {
         KEYS.iter().map(|key| key.name)
     }
 
-    /// Reads a model from a tree of values, in which a scalar may be a text. A key without a value is
-    /// one that is not there.
-    ///
-    /// # Errors
-    ///
-    /// The first key that is unknown, missing, or of the wrong shape.
-    pub fn read(value: &Value) -> Result<Self, ModelError> {
-        let Value::Object(entries) = value else {
-            let wrong = format_args!("expected a map, found {}", sort(value)).to_string();
-            return Err(ModelError::new(wrong));
-        };
-        let mut model = Self {
+    /// A model that says nothing.
+    fn blank() -> Self {
+        Self {
             name: String::new(),
             listen: Vec::new(),
             backend: Value::Null,
@@ -174,19 +165,70 @@ impl ProxyModel {
             rules: Vec::new(),
             limits: LimitsModel::default(),
             enabled: true,
+        }
+    }
+
+    /// Reads a model from a tree of values, in which a scalar may be a text. A key without a value is
+    /// one that is not there.
+    ///
+    /// # Errors
+    ///
+    /// The first key that is unknown, missing, or of the wrong shape.
+    pub fn read(value: &Value) -> Result<Self, ModelError> {
+        let model = Self::blank().over(value)?;
+        match model.backend {
+            Value::Null => Err(ModelError::new("\"backend\" is missing here")),
+            _ => Ok(model),
+        }
+    }
+
+    /// Reads the keys of a tree over this model.
+    fn over(mut self, value: &Value) -> Result<Self, ModelError> {
+        let Value::Object(entries) = value else {
+            let wrong = format_args!("expected a map, found {}", sort(value)).to_string();
+            return Err(ModelError::new(wrong));
         };
         for (name, value) in entries {
             let Some(key) = KEYS.iter().find(|key| key.name == name) else {
                 return Err(unknown(name).under(name).of_key());
             };
             if !value.is_null() {
-                (key.read)(&mut model, value).map_err(|error| error.under(name))?;
+                (key.read)(&mut self, value).map_err(|error| error.under(name))?;
             }
         }
-        match model.backend {
-            Value::Null => Err(ModelError::new("\"backend\" is missing here")),
-            _ => Ok(model),
+        Ok(self)
+    }
+
+    /// Makes the configuration that another one becomes: the keys of a tree of values change, and what
+    /// is left out stays, also what no text says, such as a rule by value.
+    ///
+    /// # Errors
+    ///
+    /// The first key that is unknown or of the wrong shape, or the first value that cannot be used.
+    pub fn change(
+        before: &Config,
+        value: &Value,
+        registry: &Registry,
+        kinds: &Kinds,
+    ) -> Result<Config, ModelError> {
+        let (name, enabled) = (before.name.clone(), before.enabled);
+        let limits = LimitsModel::from(&before.limits);
+        let model = Self { name, enabled, limits, ..Self::blank() }.over(value)?;
+        let given = |key: &str| value.get(key).is_some_and(|value| !value.is_null());
+        let mut config = Config { limits: model.limits.limits()?, ..before.clone() };
+        if given("listen") {
+            config.listen = model.listening(kinds)?;
         }
+        if given("backend") {
+            config.backend = model.connecting(kinds)?;
+        }
+        if given("protocol") {
+            config.protocol = model.speaking(registry)?;
+        }
+        if given("rules") {
+            config.rules = model.ruling(registry)?;
+        }
+        Ok(Config { name: model.name, enabled: model.enabled, ..config })
     }
 
     /// Makes a configuration with these plug-ins and kinds of addresses.
@@ -195,31 +237,42 @@ impl ProxyModel {
     ///
     /// The first value that cannot be used.
     pub fn config(&self, registry: &Registry, kinds: &Kinds) -> Result<Config, ModelError> {
+        Ok(Config {
+            name: self.name.clone(),
+            listen: self.listening(kinds)?,
+            backend: self.connecting(kinds)?,
+            protocol: self.speaking(registry)?,
+            rules: self.ruling(registry)?,
+            limits: self.limits.limits()?,
+            enabled: self.enabled,
+        })
+    }
+
+    fn listening(&self, kinds: &Kinds) -> Result<Vec<Listen>, ModelError> {
         let listen = self.listen.iter().enumerate().map(|(at, address)| {
             let read = kinds.listen_object(address);
             read.map_err(|error| ModelError::address(&error, address).item(at).under("listen"))
         });
-        let mut listen = listen.collect::<Result<Vec<_>, _>>()?;
-        if listen.is_empty() {
-            listen.push(Listen::loopback(0));
-        }
+        let listen = listen.collect::<Result<Vec<_>, _>>()?;
+        Ok(if listen.is_empty() { vec![Listen::loopback(0)] } else { listen })
+    }
+
+    fn connecting(&self, kinds: &Kinds) -> Result<Connect, ModelError> {
+        let backend = kinds.connect_object(&self.backend);
+        backend.map_err(|error| ModelError::address(&error, &self.backend).under("backend"))
+    }
+
+    fn speaking(&self, registry: &Registry) -> Result<ConfiguredProtocol, ModelError> {
+        self.protocol.protocol(registry).map_err(|error| error.under("protocol"))
+    }
+
+    fn ruling(&self, registry: &Registry) -> Result<Rules, ModelError> {
         let mut rules = Vec::new();
         for (at, rule) in self.rules.iter().enumerate() {
             let made = rule.rules(registry);
             rules.extend(made.map_err(|error| error.item(at).under("rules"))?);
         }
-        let backend = kinds.connect_object(&self.backend);
-        let protocol = self.protocol.protocol(registry);
-        Ok(Config {
-            name: self.name.clone(),
-            listen,
-            backend: backend
-                .map_err(|error| ModelError::address(&error, &self.backend).under("backend"))?,
-            protocol: protocol.map_err(|error| error.under("protocol"))?,
-            rules: Rules::new(rules),
-            limits: self.limits.limits()?,
-            enabled: self.enabled,
-        })
+        Ok(Rules::new(rules))
     }
 }
 
@@ -362,6 +415,31 @@ mod tests {
                 kept.iter().zip(before.rules.iter()).all(|(a, b)| std::sync::Arc::ptr_eq(a, b))
             );
         }
+    }
+
+    #[test]
+    fn what_a_change_leaves_out_stays_also_what_no_text_says() {
+        let registry = crate::registry();
+        let mut before = config(
+            r#"{"name": "a", "backend": "1", "idle": "1m", "listen": ":0", "rules": ["delay"]}"#,
+        );
+        let value = crate::rule::Rule::value("mine", crate::behaviors::Dummy::default());
+        before.rules = before.rules.with(value.into()).unwrap();
+        let changed = |text: &str| {
+            let value = serde_json::from_str(text).unwrap();
+            ProxyModel::change(&before, &value, &registry, &Kinds::new())
+        };
+        let after = changed(r#"{"max-connections": 2, "enabled": false, "listen": null}"#).unwrap();
+        assert_eq!((after.limits.max_connections, after.enabled), (Some(2), false));
+        assert_eq!(after.limits.idle, before.limits.idle);
+        assert_eq!((&after.listen, &after.backend), (&before.listen, &before.backend));
+        let same = |(one, two)| std::sync::Arc::ptr_eq(one, two);
+        assert!(after.rules.iter().zip(before.rules.iter()).all(same));
+        let after = changed(r#"{"rules": [], "protocol": "proxy-v2", "name": "b"}"#).unwrap();
+        assert!(after.rules.is_empty() && after.name == "b");
+        assert_eq!(after.protocol.name(), "proxy-v2");
+        assert_eq!(changed(r#"{"ilde": 1}"#).unwrap_err().field(), "ilde");
+        assert_eq!(changed(r#"{"rules": ["dleay"]}"#).unwrap_err().field(), "rules.0");
     }
 
     fn wrong(text: &str) -> ModelError {

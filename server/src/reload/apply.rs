@@ -13,20 +13,31 @@ use std::io;
 
 /// A plan that could not be carried out, and was undone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Stopped {
-    /// Proxy whose step could not be done.
-    pub(super) proxy: String,
-    pub(super) why: Refusal,
+pub(crate) struct Stopped {
+    /// The step that could not be done.
+    pub(crate) step: Step,
+    pub(crate) why: Refusal,
     /// Parts that could not be undone either.
-    pub(super) left: Vec<String>,
+    pub(crate) left: Vec<String>,
 }
 
 /// Cause why a step cannot be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub(super) message: String,
+pub(crate) struct Refusal {
+    pub(crate) message: String,
     /// Set when what was declared is wrong, and not the system.
-    pub(super) mistake: bool,
+    pub(crate) mistake: bool,
+}
+
+impl Stopped {
+    /// Returns the cause, and what is not as it was.
+    pub(crate) fn message(&self) -> String {
+        let mut message = self.why.message.clone();
+        for left in &self.left {
+            message += &format!("; {left}");
+        }
+        message
+    }
 }
 
 impl From<io::Error> for Refusal {
@@ -63,7 +74,7 @@ impl<'a> Work<'a> {
                 while let Some(undo) = self.done.pop() {
                     left.extend(undo.carry_out(self.api).await.err());
                 }
-                return Err(Stopped { proxy: step.proxy.clone(), why, left });
+                return Err(Stopped { step: step.clone(), why, left });
             }
         }
         Ok(())

@@ -42,6 +42,18 @@ pub(crate) enum Change {
     Cut,
 }
 
+impl Change {
+    /// Returns the key of a proxy's model that it puts in force, where it is one.
+    pub(crate) fn key(self) -> Option<&'static str> {
+        match self {
+            Change::Listen => Some("listen"),
+            Change::Backend => Some("backend"),
+            Change::Rules | Change::Remake { rules: true } => Some("rules"),
+            _ => None,
+        }
+    }
+}
+
 /// Steps in the order in which they are carried out. Those behind the first `Remove` or `Cut` cannot
 /// fail, and only these cannot be undone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,6 +94,12 @@ impl Plan {
         plan.all(Change::Remove, gone());
         plan.each(Change::Cut, moved());
         plan
+    }
+
+    /// Returns the plan without the steps that close connections of proxies that stay.
+    pub(crate) fn without_cuts(mut self) -> Self {
+        self.0.retain(|step| step.change != Change::Cut);
+        self
     }
 
     pub(crate) fn steps(&self) -> &[Step] {

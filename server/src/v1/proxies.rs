@@ -4,15 +4,14 @@ use super::{Answer, found, misread, read, refused, rules};
 use crate::api::Api;
 use crate::feed::Event;
 use crate::problem::Problem;
+use crate::reload::Stopped;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chenapan_engine::config::ProxyModel;
-use chenapan_engine::endpoint::{Connect, Listen};
 use chenapan_engine::proxy::Proxy;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use std::io;
 
@@ -74,66 +73,34 @@ pub(super) async fn show(State(api): State<Api>, Path(proxy): Path<String>) -> A
     Ok(Json(shown(&found(&api, &proxy)?)))
 }
 
-/// Changes of a proxy; what is left out stays.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Changes {
-    listen: Option<Vec<Value>>,
-    backend: Option<Value>,
-    enabled: Option<bool>,
-}
-
-/// Changes a proxy: the new address is bound before the old one is closed, and connections that are
-/// open go on. Where a part cannot be done the others are taken back.
+/// Changes a proxy: what is left out stays. The new address is bound before the old one is closed, and
+/// connections that are open go on. Where a part cannot be done the others are taken back.
 pub(super) async fn update(
     State(api): State<Api>,
     Path(proxy): Path<String>,
     body: Bytes,
 ) -> Answer {
-    let proxy = found(&api, &proxy)?;
-    let changes: Changes = read(&body)?;
-    let listen = changes.listen.iter().flatten().map(|address| api.kinds().listen_object(address));
-    let listen: Vec<Listen> =
-        listen.collect::<Result<_, _>>().map_err(|error| refused(error).field("listen"))?;
-    let backend = changes.backend.as_ref().map(|address| api.kinds().connect_object(address));
-    let backend = backend.transpose().map_err(|error| refused(error).field("backend"))?;
-    let before = proxy.config();
-    let changed = apply(&proxy, changes.listen.is_some().then_some(&*listen), backend.as_ref());
-    let changed = async {
-        changed.await?;
-        match changes.enabled {
-            Some(true) => proxy.enable().await.map_err(not_bound),
-            Some(false) => {
-                proxy.disable().await;
-                Ok(())
-            }
-            None => Ok(()),
-        }
-    };
-    if let Err(problem) = changed.await {
-        // It could have these before.
-        let _ = proxy.set_backend(&before.backend);
-        if changes.listen.is_some() {
-            let _ = proxy.listen(&before.listen).await;
-        }
-        return Err(problem);
+    let before = found(&api, &proxy)?.config();
+    let after = ProxyModel::change(&before, &read(&body)?, api.registry(), api.kinds());
+    let after = after.map_err(misread)?;
+    if after.name != before.name {
+        return Err(refused("a proxy keeps its name; remove it, and make another").field("name"));
     }
-    api.feed().say(Event::proxy("changed", &proxy));
-    Ok(Json(shown(&proxy)))
+    rules::bounded(after.rules.iter().count())?;
+    api.change(&before, &after).await.map_err(not_changed)?;
+    Ok(Json(shown(&found(&api, &proxy)?)))
 }
 
-async fn apply(
-    proxy: &Proxy,
-    listen: Option<&[Listen]>,
-    backend: Option<&Connect>,
-) -> Result<(), Problem> {
-    if let Some(backend) = backend {
-        proxy.set_backend(backend).map_err(|error| refused(error).field("backend"))?;
+/// A change that cannot be made, with the key that asks for it.
+fn not_changed(stopped: Stopped) -> Problem {
+    let problem = match stopped.why.mistake {
+        true => refused(stopped.message()),
+        false => Problem::new(StatusCode::CONFLICT, stopped.message()),
+    };
+    match stopped.step.change.key() {
+        Some(key) => problem.field(key),
+        None => problem,
     }
-    if let Some(listen) = listen {
-        proxy.listen(listen).await.map_err(not_bound)?;
-    }
-    Ok(())
 }
 
 pub(super) async fn delete(

@@ -88,6 +88,42 @@ async fn a_proxy_is_made_changed_and_removed() {
 }
 
 #[tokio::test]
+async fn every_field_of_a_proxy_changes_and_its_connections_go_on() {
+    let api = Running::start().await;
+    let (address, backend) = proxied(&api, "db", &["dummy", "drop:matching=no"]).await;
+    let (mut client, mut server) = through(&address, &backend).await;
+    let change = r#"{"rules": ["drop:matching=no", "delay:sleep=1ms"], "idle": "1h",
+        "max-connections": 5, "protocol": "proxy-v2:header=add", "enabled": null}"#;
+    let changed = api.ask("PATCH /v1/proxies/db", "", change).await;
+    let shown = changed.json();
+    assert_eq!((changed.status, &shown["addresses"][0]), (200, &json!(address)), "{shown}");
+    assert_eq!(shown["protocol"], "proxy-v2:header=add");
+    let texts = [&shown["rules"][0]["text"], &shown["rules"][1]["text"]];
+    assert_eq!(texts, ["drop:matching=no", "delay:sleep=1ms"]);
+    let config = api.control.get("db").unwrap().config();
+    assert_eq!(config.limits.idle, Some(Duration::from_secs(3600)));
+    client.write_all(b"x").await.unwrap();
+    assert_eq!(server.read_u8().await.unwrap(), b'x', "as it began");
+    let (_client, mut server) = through(&address, &backend).await;
+    let mut signature = [0; 12];
+    timeout(PATIENCE, server.read_exact(&mut signature)).await.unwrap().unwrap();
+    assert_eq!(&signature, b"\r\n\r\n\0\r\nQUIT\n");
+    for (body, status, field) in [
+        (r#"{"rules": ["dleay"]}"#, 422, "rules.0"),
+        (r#"{"rules": ["rpc-error"]}"#, 422, "rules"),
+        (r#"{"bakend": "1"}"#, 422, "bakend"),
+        (r#"{"name": "other"}"#, 422, "name"),
+        (r#"{"listen": ["nowhere:x"]}"#, 422, "listen.0"),
+        (r#"{"idle": "1m", "backend": "BACK"}"#, 422, "backend"),
+    ] {
+        let refused = api.ask("PATCH /v1/proxies/db", "", &body.replace("BACK", &address)).await;
+        let told = refused.json();
+        assert_eq!((refused.status, &told["field"]), (status, &json!(field)), "{told}");
+    }
+    assert_eq!(api.control.get("db").unwrap().config().limits.idle, config.limits.idle);
+}
+
+#[tokio::test]
 async fn errors_say_the_cause_the_field_and_what_would_do() {
     let api = Running::start().await;
     proxied(&api, "db", &["delay"]).await;
