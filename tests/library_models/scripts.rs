@@ -8,13 +8,18 @@ use crate::resp::Resp;
 use crate::support::needs::{Test, tests};
 use chenapan::rule::{Defaults, Rule, RuleError, Rules};
 use chenapan_core::Direction::{self, Upstream};
-use chenapan_core::{Instances, Plugin, Protocol};
+use chenapan_core::bytes::BytesMut;
+use chenapan_core::{
+    Behavior, BehaviorEntry, Context, Handled, Instances, Malformed, Plugin, Protocol,
+    ProtocolEntry, Unit, Verdict, plugin,
+};
 use chenapan_engine::testing::Side::{Client, Server};
 use chenapan_engine::testing::{Conversation, at_every_split, configured, converse, passes, sound};
 use std::time::Duration;
 
 pub(crate) const TESTS: &[Test] = tests![
     plug_ins_are_sound_and_their_mistakes_are_told;
+    a_plug_in_takes_the_place_of_one_of_its_name_where_that_is_meant;
     units_do_not_depend_on_how_bytes_arrive;
     responses_of_kafka_find_their_requests;
     a_field_of_kafka_is_damaged_and_the_size_stays_right;
@@ -54,6 +59,56 @@ fn plug_ins_are_sound_and_their_mistakes_are_told() {
     ] {
         let error = rules(&[rule]).unwrap_err().to_string();
         assert!(error.contains(told), "{error}");
+    }
+}
+
+plugin! {
+    /// Drops what the behavior of this name would delay.
+    struct Delay = "delay" {}
+}
+
+impl Behavior for Delay {
+    fn on_unit(&mut self, _: &mut Unit, _: &mut Context<'_>) -> Verdict {
+        Verdict::Drop
+    }
+}
+
+plugin! {
+    /// Bytes without structure.
+    struct Tcp = "tcp" {}
+}
+
+impl Protocol for Tcp {
+    fn handle(&mut self, _: Direction, _: &mut BytesMut) -> Result<Handled, Malformed> {
+        Ok(Handled::Opaque)
+    }
+}
+
+fn a_plug_in_takes_the_place_of_one_of_its_name_where_that_is_meant() {
+    let (behavior, protocol) = (BehaviorEntry::of::<Delay>(), ProtocolEntry::of::<Tcp>());
+    let mut registry = chenapan::registry();
+    let taken = registry.try_behavior(behavior).unwrap_err().to_string();
+    assert_eq!(
+        taken,
+        r#"behavior "delay": there is one of this name; Registry::behavior replaces it"#
+    );
+    let taken = registry.try_protocol(protocol).unwrap_err().to_string();
+    assert_eq!(
+        taken,
+        r#"protocol "tcp": there is one of this name; Registry::protocol replaces it"#
+    );
+    let (count, protocols) = (registry.behaviors().len(), registry.protocols().len());
+    let other = registry.clone().behavior(behavior).protocol(protocol);
+    assert_eq!((other.behaviors().len(), other.protocols().len()), (count, protocols));
+    // One rule by the one list and by the other.
+    for (registry, got) in [(registry, "ping"), (other, "")] {
+        let rules = Rule::parse("delay:first=1", &registry, &Defaults::new()).unwrap();
+        let tcp = registry.find_protocol("tcp").unwrap().configure([]).unwrap();
+        converse(
+            &*tcp,
+            Rules::new(rules),
+            [Client.says("ping"), passes(Duration::from_secs(60)), Server.gets(got)],
+        );
     }
 }
 
