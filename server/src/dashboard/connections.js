@@ -3,29 +3,54 @@
 /** Most connections that are shown: the oldest and the newest matter, and nobody reads a thousand. */
 const MOST_SHOWN = 100;
 
+/** Rates that a connection can be given here, from none to a crawl. */
+const RATES = ['off', '1MiB/s', '100KiB/s', '10KiB/s', '1KiB/s', '100B/s'];
+
 class ConnectionRow {
   constructor(panel, { connection }) {
     this.trouble = new Trouble();
-    const path = (...rest) => pathOf(panel.proxy.name, 'connections', String(connection), ...rest);
-    // It may have ended by itself: what was wanted has happened.
-    const gone = (error) => {
-      if (error.status !== 404) throw error;
+    const tell = async (method, path, body) => {
+      try {
+        await ask(method, pathOf(panel.proxy.name, 'connections', String(connection), ...path), body);
+      } catch (error) {
+        // It may have ended by itself; the list says so.
+        if (error.status !== 404) throw error;
+      }
+      await panel.refresh();
     };
-    const order = (label, method, ...rest) => {
-      const work = () => ask(method, path(...rest)).catch(gone).then(() => panel.refresh());
-      return action(label, this.trouble, work, { 'aria-label': `${label} connection ${connection}` });
-    };
+    const order = (label, work) => action(label, this.trouble, work, { 'aria-label': `${label} connection ${connection}` });
+    this.freeze = order('Freeze', () => tell('POST', [this.frozen ? 'thaw' : 'freeze']));
+    this.rate = make(
+      'select',
+      { 'aria-label': `Rate of connection ${connection}` },
+      ...RATES.map((rate) => make('option', { value: rate }, rate === 'off' ? 'full speed' : rate)),
+      make('option', { value: 'other', hidden: true }, 'another rate'),
+    );
+    this.rate.addEventListener('change', () => {
+      this.trouble.clear();
+      tell('POST', ['slow'], { rate: this.rate.value }).catch((error) => this.trouble.tell(error));
+    });
+    this.connection = connection;
     this.number = make('span', { className: 'number' }, `#${connection}`);
     this.source = make('span', { className: 'source' });
     this.facts = make('span', { className: 'facts' });
-    const orders = make('span', { className: 'orders' }, order('Close', 'DELETE'), order('Reset', 'POST', 'reset'));
-    this.element = make('li', { className: 'connection' }, this.number, this.source, this.facts, orders, this.trouble.element);
+    const orders = [this.rate, this.freeze, order('Close', () => tell('DELETE', [])), order('Reset', () => tell('POST', ['reset']))];
+    this.element = make('li', { className: 'connection', 'data-connection': connection }, this.number, this.source, this.facts, make('span', { className: 'orders' }, ...orders), this.trouble.element);
   }
 
-  show({ source, age, upstream, downstream, due }) {
+  show({ source, age, upstream, downstream, due, faults, frozen, rate }) {
+    this.frozen = frozen;
     write(this.source, source ?? 'no address');
-    const held = due === null ? '' : ', a rule holds bytes back';
-    write(this.facts, `${timeText(age)}, ↑ ${bytesText(upstream)}, ↓ ${bytesText(downstream)}${held}`);
+    const facts = [timeText(age), `↑ ${bytesText(upstream)}`, `↓ ${bytesText(downstream)}`];
+    if (faults) facts.push(plural(faults, 'fault'));
+    if (frozen) facts.push('frozen');
+    else if (due !== null) facts.push('a rule holds bytes back');
+    write(this.facts, facts.join(', '));
+    const label = frozen ? 'Thaw' : 'Freeze';
+    write(this.freeze, label);
+    this.freeze.ariaLabel = `${label} connection ${this.connection}`;
+    const known = RATES.find((text) => (rate === null ? text === 'off' : valueOf('rate', text) === rate));
+    if (document.activeElement !== this.rate) this.rate.value = known ?? 'other';
   }
 }
 

@@ -77,6 +77,7 @@ function grave(label, question, trouble, work, properties = {}) {
     }
     sure = true;
     write(button, question());
+    say(question());
     button.classList.add('sure');
   }, properties);
   button.addEventListener('blur', calm);

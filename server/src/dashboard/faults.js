@@ -52,7 +52,7 @@ class Faults {
   line({ when, missed, proxy, connection, direction, rule, what }) {
     const time = make('time', {}, when.toLocaleTimeString('en-GB'));
     if (missed) return make('li', {}, time, ` ${plural(missed, 'fault')} came too fast to be shown`);
-    const arrow = make('span', { 'aria-label': direction }, direction === 'upstream' ? ' ↑ ' : ' ↓ ');
+    const arrow = make('span', { role: 'img', 'aria-label': direction }, direction === 'upstream' ? ' ↑ ' : ' ↓ ');
     const place = make('span', { className: 'facts' }, `${state.proxies.size > 1 ? titleOf(proxy ?? '') : ''} #${connection}`, arrow, rule);
     return make('li', {}, time, ' ', make('strong', {}, what), ' ', place);
   }

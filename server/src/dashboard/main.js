@@ -2,6 +2,7 @@
 
 const EVERY = 1_000;
 const AGAIN = 1_000;
+const SOON = 100;
 
 const state = {
   proxies: new Map(),
@@ -73,30 +74,42 @@ async function created(proxy) {
   say(`proxy ${proxy.name} listens on ${proxy.addresses.join(' and ')}`);
 }
 
-/** Asks for everything that is shown, and shows it; once more if somebody asked meanwhile. */
 let asking = null;
+let stale = false;
+
+/** Asks for everything that is shown, and shows it; once more if somebody has changed something meanwhile. */
 function refresh() {
-  asking ??= (async () => {
-    try {
-      const { proxies } = await ask('GET', '/v1/proxies');
-      state.proxies = new Map(proxies.map((proxy) => [proxy.name, proxy]));
-      await measure();
-      const chosen = state.proxies.has(state.chosen) && !state.creating ? state.chosen : null;
-      const path = chosen === null ? null : pathOf(chosen, 'connections');
-      // It may have gone since.
-      const { connections } = path ? await ask('GET', path).catch(() => ({ connections: [] })) : { connections: [] };
-      if (state.chosen === chosen) state.connections = connections;
-      showTrouble('');
-    } catch (error) {
-      if (error.status === 401) return askForToken(error);
-      if (error.status) showTrouble(error.message);
-      return;
-    } finally {
-      asking = null;
-    }
-    show();
-  })();
+  stale = true;
+  asking ??= askAll().finally(() => {
+    asking = null;
+  });
   return asking;
+}
+
+async function askAll() {
+  try {
+    for (let skipped = false; stale; skipped = true) {
+      stale = false;
+      await askOnce();
+      // What is old already would undo a click on the page for a moment.
+      if (!stale || skipped) show();
+    }
+    showTrouble('');
+  } catch (error) {
+    if (error.status === 401) askForToken(error);
+    else if (error.status) showTrouble(error.message);
+  }
+}
+
+async function askOnce() {
+  const { proxies } = await ask('GET', '/v1/proxies');
+  state.proxies = new Map(proxies.map((proxy) => [proxy.name, proxy]));
+  await measure();
+  const { chosen } = state;
+  if (!state.proxies.has(chosen) || state.creating) return;
+  // The proxy may have gone since.
+  const { connections } = await ask('GET', pathOf(chosen, 'connections')).catch(() => ({ connections: [] }));
+  if (state.chosen === chosen) state.connections = connections;
 }
 
 /** Takes a sample of all counters. */
@@ -125,17 +138,28 @@ async function watch() {
   }
 }
 
-function connected() {
+async function connected() {
   setState('connected', 'live');
   showTrouble('');
   refresh();
+  const { seed, version } = await ask('GET', '/v1').catch(() => ({}));
+  if (seed !== undefined) setState(`connected to version ${version}, seed ${seed}`, 'live');
+}
+
+/** Asks again after a while: events may come by the thousand. */
+let due = null;
+function refreshSoon() {
+  due ??= setTimeout(() => {
+    due = null;
+    refresh();
+  }, SOON);
 }
 
 function told(kind, data, id) {
   if (id) state.lastEvent = id;
   if (kind === 'made') faults.add(data);
   else if (kind === 'missed') faults.missed(data.faults);
-  else refresh();
+  else refreshSoon();
 }
 
 function setState(text, kind) {

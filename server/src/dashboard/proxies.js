@@ -147,8 +147,11 @@ class ProxyPanel {
   show(proxy, series, connections) {
     this.proxy = proxy;
     if (!this.busy) this.enabled.box.checked = proxy.enabled;
-    write(this.addresses, proxy.addresses.join(' and ') || 'nothing (it is switched off)');
-    this.copy.hidden = !proxy.addresses.length;
+    // A proxy that is off remembers where it has listened.
+    const addresses = proxy.enabled ? proxy.addresses : [];
+    write(this.addresses, addresses.join(' and ') || 'nothing (it is switched off)');
+    // A page that did not come from this machine or over TLS may not copy.
+    this.copy.hidden = !addresses.length || !navigator.clipboard;
     write(this.backend, proxy.backend);
     write(this.protocol, proxy.protocol);
     const counters = series?.last?.counters;

@@ -84,15 +84,15 @@ class RuleRow {
     this.removal = action('Remove', this.trouble, remove, { className: 'quiet', 'aria-label': `Remove rule ${rule.name}` });
     if (this.fixed) {
       const head = make('div', { className: 'head' }, make('span', { className: 'name' }, rule.name), this.tally, this.removal);
-      this.element = make('li', { className: 'rule on' }, head, make('code', {}, rule.text), this.trouble.element);
+      this.element = make('li', { className: 'rule on', 'data-rule': rule.name }, head, make('code', {}, rule.text), this.trouble.element);
       return;
     }
-    this.toggle = toggle(rule.name, (on) => this.turn(on));
+    this.toggle = toggle(rule.name, () => this.settle());
     const about = make('p', { className: 'about', id: fresh('about') }, rule.name === rule.behavior ? behavior.summary : `${rule.behavior}: ${behavior.summary}`);
     this.toggle.box.setAttribute('aria-describedby', about.id);
     this.form = formOf(behavior, () => this.changed());
     const head = make('div', { className: 'head' }, this.toggle.label, this.tally, this.removal);
-    this.element = make('li', { className: 'rule' }, head, about, this.form.element, this.trouble.element);
+    this.element = make('li', { className: 'rule', 'data-rule': rule.name }, head, about, this.form.element, this.trouble.element);
     this.form.show(rule.options);
   }
 
@@ -109,65 +109,56 @@ class RuleRow {
     if (!this.mine && !rule.off && !this.form.element.contains(document.activeElement)) this.form.show(rule.options);
   }
 
+  /** Something was written or moved: it is told when it has come to rest. */
   changed() {
     this.mine = true;
-    if (this.rule.off) {
-      remembered.keep(this.panel.proxy.name, { ...this.rule, options: this.form.values });
-      this.rule = { ...this.rule, options: this.form.values };
-      return;
-    }
+    if (!this.toggle.box.checked) return this.remember();
     clearTimeout(this.later);
-    this.later = setTimeout(() => {
-      this.later = null;
-      this.apply();
-    }, SETTLE);
+    this.later = setTimeout(() => this.settle(), SETTLE);
   }
 
-  turn(on) {
+  remember() {
+    const { name, behavior } = this.rule;
+    remembered.keep(this.panel.proxy.name, { name, behavior, options: this.form.values });
+  }
+
+  /** Makes the server do what is shown here; once more if that has changed meanwhile. */
+  async settle() {
     clearTimeout(this.later);
     this.later = null;
-    return on ? this.apply() : this.lift();
-  }
-
-  /** Puts the rule in force as it is here; once more if it has changed meanwhile. */
-  async apply() {
-    if (this.busy) {
-      this.again = true;
-      return;
-    }
+    this.again = this.busy;
+    if (this.busy) return;
     this.busy = true;
-    const { name, behavior } = this.rule;
-    try {
-      const options = this.form.values;
-      await ask('PUT', pathOf(this.panel.proxy.name, 'rules', name), { [behavior]: options });
-      this.mine = false;
-      this.trouble.clear();
-      this.form.blame('');
-      remembered.keep(this.panel.proxy.name, { name, behavior, options });
-    } catch (error) {
-      this.trouble.tell(error);
-      this.form.blame(error.field);
-    }
-    this.busy = false;
-    if (this.again) {
+    do {
       this.again = false;
-      await this.apply();
-    }
+      await (this.toggle.box.checked ? this.apply() : this.lift());
+    } while (this.again);
+    this.busy = false;
     await this.panel.refresh();
   }
 
-  async lift() {
-    this.busy = true;
-    const { name } = this.rule;
+  async apply() {
+    const { name, behavior } = this.rule;
     try {
-      remembered.keep(this.panel.proxy.name, { ...this.rule, options: this.form.values });
-      await ask('DELETE', pathOf(this.panel.proxy.name, 'rules', name));
+      await ask('PUT', pathOf(this.panel.proxy.name, 'rules', name), { [behavior]: this.form.values });
+      this.mine = false;
+      this.trouble.clear();
+      this.form.blame('');
+      this.remember();
+    } catch (error) {
+      this.trouble.tell(error);
+      this.form.blame(error.field ?? '');
+    }
+  }
+
+  async lift() {
+    this.remember();
+    try {
+      await ask('DELETE', pathOf(this.panel.proxy.name, 'rules', this.rule.name));
       this.trouble.clear();
     } catch (error) {
       if (error.status !== 404) this.trouble.tell(error);
     }
-    this.busy = false;
-    await this.panel.refresh();
   }
 
   async remove() {
