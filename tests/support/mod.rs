@@ -20,10 +20,15 @@ pub const COMMANDS: [&str; 14] = [
 ];
 
 /// Waits until something that tells nobody of itself has happened: asks for it again and again.
-pub fn until(what: &str, mut done: impl FnMut() -> bool) {
+pub fn until(what: &str, done: impl FnMut() -> bool) {
+    until_or(|| what.to_owned(), done);
+}
+
+/// The same with words that are asked for when it has not happened.
+pub fn until_or(what: impl Fn() -> String, mut done: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !done() {
-        assert!(Instant::now() < end, "{what}");
+        assert!(Instant::now() < end, "{}", what());
         thread::sleep(Duration::from_millis(5));
     }
 }

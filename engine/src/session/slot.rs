@@ -11,13 +11,13 @@ use crate::journal::{Entry, What, describe};
 use crate::rule::{Count, Per, Rule};
 use acting::Acting;
 use chenapan_core::{
-    Behavior, Context, Damage, Direction, End, Holding, Interest, Kind, Member, Moment, Others,
-    Step, Unit, Verdict,
+    Behavior, Context, Direction, End, Holding, Interest, Kind, Member, Moment, Others, Step, Unit,
+    Verdict,
 };
 use draws::{Draws, Place};
 use message::Message;
 pub(super) use message::Trailer;
-use question::{Before, ON_END, ON_WAKE};
+use question::{ON_END, ON_WAKE};
 pub(super) use question::{Occasion, Question};
 use std::sync::Arc;
 use std::time::Duration;
@@ -357,7 +357,7 @@ impl RuleSlot {
     /// Asks the behavior, counts, and journals what it did.
     pub(super) fn ask(
         &mut self,
-        mut question: Question<'_>,
+        question: Question<'_>,
         occasion: Occasion,
         call: &mut Call,
     ) -> Verdict {
@@ -366,7 +366,10 @@ impl RuleSlot {
         if question.may_strike() && !self.holds() && !self.rule.may_strike() {
             return Verdict::Forward;
         }
-        let unit = question.before(call.facts.settings.exact);
+        let unit = match &question {
+            Question::Unit(unit) => Some(unit.bytes.len() as u64),
+            _ => None,
+        };
         let moment = Moment {
             connection: &call.facts.connection,
             protocol: &*call.facts.protocol,
@@ -393,27 +396,20 @@ impl RuleSlot {
             || Culprit { offset, ..culprit(&self.rule, direction, hook) },
             || question.put_to(&mut *self.behavior, &mut cx),
         );
-        if let Some(pace) = cx.pace() {
-            self.rule.tally().add_pace(pace);
-        }
         if hook != ON_END {
             self.seen = seen.max(if unit.is_some() { Seen::Units } else { Seen::Events });
+        }
+        if let Some(pace) = cx.pace() {
+            self.rule.tally().add_pace(pace);
         }
         if hook == ON_WAKE {
             self.stuck = wake.filter(|_| self.wake() == wake);
         }
         self.weigh();
-        if let Some(unit) = &unit {
+        if unit.is_some() {
             self.message.trailer = self.trailer_of(&verdict);
-            self.record_change(unit, &question, &verdict, occasion, call);
         }
-        self.count(&verdict, unit.map(|unit| unit.length), occasion, call);
-        verdict
-    }
-
-    /// Counts and journals what the behavior did, to a unit of this length or to none.
-    fn count(&mut self, verdict: &Verdict, unit: Option<u64>, occasion: Occasion, call: &mut Call) {
-        let faults = u64::from(*verdict != Verdict::Forward) + call.record.damage.len() as u64;
+        let faults = u64::from(verdict != Verdict::Forward) + call.record.damage.len() as u64;
         // An event that was only looked at is no traffic.
         self.rule.tally().add(u64::from(unit.is_some() || faults > 0), faults);
         self.rule.settle(faults > 0);
@@ -421,28 +417,9 @@ impl RuleSlot {
         if faults > 0 {
             self.rule.has_struck(faults);
             call.record.events.faults += faults;
-            self.journal(verdict, occasion, unit.unwrap_or(0), call);
+            self.journal(&verdict, occasion, unit.unwrap_or(0), call);
         }
-    }
-
-    /// Records a change of a unit that goes on, where its behavior has recorded nothing and the length
-    /// tells: that costs no look at the bytes.
-    fn record_change(
-        &self,
-        before: &Before,
-        question: &Question<'_>,
-        verdict: &Verdict,
-        Occasion { direction, offset, .. }: Occasion,
-        call: &mut Call,
-    ) {
-        let goes_on = matches!(verdict, Verdict::Forward | Verdict::Delay(_));
-        if !goes_on || !call.record.damage.is_empty() {
-            return;
-        }
-        let culprit = || Culprit { offset, ..culprit(&self.rule, direction, question.hook()) };
-        if let Some(what) = named(culprit, || before.changed(question)) {
-            call.record.damage.push(Damage::new(offset, what));
-        }
+        verdict
     }
 
     /// Tells those who wait for its faults of the last ones.
