@@ -129,7 +129,7 @@ pub use chenapan_core;
 pub use chenapan_engine::config::{Config, Limits};
 pub use chenapan_engine::control::Control;
 pub use chenapan_engine::proxy::{LiveRule, Proxy};
-pub use chenapan_engine::rule::{Rule, Rules};
+pub use chenapan_engine::rule::{Mix, Rule, Rules};
 pub use chenapan_engine::stats::{Counter, Stats};
 pub use chenapan_engine::{Builder, Error, OneConnection, Result, Running, Wait, blocking};
 pub use chenapan_engine::{

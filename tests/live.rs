@@ -6,9 +6,11 @@ use chenapan::rule::Rules;
 use chenapan::stats::Counter;
 use chenapan_core::Each;
 use std::hash::{DefaultHasher, Hasher};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -41,6 +43,9 @@ fn set(proxy: &Proxy, rules: &[&str]) {
 /// Longest piece that `pour` writes.
 const LONGEST: usize = 100_000;
 
+/// Number of pieces that move under one set of rules.
+const SOME: u32 = 16;
+
 /// Returns the size of the next piece.
 fn next_size(seed: &mut u64) -> usize {
     *seed ^= *seed << 13;
@@ -67,13 +72,20 @@ async fn pour(mut into: impl AsyncWriteExt + Unpin, total: usize, mut seed: u64)
     hash.finish()
 }
 
-/// The hash of all bytes up to the end of stream, hashed in the pieces in which `pour` wrote them.
-async fn collect(mut from: impl AsyncReadExt + Unpin, total: usize, mut seed: u64) -> u64 {
+/// The hash of all bytes up to the end of stream, hashed in the pieces in which `pour` wrote them. Each
+/// piece is told by a permit.
+async fn collect(
+    mut from: impl AsyncReadExt + Unpin,
+    total: usize,
+    mut seed: u64,
+    moving: Arc<Semaphore>,
+) -> u64 {
     let (mut hash, mut left) = (DefaultHasher::new(), total);
     let mut piece = vec![0; LONGEST];
     while left > 0 {
         let length = next_size(&mut seed).min(left);
         from.read_exact(&mut piece[..length]).await.unwrap();
+        moving.add_permits(1);
         hash.write(&piece[..length]);
         left -= length;
     }
@@ -87,6 +99,8 @@ async fn bytes_stay_right_in_both_directions_while_rules_come_and_go() {
     let Line { control, proxy, client, server, listener: _listener } =
         line(Limits::default()).await;
     let toggled = proxy.clone();
+    let moving = Arc::new(Semaphore::new(0));
+    let moved = Arc::clone(&moving);
     let toggler = tokio::spawn(async move {
         let sets: [&[&str]; 8] = [
             &[],
@@ -100,8 +114,11 @@ async fn bytes_stay_right_in_both_directions_while_rules_come_and_go() {
         ];
         for at in (0..sets.len()).cycle() {
             set(&toggled, sets[at]);
-            // A pace, nothing that the test depends on.
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            // Each of them acts for a while before the next one comes.
+            match toggled.rule("hang") {
+                Some(hang) => hang.happened(1).await,
+                None => moved.acquire_many(SOME).await.unwrap().forget(),
+            }
         }
     });
     let (client_in, client_out) = client.into_split();
@@ -109,9 +126,9 @@ async fn bytes_stay_right_in_both_directions_while_rules_come_and_go() {
     let all = async {
         tokio::join!(
             tokio::spawn(pour(client_out, TOTAL, 1)),
-            tokio::spawn(collect(server_in, TOTAL, 1)),
+            tokio::spawn(collect(server_in, TOTAL, 1, Arc::clone(&moving))),
             tokio::spawn(pour(server_out, TOTAL, 2)),
-            tokio::spawn(collect(client_in, TOTAL, 2)),
+            tokio::spawn(collect(client_in, TOTAL, 2, moving)),
         )
     };
     let (up, up_got, down, down_got) = timeout(PATIENCE, all).await.expect("in time");
@@ -161,9 +178,7 @@ async fn what_hung_goes_on_when_the_rule_goes() {
         line(Limits::default()).await;
     set(&proxy, &["hang:direction=upstream"]);
     client.write_all(b"held").await.unwrap();
-    while proxy.rules().iter().next().unwrap().tally().faults() == 0 {
-        tokio::task::yield_now().await;
-    }
+    proxy.rule("hang").unwrap().happened(1).within(PATIENCE).await.unwrap();
     client.write_all(b" back").await.unwrap();
     set(&proxy, &[]);
     let mut got = [0; 9];
@@ -201,19 +216,16 @@ async fn stopping_lets_a_connection_finish_and_frees_the_port() {
         line(Limits::default()).await;
     let address = proxy.address().unwrap();
     let stopped = tokio::spawn(async move { control.stop(PATIENCE).await });
-    // The port is free before the last connection has ended.
-    let again = async {
-        loop {
-            match TcpListener::bind(address).await {
-                Ok(listener) => break listener,
-                Err(_) => tokio::time::sleep(Duration::from_millis(1)).await,
-            }
+    // A few turns of the runtime, and the port is free before the last connection has ended.
+    let free = async {
+        while std::net::TcpListener::bind(address).is_err() {
+            tokio::task::yield_now().await;
         }
     };
-    timeout(PATIENCE, again).await.expect("the port is free");
-    assert!(!stopped.is_finished());
+    timeout(PATIENCE, free).await.expect("the port is free");
     client.write_all(b"last words").await.unwrap();
     server.read_exact(&mut [0; 10]).await.unwrap();
+    assert!(!stopped.is_finished());
     drop((client, server));
     timeout(PATIENCE, stopped).await.unwrap().unwrap().unwrap();
     assert_eq!(proxy.stats().active(), 0);

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 
 /// Sets of rules that lose no byte.
 const SETS: [&[&str]; 8] = [
@@ -32,8 +33,14 @@ fn byte(stream: u64, at: u64) -> u8 {
     mixed.to_le_bytes()[(at % 8) as usize] ^ (mixed >> 56) as u8
 }
 
-/// Sends all of a stream's bytes, and gets all of them back in order.
-async fn stream(to: std::net::SocketAddr, number: u64) {
+/// A bound against hangs, and no measure of anything.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Number of reads under one set of rules.
+const SOME: u32 = 3;
+
+/// Sends all of a stream's bytes, and gets all of them back in order. Each read is told by a permit.
+async fn stream(to: std::net::SocketAddr, number: u64, moving: &Semaphore) {
     let (mut reader, mut writer) = TcpStream::connect(to).await.unwrap().into_split();
     let writing = tokio::spawn(async move {
         let mut at = 0;
@@ -51,6 +58,7 @@ async fn stream(to: std::net::SocketAddr, number: u64) {
         if read == 0 {
             break;
         }
+        moving.add_permits(1);
         for found in &got[..read] {
             assert_eq!(*found, byte(number, at), "stream {number}, byte {at}");
             at += 1;
@@ -79,13 +87,15 @@ async fn no_byte_is_wrong_however_often_rules_change_under_it() {
     let proxy = control.add(Config::new("127.0.0.1:0", &backend).unwrap()).unwrap();
     let address = proxy.address().unwrap();
     let (over, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let moved = Arc::new(Semaphore::new(0));
     let clients: Vec<_> = (0..streams)
         .map(|first| {
             let (over, done) = (Arc::clone(&over), Arc::clone(&done));
+            let moving = Arc::clone(&moved);
             tokio::spawn(async move {
                 let mut number = first;
                 while !over.load(Ordering::Relaxed) {
-                    stream(address, number).await;
+                    stream(address, number, &moving).await;
                     done.fetch_add(1, Ordering::Relaxed);
                     number += streams;
                 }
@@ -94,13 +104,14 @@ async fn no_byte_is_wrong_however_often_rules_change_under_it() {
         .collect();
     for change in 0..changes {
         proxy.set_rules(Rules::parse(SETS[change % SETS.len()]).unwrap()).unwrap();
-        // A pace, nothing that the test depends on.
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        // Each of them acts for a while before the next one comes.
+        let some = tokio::time::timeout(PATIENCE, moved.acquire_many(SOME)).await;
+        some.expect("bytes move").unwrap().forget();
     }
     proxy.set_rules(Rules::default()).unwrap();
     over.store(true, Ordering::Relaxed);
     for client in clients {
-        let ended = tokio::time::timeout(Duration::from_secs(120), client).await;
+        let ended = tokio::time::timeout(PATIENCE, client).await;
         ended.expect("it ends").unwrap();
     }
     assert!(done.load(Ordering::Relaxed) >= streams);

@@ -49,7 +49,7 @@ async fn two_hundred_delayed_floods_stay_inside_the_memory() {
             drop(receiver);
         });
     }
-    // Each of them is stopped by what all of them together may hold.
+    // Each of them is stopped by what all of them together may hold: a counter tells, and wakes nobody.
     bounded(async {
         while proxy.stats().value(Counter::MemoryFull) < FLOODS as u64 {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -66,11 +66,6 @@ async fn two_hundred_delayed_floods_stay_inside_the_memory() {
         proxy.reset(live.number);
     }
     bounded(async { while floods.join_next().await.is_some() {} }).await;
-    bounded(async {
-        while proxy.stats().active() > 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await;
+    bounded(proxy.idle()).await;
     assert_eq!(control.memory().used(), 0);
 }

@@ -6,7 +6,7 @@ use chenapan::config::ProxyModel;
 use chenapan::control::Control;
 use chenapan::protocols::json_rpc::fault::RpcError;
 use chenapan::proxy::{Config, Proxy};
-use chenapan::rule::{Rule, Rules};
+use chenapan::rule::{Mix, Rule, Rules};
 use chenapan::stats::Counter;
 use chenapan_core::{
     Behavior, Context, Direction, End, OptionError, Pattern, Size, Unit, Verdict, plugin,
@@ -91,6 +91,52 @@ async fn a_value_draws_as_its_text_does() {
     }
     assert_eq!(came[0], came[1]);
     assert!(came[0].contains(&b'x') && came[0].iter().any(|byte| *byte != b'x'));
+}
+
+#[tokio::test]
+async fn a_mix_gives_each_unit_one_of_its_rules_or_none_as_its_text_does() {
+    let upper = |unit: &mut Unit, cx: &mut Context<'_>| {
+        unit.bytes.make_ascii_uppercase();
+        cx.record(unit.offset, "upper");
+        Verdict::Forward
+    };
+    let upstream = |rule: Rule| rule.direction(Direction::Upstream);
+    let replace = |with: &'static str| {
+        let pattern = Pattern::new("^x").unwrap();
+        upstream(Rule::of(Replace { pattern, with: with.into(), seal: true })).named(with)
+    };
+    let typed = Mix::new().part(0.3, replace("ax")).part(0.3, replace("bx")).rules().unwrap();
+    let text = "30:replace:match=^x:with=ax:direction=upstream:name=ax,\
+                30:replace:match=^x:with=bx:direction=upstream:name=bx";
+    let read = Rules::parse(&[text]).unwrap();
+    let values =
+        Mix::new().part(0.5, replace("ax")).part(0.5, upstream(Rule::with("upper", upper)));
+    let control = Control::seeded(7).unwrap();
+    let mut came = Vec::new();
+    for rules in [typed, read, values.rules().unwrap()] {
+        let (proxy, listener) = before(&control, rules).await;
+        let (mut client, mut server) = through(&proxy, &listener).await;
+        let mut units = Vec::new();
+        for _ in 0..100 {
+            client.write_all(b"x.").await.unwrap();
+            let mut unit = Vec::new();
+            while unit.last() != Some(&b'.') {
+                unit.push(timeout(PATIENCE, server.read_u8()).await.expect("in time").unwrap());
+            }
+            units.push(String::from_utf8(unit).unwrap());
+        }
+        let count = |text: &str| units.iter().filter(|unit| *unit == text).count();
+        let counts = ["x.", "ax.", "bx.", "X."].map(count);
+        let faults: u64 = proxy.rules().iter().map(|rule| rule.faults()).sum();
+        assert_eq!((counts.iter().sum::<usize>(), counts[0]), (100, 100 - faults as usize));
+        came.push((units, counts));
+    }
+    assert_eq!(came[0], came[1]);
+    let [none, a, b, _] = came[0].1;
+    assert!(none.min(a).min(b) > 10, "{:?}", came[0].1);
+    // All units get one or the other.
+    let (_, [none, a, _, upper]) = came[2];
+    assert!(none == 0 && a.min(upper) > 20, "{:?}", came[2].1);
 }
 
 #[tokio::test]

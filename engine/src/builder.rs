@@ -128,7 +128,7 @@ impl Builder {
     }
 
     /// Adds a rule behind those that were added before: a text in the one-line form (also a mix such as
-    /// `20:delay,5:drop`), or a [`Rule`].
+    /// `20:delay,5:drop`), a [`Rule`], or a [`Mix`](crate::rule::Mix).
     pub fn rule(mut self, rule: impl IntoRules + Send + 'static) -> Self {
         self.rules.push(Box::new(move |registry| rule.into_rules(registry)));
         self

@@ -137,6 +137,7 @@ impl Proxy {
             strict: limits.strict,
             journal: journal.is_read(),
             run: settings.run.proxy(&name),
+            exact: settings.exact,
         };
         let most = limits.max_connections.map(|most| Arc::new(Semaphore::new(most)));
         let services = Services {

@@ -7,6 +7,7 @@ mod edit;
 mod fit;
 mod into;
 mod made;
+mod mix;
 mod selectors;
 mod shown;
 mod span;
@@ -30,6 +31,7 @@ pub(crate) use counts::Count;
 use counts::Counts;
 pub use into::IntoRules;
 use made::Made;
+pub use mix::Mix;
 pub(crate) use selectors::Selectors;
 pub use selectors::{ALIASES, Per, SELECTORS};
 pub use shown::one_line;
@@ -463,6 +465,11 @@ pub enum RuleError {
     /// The text is no rule.
     #[error("{0}")]
     Text(String),
+}
+
+/// The fault of a text that is no rule.
+fn wrong(text: &str, what: &str) -> RuleError {
+    RuleError::Text(format!("rule {text:?}: {what}"))
 }
 
 #[cfg(test)]

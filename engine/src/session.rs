@@ -57,13 +57,16 @@ pub struct Settings {
     pub strict: bool,
     /// Set when entries for the journal are made.
     pub journal: bool,
+    /// Set when a behavior panics that changes a unit and records nothing. Each unit that a rule sees
+    /// is copied for that. Otherwise only a change of its length is noticed.
+    pub exact: bool,
 }
 
 impl Settings {
     /// Settings for a seed, with a buffer of 64 KiB and 64 MiB in flight.
     pub fn new(seed: u64) -> Self {
         let (buffer, in_flight) = (64 * 1024, IN_FLIGHT);
-        Self { run: Key::new(seed), buffer, in_flight, strict: false, journal: true }
+        Self { run: Key::new(seed), buffer, in_flight, strict: false, journal: true, exact: false }
     }
 }
 

@@ -104,7 +104,8 @@ pub struct Conversation<'a> {
 impl<'a> Conversation<'a> {
     /// A connection with a protocol and without rules, and the seed 1.
     pub fn new(protocol: &'a dyn Instances<dyn Protocol>) -> Self {
-        let (rules, settings) = (Rules::default(), Settings::new(1));
+        let settings = Settings { exact: true, ..Settings::new(1) };
+        let rules = Rules::default();
         Self { protocol, rules, settings, piece: usize::MAX }
     }
 
@@ -117,7 +118,7 @@ impl<'a> Conversation<'a> {
     /// Returns the connection with other settings: seed, buffer, strictness.
     #[must_use]
     pub fn settings(self, settings: Settings) -> Self {
-        Self { settings: Settings { journal: true, ..settings }, ..self }
+        Self { settings: Settings { journal: true, exact: true, ..settings }, ..self }
     }
 
     /// Returns the connection with reads of at most so many bytes: what the peers get must not depend
@@ -132,7 +133,8 @@ impl<'a> Conversation<'a> {
     /// # Panics
     ///
     /// If a peer has got other bytes than the script says, has seen an end that it does not name or has not
-    /// seen one that it names; if a rule can never act on the protocol; or if a plug-in panics.
+    /// seen one that it names; if a rule can never act on the protocol; if a behavior changes a unit and
+    /// records nothing; or if a plug-in panics.
     #[track_caller]
     pub fn play(&self, script: impl IntoIterator<Item = Line>) -> Heard {
         if let Err(error) = self.rules.fit(self.protocol, self.protocol.type_name()) {

@@ -62,6 +62,7 @@ impl Drawn {
         let speaks = Speaks::choose(choices, lossless);
         let rules = speaks.rules(choices, lossless);
         let mut settings = Settings::new(u64::from(choices.byte()));
+        settings.exact = true;
         settings.buffer = *choices.pick(&[64 * KIB, 300, 2_000]);
         settings.in_flight = *choices.pick(&[64 * KIB * KIB, 1_000, 20 * KIB]);
         settings.strict = !lossless && choices.one_in(8);

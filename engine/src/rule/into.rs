@@ -4,7 +4,7 @@ use super::{Defaults, Rule, RuleError};
 use chenapan_core::Registry;
 
 /// Something that can be added to a proxy as a rule: a text in the one-line form, which may be a mix of
-/// several, or a [`Rule`].
+/// several, a [`Rule`], or a [`Mix`](super::Mix) of rules.
 pub trait IntoRules {
     /// Makes rules of it; names of behaviors are those of the registry.
     ///

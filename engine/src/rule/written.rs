@@ -1,9 +1,8 @@
 //! The one-line form of rules: `delay:sleep=2s:chance=30%`, and mixes such as `20:delay,5:error`.
 
-use super::{Defaults, Rule, RuleError};
+use super::{Defaults, Mix, Rule, RuleError, wrong};
 use crate::notation::{self, Part};
 use chenapan_core::{Chance, Form, Registry, Value, instead};
-use std::sync::Arc;
 
 pub(super) fn parse(
     text: &str,
@@ -17,21 +16,12 @@ pub(super) fn parse(
             _ => Ok(vec![rule?]),
         };
     }
-    let draw: Arc<str> = format!("mix {text}").into();
-    let mut rules = Vec::new();
-    let mut total = 0.0;
+    let mut mix = Mix::new();
     for entry in notation::pieces(text, ',').map_err(|error| wrong(text, &error.to_string()))? {
         let (share, text) = share(entry)?;
-        let mut rule = rule(text, registry, defaults)?;
-        rule.share(&draw, total..total + share);
-        total += share;
-        rules.push(rule);
+        mix = mix.part(share, rule(text, registry, defaults)?);
     }
-    if total > 1.0 + 1e-9 {
-        let total = (total * 1e4).round() / 1e2;
-        return Err(wrong(text, &format!("the shares add up to {total} %, over 100 %")));
-    }
-    Ok(rules)
+    mix.drawn(text)
 }
 
 fn share(entry: &str) -> Result<(f64, &str), RuleError> {
@@ -96,10 +86,6 @@ pub fn meant(text: &str, registry: &Registry) -> Option<String> {
     let first = entry.options.first()?;
     let value = if first.parse(value).is_ok() { value } else { first.example };
     Some(format!("{name}:{}={value}", first.name))
-}
-
-fn wrong(text: &str, what: &str) -> RuleError {
-    RuleError::Text(format!("rule {text:?}: {what}"))
 }
 
 #[cfg(test)]

@@ -11,13 +11,13 @@ use crate::journal::{Entry, What, describe};
 use crate::rule::{Count, Per, Rule};
 use acting::Acting;
 use chenapan_core::{
-    Behavior, Context, Direction, End, Holding, Interest, Kind, Member, Moment, Others, Step, Unit,
-    Verdict,
+    Behavior, Context, Damage, Direction, End, Holding, Interest, Kind, Member, Moment, Others,
+    Step, Unit, Verdict,
 };
 use draws::{Draws, Place};
 use message::Message;
 pub(super) use message::Trailer;
-use question::{ON_END, ON_WAKE};
+use question::{Before, ON_END, ON_WAKE};
 pub(super) use question::{Occasion, Question};
 use std::sync::Arc;
 use std::time::Duration;
@@ -357,7 +357,7 @@ impl RuleSlot {
     /// Asks the behavior, counts, and journals what it did.
     pub(super) fn ask(
         &mut self,
-        question: Question<'_>,
+        mut question: Question<'_>,
         occasion: Occasion,
         call: &mut Call,
     ) -> Verdict {
@@ -366,10 +366,7 @@ impl RuleSlot {
         if question.may_strike() && !self.holds() && !self.rule.may_strike() {
             return Verdict::Forward;
         }
-        let unit = match &question {
-            Question::Unit(unit) => Some(unit.bytes.len() as u64),
-            _ => None,
-        };
+        let unit = question.before(call.facts.settings.exact);
         let moment = Moment {
             connection: &call.facts.connection,
             protocol: &*call.facts.protocol,
@@ -396,20 +393,27 @@ impl RuleSlot {
             || Culprit { offset, ..culprit(&self.rule, direction, hook) },
             || question.put_to(&mut *self.behavior, &mut cx),
         );
-        if hook != ON_END {
-            self.seen = seen.max(if unit.is_some() { Seen::Units } else { Seen::Events });
-        }
         if let Some(pace) = cx.pace() {
             self.rule.tally().add_pace(pace);
+        }
+        if hook != ON_END {
+            self.seen = seen.max(if unit.is_some() { Seen::Units } else { Seen::Events });
         }
         if hook == ON_WAKE {
             self.stuck = wake.filter(|_| self.wake() == wake);
         }
         self.weigh();
-        if unit.is_some() {
+        if let Some(unit) = &unit {
             self.message.trailer = self.trailer_of(&verdict);
+            self.record_change(unit, &question, &verdict, occasion, call);
         }
-        let faults = u64::from(verdict != Verdict::Forward) + call.record.damage.len() as u64;
+        self.count(&verdict, unit.map(|unit| unit.length), occasion, call);
+        verdict
+    }
+
+    /// Counts and journals what the behavior did, to a unit of this length or to none.
+    fn count(&mut self, verdict: &Verdict, unit: Option<u64>, occasion: Occasion, call: &mut Call) {
+        let faults = u64::from(*verdict != Verdict::Forward) + call.record.damage.len() as u64;
         // An event that was only looked at is no traffic.
         self.rule.tally().add(u64::from(unit.is_some() || faults > 0), faults);
         self.rule.settle(faults > 0);
@@ -417,9 +421,28 @@ impl RuleSlot {
         if faults > 0 {
             self.rule.has_struck(faults);
             call.record.events.faults += faults;
-            self.journal(&verdict, occasion, unit.unwrap_or(0), call);
+            self.journal(verdict, occasion, unit.unwrap_or(0), call);
         }
-        verdict
+    }
+
+    /// Records a change of a unit that goes on, where its behavior has recorded nothing and the length
+    /// tells: that costs no look at the bytes.
+    fn record_change(
+        &self,
+        before: &Before,
+        question: &Question<'_>,
+        verdict: &Verdict,
+        Occasion { direction, offset, .. }: Occasion,
+        call: &mut Call,
+    ) {
+        let goes_on = matches!(verdict, Verdict::Forward | Verdict::Delay(_));
+        if !goes_on || !call.record.damage.is_empty() {
+            return;
+        }
+        let culprit = || Culprit { offset, ..culprit(&self.rule, direction, question.hook()) };
+        if let Some(what) = named(culprit, || before.changed(question)) {
+            call.record.damage.push(Damage::new(offset, what));
+        }
     }
 
     /// Tells those who wait for its faults of the last ones.

@@ -46,7 +46,7 @@ impl Run {
     /// With the protocol tcp, dialled and open unless a rule is against it.
     fn new(texts: &[&str]) -> Self {
         let tcp = crate::registry().find_protocol("tcp").unwrap().configure([]).unwrap();
-        Self::with(texts, tcp.instance(), Settings::new(1))
+        Self::with(texts, tcp.instance(), Settings { exact: true, ..Settings::new(1) })
     }
 
     fn with(texts: &[&str], protocol: Box<dyn Protocol>, settings: Settings) -> Self {

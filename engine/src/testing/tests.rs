@@ -2,6 +2,8 @@
 
 use super::Side::{Client, Server};
 use super::*;
+use crate::rule::Rule;
+use chenapan_core::{Context, Unit, Verdict};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,6 +100,47 @@ fn a_failure_names_the_line_and_what_was_before() {
     assert!(ended.contains("the client has seen a reset and should have seen the end"), "{ended}");
     let twice = failure("tcp", &[], &[Client.ends(), Client.says("a")]);
     assert!(twice.starts_with("line 2 of the script: the client cannot send any more"), "{twice}");
+}
+
+/// A rule that puts bytes in the place of a unit without a word.
+fn silent(with: &'static str, verdict: Verdict) -> Rules {
+    let silent = move |unit: &mut Unit, _: &mut Context<'_>| {
+        unit.bytes = with.into();
+        verdict.clone()
+    };
+    Rule::with("silent", silent).into()
+}
+
+#[test]
+fn a_change_that_is_not_recorded_is_a_failure() {
+    for verdict in [Verdict::Forward, Verdict::Delay(Duration::ZERO)] {
+        let play = || converse(&*protocol("tcp"), silent("pong", verdict), [Client.says("ping")]);
+        let panic = catch_unwind(AssertUnwindSafe(play)).unwrap_err();
+        let told = panic.downcast_ref::<String>().unwrap();
+        assert!(
+            told.contains("changed a unit and recorded nothing:\n    ping\n    pong"),
+            "{told}"
+        );
+    }
+    let same = [Client.says("ping"), Server.gets("ping")];
+    assert!(
+        converse(&*protocol("tcp"), silent("ping", Verdict::Forward), same).faults().is_empty()
+    );
+    let lost = [Client.says("ping"), Server.gets("")];
+    let heard = converse(&*protocol("tcp"), silent("pong", Verdict::Drop), lost);
+    assert_eq!(heard.faults(), ["silent: drop"]);
+}
+
+#[test]
+fn a_change_of_length_is_noticed_without_a_look_at_the_bytes() {
+    let tcp = protocol("tcp");
+    let settings = crate::session::Settings::new(1);
+    let mut talk = Conversation::new(&*tcp).rules(silent("longer", Verdict::Forward));
+    talk.settings = settings;
+    let heard = talk.play([Client.says("ping"), Server.gets("longer")]);
+    assert_eq!(heard.faults(), ["silent: changed from 4 bytes to 6, unrecorded"]);
+    talk.rules = silent("pong", Verdict::Forward);
+    assert!(talk.play([Client.says("ping"), Server.gets("pong")]).faults().is_empty());
 }
 
 #[test]
