@@ -55,6 +55,16 @@ impl Dialer {
         self.dial(&Connection::new(0), within).await.map(drop)
     }
 
+    /// Connects for nobody in particular.
+    ///
+    /// # Errors
+    ///
+    /// The backend was not reached within the time, or there is no tokio runtime.
+    pub async fn connect(&self, within: Duration) -> io::Result<Stream> {
+        crate::runtime::current()?;
+        self.dial(&Connection::new(0), within).await.map(|peer| peer.stream)
+    }
+
     /// Connects; names are resolved now. `connection` says for whom.
     ///
     /// # Errors
