@@ -56,6 +56,7 @@ pub const FILE: Object = object(
             "Processes that all phases need, by their names.",
             Shape::Map(&Shape::Object(&SERVICE), "services: {app: {run: ./app}}"),
         ),
+        ABORT_WHEN,
         may("phases", "What happens, in order.", Shape::Phases),
     ],
 );
@@ -102,7 +103,31 @@ pub(crate) const PROXY: Object = object(
 /// A file of proxies without phases. Each proxy is checked by its own keys and those of [`LIVE`].
 pub(crate) const PROXIES: Object = object(
     "{proxies: {web: {backend: 127.0.0.1:8080}}}",
-    &[must("proxies", "Proxies by their names.", Shape::Map(&ANY, "{web: {backend: 8080}}"))],
+    &[
+        must("proxies", "Proxies by their names.", Shape::Map(&ANY, "{web: {backend: 8080}}")),
+        ABORT_WHEN,
+    ],
+);
+
+/// The key for a watch over the system under test.
+const ABORT_WHEN: Field = may(
+    "abort-when",
+    "Takes all rules away when a probe of the system under test fails.",
+    Shape::Object(&ABORT),
+);
+
+const ABORT: Object = object(
+    "{probe: http://127.0.0.1:8080/health, fails: 3}",
+    &[
+        must(
+            "probe",
+            "A URL whose status must be 2xx or 3xx, or a shell command that must exit with 0.",
+            TEXT,
+        ),
+        may("fails", "The failures in a row after which rules go; 3 if not given.", count(1, MOST)),
+        may("every", "The time between two probes; 1s if not given.", TIME),
+        may("timeout", "The most that a probe may take; 1s if not given.", TIME),
+    ],
 );
 
 /// A value that is checked elsewhere.

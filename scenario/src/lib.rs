@@ -2,6 +2,7 @@
 //!
 //! A scenario is a YAML file ([`Scenario::read`]) and its run ([`run`]) is a verdict ([`Outcome`]).
 
+mod abort;
 mod calls;
 mod check;
 mod context;
@@ -14,6 +15,7 @@ mod names;
 mod node;
 mod outcome;
 mod place;
+mod probe;
 mod process;
 mod proxies;
 mod read;
@@ -31,6 +33,7 @@ use chenapan_core::Registry;
 use chenapan_engine::endpoint::Kinds;
 use std::path::Path;
 
+pub use abort::{AbortWhen, Probing};
 pub use calls::Calls;
 pub use check::clients;
 pub use expect::{Bound, Comparison, Expectation, Found, Number};

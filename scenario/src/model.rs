@@ -2,6 +2,7 @@
 //!
 //! It holds no more than that; `read` makes it from a file, `runner` goes through it.
 
+use super::abort::AbortWhen;
 use super::calls::Calls;
 use super::expect::Expectation;
 use super::rules::{Ramp, RuleText};
@@ -26,6 +27,8 @@ pub struct Scenario {
     pub proxies: Vec<ProxyPart>,
     /// The processes that all phases need.
     pub services: Vec<Service>,
+    /// Condition under which all rules are taken away and the run ends.
+    pub abort: Option<AbortWhen>,
     /// Phases, in order.
     pub phases: Vec<Phase>,
 }

@@ -16,7 +16,7 @@ pub(super) fn check(root: &Node, cx: &Context<'_>, mistakes: &mut Mistakes) {
     for name in &cx.proxies {
         known.extend([name.clone(), format!("{name}.host"), format!("{name}.port")]);
     }
-    for name in ["proxies", "services"] {
+    for name in ["proxies", "services", "abort-when"] {
         root.entry(name).iter().for_each(|(_, node)| look(node, &known, mistakes));
     }
     let phases = root.entry("phases").map_or(&[][..], |(_, node)| node.items());

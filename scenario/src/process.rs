@@ -7,6 +7,7 @@ use chenapan_engine::child_processes;
 use rustix::process::{Pid, Signal, WaitOptions, test_kill_process_group, waitpgid};
 use std::collections::BTreeMap;
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,6 +21,15 @@ const KEPT: usize = 256 * 1024;
 
 /// Longest time that a process may take to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// Returns a description of how a process has ended, in words.
+pub(super) fn ending(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => "no exit code".to_owned(),
+    }
+}
 
 /// A running shell command.
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 //!
 //! It starts nothing. Whoever knows Toxiproxy's words reads those of its file, and finds places here.
 
+use super::abort::AbortWhen;
 use super::check::{check, check_live};
 use super::keys::{OWN_NAME, PROXIES};
 use super::node::{Key, Node};
@@ -21,6 +22,7 @@ use std::sync::Arc;
 pub struct ProxyFile {
     root: Node,
     said: Said,
+    abort: Option<AbortWhen>,
 }
 
 /// Content of a file of proxies.
@@ -60,8 +62,11 @@ impl ProxyFile {
         let mut root = yaml::parse(path, text).map_err(|wrong| wrong.to_string())?;
         let mut mistakes = Mistakes::default();
         let configs = proxies(&mut root, registry, kinds, &mut mistakes);
+        let abort = root.entry("abort-when").filter(|(_, node)| node.sound);
+        let read = abort.map(|(_, node)| AbortWhen::read(node, str::to_owned));
+        let abort = read.and_then(|read| mistakes.keep(read));
         match mistakes.is_empty() {
-            true => Ok(Self { root, said: Said::Proxies(configs) }),
+            true => Ok(Self { root, said: Said::Proxies(configs), abort }),
             false => {
                 let told: Vec<_> = mistakes.sorted().iter().map(ToString::to_string).collect();
                 Err(told.join("\n"))
@@ -72,6 +77,11 @@ impl ProxyFile {
     /// Returns the content.
     pub fn said(&self) -> &Said {
         &self.said
+    }
+
+    /// Returns the condition under which all rules are taken away, if there is one.
+    pub fn abort_when(&self) -> Option<&AbortWhen> {
+        self.abort.as_ref()
     }
 
     /// Returns an error about the value to which these steps lead, with its place in the file.
@@ -94,7 +104,7 @@ fn toxiproxys(path: &Path, text: String) -> Result<ProxyFile, Wrong> {
     })?;
     // JSON has tabs between tokens alone, and there YAML takes none.
     let root = yaml::parse(path, text.replace('\t', " "))?;
-    Ok(ProxyFile { root, said: Said::Toxiproxy(list) })
+    Ok(ProxyFile { root, said: Said::Toxiproxy(list), abort: None })
 }
 
 /// Reads the proxies of our own file.
@@ -172,6 +182,12 @@ mod tests {
             ("proxies: {a b: {backend: '1'}}", "x:1:11: a name has letters", ""),
             ("proxies: {a: {backend: '1', enabled: maybe}}", "x:1:38: ", "no"),
             ("proxies: {a: {backend: '1', rules: [{corrupt-header: }]}}", "x:1:37: ", "header"),
+            ("proxies: {}\nabort-wen: {}", "x:2:1: unknown key \"abort-wen\"", "\"abort-when\"?"),
+            ("proxies: {}\nabort-when: {}", "x:2:13: \"probe\" is missing", "write it as"),
+            ("proxies: {}\nabort-when: {probe: x, fials: 1}", "x:2:24: ", "\"fails\"?"),
+            ("proxies: {}\nabort-when: {probe: x, every: 0s}", "x:2:31: ", "10ms or more"),
+            ("proxies: {}\nabort-when: {probe: x, fails: 0}", "x:2:31: ", "at least 1"),
+            ("proxies: {}\nabort-when: {probe: http://a:b/}", "x:2:21: ", "port"),
             ("[{\"name\": }]", "x:1:11: no JSON: expected value", "is Toxiproxy's"),
             ("[{\"name\": 1, \"name\": 2}]", "x:1:14: duplicate mapping key", ""),
         ] {

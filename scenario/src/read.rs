@@ -2,6 +2,7 @@
 //!
 //! It starts nothing, and opens no file but those that are included.
 
+use super::abort::AbortWhen;
 use super::check::check;
 use super::context::Context;
 use super::expect::{Bound, Comparison};
@@ -70,6 +71,7 @@ pub(crate) fn read(
         seed: None,
         proxies: Vec::new(),
         services: Vec::new(),
+        abort: None,
         phases: Vec::new(),
     };
     for root in &mut files {
@@ -168,6 +170,22 @@ fn parts(root: &Node, scenario: &mut Scenario, cx: &mut Context<'_>, mistakes: &
         let service = node.sound.then(|| mistakes.keep(service(key, node, cx))).flatten();
         scenario.services.extend(service);
     }
+    if let Some(node) = fields.take("abort-when").filter(|node| node.sound) {
+        let filled = |text: &str| fill(text, |name| sample(name, cx));
+        scenario.abort = mistakes.keep(AbortWhen::read(node, filled));
+    }
+}
+
+/// Returns a value that a name in braces may have in a run, where it is known only then.
+fn sample(name: &str, cx: &Context<'_>) -> Option<String> {
+    let (proxy, part) = name.split_once('.').unwrap_or((name, ""));
+    let value = match part {
+        "" => "127.0.0.1:1",
+        "host" => "127.0.0.1",
+        "port" => "1",
+        _ => return None,
+    };
+    cx.proxies.iter().any(|known| known == proxy).then(|| value.to_owned())
 }
 
 fn own_name(key: &Key, cx: &Context<'_>) -> Result<(), Wrong> {

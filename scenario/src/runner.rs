@@ -1,18 +1,20 @@
 //! Runs a scenario: starts what it needs, goes through its phases, judges, stops everything.
 
 mod facts;
+mod guard;
 mod plan;
 
 use super::load::{self, Measured};
 use super::model::{Command, Phase, Ready, Scenario, Service, Until};
 use super::node::fill;
 use super::outcome::{CommandOutcome, Outcome, PhaseOutcome};
-use super::process::Process;
+use super::process::{Process, ending};
 use super::watch::{Progress, Watcher};
 use chenapan_engine::control::Control;
 use chenapan_engine::endpoint::{Connect, Dialer, plain};
 use chenapan_engine::proxy::{Limits, Proxy};
 use facts::{Facts, SETTLE};
+use guard::Guard;
 use plan::Plan;
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -85,6 +87,7 @@ struct Run<'a> {
     control: Control,
     proxies: Vec<Proxy>,
     services: Vec<(&'a str, Process)>,
+    guard: Guard,
     /// Values of `{web}`, `{web.host}`, `{web.port}`.
     places: BTreeMap<String, String>,
     env: BTreeMap<String, String>,
@@ -110,6 +113,7 @@ impl<'a> Run<'a> {
             control,
             proxies: Vec::new(),
             services: Vec::new(),
+            guard: Guard::default(),
             places: BTreeMap::new(),
             env: BTreeMap::from([("CHENAPAN_SEED".to_owned(), settings.seed.to_string())]),
         };
@@ -124,6 +128,7 @@ impl<'a> Run<'a> {
             run.serve(service).await?;
         }
         run.dial(settings).await?;
+        run.guard = Guard::start(&run).await?;
         Ok(run)
     }
 
@@ -253,6 +258,9 @@ impl<'a> Run<'a> {
                         return Ok((outcomes, Some(what)));
                     }
                 }
+                if let Some(reason) = self.guard.reason() {
+                    return Ok((outcomes, Some(format!("aborted: {reason}; all rules are gone"))));
+                }
             }
         }
         Ok((outcomes, None))
@@ -365,6 +373,11 @@ impl<'a> Run<'a> {
                 _ = ticks.tick() => {}
             }
             let age = facts.began.elapsed();
+            if self.guard.reason().is_some() {
+                // Some may have been put in force at that moment.
+                facts.clear();
+                return Ok(done);
+            }
             if let Some(rules) = plan.due(age) {
                 // A step of a schedule names its rules, and a ramp goes on with those of the phase.
                 let since = if phase.ramps.is_empty() { Duration::ZERO } else { age };
@@ -428,15 +441,6 @@ impl Phase {
         });
         let ramps = self.ramps.iter().map(|ramp| ramp.over).max();
         [until, load, ramps].into_iter().flatten().max().map(|all| all.saturating_sub(age))
-    }
-}
-
-/// Returns a description of how a process has ended, in words.
-fn ending(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exit code {code}"),
-        (None, Some(signal)) => format!("signal {signal}"),
-        (None, None) => "no exit code".to_owned(),
     }
 }
 

@@ -2,14 +2,14 @@
 //!
 //! It changes nothing but the rules in force.
 
-use super::{Run, RunError, TICK, ending};
+use super::{Run, RunError, TICK};
 use crate::expect::{Expectation, Found};
 use crate::load::Measured;
 use crate::model::{Phase, Until};
 use crate::outcome::{
     CauseOutcome, Check, CommandOutcome, Figure, LoadOutcome, RateOutcome, RuleOutcome, Sample,
 };
-use crate::process::Output;
+use crate::process::{Output, ending};
 use crate::rules::{self, RuleText};
 use crate::subjects::{Plain, falls};
 use chenapan_engine::rule::{Rule, Rules};
@@ -293,6 +293,9 @@ impl<'a> Facts<'a> {
             if let Some(status) = process.ended() {
                 fails(format!("service {name}"), "to run on", ending(status));
             }
+        }
+        if let Some(reason) = self.run.guard.reason() {
+            fails("abort-when".to_owned(), "not to happen", reason);
         }
         for CauseOutcome { proxy, cause, count } in self.panics() {
             fails(format!("{proxy}.panicked"), "0", format!("{count} x {cause}"));
