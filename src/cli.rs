@@ -15,6 +15,7 @@ mod encode;
 mod endpoint;
 mod failure;
 mod followed;
+mod guarded;
 mod help;
 mod hints;
 mod live;

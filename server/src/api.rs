@@ -1,5 +1,6 @@
 //! State that all routes share: the proxies, and what is known of them here.
 
+use crate::aborts::Last;
 use crate::behaviors;
 use crate::declared;
 use crate::feed::{Event, Feed};
@@ -26,13 +27,14 @@ struct Inner {
     behaviors: behaviors::Store,
     declared: declared::Store,
     reloads: Reloads,
+    aborted: Last,
     feed: Arc<Feed>,
 }
 
 impl Api {
     /// Returns an API for the proxies of a control.
     pub fn new(control: Control, registry: Registry, kinds: Kinds) -> Self {
-        let (toxics, behaviors, declared, reloads, feed) = Default::default();
+        let (toxics, behaviors, declared, reloads, aborted, feed) = Default::default();
         Self(Arc::new(Inner {
             control,
             registry,
@@ -41,6 +43,7 @@ impl Api {
             behaviors,
             declared,
             reloads,
+            aborted,
             feed,
         }))
     }
@@ -83,6 +86,11 @@ impl Api {
     /// Returns how often a file was read again.
     pub(crate) fn reloads(&self) -> &Reloads {
         &self.0.reloads
+    }
+
+    /// Returns the last abort.
+    pub(crate) fn aborted(&self) -> &Last {
+        &self.0.aborted
     }
 
     /// Returns the requests of clients to read a file again, for one who follows it; without one they

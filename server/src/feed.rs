@@ -40,6 +40,8 @@ pub(crate) enum Kind {
     Rules,
     /// A connection was closed, reset, frozen, thawed or slowed from outside.
     Connection,
+    /// All rules were taken away, because the system under test is not well.
+    Aborted,
     /// A file was read again, and its proxies are as it declares them.
     Reloaded,
     /// A file was read again, and all is as before.
@@ -55,6 +57,7 @@ impl Kind {
             Kind::Proxy => "proxy",
             Kind::Rules => "rules",
             Kind::Connection => "connection",
+            Kind::Aborted => "aborted",
             Kind::Reloaded => "reloaded",
             Kind::ReloadFailed => "reload-failed",
         }
@@ -89,6 +92,11 @@ impl Event {
     pub(crate) fn connections(proxy: &Proxy, what: &'static str) -> Self {
         let data = json!({"proxy": proxy.name(), "connection": null, "what": what});
         Self::new(Kind::Connection, Some(Arc::from(proxy.name())), &data)
+    }
+
+    /// All rules were taken away.
+    pub(crate) fn aborted(told: &Value) -> Self {
+        Self::new(Kind::Aborted, None, told)
     }
 
     /// A file was read again.

@@ -6,6 +6,8 @@
 //!
 //! No request waits for traffic: each is answered within a time, whatever the proxies do.
 
+mod abort;
+mod aborts;
 mod api;
 mod behaviors;
 mod dashboard;

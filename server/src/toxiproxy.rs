@@ -9,7 +9,7 @@ mod proxies;
 mod toxics;
 
 pub(crate) use proxies::Ends;
-pub(crate) use toxics::{put as put_toxic, take as take_toxic};
+pub(crate) use toxics::{forget as forget_toxics, put as put_toxic, take as take_toxic};
 
 use crate::api::Api;
 use crate::toxics::Failure;

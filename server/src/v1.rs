@@ -71,6 +71,7 @@ async fn index(State(api): State<Api>) -> Json<Value> {
         "version": env!("CARGO_PKG_VERSION"),
         "seed": api.control().seed(),
         "proxies": api.control().proxies().len(),
+        "aborted": api.aborted().shown(),
         "openapi": "/v1/openapi.json",
     }))
 }

@@ -1,6 +1,7 @@
 //! The file of proxies of `serve`: read at the start, and again when it has changed or somebody asks.
 
 use super::Failure;
+use super::guarded::Guarded;
 use super::signals::Hangups;
 use super::watched::Watched;
 use chenapan_core::Registry;
@@ -27,6 +28,7 @@ pub(super) struct Followed {
     api: Api,
     /// The text that was tried last.
     tried: Text,
+    guard: Guarded,
 }
 
 /// Reasons to read a file again.
@@ -64,13 +66,20 @@ impl Beginning {
             let told = file.blame(&wrong.path, &wrong.spot, &wrong.message);
             if wrong.mistake { Failure::usage(told) } else { Failure::run(told) }
         })?;
-        let followed = Followed { path, api: api.clone(), tried: Ok(text) };
+        let mut guard = Guarded::default();
+        guard.follow(file.abort_when(), api).map_err(Failure::run)?;
+        let followed = Followed { path, api: api.clone(), tried: Ok(text), guard };
         followed.tell(Ok(changes));
         Ok(followed)
     }
 }
 
 impl Followed {
+    /// Leaves the file as it was at the start, for ever.
+    pub(super) async fn stay(self) {
+        std::future::pending().await
+    }
+
     /// Reads the file again whenever there is a reason, for ever.
     pub(super) async fn follow(mut self, mut causes: Causes) {
         loop {
@@ -119,18 +128,21 @@ impl Followed {
             let _ = sd_notify::notify(&[NotifyState::Reloading, now]);
         }
         self.tried = text;
-        let reload = self.tell(self.tried_again().await);
+        let outcome = self.tried_again().await;
+        let reload = self.tell(outcome);
         let _ = sd_notify::notify(&[NotifyState::Ready]);
         reload
     }
 
-    async fn tried_again(&self) -> Result<Changes, String> {
+    async fn tried_again(&mut self) -> Result<Changes, String> {
         let (path, api, text) = (self.path.clone(), self.api.clone(), self.tried.clone()?);
         // It may be long.
         let read = move || ProxyFile::read(&path, text, api.registry(), api.kinds());
         let file = tokio::task::spawn_blocking(read).await.unwrap_or_else(defect)?;
         let done = declare(&file, &self.api).await;
-        done.map_err(|wrong| file.blame(&wrong.path, &wrong.spot, &wrong.message))
+        let done = done.map_err(|wrong| file.blame(&wrong.path, &wrong.spot, &wrong.message))?;
+        self.guard.follow(file.abort_when(), &self.api)?;
+        Ok(done)
     }
 
     fn tell(&self, outcome: Result<Changes, String>) -> Reload {

@@ -188,10 +188,13 @@ pub(super) fn live(args: &Live, registry: &Registry, kinds: &Kinds) -> Result<()
             None => None,
         };
         start += &listed(&control);
-        let following = followed.zip(hangups).map(|(followed, hangups)| {
-            let watched = args.watch.then(|| args.config.as_deref().map(Watched::start)).flatten();
-            let requests = api.reload_requests();
-            tokio::spawn(followed.follow(Causes { hangups, requests, watched }))
+        let following = followed.map(|followed| match hangups {
+            Some(hangups) => {
+                let watch = || args.config.as_deref().map(Watched::start);
+                let (watched, requests) = (args.watch.then(watch).flatten(), api.reload_requests());
+                tokio::spawn(followed.follow(Causes { hangups, requests, watched }))
+            }
+            None => tokio::spawn(followed.stay()),
         });
         let served = tokio::spawn(server.serve(api, stop.clone()));
         // Nobody is to wait for somebody who reads this.

@@ -100,6 +100,12 @@ pub(crate) fn take(api: &Api, proxy: &Proxy, name: &str) -> Result<(), Failure> 
     })
 }
 
+/// Forgets the toxics of a proxy whose rules are gone.
+pub(crate) fn forget(api: &Api, proxy: &Proxy) {
+    // Without a rule to remove nothing can fail.
+    let _ = clear(api, proxy);
+}
+
 /// Takes all toxics of a proxy away.
 pub(super) fn clear(api: &Api, proxy: &Proxy) -> Result<(), Failure> {
     api.toxics().change(proxy.name(), |front| {
