@@ -200,3 +200,55 @@ fn killed_clients_leave_nothing_behind() {
     until("no client is left", || rules() == [1, 1]);
     assert_eq!(serving.stop(), Some(0));
 }
+
+/// A file with a watch: as long as another file is there, the system is taken to be well.
+fn watched(well: &std::path::Path) -> tempfile::NamedTempFile {
+    let probe =
+        format!("echo >>{0}; test -e {1}", well.with_file_name("probed").display(), well.display());
+    written(&format!(
+        "proxies:\n  db: {{backend: 'x:1', rules: [hang, 'delay:sleep=1ms']}}\n  \
+         web: {{backend: 'x:1', rules: [{{drop: {{every: 2}}}}]}}\n\
+         abort-when: {{probe: \"{probe}\", fails: 2, every: 20ms, timeout: 20s}}\n"
+    ))
+}
+
+#[test]
+fn a_failing_probe_takes_all_rules_away_until_somebody_adds_them() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let well = folder.path().join("well");
+    std::fs::write(&well, "").unwrap();
+    let file = watched(&well);
+    let serving =
+        Serving::start(&["--api", "127.0.0.1:0", "--config", file.path().to_str().unwrap()]);
+    let toxic = r#"curl -fsS 127.0.0.1:8474/proxies/db/toxics -d '{"type": "latency"}'"#;
+    serving.ask(toxic);
+    let json = |path: &str| -> serde_json::Value {
+        let shown = serving.ask(&format!("curl -fsS 127.0.0.1:8474{path}"));
+        serde_json::from_str(&shown).unwrap()
+    };
+    let rules = |proxy: &str| json(&format!("/v1/proxies/{proxy}/rules"));
+    let number = |proxy: &str| rules(proxy)["rules"].as_array().unwrap().len();
+    assert_eq!((number("db"), number("web"), json("/v1")["aborted"].is_null()), (3, 1, true));
+    std::fs::remove_file(&well).unwrap();
+    until("all rules are gone", || (number("db"), number("web")) == (0, 0));
+    until("the abort is shown", || json("/v1")["aborted"]["rules"] == 4);
+    let reason = json("/v1")["aborted"]["reason"].as_str().unwrap().to_owned();
+    assert!(reason.ends_with("has failed 2 times in a row: exit code 1"), "{reason}");
+    assert_eq!(rules("web")["ended"][0]["ended"], "abort");
+    assert_eq!(json("/proxies/db/toxics"), serde_json::json!([]));
+    assert_eq!(serving.ask("curl -fsS 127.0.0.1:8474/readyz"), "ok\n");
+    // While the system is not well, rules do not stay; afterwards they do.
+    serving.ask(r#"curl -fsS 127.0.0.1:8474/v1/proxies/db/rules -d '"dummy"'"#);
+    until("the new rule is gone, too", || number("db") == 0);
+    std::fs::write(&well, "").unwrap();
+    let probed = || std::fs::read_to_string(folder.path().join("probed")).unwrap().len();
+    let some_more = || {
+        let before = probed();
+        until("more probes", || probed() > before + 2);
+    };
+    some_more();
+    serving.ask(r#"curl -fsS 127.0.0.1:8474/v1/proxies/db/rules -d '"dummy"'"#);
+    some_more();
+    assert_eq!(number("db"), 1);
+    assert_eq!(serving.stop(), Some(0));
+}

@@ -15,6 +15,22 @@ fn read(text: &str) -> Result<Scenario, String> {
 fn mistakes_are_shown_where_they_are() {
     let proxies = "proxies: {web: {backend: 127.0.0.1:9}}\n";
     let cases = [
+        ("abort-wehn: {}\nphases: [{run: x}]", "unknown key", "did you mean \"abort-when\"?"),
+        (
+            "abort-when: {probe: x, fails: none}\nphases: [{run: x}]",
+            "expected a whole number",
+            "fails: none",
+        ),
+        (
+            "abort-when: {probe: 'http://{wbe}/'}\nphases: [{run: x}]",
+            "{wbe} stands for nothing",
+            "did you mean {web}?",
+        ),
+        (
+            "abort-when: {probe: 'https://me@{web}/'}\nphases: [{run: x}]",
+            "no user and password",
+            "a command can",
+        ),
         ("phases: [{rnu: x}]", "unknown key \"rnu\"", "did you mean \"run\"?"),
         ("phase: []", "unknown key \"phase\"", "did you mean \"phases\"?"),
         ("phases: [{name: x}]", "a phase that does nothing ends at once", "add run"),
