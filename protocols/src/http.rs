@@ -6,6 +6,7 @@ mod chunks;
 pub(crate) mod coding;
 mod counters;
 mod event_stream;
+pub mod fault;
 mod forge;
 mod handler;
 pub(crate) mod head;

@@ -11,6 +11,7 @@ mod tcp;
 
 use chenapan_core::{BehaviorEntry, ClientEntry, Inspection, ProtocolEntry};
 use http::Http;
+use http::fault::{HttpChunk, HttpEnd, HttpHeader, HttpInterim, HttpLength, HttpRedirect};
 use json_rpc::JsonRpc;
 use json_rpc::client::CallJsonRpc;
 use json_rpc::fault::{
@@ -47,6 +48,12 @@ pub const BEHAVIORS: &[BehaviorEntry] = &[
     BehaviorEntry::of::<SwapVersion>(),
     BehaviorEntry::of::<ReorderTlvs>(),
     BehaviorEntry::of::<OversizeTlv>(),
+    BehaviorEntry::of::<HttpHeader>(),
+    BehaviorEntry::of::<HttpLength>(),
+    BehaviorEntry::of::<HttpChunk>(),
+    BehaviorEntry::of::<HttpInterim>(),
+    BehaviorEntry::of::<HttpRedirect>(),
+    BehaviorEntry::of::<HttpEnd>(),
     BehaviorEntry::of::<RpcError>(),
     BehaviorEntry::of::<RpcRestyle>(),
     BehaviorEntry::of::<RpcEarlyNotify>(),
@@ -95,6 +102,12 @@ mod tests {
             SwapVersion,
             ReorderTlvs,
             OversizeTlv,
+            HttpHeader,
+            HttpLength,
+            HttpChunk,
+            HttpInterim,
+            HttpRedirect,
+            HttpEnd,
             RpcError,
             RpcRestyle,
             RpcEarlyNotify,
