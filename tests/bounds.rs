@@ -53,7 +53,8 @@ const CASES: &[Case] = &[
 ];
 
 /// Behaviors whose counts and sizes are codes, places and times, or that act on a header alone, which is
-/// never larger than its protocol takes, or that make one message of about a unit's size.
+/// never larger than its protocol takes, or that make one message of about a unit's size, or whose own bounds are
+/// small (`http-header`, `http-interim`).
 const HARMLESS: &[&str] = &[
     "error",
     "transient",
@@ -67,6 +68,11 @@ const HARMLESS: &[&str] = &[
     "rpc-batch",
     "rpc-http",
     "rpc-sse",
+    "http-header",
+    "http-length",
+    "http-chunk",
+    "http-interim",
+    "http-end",
 ];
 
 /// The most memory of this process since the last call, and what it has now, in bytes.

@@ -18,7 +18,7 @@ plugin! {
         /// Damage to the head.
         how: How = "drop",
         /// Name of the header that is set, dropped, repeated or folded.
-        header: String = "",
+        header: String = "content-type",
         /// Value of that header with set; with repeat the second value, by default the same again.
         value: Option<String> = "none",
         /// Length of the header that long adds.
@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn options_have_to_fit_together() {
         for options in [
-            &[("how", "drop")][..],
+            &[("how", "drop"), ("header", "")][..],
             &[("how", "set"), ("header", "a")],
             &[("how", "drop"), ("header", "a b")],
             &[("how", "set"), ("header", "a"), ("value", "b\r\nc")],
