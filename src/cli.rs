@@ -19,6 +19,7 @@ mod guarded;
 mod help;
 mod hints;
 mod live;
+mod otlp;
 mod output;
 mod run;
 mod scenario;

@@ -16,6 +16,8 @@ mod feed;
 mod guard;
 mod health;
 mod metrics;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod problem;
 mod reload;
 mod reloads;
@@ -29,6 +31,8 @@ mod vaurien;
 pub use api::Api;
 pub use declared::Declared;
 pub use guard::Guard;
+#[cfg(feature = "otlp")]
+pub use otlp::Collector;
 pub use problem::Problem;
 pub use reloads::{Changes, Reload, ReloadRequest, ReloadRequests};
 pub use serve::Server;

@@ -3,6 +3,8 @@
 //! The data path knows nothing of this: values are read from its counters, and nothing is kept.
 
 mod collected;
+#[cfg(feature = "otlp")]
+mod export;
 mod family;
 
 use crate::api::Api;
@@ -12,6 +14,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
+#[cfg(feature = "otlp")]
+pub(crate) use export::{Exported, exported};
 use family::Format;
 
 pub(crate) fn routes() -> Router<Api> {

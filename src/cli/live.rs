@@ -2,6 +2,7 @@
 
 use super::arguments::{Logging, seed, time};
 use super::followed::{Beginning, Causes};
+use super::otlp::Pushed;
 use super::serve::{not_started, on_runtime, raise_descriptor_limit};
 use super::signals::{Second, Signals};
 use super::terminal::Terminal;
@@ -46,6 +47,8 @@ pub(super) struct Live {
         help_heading = "Output"
     )]
     journal: Option<PathBuf>,
+    #[command(flatten)]
+    pushed: Pushed,
     #[command(flatten)]
     logging: Logging,
 }
@@ -183,6 +186,7 @@ pub(super) fn live(args: &Live, registry: &Registry, kinds: &Kinds) -> Result<()
         start += &format!("dashboard at http://{}/\n", reached(server.address()));
         let stop = CancellationToken::new();
         let api = Api::new(control.clone(), registry.clone(), kinds.clone());
+        let pushing = args.pushed.start(&api, &stop)?;
         let followed = match beginning {
             Some(beginning) => Some(beginning.start(&api).await?),
             None => None,
@@ -201,11 +205,15 @@ pub(super) fn live(args: &Live, registry: &Registry, kinds: &Kinds) -> Result<()
         let start = tokio::task::spawn_blocking(move || say(&start));
         let _ = sd_notify::notify(&[NotifyState::Ready]);
         signals.next().await;
-        following.inspect(|following| following.abort());
+        following.inspect(tokio::task::JoinHandle::abort);
         stop.cancel();
         let proxies = control.proxies();
         let stopped = control.stop_or(args.grace, signals.next()).await;
         let _ = served.await;
+        if let Some(pushing) = pushing {
+            // The last push is bounded in time.
+            let _ = pushing.await;
+        }
         terminal.finish();
         start.await.unwrap_or(Ok(()))?;
         stopped.map_err(|error| Failure::run(format!("--journal: {}", plain(&error))))?;

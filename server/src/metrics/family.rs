@@ -31,11 +31,11 @@ pub(super) enum Format {
 /// Series with one meaning.
 #[derive(Debug)]
 pub(super) struct Family {
-    name: String,
-    help: String,
+    pub(super) name: String,
+    pub(super) help: String,
     /// Counters grow; the others are gauges.
-    grows: bool,
-    series: BTreeMap<Labels, Value>,
+    pub(super) grows: bool,
+    pub(super) series: BTreeMap<Labels, Value>,
 }
 
 /// A series: labels and a value.
@@ -162,15 +162,21 @@ impl Sheet {
         }
     }
 
-    /// Writes all families that have a series, and how many series there was no room for.
-    pub(super) fn written(mut self, format: Format) -> Result<String, fmt::Error> {
+    /// Returns all families that have a series, and one of how many series there was no room for.
+    pub(super) fn families(mut self) -> Vec<Family> {
         let mut last =
             Family::gauge("chenapan_series_left_out", "Series that had no room in this response.");
         last.add(Series::new([], Value::Number(self.left_out)));
         self.families.push(last);
         self.families.retain(|family| !family.series.is_empty());
+        self.families
+    }
+
+    /// Writes all families that have a series.
+    pub(super) fn written(self, format: Format) -> Result<String, fmt::Error> {
+        let families = self.families();
         let mut registry = Registry::default();
-        registry.register_collector(Box::new(Written { families: self.families, format }));
+        registry.register_collector(Box::new(Written { families, format }));
         let mut text = String::new();
         encode_registry(&mut text, &registry)?;
         if format == Format::OpenMetrics {
