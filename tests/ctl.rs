@@ -298,7 +298,7 @@ fn mistakes_are_told_with_their_cause_and_what_would_do() {
         ("toxic update -n slow bd".to_owned(), "there is no proxy \"bd\"; did you mean \"db\"?"),
         ("watch bd".to_owned(), "there is no proxy \"bd\"; did you mean \"db\"?"),
         ("watch db --rule dealy".to_owned(), "did you mean \"delay\"?"),
-        ("creat".to_owned(), "similar subcommands exist: 'reset', 'create'"),
+        ("creat".to_owned(), "similar subcommands exist: 'reload', 'reset', 'create'"),
     ] {
         let (code, said) = refused(api, &line);
         assert_eq!(code, Some(2), "{line}: {said}");
@@ -497,4 +497,22 @@ fn a_shell_completes_names_of_proxies_and_rules() {
     }
     assert!(complete(&["add", "orders", "delay:sl"]).contains("delay:sleep="));
     assert!(complete(&["connections", "orders", "fr"]).contains("freeze"));
+}
+
+#[test]
+fn reload_says_what_has_changed_or_why_nothing_has() {
+    let (code, told) = refused(serving().api, "reload");
+    assert!(code == Some(2) && told.contains("--config"), "{told}");
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    let proxy = |name: &str| format!("  {name}: {{listen: 127.0.0.1:0, backend: 127.0.0.1:9}}\n");
+    file.write_all(format!("proxies:\n{}", proxy("a")).as_bytes()).unwrap();
+    let path = file.path().to_str().unwrap().to_owned();
+    let serving = Serving::start(&["--api", "127.0.0.1:0", "--config", &path]);
+    file.write_all(proxy("b").as_bytes()).unwrap();
+    let done = format!("{path} reloaded: 1 added, 0 changed, 0 removed\n");
+    assert_eq!(said(serving.api, "reload"), done);
+    file.write_all(b"  c: {bakend: 1}\n").unwrap();
+    let (code, told) = refused(serving.api, "reload");
+    assert!(code == Some(2) && told.contains("did you mean \"backend\"?"), "{told}");
+    assert_eq!(json(serving.api, "list")["proxies"].as_array().unwrap().len(), 2);
 }

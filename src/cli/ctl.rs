@@ -106,6 +106,8 @@ enum Verb {
     Connections(connections::Connections),
     /// Print events as they happen, one a line
     Watch(watch::Watch),
+    /// Let the server read its file of proxies again
+    Reload,
     /// Enable proxies and remove their rules
     Reset(proxies::Reset),
     /// Add, update or remove a toxic, as toxiproxy-cli does
@@ -157,6 +159,7 @@ impl Verb {
             Verb::Replace(args) => rules::replace(args, client).await,
             Verb::Remove(args) => rules::remove(args, client).await,
             Verb::Connections(args) => connections::connections(args, client).await,
+            Verb::Reload => proxies::reload(client).await,
             Verb::Reset(args) => proxies::reset(args, client).await,
             Verb::Toxic(args) => toxics::toxic(args, client).await,
             Verb::Watch(_) => Ok(Said::new(Value::Null, "")),

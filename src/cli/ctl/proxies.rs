@@ -147,6 +147,13 @@ fn all(proxies: Vec<Value>) -> Said {
     Said::new(json!({ "proxies": proxies }), text)
 }
 
+/// Lets the server read its file of proxies again.
+pub(super) async fn reload(client: &mut Client) -> Result<Said, Failure> {
+    let answer = client.ask(Method::POST, "/v1/reload", None).await?;
+    let text = shown::event("reloaded", &answer.to_string());
+    Ok(Said::new(answer, text))
+}
+
 /// Enables proxies, and takes their rules and toxics away.
 pub(super) async fn reset(args: &Reset, client: &mut Client) -> Result<Said, Failure> {
     let mut names = args.proxies.clone();

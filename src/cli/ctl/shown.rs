@@ -141,7 +141,7 @@ fn state(connection: &Value) -> String {
 fn rate(bytes: u64) -> String {
     const UNITS: [(u64, &str); 5] =
         [(1 << 30, "GiB"), (1 << 20, "MiB"), (1_000_000, "MB"), (1 << 10, "KiB"), (1_000, "kB")];
-    let unit = UNITS.iter().find(|(unit, _)| bytes >= *unit && bytes % unit == 0);
+    let unit = UNITS.iter().find(|(unit, _)| bytes >= *unit && bytes.is_multiple_of(*unit));
     let (unit, name) = unit.copied().unwrap_or((1, "B"));
     format!("{}{name}/s", bytes / unit)
 }
@@ -163,7 +163,7 @@ pub(super) fn event(kind: &str, data: &str) -> String {
         Some(name) => plain(name),
     };
     match kind {
-        "made" => {
+        "made" | "ended" => {
             let of = |key: &str| text(&value[key]);
             format!(
                 "{proxy} connection {} {}: {} (rule {}, offset {}, length {}, age {})",
@@ -190,6 +190,15 @@ pub(super) fn event(kind: &str, data: &str) -> String {
                 rules.iter().map(text).collect::<Vec<_>>().join(", ")
             ),
         },
+        "reloaded" => {
+            let [added, changed, removed] =
+                ["added", "changed", "removed"].map(|key| each(&value[key]).len());
+            let file = text(&value["file"]);
+            format!("{file} reloaded: {added} added, {changed} changed, {removed} removed")
+        }
+        "reload-failed" => {
+            format!("{} not reloaded: {}", text(&value["file"]), text(&value["error"]))
+        }
         "missed" => format!("{} faults came too fast to be shown", text(&value["faults"])),
         // A newer server may send more.
         _ => plain(&format!("{kind} {data}")),
@@ -232,6 +241,16 @@ mod tests {
                 "connection",
                 r#"{"proxy":"db","connection":null,"what":"all closed"}"#,
                 "db connections all closed",
+            ),
+            (
+                "reloaded",
+                r#"{"file":"a.yaml","digest":"0","added":["x","y"],"changed":[],"removed":["z"]}"#,
+                "a.yaml reloaded: 2 added, 0 changed, 1 removed",
+            ),
+            (
+                "reload-failed",
+                r#"{"file":"a.yaml","digest":"0","error":"a.yaml:1:1: no"}"#,
+                "a.yaml not reloaded: a.yaml:1:1: no",
             ),
             ("missed", r#"{"faults":7}"#, "7 faults came too fast to be shown"),
             ("later", "x\ny", "later x\\ny"),
