@@ -164,6 +164,26 @@ async fn units_count_however_they_are_let_go() {
     assert_eq!(client.proxy().rule("reorder").met(), 3);
 }
 
+/// The head passes unchanged, and the body behind it is changed piece by piece: one fault.
+#[tokio::test(start_paused = true)]
+async fn a_message_whose_body_comes_in_pieces_counts_once() {
+    let rule = "replace:match=a:with=b:direction=downstream:at-most=1";
+    let pair = in_memory().protocol("http").rules([rule]).seed(42).pair();
+    let (mut client, mut server) = pair.unwrap();
+    let request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    let mut got = Vec::new();
+    for _ in 0..2 {
+        assert_eq!(pass(&mut client, &mut server, request).await, request);
+        for piece in [&b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n"[..], b"aa", b"aa", b"aa"] {
+            got.extend(pass(&mut server, &mut client, piece).await);
+        }
+    }
+    let bodies: Vec<_> =
+        got.split(|byte| *byte == b'\n').map(|line| line.escape_ascii().to_string()).collect();
+    assert!(bodies[3].starts_with("bbbbbb"), "{bodies:?}");
+    assert_eq!(bodies.last().unwrap(), "aaaaaa", "{bodies:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_timer_counts_as_well_as_a_unit() {
     let control = in_memory().rules(["close:after=1s:at-most=2:per=rule"]).seed(42);

@@ -162,6 +162,8 @@ const RIGHT_FILES: &[&str] = &[
     "proxies: {a: {backend: {kind: tcp, host: h, port: 5}, protocol: json-rpc}}\nphases: [{run: x}]\n",
     "proxies: {a: {backend: 1, protocol: {json-rpc: {framing: newline}}, listen: }}\nphases: [{run: x}]\n",
     "services: {a: {run: x, env: {A: b}, ready: {tcp: 80, within: 5s}}, b: {run: 5, ready: {output: a+}}}\nphases: [{run: x}]\n",
+    "abort-when: {probe: http://h/health, fails: 2, every: 500ms, timeout: 2s}\nphases: [{run: x, rules: []}]\n",
+    "proxies: {web: {backend: 1}}\nabort-when: {probe: 'test -e {web}'}\nphases: [{run: x, rules: [{drop: {at-most: 2, duration: 5s}}]}]\n",
 ];
 const WRONG_FILES: &[&str] = &[
     "- phases\n",
@@ -181,6 +183,10 @@ const WRONG_FILES: &[&str] = &[
     "proxies: {load: {backend: 1}}\nphases: [{run: x}]\n",
     "proxies: {\"we b\": {backend: 1}}\nphases: [{run: x}]\n",
     "services: {a: {ready: {tcp: 1}}}\nphases: [{run: x}]\n",
+    "abort-when: {fails: 2}\nphases: [{run: x}]\n",
+    "abort-when: test -e x\nphases: [{run: x}]\n",
+    "abort-when: {probe: x, fails: 0}\nphases: [{run: x}]\n",
+    "abort-when: {probe: x, timeout: soon}\nphases: [{run: x}]\n",
     "services: {a: {run: x, ready: soon}}\nphases: [{run: x}]\n",
     "services: {a: {run: x, ready: {htpp: /}}}\nphases: [{run: x}]\n",
 ];
