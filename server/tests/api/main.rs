@@ -6,6 +6,7 @@ mod dashboard;
 mod lasting;
 mod load;
 mod metrics;
+mod statsd;
 mod toxiproxy;
 mod v1;
 mod vaurien;
