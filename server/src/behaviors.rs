@@ -48,7 +48,7 @@ fn injected(options: &Options) -> Option<Direction> {
 }
 
 /// Returns the direction that a behavior has with these options, where they name none.
-fn direction(name: &str, options: &Options) -> Option<Direction> {
+pub(crate) fn direction(name: &str, options: &Options) -> Option<Direction> {
     let known = BEHAVIORS.iter().find(|known| known.name == name)?;
     (known.direction)(options).filter(|_| !options.contains_key("direction"))
 }

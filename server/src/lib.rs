@@ -16,6 +16,7 @@ mod feed;
 mod guard;
 mod health;
 mod metrics;
+mod misplaced;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod problem;
@@ -32,10 +33,11 @@ mod vaurien;
 pub use api::Api;
 pub use declared::Declared;
 pub use guard::Guard;
+pub use misplaced::Misplaced;
 #[cfg(feature = "otlp")]
 pub use otlp::Collector;
 pub use problem::Problem;
 pub use reloads::{Changes, Reload, ReloadRequest, ReloadRequests};
 pub use serve::Server;
 pub use statsd::{Statsd, StatsdTarget};
-pub use toxiproxy::Misplaced;
+pub use vaurien::Vaurien;

@@ -23,8 +23,6 @@ use chenapan_engine::proxy::Proxy;
 use serde_json::Value;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-pub use list::Misplaced;
-
 /// The version of Toxiproxy whose API this is.
 const VERSION: &str = "2.12.0";
 

@@ -5,6 +5,7 @@
 //! client sets is one rule; rules that came another way stay beside it and are not shown here.
 
 mod failure;
+mod ini;
 
 use crate::api::Api;
 use crate::behaviors;
@@ -19,11 +20,9 @@ use chenapan_core::nearest;
 use chenapan_engine::proxy::Proxy;
 use chenapan_engine::rule::RuleError;
 use failure::Failure;
+pub use ini::Vaurien;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
-
-/// Name of the proxy that is meant where there are several.
-const NAME: &str = "vaurien";
 
 /// An object, or an error in Vaurien's words.
 type Answer = Result<Json<Value>, Failure>;
@@ -112,7 +111,7 @@ fn chosen(api: &Api, query: &HashMap<String, String>) -> Result<Proxy, Failure> 
     let proxies = api.control().proxies();
     let names = || proxies.iter().map(Proxy::name);
     let named = query.get("proxy").map(|name| if name == "-" { "" } else { name });
-    let wanted = named.unwrap_or(NAME);
+    let wanted = named.unwrap_or(Vaurien::NAME);
     let found = proxies.iter().find(|proxy| proxy.name() == wanted);
     match (found, named, &proxies[..]) {
         (Some(proxy), ..) | (None, None, [proxy]) => Ok(proxy.clone()),
@@ -127,8 +126,9 @@ fn chosen(api: &Api, query: &HashMap<String, String>) -> Result<Proxy, Failure> 
         (None, None, []) => Err(Failure::proxy(StatusCode::NOT_FOUND, "there is no proxy")),
         (None, None, several) => {
             let told = format!(
-                "there are {} proxies; add ?proxy=NAME, or call one of them '{NAME}'",
-                several.len()
+                "there are {} proxies; add ?proxy=NAME, or call one of them '{}'",
+                several.len(),
+                Vaurien::NAME
             );
             Err(Failure::proxy(StatusCode::BAD_REQUEST, told))
         }

@@ -2,9 +2,9 @@
 
 use super::proxies::Wanted;
 use crate::declared::{Declaration, Declared};
+use crate::misplaced::Misplaced;
 use crate::toxics::Fields;
-use chenapan_core::nearest;
-use chenapan_engine::config::{Spot, Step};
+use chenapan_engine::config::Step;
 use serde_json::Value;
 
 /// Keys of a proxy; `Logger` stands in what Toxiproxy lists.
@@ -12,21 +12,6 @@ const PROXY: [&str; 6] = ["name", "listen", "upstream", "enabled", "toxics", "Lo
 
 /// Keys of a toxic.
 const TOXIC: [&str; 6] = ["name", "type", "stream", "direction", "toxicity", "attributes"];
-
-/// An error about proxies that a file declares, and the steps that lead to the place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Misplaced {
-    /// Steps from the file to the value.
-    pub path: Vec<Step>,
-    /// Part of the value.
-    pub spot: Spot,
-    /// Cause of the error.
-    pub message: String,
-    /// Set when the file is wrong; otherwise the system has refused something, such as an address that
-    /// is taken.
-    pub mistake: bool,
-}
 
 impl Declared {
     /// Reads a list of proxies as Toxiproxy's files have them, with their toxics.
@@ -36,7 +21,6 @@ impl Declared {
     /// The first mistake of the list.
     pub async fn toxiproxys(list: &[Value]) -> Result<Self, Misplaced> {
         let at = |place: usize| vec![Step::Item(place)];
-        let wrong = |path, message| Misplaced { path, spot: Spot::Value, message, mistake: true };
         let mut declarations: Vec<Declaration> = Vec::new();
         for (place, value) in list.iter().enumerate() {
             known(value, &PROXY, at(place))?;
@@ -50,10 +34,10 @@ impl Declared {
                 wanted.described().await
             };
             let (config, front) =
-                described.await.map_err(|failure| wrong(at(place), failure.text))?;
+                described.await.map_err(|failure| Misplaced::value(at(place), failure.text))?;
             if declarations.iter().any(|known| known.name() == config.name) {
                 let message = format!("there is a proxy {:?} before", config.name);
-                return Err(wrong(at(place), message));
+                return Err(Misplaced::value(at(place), message));
             }
             declarations.push(Declaration { config, front: Some(front), path: at(place) });
         }
@@ -62,15 +46,8 @@ impl Declared {
 }
 
 /// Checks that an object has no key but these, in any case.
-fn known(value: &Value, keys: &[&'static str], mut path: Vec<Step>) -> Result<(), Misplaced> {
+fn known(value: &Value, keys: &[&'static str], path: Vec<Step>) -> Result<(), Misplaced> {
     let is_known = |name: &String| keys.iter().any(|key| key.eq_ignore_ascii_case(name));
     let unknown = value.as_object().and_then(|object| object.keys().find(|name| !is_known(name)));
-    let Some(name) = unknown else { return Ok(()) };
-    let hint = match nearest(&name.to_lowercase(), keys.iter().copied()) {
-        Some(near) => format!("did you mean {near:?}?"),
-        None => format!("known are {}", keys.join(", ")),
-    };
-    path.push(Step::Key(name.clone()));
-    let message = format!("unknown key {name:?}; {hint}");
-    Err(Misplaced { path, spot: Spot::Key, message, mistake: true })
+    unknown.map_or(Ok(()), |name| Err(Misplaced::key(path, name, keys)))
 }
