@@ -2,6 +2,7 @@
 //!
 //! It never holds a list of plug-ins or of their options; both come from the registry.
 
+mod access;
 mod apply;
 mod arguments;
 mod commands;
@@ -18,6 +19,7 @@ mod followed;
 mod guarded;
 mod help;
 mod hints;
+mod http;
 mod live;
 mod otlp;
 mod output;
@@ -26,8 +28,10 @@ mod scenario;
 mod send;
 mod serve;
 mod signals;
+mod statsd;
 mod terminal;
 mod token;
+mod vaurien;
 mod watched;
 
 use chenapan_core::Registry;

@@ -7,6 +7,7 @@ mod calls;
 mod check;
 mod context;
 mod expect;
+mod ini;
 mod keys;
 pub mod layout;
 mod load;

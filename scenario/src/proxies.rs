@@ -1,9 +1,12 @@
-//! Files of proxies without phases: our YAML, or Toxiproxy's JSON; their content tells which.
+//! Files of proxies without phases: our YAML, Toxiproxy's JSON, or Vaurien's ini; their content tells
+//! which.
 //!
-//! It starts nothing. Whoever knows Toxiproxy's words reads those of its file, and finds places here.
+//! It starts nothing. Whoever knows the words of other tools reads those of their files, and finds
+//! places here.
 
 use super::abort::AbortWhen;
 use super::check::{check, check_live};
+use super::ini;
 use super::keys::{OWN_NAME, PROXIES};
 use super::node::{Key, Node};
 use super::place::{Mistakes, Place, Source, Wrong};
@@ -32,6 +35,9 @@ pub enum Said {
     Proxies(Vec<Config>),
     /// Toxiproxy's list of proxies, which was not looked into.
     Toxiproxy(Vec<Value>),
+    /// Sections of Vaurien's file, by name, each with its keys and their texts; they were not looked
+    /// into.
+    Vaurien(Value),
 }
 
 impl ProxyFile {
@@ -42,6 +48,11 @@ impl ProxyFile {
     /// The file cannot be read, or is no file.
     pub fn load(path: &Path) -> Result<String, String> {
         yaml::load(path).map_err(|error| format!("{}: {error}", path.display()))
+    }
+
+    /// Returns `true` for the text of a file of Vaurien's, which begins with a section.
+    pub fn is_vauriens(text: &str) -> bool {
+        ini::is_ini(text)
     }
 
     /// Reads the text of a file.
@@ -55,6 +66,12 @@ impl ProxyFile {
         registry: &Registry,
         kinds: &Kinds,
     ) -> Result<Self, String> {
+        if Self::is_vauriens(&text) {
+            let root = ini::parse(path, text, |name| std::env::var(name).ok());
+            let root = root.map_err(|wrong| wrong.to_string())?;
+            let said = Said::Vaurien(root.value());
+            return Ok(Self { root, said, abort: None });
+        }
         let is_list = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']).starts_with('[');
         if is_list {
             return toxiproxys(path, text).map_err(|wrong| wrong.to_string());
@@ -169,6 +186,17 @@ mod tests {
         for text in ["[]", " \n[{\"name\":\"a\"}]", "\u{feff}[{\n\t\"name\":\t1}]"] {
             assert!(matches!(read(text).unwrap().said(), Said::Toxiproxy(_)), "{text:?}");
         }
+    }
+
+    #[test]
+    fn what_begins_with_a_section_is_vauriens() {
+        let file = read("; mine\n[vaurien]\nbehaviour = 20:dleay\n").unwrap();
+        let Said::Vaurien(sections) = file.said() else { panic!("{file:?}") };
+        assert_eq!(sections["vaurien"]["behaviour"], "20:dleay");
+        let way = ["vaurien", "behaviour"].map(|key| Step::Key(key.to_owned()));
+        assert!(file.blame(&way, &Spot::Key, "told").starts_with("x:3:1: told"));
+        assert!(file.blame(&way, &Spot::Part(3..8), "told").starts_with("x:3:16: told"));
+        assert!(read("[vaurien]\nproxy\n").unwrap_err().starts_with("x:2:1: expected key"));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// The largest file that is read.
-const MOST_BYTES: usize = 1024 * 1024;
+pub(super) const MOST_BYTES: usize = 1024 * 1024;
 
 /// The text of a file (`-`: of standard input), which must not be larger than any scenario is.
 pub(crate) fn load(path: &Path) -> Result<String, String> {

@@ -1,6 +1,9 @@
 //! The arguments: those written here, and those that come from the options tables.
 
 use super::failure::Failure;
+use super::http::Http;
+use super::statsd::Numbers;
+use super::vaurien::Flags;
 use chenapan_core::{Direction, Form, OptionSpec, ProtocolEntry, Registry, Size, Value};
 use chenapan_engine::config::ConfiguredProtocol;
 use chenapan_engine::endpoint::{Connect, Listen};
@@ -31,10 +34,10 @@ pub(super) struct Breaking {
     /// Read buffer of each direction
     #[arg(long, value_name = "SIZE", default_value = "64KiB", value_parser = buffer, help_heading = "Connections")]
     pub(super) buffer: usize,
-    /// Most bytes that rules hold back in each direction
+    /// Most bytes held back each way
     #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = size, help_heading = "Connections")]
     pub(super) in_flight: usize,
-    /// Most bytes that rules hold back in all connections
+    /// Most bytes held back in all
     #[arg(long, value_name = "SIZE", default_value = "512MiB", value_parser = size, help_heading = "Connections")]
     pub(super) memory: usize,
 }
@@ -51,9 +54,15 @@ pub(super) struct Serve {
     #[command(flatten)]
     pub(super) process: Process,
     #[command(flatten)]
+    pub(super) http: Http,
+    #[command(flatten)]
     pub(super) telling: Telling,
     #[command(flatten)]
+    pub(super) numbers: Numbers,
+    #[command(flatten)]
     pub(super) logging: Logging,
+    #[command(flatten)]
+    pub(super) vaurien: Flags,
 }
 
 /// Addresses of both sides.
@@ -77,7 +86,7 @@ pub(super) struct Ends {
         env = "CHENAPAN_BACKEND",
         hide_env = true,
         value_name = "ADDRESS",
-        required = true
+        required_unless_present = "config"
     )]
     pub(super) backend: Option<Connect>,
 }
@@ -92,7 +101,7 @@ pub(super) struct Bounds {
     /// Time without a byte after the client's end of stream [default: 30s under a rule, else 1h]
     #[arg(long, value_name = "TIME", value_parser = time)]
     half_closed: Option<Duration>,
-    /// Time for a connection without traffic [default: no bound]
+    /// Time without any traffic [default: no bound]
     #[arg(long, value_name = "TIME", value_parser = time)]
     idle: Option<Duration>,
     /// Time for a PROXY header or TLS
@@ -110,7 +119,7 @@ pub(super) struct Process {
     /// Most connections at once; others wait
     #[arg(long, value_name = "N", value_parser = connections)]
     max_connections: Option<u32>,
-    /// Time to finish after SIGINT or SIGTERM
+    /// Time to finish after a signal
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = time)]
     pub(super) grace: Duration,
     /// More exact delays and rates for more CPU time
@@ -167,6 +176,7 @@ pub(super) struct Logging {
         hide_env = true,
         value_name = "LEVEL",
         hide_possible_values = true,
+        ignore_case = true,
         help_heading = "Output"
     )]
     pub(super) log_level: Option<LogLevel>,
@@ -214,7 +224,9 @@ pub(super) enum LogFormat {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum LogLevel {
     Off,
+    #[value(alias = "critical")]
     Error,
+    #[value(alias = "warning")]
     Warn,
     Info,
     Debug,
@@ -311,9 +323,39 @@ fn given(
     options.iter().flat_map(values).collect()
 }
 
+/// Returns the options of behaviors that were given as generated flags.
+pub(super) fn defaults(registry: &Registry, matches: &ArgMatches) -> Defaults {
+    let mut defaults = Defaults::new();
+    for entry in registry.behaviors() {
+        let given = given(matches, "behavior", entry.name, entry.options);
+        if !given.is_empty() {
+            defaults.insert(entry.name.to_owned(), given);
+        }
+    }
+    defaults
+}
+
 impl Breaking {
     /// Returns the protocol and the rules of the command line, with the generated flags applied.
     pub(super) fn read(
+        &self,
+        registry: &Registry,
+        matches: &ArgMatches,
+    ) -> Result<(ConfiguredProtocol, Rules), Failure> {
+        let (protocol, rules) = self.read_beside_api(registry, matches)?;
+        for (name, given) in &defaults(registry, matches) {
+            if !rules.iter().any(|rule| rule.behavior() == name) {
+                return Err(Failure::usage(format!(
+                    "--behavior-{name}-{}: no rule uses {name}; add --behavior {name}",
+                    given[0].0
+                )));
+            }
+        }
+        Ok((protocol, rules))
+    }
+
+    /// Returns the same where options may be for rules that are yet to come.
+    pub(super) fn read_beside_api(
         &self,
         registry: &Registry,
         matches: &ArgMatches,
@@ -330,25 +372,11 @@ impl Breaking {
     }
 
     fn rules(&self, registry: &Registry, matches: &ArgMatches) -> Result<Rules, Failure> {
-        let mut defaults = Defaults::new();
-        for entry in registry.behaviors() {
-            let given = given(matches, "behavior", entry.name, entry.options);
-            if !given.is_empty() {
-                defaults.insert(entry.name.to_owned(), given);
-            }
-        }
+        let defaults = defaults(registry, matches);
         let mut rules = Vec::new();
         for text in &self.behavior {
             let read = Rule::parse(text, registry, &defaults);
             rules.extend(read.map_err(|error| Failure::usage(format!("--behavior: {error}")))?);
-        }
-        for (name, given) in &defaults {
-            if !rules.iter().any(|rule| rule.behavior() == name) {
-                return Err(Failure::usage(format!(
-                    "--behavior-{name}-{}: no rule uses {name}; add --behavior {name}",
-                    given[0].0
-                )));
-            }
         }
         Ok(Rules::new(rules))
     }

@@ -29,7 +29,7 @@ Examples:
 
 Vaurien's flags work, too: --behavior-delay-sleep 2 sets an option of delay.
 Environment variables: CHENAPAN_SEED, CHENAPAN_LISTEN, CHENAPAN_BACKEND, \
-    CHENAPAN_JOURNAL, CHENAPAN_LOG_LEVEL, CHENAPAN_LOG_FORMAT.
+    CHENAPAN_JOURNAL, CHENAPAN_STATSD, CHENAPAN_LOG_LEVEL, CHENAPAN_LOG_FORMAT.
 
 Exit codes: 0 success, 1 a check failed, 2 bad usage or configuration, 3 failed to run.";
 
@@ -38,6 +38,7 @@ Exit codes: 0 success, 1 a check failed, 2 bad usage or configuration, 3 failed 
     name = "chenapan",
     version,
     about = ABOUT,
+    override_usage = "chenapan [OPTIONS] --backend <ADDRESS>\n       chenapan <COMMAND>",
     after_help = chenapan_scenario::layout::notes(EXAMPLES),
     args_conflicts_with_subcommands = true,
     disable_help_subcommand = true,
@@ -114,7 +115,7 @@ impl Cli {
         matches: &ArgMatches,
     ) -> Result<ExitCode, Failure> {
         match self.command {
-            None => serve::serve(&self.serve, registry, matches).map(|()| ExitCode::SUCCESS),
+            None => serve::serve(&self.serve, registry, kinds, matches).map(|()| ExitCode::SUCCESS),
             Some(command) => command.run(registry, kinds, matches),
         }
     }
@@ -173,6 +174,8 @@ fn with_flags(generated: Vec<Arg>, registry: &Registry, kinds: &Kinds) -> clap::
         .mut_args(|arg| match arg.get_id().as_str() {
             "listen" => listen.clone()(arg),
             "backend" => backend.clone()(arg),
+            // Those who look for them find them with `serve`.
+            "api_host" | "api_token_file" => arg.hide(true),
             _ => arg,
         })
         .mut_subcommand("apply", with)

@@ -1,13 +1,15 @@
 //! The file of proxies of `serve`: read at the start, and again when it has changed or somebody asks.
 
-use super::Failure;
 use super::guarded::Guarded;
 use super::signals::Hangups;
 use super::watched::Watched;
+use super::{Failure, vaurien};
 use chenapan_core::Registry;
 use chenapan_engine::endpoint::Kinds;
 use chenapan_scenario::{ProxyFile, Said};
-use chenapan_server::{Api, Changes, Declared, Misplaced, Reload, ReloadRequest, ReloadRequests};
+use chenapan_server::{
+    Api, Changes, Declared, Misplaced, Reload, ReloadRequest, ReloadRequests, StatsdTarget, Vaurien,
+};
 use ring::digest::{SHA256, digest};
 use sd_notify::NotifyState;
 use std::path::{Path, PathBuf};
@@ -57,6 +59,16 @@ impl Beginning {
         let text = ProxyFile::load(path).map_err(Failure::usage)?;
         let file = ProxyFile::read(path, text.clone(), registry, kinds).map_err(Failure::usage)?;
         Ok(Self { path: path.to_owned(), text, file })
+    }
+
+    /// Returns the place for numbers that it names. When it is read again, that place stays.
+    pub(super) fn statsd(&self, api: &Api) -> Result<Option<StatsdTarget>, Failure> {
+        match self.file.said() {
+            Said::Vaurien(_) => {
+                vaurien::read(&self.file, api.registry(), api.kinds()).map(|file| file.statsd)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Starts its proxies.
@@ -174,6 +186,11 @@ async fn declare(file: &ProxyFile, api: &Api) -> Result<Changes, Misplaced> {
     let declared = match file.said() {
         Said::Proxies(configs) => Declared::proxies(configs),
         Said::Toxiproxy(list) => Declared::toxiproxys(list).await?,
+        Said::Vaurien(sections) => {
+            let file = Vaurien::read(sections, api.registry(), api.kinds())?;
+            api.behavior_options(Vaurien::NAME, &file.options);
+            Declared::vauriens(&file)
+        }
     };
     api.declare(declared).await
 }

@@ -1,12 +1,13 @@
 //! `serve`: proxies that are made and changed over HTTP while they run.
 
+use super::access::{self, Access};
 use super::arguments::{Logging, seed, time};
 use super::followed::{Beginning, Causes};
 use super::otlp::Pushed;
 use super::serve::{not_started, on_runtime, raise_descriptor_limit};
 use super::signals::{Second, Signals};
+use super::statsd::Numbers;
 use super::terminal::Terminal;
-use super::token::token;
 use super::watched::Watched;
 use super::{Failure, arguments, say};
 use chenapan_core::Registry;
@@ -24,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 #[derive(Debug, Args)]
 pub(super) struct Live {
-    /// Proxies to start with: YAML, or Toxiproxy's JSON; see `help api`
+    /// Proxies to start with: YAML, Toxiproxy's JSON or Vaurien's ini; see `help api`
     #[arg(long, value_name = "FILE", env = "CHENAPAN_CONFIG", hide_env = true)]
     config: Option<PathBuf>,
     /// Read that file again when it changes; SIGHUP does so in any case
@@ -47,6 +48,8 @@ pub(super) struct Live {
         help_heading = "Output"
     )]
     journal: Option<PathBuf>,
+    #[command(flatten)]
+    numbers: Numbers,
     #[command(flatten)]
     pushed: Pushed,
     #[command(flatten)]
@@ -82,18 +85,8 @@ pub(super) struct Asked {
         hide_env = true
     )]
     api: String,
-    /// Name by which clients may call this machine; may be repeated
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "CHENAPAN_API_HOST",
-        hide_env = true,
-        value_delimiter = ','
-    )]
-    api_host: Vec<String>,
-    /// File with the token that clients must send (or CHENAPAN_API_TOKEN)
-    #[arg(long, value_name = "FILE", env = "CHENAPAN_API_TOKEN_FILE", hide_env = true)]
-    api_token_file: Option<PathBuf>,
+    #[command(flatten)]
+    access: Access,
     /// Toxiproxy's name for the host of --api
     #[arg(long, hide = true, conflicts_with = "api", env = "CHENAPAN_HOST", hide_env = true)]
     host: Option<String>,
@@ -114,38 +107,14 @@ impl Asked {
         match (&self.host, self.port) {
             (None, None) => self.api.clone(),
             (host, port) => {
-                let host = host.as_deref().unwrap_or("localhost");
-                let port = port.unwrap_or(8474);
-                match host.contains(':') && !host.starts_with('[') {
-                    true => format!("[{host}]:{port}"),
-                    false => format!("{host}:{port}"),
-                }
+                access::address(host.as_deref().unwrap_or("localhost"), port.unwrap_or(8474))
             }
         }
     }
 
     /// Listens at the address.
     pub(super) async fn bind(&self) -> Result<Server, Failure> {
-        let (address, token) = (self.address(), token(self.api_token_file.as_deref())?);
-        let server = Server::bind(&address)
-            .await
-            .map_err(|error| Failure::run(format!("--api {address}: {}", plain(&error))))?;
-        let server = server.guarded(|guard| {
-            let guard = self.api_host.iter().fold(guard, |guard, name| guard.name(name));
-            match token {
-                Some(token) => guard.token(token),
-                None => guard,
-            }
-        });
-        warn(server.address());
-        Ok(server)
-    }
-}
-
-/// Says that others than this machine reach the API.
-fn warn(address: SocketAddr) {
-    if !address.ip().is_loopback() {
-        tracing::warn!(%address, "the API listens beyond this machine: others can change proxies");
+        self.access.bind("--api", &self.address()).await
     }
 }
 
@@ -172,20 +141,17 @@ pub(super) fn live(args: &Live, registry: &Registry, kinds: &Kinds) -> Result<()
             }
             false => (Signals::new(Second::Ends)?, None),
         };
-        let control = Control::seeded(seed).map_err(not_started)?;
-        if let Some(file) = &args.journal {
-            control.journal(file).map_err(|error| {
-                Failure::run(format!("--journal {}: {}", file.display(), plain(&error)))
-            })?;
-        }
-        if args.logging.tells_faults() {
-            control.tell_faults().map_err(Failure::run)?;
-        }
+        let control = control(args, seed)?;
         let server = args.asked.bind().await?;
         let mut start = format!("API at http://{}, seed {seed}\n", server.address());
         start += &format!("dashboard at http://{}/\n", reached(server.address()));
         let stop = CancellationToken::new();
         let api = Api::new(control.clone(), registry.clone(), kinds.clone());
+        let target = match &beginning {
+            Some(beginning) => beginning.statsd(&api)?,
+            None => None,
+        };
+        let sending = args.numbers.begin(target, &control).await?;
         let pushing = args.pushed.start(&api, &stop)?;
         let followed = match beginning {
             Some(beginning) => Some(beginning.start(&api).await?),
@@ -210,6 +176,7 @@ pub(super) fn live(args: &Live, registry: &Registry, kinds: &Kinds) -> Result<()
         let proxies = control.proxies();
         let stopped = control.stop_or(args.grace, signals.next()).await;
         let _ = served.await;
+        sending.finish().await;
         if let Some(pushing) = pushing {
             // The last push is bounded in time.
             let _ = pushing.await;
@@ -219,6 +186,20 @@ pub(super) fn live(args: &Live, registry: &Registry, kinds: &Kinds) -> Result<()
         stopped.map_err(|error| Failure::run(format!("--journal: {}", plain(&error))))?;
         super::panicked(&proxies)
     })
+}
+
+/// Returns what proxies run under, with its journal where there is one.
+fn control(args: &Live, seed: u64) -> Result<Control, Failure> {
+    let control = Control::seeded(seed).map_err(not_started)?;
+    if let Some(file) = &args.journal {
+        control.journal(file).map_err(|error| {
+            Failure::run(format!("--journal {}: {}", file.display(), plain(&error)))
+        })?;
+    }
+    if args.logging.tells_faults() {
+        control.tell_faults().map_err(Failure::run)?;
+    }
+    Ok(control)
 }
 
 /// Returns a line about each proxy.

@@ -1,14 +1,17 @@
 //! The command without a name: one proxy until a signal comes.
 
-use super::arguments::{Said, Serve};
+use super::arguments::{Said, Serve, defaults};
+use super::http::Served;
 use super::signals::{Second, Signals};
 use super::terminal::Terminal;
-use super::{Failure, mention, say};
+use super::{Failure, mention, say, vaurien};
 use chenapan_core::Registry;
 use chenapan_engine::control::Control;
-use chenapan_engine::endpoint::Local;
+use chenapan_engine::endpoint::{Kinds, Local};
 use chenapan_engine::proxy::{Config, Proxy};
+use chenapan_engine::rule::Defaults;
 use chenapan_scenario::report;
+use chenapan_server::Vaurien;
 use clap::ArgMatches;
 use sd_notify::NotifyState;
 use std::time::Duration;
@@ -16,9 +19,13 @@ use std::time::Duration;
 pub(super) fn serve(
     args: &Serve,
     registry: &Registry,
+    kinds: &Kinds,
     matches: &ArgMatches,
 ) -> Result<(), Failure> {
-    let config = config(args, registry, matches)?;
+    let file = args.vaurien.file(registry, kinds)?;
+    let config = config(args, file.as_ref(), registry, matches)?;
+    let options = options(file.as_ref(), registry, matches);
+    let target = file.and_then(|file| file.statsd);
     let seed = args.breaking.seed();
     let mut terminal = Terminal::start(&args.logging);
     raise_descriptor_limit();
@@ -26,7 +33,10 @@ pub(super) fn serve(
         // Before anybody can know that we are there: a signal is then never the end at once.
         let mut signals = Signals::new(Second::Ends)?;
         let control = control(args, seed)?;
+        let server = args.http.bind().await?;
         let proxy = control.add(config).map_err(not_started)?;
+        let served = server.map(|it| Served::begin(it, &control, registry, kinds, &options));
+        let sending = args.numbers.begin(target, &control).await?;
         // Standard output may be a client's.
         let is_stdio = proxy.locals().contains(&Local::Stdio);
         let says = move |text: String| match is_stdio {
@@ -37,10 +47,16 @@ pub(super) fn serve(
             false => say(&text),
         };
         // Traffic does not wait for somebody who reads this, nor does the end.
-        let start = match args.telling.output {
+        let mut start = match args.telling.output {
             Said::Text => report::start(&proxy, proxy.protocol().name(), seed),
             Said::Json => report::machine::start(&proxy, proxy.protocol().name(), seed),
         };
+        if let Some(served) = &served {
+            start += &match args.telling.output {
+                Said::Text => served.text(),
+                Said::Json => served.json(),
+            };
+        }
         let start = tokio::task::spawn_blocking(move || says(start));
         // A service manager that waits for it is told; one that does not has not asked.
         let _ = sd_notify::notify(&[NotifyState::Ready]);
@@ -49,6 +65,10 @@ pub(super) fn serve(
         }
         terminal.watch(&control.proxies());
         let stopped = until_stopped(control, &mut signals, &terminal, args.process.grace).await;
+        if let Some(served) = served {
+            served.finish().await;
+        }
+        sending.finish().await;
         terminal.finish();
         // It was bounded in time.
         let start = start.await.unwrap_or(Ok(()));
@@ -66,14 +86,42 @@ pub(super) fn serve(
     })
 }
 
+/// Returns the options that behaviors have, also those of rules that are yet to come.
+pub(super) fn options(
+    file: Option<&Vaurien>,
+    registry: &Registry,
+    matches: &ArgMatches,
+) -> Defaults {
+    let mut options = file.map(|file| file.options.clone()).unwrap_or_default();
+    for (behavior, given) in defaults(registry, matches) {
+        // What comes later wins.
+        options.entry(behavior).or_default().extend(given);
+    }
+    options
+}
+
 /// Returns the configuration of the proxy.
-fn config(args: &Serve, registry: &Registry, matches: &ArgMatches) -> Result<Config, Failure> {
-    let (protocol, rules) = args.breaking.read(registry, matches)?;
-    let backend =
-        args.ends.backend.clone().ok_or_else(|| Failure::usage("--backend is missing"))?;
+pub(super) fn config(
+    args: &Serve,
+    file: Option<&Vaurien>,
+    registry: &Registry,
+    matches: &ArgMatches,
+) -> Result<Config, Failure> {
+    let (protocol, rules) = match args.http.is_wanted() || file.is_some() {
+        true => args.breaking.read_beside_api(registry, matches)?,
+        false => args.breaking.read(registry, matches)?,
+    };
+    let backend = args.ends.backend.as_ref().or(file.map(|file| &file.config.backend));
+    let backend = backend.cloned().ok_or_else(|| Failure::usage("--backend is missing"))?;
     let listen = args.ends.listen.clone();
-    let (name, enabled, limits) = (String::new(), true, args.limits());
-    Ok(Config { name, listen, backend, protocol, rules, limits, enabled })
+    let name = if args.http.is_wanted() { Vaurien::NAME.to_owned() } else { String::new() };
+    let (enabled, limits) = (true, args.limits());
+    let mut config = Config { name, listen, backend, protocol, rules, limits, enabled };
+    if let Some(file) = file {
+        vaurien::complete(&mut config, &file.config, matches);
+    }
+    args.vaurien.limit(&mut config.limits, matches);
+    Ok(config)
 }
 
 /// Returns what proxies run under, with its journal where there is one.

@@ -12,6 +12,7 @@ const PAGES: &[(&str, &str)] = &[
     ("api", include_str!("../../docs/api.md")),
     ("from-toxiproxy", include_str!("../../docs/from-toxiproxy.md")),
     ("from-netem", include_str!("../../docs/from-netem.md")),
+    ("from-vaurien", include_str!("../../docs/from-vaurien.md")),
     ("proxy-protocol", include_str!("../../docs/proxy-protocol.md")),
     ("json-rpc", include_str!("../../docs/json-rpc.md")),
     ("in-a-test", include_str!("../../docs/in-a-test.md")),

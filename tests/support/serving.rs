@@ -14,22 +14,38 @@ pub struct Serving {
 impl Serving {
     /// Starts one with more arguments, and waits until its API listens.
     pub fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_chenapan"))
-            .args(["serve", "--seed", "1"])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut first = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
-        let address = first.strip_prefix("API at http://").expect(&first);
-        let api = address.strip_suffix(", seed 1\n").expect(&first).parse().unwrap();
-        Self { child, api }
+        Self::spawn(&[&["serve", "--seed", "1"], arguments].concat()).0
+    }
+
+    /// Starts one proxy with an API beside it, and returns the address of that proxy, too.
+    pub fn beside(arguments: &[&str]) -> (Self, SocketAddr) {
+        let (serving, before) = Self::spawn(arguments);
+        let address = before.strip_prefix("listening on ").expect(&before);
+        (serving, address.split(',').next().unwrap().parse().unwrap())
+    }
+
+    /// Starts one, and returns what it says before the address of its API.
+    fn spawn(arguments: &[&str]) -> (Self, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chenapan"));
+        let mut child = command.args(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut before = String::new();
+        let api = loop {
+            let line = lines.next().expect(&before).unwrap();
+            match line.strip_prefix("API at http://") {
+                Some(rest) => break rest.split(',').next().unwrap().parse().unwrap(),
+                None => before += &format!("{line}\n"),
+            }
+        };
+        // What it says at its end has somewhere to go.
+        std::thread::spawn(move || lines.for_each(drop));
+        (Self { child, api }, before)
     }
 
     /// Runs a line of a shell that asks the API, and returns its output.
     pub fn ask(&self, line: &str) -> String {
         let line = line.replace("127.0.0.1:8474", &self.api.to_string());
+        let line = line.replace("localhost:8080", &self.api.to_string());
         let line = line.replace("chenapan ctl", concat!(env!("CARGO_BIN_EXE_chenapan"), " ctl"));
         let mut shell = Command::new("sh");
         shell.args(["-ec", &line]).env("CHENAPAN_API", self.api.to_string());
