@@ -34,6 +34,8 @@ fn connected(serving: &Serving) -> TcpStream {
         let said = serving.ask(&format!("curl -fsS 127.0.0.1:8474/v1/proxies/db{what}"));
         serde_json::from_str(&said).unwrap()
     };
+    // A rule of the page would reset it.
+    serving.ask("curl -fsS -X DELETE 127.0.0.1:8474/v1/proxies/db/rules");
     let client = connect(shown("")["addresses"][0].as_str().unwrap().parse().unwrap());
     let open = || shown("/connections")["connections"][0]["connection"] == 1;
     until("a connection", open);
