@@ -235,6 +235,16 @@ fn changes_from_elsewhere_are_shown() {
         "curl -fsS 127.0.0.1:8474/v1/proxies -d '{\"name\": \"other\", \"backend\": \"127.0.0.1:1\"}'",
     );
     browser.wait_for("#proxies", "other");
+    // A rule that ends by itself is switched off, and says why.
+    browser.click(&rule("delay", "summary"));
+    browser.write(&rule("delay", "[data-option=duration] input[type=text]"), "200ms");
+    browser.click(&rule("delay", ".switch"));
+    browser.wait_for(&rule("delay", ".tally"), "ended after its duration, 0 faults");
+    browser.wait_for("#faults li", "rule delay of proxy-1 has ended: duration");
+    browser.wait(&format!(
+        "!document.querySelector({}).checked",
+        json!(rule("delay", "[role=switch]"))
+    ));
     shown.serving.ask("curl -fsS -X DELETE 127.0.0.1:8474/v1/proxies/proxy-1");
     browser.wait_for("main h2", "other");
     shown.end();

@@ -26,12 +26,15 @@ function write(element, text) {
 /** A sentence about what went wrong, beside its cause; read out when it appears. */
 class Trouble {
   constructor() {
-    this.element = make('p', { className: 'problem', role: 'alert', hidden: true });
+    this.element = make('div', { className: 'problem', role: 'alert', hidden: true });
   }
 
   tell(error) {
+    // Behind the sentence there may be lines that mark the wrong place.
+    const [first, ...marked] = error.message.split('\n');
     this.element.hidden = false;
-    write(this.element, sentence(error.message));
+    if (this.element.textContent === sentence(error.message)) return;
+    this.element.replaceChildren(make('p', {}, sentence(first)), ...(marked.length ? [make('pre', {}, `\n${marked.join('\n')}`)] : []));
   }
 
   clear() {

@@ -35,7 +35,12 @@ class Faults {
   /** Faults that came too fast to be told. */
   missed(count) {
     this.unsaid += count;
-    this.waiting.push({ missed: count, when: new Date() });
+    this.note(`${plural(count, 'fault')} came too fast to be shown`);
+  }
+
+  /** Something else that people want to know of. */
+  note(text) {
+    this.waiting.push({ note: text, when: new Date() });
     if (!this.paused && !this.due) this.due = requestAnimationFrame(() => this.draw());
   }
 
@@ -49,9 +54,9 @@ class Faults {
     while (list.childElementCount > MOST_FAULTS) list.lastElementChild.remove();
   }
 
-  line({ when, missed, proxy, connection, direction, rule, what }) {
+  line({ when, note, proxy, connection, direction, rule, what }) {
     const time = make('time', {}, when.toLocaleTimeString('en-GB'));
-    if (missed) return make('li', {}, time, ` ${plural(missed, 'fault')} came too fast to be shown`);
+    if (note) return make('li', {}, time, ` ${note}`);
     const arrow = make('span', { role: 'img', 'aria-label': direction }, direction === 'upstream' ? ' ↑ ' : ' ↓ ');
     const place = make('span', { className: 'facts' }, `${state.proxies.size > 1 ? titleOf(proxy ?? '') : ''} #${connection}`, arrow, rule);
     return make('li', {}, time, ' ', make('strong', {}, what), ' ', place);

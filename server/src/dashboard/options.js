@@ -56,7 +56,7 @@ class OptionControl {
     this.input.setAttribute('aria-describedby', help.id);
     const label = make('label', { for: id }, spec.name);
     const inputs = make('span', { className: 'inputs' }, ...this.makeSlider(), this.input);
-    this.element = make('div', { className: `option ${spec.form}` }, label, inputs, help);
+    this.element = make('div', { className: `option ${spec.form}`, 'data-option': spec.name }, label, inputs, help);
   }
 
   makeInput(id) {

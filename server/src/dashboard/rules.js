@@ -3,6 +3,9 @@
 /** Behaviors that have a switch from the beginning. */
 const COMMON = ['delay', 'throttle', 'hang', 'reset', 'corrupt', 'drop'];
 
+/** Words for what ends a rule. */
+const ENDED = { duration: 'ended after its duration', abort: 'ended by abort-when' };
+
 /** Wait for more of a movement before the server is told. */
 const SETTLE = 120;
 
@@ -64,7 +67,8 @@ function rulesShown(proxy) {
     if (!proxy.rules.some((rule) => rule.name !== name && rule.behavior === name)) shown.set(name, { name, behavior: name, options: {}, off: true, common: true });
   }
   for (const rule of remembered.of(proxy.name).values()) {
-    if (tables.behaviors.has(rule.behavior)) shown.set(rule.name, { ...rule, common: shown.has(rule.name) });
+    const ended = proxy.ended.findLast((one) => one.name === rule.name);
+    if (tables.behaviors.has(rule.behavior)) shown.set(rule.name, { ...rule, ended, common: shown.has(rule.name) });
   }
   for (const rule of proxy.rules) shown.set(rule.name, { ...rule, common: shown.get(rule.name)?.common ?? false });
   return [...shown.values()];
@@ -99,8 +103,8 @@ class RuleRow {
   show(rule) {
     this.rule = rule;
     this.removal.hidden = rule.common;
-    const faults = rule.off ? '' : plural(rule.faults, 'fault');
-    write(this.tally, faults);
+    const ended = rule.ended && !this.lifted ? `${ENDED[rule.ended.ended] ?? 'ended'}, ${plural(rule.ended.faults, 'fault')}` : '';
+    write(this.tally, rule.off ? ended : plural(rule.faults, 'fault'));
     if (this.fixed) return;
     this.element.classList.toggle('on', !rule.off);
     if (this.busy || this.later) return;
@@ -138,6 +142,7 @@ class RuleRow {
   }
 
   async apply() {
+    this.lifted = false;
     const { name, behavior } = this.rule;
     try {
       await ask('PUT', pathOf(this.panel.proxy.name, 'rules', name), { [behavior]: this.form.values });
@@ -152,6 +157,7 @@ class RuleRow {
   }
 
   async lift() {
+    this.lifted = true;
     this.remember();
     try {
       await ask('DELETE', pathOf(this.panel.proxy.name, 'rules', this.rule.name));
