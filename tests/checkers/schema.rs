@@ -162,7 +162,7 @@ const RIGHT_FILES: &[&str] = &[
     "proxies: {a: {backend: {kind: tcp, host: h, port: 5}, protocol: json-rpc}}\nphases: [{run: x}]\n",
     "proxies: {a: {backend: 1, protocol: {json-rpc: {framing: newline}}, listen: }}\nphases: [{run: x}]\n",
     "services: {a: {run: x, env: {A: b}, ready: {tcp: 80, within: 5s}}, b: {run: 5, ready: {output: a+}}}\nphases: [{run: x}]\n",
-    "abort-when: {probe: http://h/health, fails: 2, every: 500ms, timeout: 2s}\nphases: [{run: x, rules: []}]\n",
+    "abort-when: {probe: http://h/health, fails: 2, every: 500ms, timeout: 2s}\nphases: [{run: x}]\n",
     "proxies: {web: {backend: 1}}\nabort-when: {probe: 'test -e {web}'}\nphases: [{run: x, rules: [{drop: {at-most: 2, duration: 5s}}]}]\n",
 ];
 const WRONG_FILES: &[&str] = &[
