@@ -199,6 +199,9 @@ pub(super) fn event(kind: &str, data: &str) -> String {
         "reload-failed" => {
             format!("{} not reloaded: {}", text(&value["file"]), text(&value["error"]))
         }
+        "aborted" => {
+            format!("{} rules taken away: {}", text(&value["rules"]), text(&value["reason"]))
+        }
         "missed" => format!("{} faults came too fast to be shown", text(&value["faults"])),
         // A newer server may send more.
         _ => plain(&format!("{kind} {data}")),
@@ -242,6 +245,7 @@ mod tests {
                 r#"{"proxy":"db","connection":null,"what":"all closed"}"#,
                 "db connections all closed",
             ),
+            ("aborted", r#"{"reason":"no answer","rules":2}"#, "2 rules taken away: no answer"),
             (
                 "reloaded",
                 r#"{"file":"a.yaml","digest":"0","added":["x","y"],"changed":[],"removed":["z"]}"#,
@@ -256,6 +260,18 @@ mod tests {
             ("later", "x\ny", "later x\\ny"),
         ] {
             assert_eq!(event(kind, data), said);
+        }
+    }
+
+    #[test]
+    fn every_event_of_the_page_has_words() {
+        let page = include_str!("../../../docs/api.md");
+        let table = page.split("| event | data |\n|---|---|\n").nth(1).unwrap();
+        let rows = table.lines().take_while(|line| line.starts_with('|'));
+        let kinds: Vec<_> = rows.filter_map(|row| row.split('`').nth(1)).collect();
+        assert!(kinds.len() >= 9, "{kinds:?}");
+        for kind in kinds {
+            assert_ne!(event(kind, "{}"), format!("{kind} {{}}"));
         }
     }
 }
