@@ -136,6 +136,11 @@ impl Pending {
         self.ways[direction].label(id.into()).filter(|label| !label.is_empty())
     }
 
+    /// Returns `true` if somebody waits for a reply with an id.
+    pub fn is_open(&self, direction: Direction, id: Correlation) -> bool {
+        self.ways[direction].open.contains_key(&id.into())
+    }
+
     /// Returns `true` if anybody waits for a reply.
     pub fn waits(&self, direction: Direction) -> bool {
         !self.ways[direction].open.is_empty()

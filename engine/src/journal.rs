@@ -40,6 +40,9 @@ pub struct Entry {
     pub rule: Arc<str>,
     /// The fault.
     pub what: What,
+    /// Set when the fault has landed: somebody waited for what it has hit. It is known of entries that are
+    /// kept in memory.
+    pub landed: bool,
 }
 
 /// An entry as it is written.
@@ -72,7 +75,7 @@ impl Entry {
     pub fn ended(rule: &str, by: EndedBy, at: Duration) -> Self {
         let (rule, what) = (Arc::from(rule), What::Ended(by));
         let direction = Direction::Upstream;
-        Self { at, connection: 0, direction, offset: 0, length: 0, rule, what }
+        Self { at, connection: 0, direction, offset: 0, length: 0, rule, what, landed: false }
     }
 
     /// Says it in the log, in one line.
@@ -144,6 +147,7 @@ mod tests {
             length: 5,
             rule: "slow".into(),
             what: What::Delay(Duration::from_secs(1)),
+            landed: false,
         }
     }
 

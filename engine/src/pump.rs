@@ -89,6 +89,8 @@ struct Waits {
     journal: Option<Task>,
     /// Entries behind those.
     unsent: Vec<Entry>,
+    /// Entries about faults that have landed, which are told behind those.
+    landed: Vec<Entry>,
     /// Its place among those that wait for memory.
     memory: Option<Ticket>,
     /// Orders to move no bytes, or few.
@@ -534,7 +536,7 @@ impl Pump {
         let Events { entries, notes, dropped, unparsed, stalls, faults, .. } =
             self.session.events();
         if faults > 0 {
-            self.remote.add_faults(faults);
+            self.remote.add_faults(faults.into());
         }
         if dropped {
             self.services.warn_dropped();
@@ -546,6 +548,7 @@ impl Pump {
             self.services.stats.add(Counter::Unparsed, unparsed);
         }
         self.services.count_stalls(stalls);
+        self.waits.landed.extend(self.session.landed());
         match self.waits.unsent.is_empty() {
             true => self.waits.unsent = entries,
             false => self.waits.unsent.extend(entries),
@@ -558,6 +561,9 @@ impl Pump {
             if let Err((file, entries)) = self.services.journal.record(entries) {
                 self.waits.journal = Some(Box::pin(async move { file.send(entries).await }));
             }
+        }
+        if !self.waits.landed.is_empty() {
+            self.services.journal.land(std::mem::take(&mut self.waits.landed));
         }
         self.session.tell();
     }

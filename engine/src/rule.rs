@@ -63,6 +63,7 @@ pub struct Rule {
 pub struct Tally {
     met: AtomicU64,
     faults: AtomicU64,
+    landed: AtomicU64,
     rate: AtomicU64,
     paced: AtomicU64,
     /// Time lost, in nanoseconds.
@@ -91,6 +92,15 @@ impl Tally {
     /// Faults: verdicts other than to forward, and recorded damage.
     pub fn faults(&self) -> u64 {
         self.faults.load(Ordering::Relaxed)
+    }
+
+    /// Faults that have landed: somebody waited for what they have hit.
+    pub fn landed(&self) -> u64 {
+        self.landed.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add_landed(&self, faults: u64) {
+        self.landed.fetch_add(faults, Ordering::Relaxed);
     }
 
     /// The rate that it was asked for and the one that it has reached, where it has one.
@@ -242,6 +252,12 @@ impl Rule {
     /// Returns the number of its faults: verdicts other than to forward, and recorded damage.
     pub fn faults(&self) -> u64 {
         self.tally.faults()
+    }
+
+    /// Returns the number of its faults that have landed since it is in force: somebody waited for what
+    /// they have hit, and has found out.
+    pub fn landed(&self) -> u64 {
+        self.tally.landed()
     }
 
     pub(crate) fn shared_name(&self) -> Arc<str> {

@@ -16,6 +16,7 @@ mod refusal;
 mod slot;
 #[cfg(test)]
 mod tests;
+mod trail;
 
 use crate::budget::{Budget, MEMORY};
 use crate::rule::Rules;
@@ -36,6 +37,7 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use trail::Touched;
 
 /// Bytes that rules may hold back in one direction, unless configured otherwise.
 pub(crate) const IN_FLIGHT: usize = 64 * 1024 * 1024;
@@ -148,6 +150,8 @@ struct Record {
     /// States that the instances of rules share.
     states: States,
     replies: Vec<Reply>,
+    /// Changes to the unit at hand, and faults that have yet to land.
+    touched: Touched,
     /// Why the protocol has refused the connection, if it has; and whether that was told.
     refusal: Option<Box<(Refusal, bool)>>,
     /// Who waits for which reply, where they come in order.
@@ -411,14 +415,19 @@ impl Session {
             }
         }
         let lane = &mut self.lanes[direction];
+        if lane.queued().has_trail_out() {
+            lane.handed_on(&mut self.call);
+        }
         match lane.queue().pop(now) {
             Some(Item::Bytes { bytes, .. }) => Output::Write(bytes),
             Some(Item::Finish) => {
                 lane.outlet.finish();
                 Output::Finish
             }
-            Some(Item::Close) => Output::Close,
-            Some(Item::Reset) => Output::Reset,
+            Some(end @ (Item::Close | Item::Reset)) => {
+                lane.handed_on(&mut self.call);
+                if matches!(end, Item::Close) { Output::Close } else { Output::Reset }
+            }
             None => self.wait(direction),
         }
     }

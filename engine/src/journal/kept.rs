@@ -36,6 +36,22 @@ impl Kept {
         }
     }
 
+    /// Notes that faults have landed, in the entries about them.
+    pub(super) fn land(&self, landed: &[Entry]) {
+        let mut state = self.state();
+        for one in landed {
+            let place = one.offset..one.offset.saturating_add(one.length.max(1));
+            let is_of = |entry: &&mut Entry| {
+                (entry.connection, entry.direction, &entry.rule)
+                    == (one.connection, one.direction, &one.rule)
+                    && place.contains(&entry.offset)
+            };
+            // The newest are behind; what stands before one that was told already was told, too.
+            let entries = state.entries.iter_mut().rev().filter(is_of);
+            entries.take_while(|entry| !entry.landed).for_each(|entry| entry.landed = true);
+        }
+    }
+
     /// Returns the entries that are there, oldest first.
     pub(crate) fn entries(&self) -> Vec<Entry> {
         self.state().entries.iter().cloned().collect()
@@ -68,6 +84,7 @@ mod tests {
             length: 1,
             rule: "drop".into(),
             what: What::Drop,
+            landed: false,
         };
         let kept = Kept::new(3);
         kept.add(&[entry(1), entry(2)]);

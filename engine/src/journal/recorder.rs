@@ -2,7 +2,7 @@
 //!
 //! A file that cannot keep up makes connections wait; a subscriber never does.
 
-use super::{Entry, Kept, Sender};
+use super::{Entry, Kept, Sender, What};
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -40,6 +40,9 @@ impl Line {
 pub enum News {
     /// A line.
     Line(Arc<Line>),
+    /// Faults that were told before have landed, as the connection, the direction, the rule and the
+    /// offset of the line say.
+    Landed(Arc<Line>),
     /// Number of lines that came and went while the subscriber was busy.
     Missed(u64),
 }
@@ -48,26 +51,57 @@ pub enum News {
 #[derive(Debug)]
 pub struct Subscription {
     lines: broadcast::Receiver<Arc<Line>>,
+    /// Set when it is told what has landed.
+    landed: bool,
     subscribers: Arc<Subscribers>,
 }
 
 impl Subscription {
+    /// Also tells which faults have landed, as [`News::Landed`].
+    #[must_use]
+    pub fn with_landed(mut self) -> Self {
+        self.landed = true;
+        self
+    }
+
     /// Waits for the next line, or for the number of lines that were missed before it.
     pub async fn next(&mut self) -> News {
-        match self.lines.recv().await {
-            Ok(line) => News::Line(line),
-            Err(broadcast::error::RecvError::Lagged(missed)) => News::Missed(missed),
-            // The subscription itself holds on to those who send.
-            Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+        loop {
+            match self.lines.recv().await {
+                Ok(line) => {
+                    if let Some(news) = self.news(line) {
+                        return news;
+                    }
+                }
+                Err(broadcast::error::RecvError::Lagged(missed)) => return News::Missed(missed),
+                // The subscription itself holds on to those who send.
+                Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+            }
         }
     }
 
     /// Returns the next line, or the number of lines that were missed before it, if there is any now.
     pub fn try_next(&mut self) -> Option<News> {
-        match self.lines.try_recv() {
-            Ok(line) => Some(News::Line(line)),
-            Err(broadcast::error::TryRecvError::Lagged(missed)) => Some(News::Missed(missed)),
-            Err(_) => None,
+        loop {
+            match self.lines.try_recv() {
+                Ok(line) => {
+                    if let Some(news) = self.news(line) {
+                        return Some(news);
+                    }
+                }
+                Err(broadcast::error::TryRecvError::Lagged(missed)) => {
+                    return Some(News::Missed(missed));
+                }
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Returns a line as news, where it is any to this subscriber.
+    fn news(&self, line: Arc<Line>) -> Option<News> {
+        match line.entry.what {
+            What::Landed => self.landed.then_some(News::Landed(line)),
+            _ => Some(News::Line(line)),
         }
     }
 }
@@ -92,7 +126,7 @@ impl Subscribers {
     pub(crate) fn subscribe(self: &Arc<Self>) -> Subscription {
         let lines = self.lines.get_or_init(|| broadcast::Sender::new(LAG)).subscribe();
         self.count.fetch_add(1, Ordering::Relaxed);
-        Subscription { lines, subscribers: Arc::clone(self) }
+        Subscription { lines, landed: false, subscribers: Arc::clone(self) }
     }
 
     fn any(&self) -> bool {
@@ -143,19 +177,33 @@ impl Recorder {
     ///
     /// The entries that are yet to be sent to the file, which has no room now.
     pub(crate) fn record(&self, entries: Vec<Entry>) -> Result<(), (Sender, Vec<Entry>)> {
-        if let Some(lines) = self.subscribers.lines.get().filter(|_| self.subscribers.any()) {
-            for entry in &entries {
-                let (proxy, entry) = (self.proxy.clone(), entry.clone());
-                // Nobody is left where the last one has gone just now.
-                let _ = lines.send(Arc::new(Line { proxy, seed: self.seed, entry }));
-            }
-        }
+        self.publish(&entries);
         if let Some(kept) = &self.kept {
             kept.add(&entries);
         }
         match &self.file {
             Some(file) => file.try_send(entries).map_err(|entries| (file.clone(), entries)),
             None => Ok(()),
+        }
+    }
+}
+
+impl Recorder {
+    /// Tells those who want to know it that faults have landed. No file has that.
+    pub(crate) fn land(&self, entries: Vec<Entry>) {
+        self.publish(&entries);
+        if let Some(kept) = &self.kept {
+            kept.land(&entries);
+        }
+    }
+
+    fn publish(&self, entries: &[Entry]) {
+        if let Some(lines) = self.subscribers.lines.get().filter(|_| self.subscribers.any()) {
+            for entry in entries {
+                let (proxy, entry) = (self.proxy.clone(), entry.clone());
+                // Nobody is left where the last one has gone just now.
+                let _ = lines.send(Arc::new(Line { proxy, seed: self.seed, entry }));
+            }
         }
     }
 }
@@ -175,6 +223,7 @@ mod tests {
             length: 1,
             rule: "drop".into(),
             what: crate::journal::What::Drop,
+            landed: false,
         }
     }
 

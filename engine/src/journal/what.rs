@@ -43,6 +43,8 @@ pub enum What {
     Note(Cow<'static, str>),
     /// The rule has ended, and nobody took it away by its name.
     Ended(EndedBy),
+    /// Earlier faults of the rule that have hit this unit or event have landed.
+    Landed,
 }
 
 /// Cause for which a rule has ended that nobody took away by its name.
@@ -160,6 +162,7 @@ impl fmt::Display for What {
             What::Reply(replied) => replied.fmt(f),
             What::Hang => f.write_str("hang"),
             What::Close => f.write_str("close"),
+            What::Landed => f.write_str("landed"),
             What::Reset => f.write_str("reset"),
             What::Play(script) => script.fmt(f),
             What::Damage(text) | What::Note(text) => f.write_str(text),

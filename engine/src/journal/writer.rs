@@ -267,6 +267,7 @@ mod tests {
             length: 1,
             rule: "drop".into(),
             what: crate::journal::What::Drop,
+            landed: false,
         }
     }
 

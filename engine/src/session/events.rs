@@ -15,7 +15,7 @@ pub struct Events {
     /// Set when faults have happened of which those who wait for them were not told.
     pub(super) struck: bool,
     /// Number of faults that rules have done.
-    pub faults: u64,
+    pub faults: u32,
     /// Set when opaque data was dropped: correct, rarely wanted.
     pub dropped: bool,
     /// Number of times that the protocol had to give up on a direction.
@@ -43,6 +43,11 @@ impl AddAssign for Stalls {
 }
 
 impl Session {
+    /// Takes the entries about faults that have landed since the last call.
+    pub fn landed(&mut self) -> Vec<Entry> {
+        self.call.record.touched.take_landed()
+    }
+
     /// Takes the events since the last call.
     pub fn events(&mut self) -> Events {
         let mut events = std::mem::take(&mut self.call.record.events);

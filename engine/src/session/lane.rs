@@ -4,6 +4,7 @@ mod act;
 mod chain;
 mod cut;
 mod judge;
+mod landing;
 mod room;
 mod state;
 mod turn;
@@ -11,6 +12,7 @@ mod turn;
 use super::flight::Flight;
 use super::queue::{Item, Joint, Queue};
 use super::slot::{Occasion, Question, RuleSlot};
+use super::trail::{Place, Touch, TrailId};
 use super::{Call, Facts, Refused};
 use bytes::BytesMut;
 use chain::Chain;
@@ -66,6 +68,17 @@ struct Parked {
     at: Duration,
     /// Numbers of the rule slots that have judged it already.
     passed: Vec<u64>,
+    /// Changes that those have made.
+    touches: Vec<Touch>,
+}
+
+impl Parked {
+    /// Takes away the time by which rule slots that are gone have made it late.
+    fn release(&mut self, slots: &[u64]) {
+        for touch in self.touches.iter_mut().filter(|touch| slots.contains(&touch.slot)) {
+            self.at = self.at.saturating_sub(std::mem::take(&mut touch.delay));
+        }
+    }
 }
 
 enum Parcel {
@@ -174,11 +187,18 @@ impl Lane {
             let occasion = Occasion { at: now, direction, offset };
             match slot.ask(Question::Wake, occasion, call) {
                 Verdict::Forward | Verdict::Delay(_) | Verdict::Drop => {}
-                Verdict::Hang => self.stop(index),
+                Verdict::Hang => {
+                    self.strike(index, None, call);
+                    self.stop(index);
+                }
                 verdict => {
+                    self.strike(index, None, call);
+                    let outer = call.record.touched.begin();
                     self.act(verdict, index, now, call);
+                    call.record.touched.end(outer);
                 }
             }
+            self.land_rest(index, Place { offset, length: 0 }, call);
         }
     }
 
@@ -232,8 +252,14 @@ impl Lane {
 
     /// Queues the end of the connection behind everything else.
     pub(super) fn push_end(&mut self, item: Item, at: Duration) {
+        let trail = self.order_trail(self.queue.latest().saturating_sub(at));
+        self.push_end_on(item, at, trail);
+    }
+
+    /// Queues the end of the connection, with the trail of the rule that has made it.
+    fn push_end_on(&mut self, item: Item, at: Duration, trail: TrailId) {
         if !self.outlet.is_closing() {
-            self.queue.push_end(item, at);
+            self.queue.push_end(item, at, trail);
             self.outlet = Outlet::Closing;
         }
     }
@@ -319,7 +345,7 @@ impl Lane {
     }
 
     /// Queues bytes of the stream, and copies the little that is left of much.
-    fn push_bytes(&mut self, bytes: BytesMut, at: Duration, joint: Joint) {
+    fn push_bytes(&mut self, bytes: BytesMut, at: Duration, joint: Joint, trail: TrailId) {
         if bytes.is_empty() || self.ending() {
             return;
         }
@@ -329,6 +355,6 @@ impl Lane {
         let bytes = if small { BytesMut::from(&*bytes) } else { bytes };
         self.losses.lost = self.losses.lost.saturating_sub(length);
         self.losses.pushed += length;
-        self.queue.push_bytes(bytes, at, joint);
+        self.queue.push_bytes(bytes, at, joint, trail);
     }
 }

@@ -8,7 +8,7 @@ mod book;
 
 use book::Book;
 use bytes::BytesMut;
-use chenapan_core::{Counted, Direction, Kind, Latency, Turn, Unit};
+use chenapan_core::{Correlation, Counted, Direction, Kind, Latency, Turn, Unit};
 use std::collections::VecDeque;
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -130,6 +130,16 @@ impl Ledger {
     /// The label of the request that a unit of a direction answers by its id.
     pub(super) fn label_by_id(&self, direction: Direction, unit: &Unit) -> Option<&str> {
         self.books.as_ref()?.book.label(direction.opposite(), unit.correlation?)
+    }
+
+    /// Returns `true` if a request that went in a direction waits for a reply with an id.
+    pub(super) fn is_open(&self, direction: Direction, id: Correlation) -> bool {
+        self.books.as_ref().is_some_and(|books| books.book.is_open(direction, id))
+    }
+
+    /// Returns `true` if a request waits for its reply, or for that to leave.
+    pub(super) fn is_asked(&mut self) -> bool {
+        self.asked().is_some() || self.books.as_ref().is_some_and(|books| books.book.waits())
     }
 
     /// The end of a reply with an id leaves, at this age of the connection.

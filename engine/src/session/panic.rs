@@ -67,6 +67,7 @@ impl Panic {
             offset: *offset,
             length: 0,
             rule: Arc::clone(plug_in),
+            landed: false,
             what: self.what(),
         }
     }

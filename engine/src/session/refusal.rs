@@ -28,6 +28,7 @@ impl Session {
     /// The receiver of a direction is gone: nothing more goes that way.
     pub fn abandon(&mut self, direction: Direction) {
         let owed = !self.lanes[direction].is_opaque() && self.call.facts.owes(direction);
+        self.lanes[direction].forsaken(&mut self.call);
         self.lanes[direction].clear();
         self.call.record.replies.clear();
         self.call.record.ledger.forget_forged();

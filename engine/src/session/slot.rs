@@ -106,6 +106,16 @@ impl RuleSlot {
         Arc::as_ptr(&self.rule)
     }
 
+    /// Returns its rule.
+    pub(super) fn rule(&self) -> &Arc<Rule> {
+        &self.rule
+    }
+
+    /// Returns the number of faults of the last question.
+    pub(super) fn latest(&self) -> u32 {
+        self.rule.latest()
+    }
+
     /// Returns `true` if it is the slot of a rule.
     pub(super) fn of(&self, rule: &Arc<Rule>) -> bool {
         Arc::ptr_eq(&self.rule, rule)
@@ -364,6 +374,7 @@ impl RuleSlot {
         let Occasion { at, direction, offset } = occasion;
         // A unit was counted when it was met, also if it is held: it is let go in any case.
         if question.may_strike() && !self.holds() && !self.rule.may_strike() {
+            self.rule.has_struck(0);
             return Verdict::Forward;
         }
         let unit = question.before(call.facts.settings.exact);
@@ -418,9 +429,10 @@ impl RuleSlot {
         self.rule.tally().add(u64::from(unit.is_some() || faults > 0), faults);
         self.rule.settle(faults > 0);
         self.message.struck |= unit.is_some() && faults > 0;
+        self.rule.has_struck(faults);
         if faults > 0 {
-            self.rule.has_struck(faults);
-            call.record.events.faults += faults;
+            let all = &mut call.record.events.faults;
+            *all = all.saturating_add(self.rule.latest());
             self.journal(verdict, occasion, unit.unwrap_or(0), call);
         }
     }
@@ -486,6 +498,7 @@ impl RuleSlot {
             length,
             rule: self.rule.shared_name(),
             what,
+            landed: false,
         };
         for damage in record.damage.drain(..) {
             record.events.entries.push(entry(damage.offset, 1, What::Damage(damage.what)));

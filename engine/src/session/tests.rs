@@ -5,8 +5,10 @@ mod ends;
 mod flight;
 mod header;
 mod http;
+mod landed;
 mod lines;
 mod messages;
+mod released;
 mod turns;
 mod web;
 
@@ -153,7 +155,7 @@ fn without_rules_bytes_and_ends_pass_at_once() {
 fn delays_overlap_and_keep_order() {
     let mut run = Run::new(&["delay:sleep=1s:first=2"]);
     run.send(UP, "a").until(100).send(UP, "b").until(200).send(UP, "c").end(UP).until(2_000);
-    assert_eq!(run.took(UP), ["1000 a", "1100 bc", "1100 FINISH"]);
+    assert_eq!(run.took(UP), ["1000 a", "1100 b", "1100 c", "1100 FINISH"]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::{Call, Hang, Lane, Parcel, Parked};
 use crate::session::queue::Item;
+use crate::session::trail::Place;
 use chenapan_core::{Step, Verdict};
 use std::time::Duration;
 
@@ -11,8 +12,8 @@ impl Lane {
         match verdict {
             Verdict::Hang => self.stop(index),
             Verdict::Reply(bytes) => self.reply(bytes, at, self.turns.last, call),
-            Verdict::Close => self.push_end(Item::Close, at),
-            Verdict::Reset => self.push_end(Item::Reset, at),
+            Verdict::Close => self.end_by(index, Item::Close, Duration::ZERO, at, call),
+            Verdict::Reset => self.end_by(index, Item::Reset, Duration::ZERO, at, call),
             Verdict::Play(steps) => {
                 self.play(steps, index, at, call);
             }
@@ -29,11 +30,22 @@ impl Lane {
         mut at: Duration,
         call: &mut Call,
     ) -> Duration {
-        for step in steps {
+        let arrival = at;
+        // Faults land with the end, or else with the last piece.
+        let ends = matches!(steps.last(), Some(Step::Hang | Step::Close | Step::Reset));
+        let last = steps.iter().rposition(|step| matches!(step, Step::Send(_)));
+        let last = last.filter(|_| !ends);
+        for (place, step) in steps.into_iter().enumerate() {
             match step {
                 Step::Send(unit) => {
                     at = at.max(self.chain.slots[index].last);
-                    self.judge(unit, index + 1, at, call);
+                    let faults = call.record.touched.take_faults();
+                    let now = if last == Some(place) { faults } else { 0 };
+                    let before = call.record.touched.len();
+                    self.touch(index, at.saturating_sub(arrival), now, call);
+                    self.judge_rest(unit, index + 1, &[], at, call);
+                    call.record.touched.truncate(before);
+                    call.record.touched.set_faults(faults - now);
                 }
                 Step::Reply(bytes) => self.reply(bytes, at, self.turns.last, call),
                 Step::Wait(time) => at = at.saturating_add(time),
@@ -41,12 +53,9 @@ impl Lane {
                     self.stop(index);
                     break;
                 }
-                Step::Close => {
-                    self.push_end(Item::Close, at);
-                    break;
-                }
-                Step::Reset => {
-                    self.push_end(Item::Reset, at);
+                Step::Close | Step::Reset => {
+                    let item = if step == Step::Close { Item::Close } else { Item::Reset };
+                    self.end_by(index, item, at.saturating_sub(arrival), at, call);
                     break;
                 }
                 _ => {}
@@ -57,6 +66,17 @@ impl Lane {
         *last
     }
 
+    /// Ends the connection at a time, which the rule slot at a place has put off by a delay.
+    fn end_by(&mut self, index: usize, item: Item, delay: Duration, at: Duration, call: &mut Call) {
+        let faults = call.record.touched.take_faults();
+        let before = call.record.touched.len();
+        self.touch(index, delay, faults, call);
+        let place = Place { offset: self.intake.offset, length: 0 };
+        let trail = self.trail(place, self.queue.latest().saturating_sub(at), call);
+        call.record.touched.truncate(before);
+        self.push_end_on(item, at, trail);
+    }
+
     /// Stops the lane at a rule slot whose rule hangs.
     pub(super) fn stop(&mut self, index: usize) {
         let slot = &self.chain.slots[index];
@@ -65,21 +85,34 @@ impl Lane {
     }
 
     /// Keeps what has reached a rule slot at a time behind what hangs.
-    pub(super) fn park(&mut self, what: Parcel, at: Duration, index: usize, passed: &[u64]) {
+    pub(super) fn park(
+        &mut self,
+        what: Parcel,
+        at: Duration,
+        index: usize,
+        passed: &[u64],
+        call: &Call,
+    ) {
         let before = self.chain.slots[..index].iter().map(|slot| slot.id);
         let passed = passed.iter().copied().chain(before).collect();
         if let Some(hang) = &mut self.hang {
-            hang.parked.push(Parked { what, at, passed });
+            let touches = call.record.touched.all().to_vec();
+            hang.parked.push(Parked { what, at, passed, touches });
         }
     }
 
     /// Judges what was kept behind a rule that hangs no more.
     pub(super) fn resume(&mut self, hung: Option<Box<Hang>>, call: &mut Call) {
-        for Parked { what, at, passed } in hung.into_iter().flat_map(|hang| hang.parked) {
+        for Parked { what, at, passed, touches } in hung.into_iter().flat_map(|hang| hang.parked) {
             let at = at.max(call.now);
             match what {
-                Parcel::Unit(unit) => self.judge_rest(unit, 0, &passed, at, call),
-                Parcel::Eof if self.hang.is_some() => self.park(Parcel::Eof, at, 0, &passed),
+                Parcel::Unit(unit) => {
+                    let outer = call.record.touched.begin();
+                    touches.into_iter().for_each(|touch| call.record.touched.add(touch));
+                    self.judge_rest(unit, 0, &passed, at, call);
+                    call.record.touched.end(outer);
+                }
+                Parcel::Eof if self.hang.is_some() => self.park(Parcel::Eof, at, 0, &passed, call),
                 Parcel::Eof => self.judge_eof(&passed, at, call),
             }
         }

@@ -3,6 +3,7 @@
 use super::{Call, Lane};
 use crate::rule::{Rule, Rules};
 use crate::session::slot::{Occasion, Question, RuleSlot};
+use crate::session::trail::Place;
 use chenapan_core::{End, Verdict};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -56,17 +57,33 @@ impl Lane {
                 None => from = stays.map_or(from, |at| at + 1),
             }
         }
+        self.let_go(&gone, call);
         // What stood further down the chain came earlier.
         for (mut slot, from) in gone.into_iter().rev() {
-            let at = call.now.max(slot.last);
             for unit in slot.release() {
-                self.judge(unit, from, at, call);
+                self.judge(unit, from, call.now, call);
             }
             slot.end(End::Removed, self.direction, self.intake.offset, call);
         }
         let hung =
             self.hang.take_if(|hang| !self.chain.slots.iter().any(|slot| slot.id == hang.slot));
         self.resume(hung, call);
+    }
+
+    /// Lets go of bytes that rule slots which are gone have made late, each with the place in the chain
+    /// from where bytes go on that it still holds.
+    fn let_go(&mut self, gone: &[(RuleSlot, usize)], call: &Call) {
+        let late = |slot: &RuleSlot| slot.last.saturating_sub(call.now);
+        let ids: Vec<_> = gone.iter().map(|(slot, _)| slot.id).collect();
+        self.queue.release(&ids, call.now);
+        let parked = self.hang.iter_mut().flat_map(|hang| &mut hang.parked);
+        parked.for_each(|parked| parked.release(&ids));
+        // Times at which bytes leave rules further down are those of bytes that came late.
+        for (place, slot) in self.chain.slots.iter_mut().enumerate() {
+            let before = gone.iter().filter(|(_, from)| *from <= place);
+            let sooner = before.map(|(slot, _)| late(slot)).max().unwrap_or_default();
+            slot.last = slot.last.saturating_sub(sooner).max(slot.last.min(call.now));
+        }
     }
 
     /// Shows nothing to any rule slot from now on.
@@ -114,7 +131,11 @@ impl Lane {
             return Verdict::Forward;
         }
         let occasion = Occasion { at, direction: self.direction, offset: 0 };
-        slot.ask(Question::Connect, occasion, call)
+        let verdict = slot.ask(Question::Connect, occasion, call);
+        // Who has connected waits for that.
+        call.record.touched.set_faults(self.chain.slots[index].latest());
+        self.land_rest(index, Place { offset: 0, length: 0 }, call);
+        verdict
     }
 
     /// Returns the number of the rule slot at a place, which tells later whether it still stands there.

@@ -181,6 +181,7 @@ impl Lane {
                 length: length as u64,
                 rule: "protocol".into(),
                 what: What::Note(what.into()),
+                landed: false,
             });
         }
     }
@@ -247,7 +248,14 @@ impl Lane {
         let bytes = BytesMut::from(&self.intake.bytes[self.intake.ahead..]);
         self.intake.ahead = self.intake.bytes.len();
         call.record.ledger.under_way |= upstream;
-        self.push_bytes(bytes, self.after(call.now), Joint::Whole);
+        let at = self.after(call.now);
+        self.push_unseen(bytes, at, call);
+    }
+
+    /// Queues bytes that no rule was shown, which only wait for those before them.
+    fn push_unseen(&mut self, bytes: BytesMut, at: Duration, call: &Call) {
+        let trail = self.order_trail(at.saturating_sub(call.now));
+        self.push_bytes(bytes, at, Joint::Whole, trail);
     }
 
     /// When what goes by all rules may leave: a rule that looks no more may still hold up what
@@ -274,7 +282,7 @@ impl Lane {
             Direction::Downstream => call.record.ledger.came(unit.turn_in(self.direction)),
         }
         unit.bytes.advance(ahead.min(unit.bytes.len()));
-        self.push_bytes(unit.bytes, at, Joint::Whole);
+        self.push_unseen(unit.bytes, at, call);
         if self.intake.ahead == 0 {
             self.answer();
         }

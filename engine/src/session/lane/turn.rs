@@ -154,9 +154,12 @@ impl Lane {
             if slot.wake().is_some() {
                 return false;
             }
-            let at = at.max(slot.last);
+            let later = at.max(slot.last);
             for held in slot.release() {
-                self.judge(held, index + 1, at, call);
+                let outer = call.record.touched.begin();
+                self.touch(index, later - at, 0, call);
+                self.judge_rest(held, index + 1, &[], later, call);
+                call.record.touched.end(outer);
             }
         }
         true
@@ -178,9 +181,11 @@ impl Lane {
     /// Queues a forged reply in its turn, and the end of the connection where that follows it.
     fn push_forged(&mut self, forged: Forged, earliest: Duration, facts: &mut Facts) {
         let Forged { at, bytes, last } = forged;
-        let at = at.max(earliest).max(self.queue.latest());
+        let ready = at.max(earliest);
+        let at = ready.max(self.queue.latest());
         facts.delivers(self.direction, &bytes, at);
-        self.queue.push_turn(bytes, at);
+        let trail = self.order_trail(at - ready);
+        self.queue.push_turn(bytes, at, trail);
         if last {
             self.push_end(Item::Close, at);
         }

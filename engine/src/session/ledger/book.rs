@@ -75,6 +75,16 @@ impl Book {
         self.ids.label(direction, id)
     }
 
+    /// Returns `true` if a request that went in a direction waits for a reply with an id.
+    pub(super) fn is_open(&self, direction: Direction, id: Correlation) -> bool {
+        self.ids.is_open(direction, id)
+    }
+
+    /// Returns `true` if a reply has come and not left, or one with an id is waited for.
+    pub(super) fn waits(&self) -> bool {
+        !self.leaving.is_empty() || Direction::BOTH.into_iter().any(|way| self.ids.waits(way))
+    }
+
     /// The end of a reply to a request of a direction leaves.
     pub(super) fn answers(&mut self, direction: Direction, id: Correlation, at: Duration) {
         self.ids.resolve(direction, id, at);

@@ -10,6 +10,8 @@ pub(super) struct Acting {
     rule: Arc<Rule>,
     /// Number of faults of which nobody was told yet.
     untold: u64,
+    /// Number of faults of the last question.
+    latest: u32,
     /// The faults that it may still do, where these are bounded.
     allowance: Option<Box<Allowance>>,
 }
@@ -17,7 +19,7 @@ pub(super) struct Acting {
 impl Acting {
     pub(super) fn new(rule: &Arc<Rule>, connection: &Connection) -> Self {
         let allowance = rule.allowance(connection);
-        Self { rule: Arc::clone(rule), untold: 0, allowance }
+        Self { rule: Arc::clone(rule), untold: 0, latest: 0, allowance }
     }
 
     /// Returns `true` if it may do nothing more.
@@ -37,9 +39,15 @@ impl Acting {
         }
     }
 
-    /// Notes faults that were counted, and whose entries are still to be handed over.
+    /// Notes the faults of a question that were counted, and whose entries are still to be handed over.
     pub(super) fn has_struck(&mut self, faults: u64) {
         self.untold += faults;
+        self.latest = u32::try_from(faults).unwrap_or(u32::MAX);
+    }
+
+    /// Returns the number of faults of the last question.
+    pub(super) fn latest(&self) -> u32 {
+        self.latest
     }
 
     /// Tells those who wait for its faults of the last ones.

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn json(options: &[(&str, &str)]) -> Box<dyn Protocol> {
+pub(super) fn json(options: &[(&str, &str)]) -> Box<dyn Protocol> {
     let registry = crate::registry();
     let entry = registry.find_protocol("json-rpc").unwrap();
     entry.configure(options.iter().copied()).unwrap().instance()
