@@ -440,6 +440,7 @@ fn watch_goes_on_where_it_was_when_its_connection_is_lost() {
     };
     fault("one");
     assert!(watch.line().contains("(rule delay, offset 0, length 3,"));
+    assert!(watch.line().contains("landed (rule delay, offset 0, length 3,"));
     said(api, "disable way");
     said(api, "connections way reset all");
     assert_eq!(watch.told(), "the connection was lost; it is made again\n");
@@ -448,6 +449,7 @@ fn watch_goes_on_where_it_was_when_its_connection_is_lost() {
     said(api, "enable way");
     assert_eq!(watch.told(), "watching again\n");
     assert!(watch.line().contains("(rule delay, offset 3, length 5,"));
+    assert!(watch.line().contains("landed (rule delay, offset 3, length 5,"));
     fault("x");
     assert!(watch.line().contains("(rule delay, offset 8, length 1,"));
 }

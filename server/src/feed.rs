@@ -32,6 +32,8 @@ pub(crate) enum Kind {
     Made,
     /// A rule has ended, and nobody took it away by its name.
     Ended,
+    /// Faults that were made have landed.
+    Landed,
     /// Number of faults of which nothing more is known.
     Missed,
     /// A proxy was created, changed or removed.
@@ -52,6 +54,7 @@ impl Kind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::Made => "made",
+            Kind::Landed => "landed",
             Kind::Ended => "ended",
             Kind::Missed => "missed",
             Kind::Proxy => "proxy",
@@ -111,7 +114,11 @@ impl Event {
         let _ = line.write(&mut text);
         let text = String::from_utf8_lossy(&text);
         let proxy = line.proxy.clone().unwrap_or_default();
-        let kind = if ended(line) { Kind::Ended } else { Kind::Made };
+        let kind = match line.entry.what {
+            What::Landed => Kind::Landed,
+            What::Ended(_) => Kind::Ended,
+            _ => Kind::Made,
+        };
         Self { id: 0, kind, proxy: Some(proxy), data: text.trim_end().into() }
     }
 
@@ -196,14 +203,14 @@ impl Feed {
     pub(crate) fn events(self: &Arc<Self>, behind: Option<u64>, control: &Control) -> Events {
         let mut state = self.state();
         if !std::mem::replace(&mut state.watching, true) {
-            let (feed, mut faults) = (Arc::downgrade(self), control.watch());
+            let (feed, mut faults) = (Arc::downgrade(self), control.watch().with_landed());
             let proxies = control.clone();
             tokio::spawn(async move {
                 loop {
                     let news = faults.next().await;
                     let Some(feed) = feed.upgrade() else { return };
                     match news {
-                        News::Line(line) => feed.tell(&line, &proxies),
+                        News::Line(line) | News::Landed(line) => feed.tell(&line, &proxies),
                         News::Missed(number) => feed.say(Event::missed(number)),
                         _ => {}
                     }

@@ -125,6 +125,9 @@ fn toxiproxy(api: &Api, proxies: &[Proxy], sheet: &mut Sheet) {
 fn rules(proxies: &[Proxy], sheet: &mut Sheet) {
     let faults = Family::counter("chenapan_rule_faults", "Faults of a rule in force.");
     sheet.fill(faults, each_rule(proxies, Rule::faults));
+    let landed =
+        Family::counter("chenapan_rule_landed", "Faults of a rule in force that have landed.");
+    sheet.fill(landed, each_rule(proxies, Rule::landed));
     let help = "Units and events that a rule in force applied to.";
     sheet.fill(Family::counter("chenapan_rule_met", help), each_rule(proxies, Rule::met));
 }

@@ -63,10 +63,18 @@ impl Behavior for Timeout {
     }
 
     fn wake(&self) -> Option<Duration> {
-        self.due.filter(|_| !self.over)
+        match self.due {
+            // Woken at once, so that the time begins on connections that are open and silent, too.
+            None => Some(Duration::ZERO).filter(|_| !self.after.is_zero()),
+            due => due.filter(|_| !self.over),
+        }
     }
 
-    fn on_wake(&mut self, _: &mut Context<'_>) -> Verdict {
+    fn on_wake(&mut self, cx: &mut Context<'_>) -> Verdict {
+        if self.due.is_none() {
+            self.begin(cx.now);
+            return Verdict::Forward;
+        }
         self.over = true;
         Verdict::Close
     }

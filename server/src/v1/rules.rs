@@ -29,6 +29,7 @@ pub(super) fn shown(rule: &Rule) -> Value {
         "direction": rule.directions().name(),
         "met": rule.tally().met(),
         "faults": rule.tally().faults(),
+        "landed": rule.landed(),
     })
 }
 

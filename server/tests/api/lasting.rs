@@ -22,6 +22,7 @@ async fn a_rule_with_a_duration_goes_lets_go_and_says_so() {
     assert_eq!(events.next().await.1, "rules");
     let (_, name, fault) = events.next().await;
     assert_eq!((&*name, &fault["what"]), ("made", &json!("hang")));
+    assert_eq!(events.next().await.1, "landed");
     let (_, name, ended) = events.next().await;
     assert_eq!((&*name, &ended["what"]), ("ended", &json!("ended: duration")));
     assert_eq!((&ended["rule"], ended.get("connection")), (&json!("hang"), None));

@@ -353,6 +353,48 @@ async fn timeout_swallows_closes_in_time_and_closes_when_it_is_taken_away() {
 }
 
 #[tokio::test]
+async fn timeout_counts_from_when_it_was_added_also_where_nothing_is_sent() {
+    let api = Running::start().await;
+    let (address, backend) = api.proxied().await;
+    let (mut client, _server) = through(address, &backend).await;
+    for stream in ["upstream", "downstream"] {
+        let toxic = json!({"type": "timeout", "stream": stream, "attributes": {"timeout": 0}});
+        api.toxic(&toxic).await;
+    }
+    let never =
+        json!({"type": "timeout", "name": "n", "toxicity": 0, "attributes": {"timeout": 1}});
+    api.toxic(&never).await;
+    let update = json!({"attributes": {"timeout": 50}});
+    api.put("PATCH /proxies/p/toxics/timeout_downstream", &update).await;
+    assert_eq!(timeout(PATIENCE, client.read(&mut [0])).await.unwrap().unwrap(), 0);
+}
+
+#[tokio::test]
+async fn latency_lets_go_of_what_it_holds_when_it_is_changed_or_taken_away() {
+    let api = Running::start().await;
+    let (address, backend) = api.proxied().await;
+    let (mut client, mut server) = through(address, &backend).await;
+    let latency = "/proxies/p/toxics/latency_upstream";
+    let hour = json!({"latency": 3_600_000});
+    api.toxic(&json!({"type": "latency", "stream": "upstream", "attributes": hour})).await;
+    let proxy = api.control.get("p").unwrap();
+    for (sent, change) in [(&b"one"[..], "PATCH"), (b"no 2", "PATCH"), (b"three", "DELETE")] {
+        let rule = proxy.rule("latency_upstream").unwrap();
+        for at in 0..sent.len() {
+            client.write_all(&sent[at..=at]).await.unwrap();
+            rule.happened(at as u64 + 1).await;
+        }
+        assert!(server.try_read(&mut [0]).is_err());
+        let body = json!({"attributes": {"latency": 3_600_000 + sent.len()}});
+        let body = if change == "PATCH" { body } else { json!({}) };
+        assert!(api.put(&format!("{change} {latency}"), &body).await.status < 300);
+        let mut got = vec![0; sent.len()];
+        timeout(PATIENCE, server.read_exact(&mut got)).await.expect("at once").unwrap();
+        assert_eq!(got, sent);
+    }
+}
+
+#[tokio::test]
 async fn reset_peer_resets_open_connections_after_their_first_data() {
     let api = Running::start().await;
     let (address, backend) = api.proxied().await;

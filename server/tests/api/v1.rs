@@ -210,6 +210,7 @@ async fn rules_change_one_at_a_time_or_all_at_once() {
     assert_eq!(&got, b"pong");
     let shown = api.ask(&format!("GET {rules}/replace"), "", "").await.json();
     assert_eq!((&shown["met"], &shown["faults"]), (&json!(1), &json!(1)));
+    assert_eq!(shown["landed"], 1);
 
     let slow = api.ask(&format!("PUT {rules}/slow"), "", r#""delay:sleep=1ms""#).await;
     assert_eq!((slow.status, &slow.json()["name"]), (200, &json!("slow")));
@@ -297,11 +298,14 @@ async fn events_come_as_they_happen_and_again_for_who_was_away() {
     let mut events = Events::open(&api, "/v1/events?proxy=db", "").await;
     let (mut client, _server) = through(&address, &backend).await;
     client.write_all(b"x").await.unwrap();
-    let (id, name, fault) = events.next().await;
+    let (_, name, fault) = events.next().await;
     assert_eq!(
         (&*name, &fault["proxy"], &fault["rule"]),
         ("made", &json!("db"), &json!("corrupt"))
     );
+    let (id, name, landed) = events.next().await;
+    assert_eq!((&*name, &landed["what"]), ("landed", &json!("landed")));
+    assert_eq!((&landed["rule"], &landed["offset"]), (&json!("corrupt"), &json!(0)));
     assert_eq!(api.ask("DELETE /v1/proxies/other", "", "").await.status, 204);
     api.ask("PUT /v1/proxies/db/rules", "", r#"["dummy"]"#).await;
     let (second, name, rules) = events.next().await;

@@ -163,7 +163,7 @@ pub(super) fn event(kind: &str, data: &str) -> String {
         Some(name) => plain(name),
     };
     match kind {
-        "made" | "ended" => {
+        "made" | "landed" | "ended" => {
             let of = |key: &str| text(&value[key]);
             format!(
                 "{proxy} connection {} {}: {} (rule {}, offset {}, length {}, age {})",
