@@ -122,11 +122,13 @@ fn the_only_options_that_shadow_a_selector_are_these() {
             ("transient", "code"),
             ("spoof", "source"),
             ("rpc-error", "code"),
+            ("rpc-error", "status"),
             ("rpc-restyle", "members"),
             ("rpc-swap", "window"),
             ("rpc-both", "code"),
             ("rpc-batch", "code"),
             ("rpc-null-error", "code"),
+            ("rpc-http", "status"),
             ("rpc-http", "code"),
         ]
     );

@@ -23,14 +23,18 @@ impl Seen {
 }
 
 /// Failure that `error` and `transient` make of a unit.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Failure<'a> {
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
     pub(crate) inject: bool,
-    pub(crate) code: Option<i64>,
-    pub(crate) message: &'a str,
+    pub(crate) refusal: Refusal,
 }
 
-impl Failure<'_> {
+impl Failure {
+    /// A failure with a code and a text.
+    pub(crate) fn new(inject: bool, code: Option<i64>, message: &str) -> Self {
+        Self { inject, refusal: Refusal::new(message).code(code) }
+    }
+
     pub(crate) fn strike(self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
         if self.inject {
             let mut noise = [0; 100];
@@ -40,8 +44,7 @@ impl Failure<'_> {
             cx.record(unit.offset + middle as u64, "inject 100 bytes");
             return Verdict::Forward;
         }
-        let draw = cx.dice.clone().bits();
-        let refusal = Refusal::new(self.message).code(self.code).drawn(draw);
+        let refusal = self.refusal.drawn(cx.dice.clone().bits());
         if let Some(reply) = cx.protocol.refuse(unit, &refusal) {
             return Verdict::Reply(reply);
         }
@@ -72,7 +75,7 @@ mod tests {
         }
     }
 
-    fn strike(failure: Failure<'_>, bytes: &str) -> (Verdict, Unit, Vec<Damage>) {
+    fn strike(failure: Failure, bytes: &str) -> (Verdict, Unit, Vec<Damage>) {
         let mut damage = Vec::new();
         let mut unit = Unit::data(BytesMut::from(bytes), 10);
         let (connection, key) = (Connection::new(1), Key::new(1));
@@ -86,13 +89,13 @@ mod tests {
 
     #[test]
     fn the_protocol_says_it_in_its_own_words() {
-        let failure = Failure { inject: false, code: Some(503), message: "no" };
+        let failure = Failure::new(false, Some(503), "no");
         assert_eq!(strike(failure, "hello").0, Verdict::Reply(BytesMut::from("5 Some(503) no")));
     }
 
     #[test]
     fn a_protocol_without_words_is_answered_with_noise() {
-        let failure = Failure { inject: false, code: None, message: "" };
+        let failure = Failure::new(false, None, "");
         let (Verdict::Play(steps), _, _) = strike(failure, "") else { panic!() };
         let [Step::Reply(noise), Step::Close] = &steps[..] else { panic!() };
         assert_eq!(noise.len(), 1_000);
@@ -101,7 +104,7 @@ mod tests {
 
     #[test]
     fn injected_noise_lies_in_the_middle_and_is_recorded() {
-        let failure = Failure { inject: true, code: None, message: "" };
+        let failure = Failure::new(true, None, "");
         let (verdict, unit, damage) = strike(failure, "abcd");
         assert_eq!((verdict, unit.bytes.len()), (Verdict::Forward, 104));
         assert_eq!((&unit.bytes[..2], &unit.bytes[102..]), (&b"ab"[..], &b"cd"[..]));

@@ -54,6 +54,7 @@ mod slow_close;
 mod slow_connect;
 pub mod split;
 mod throttle;
+mod time_of_day;
 mod timeout;
 mod transient;
 mod truncate;

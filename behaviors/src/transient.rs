@@ -33,7 +33,7 @@ impl Behavior for Transient {
             return Verdict::Forward;
         }
         let Self { inject, code, ref message, .. } = *self;
-        Failure { inject, code, message }.strike(unit, cx)
+        Failure::new(inject, code, message).strike(unit, cx)
     }
 
     fn interest(&self) -> Interest {

@@ -7,7 +7,7 @@ mod state;
 
 pub use context::{Context, Damage, Moment, Pace};
 pub use held::{Held, Holding};
-pub use scope::{Needs, Others, Scope};
+pub use scope::{Needs, Others, Says, Scope};
 pub use state::{StateOf, States};
 
 use crate::{Unit, Verdict};

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Facts that are known of one proxied connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +12,9 @@ pub struct Connection {
     pub number: u64,
     /// When it was accepted, counted from the start of its proxy.
     pub accepted: Duration,
+    /// Time of day at which it was accepted, where there is one; in virtual time it begins at
+    /// 2000-01-01.
+    pub time: Option<SystemTime>,
     /// The source's address; none for UNIX sockets and standard input.
     pub source: Option<SocketAddr>,
     /// The address the source connected to.
@@ -48,6 +51,7 @@ impl Connection {
         Self {
             number,
             accepted: Duration::ZERO,
+            time: None,
             source: None,
             local: None,
             backend: None,

@@ -91,8 +91,8 @@ mod write;
 pub use bytes;
 
 pub use behavior::{
-    Behavior, Context, Damage, End, Held, Holding, Interest, Moment, Needs, Others, Pace, Scope,
-    StateOf, States,
+    Behavior, Context, Damage, End, Held, Holding, Interest, Moment, Needs, Others, Pace, Says,
+    Scope, StateOf, States,
 };
 pub use choice::Choice;
 pub use choices::Choices;
@@ -111,8 +111,8 @@ pub use options::{Fault, OptionError, OptionSpec, Values};
 pub use pending::{Added, Correlated, Pending};
 pub use plugin::{Directions, Plugin};
 pub use protocol::{
-    Admission, Audit, Description, Handled, Malformed, Messages, Protocol, Refusal, Remedy,
-    Replies, Want,
+    Admission, Audit, Description, ErrorCode, Errors, Handled, Malformed, Messages, Protocol,
+    Refusal, Remedy, Replies, Want,
 };
 pub use registry::{BehaviorEntry, Instances, NameTaken, ProtocolEntry, Registry, UnknownName};
 pub use synonyms::instead;

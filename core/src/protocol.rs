@@ -3,6 +3,7 @@
 mod admission;
 mod audit;
 mod description;
+mod errors;
 mod handled;
 mod messages;
 
@@ -13,6 +14,7 @@ use std::borrow::Cow;
 pub use admission::Admission;
 pub use audit::Audit;
 pub use description::{Description, Replies};
+pub use errors::{ErrorCode, Errors};
 pub use handled::{Handled, Malformed, Remedy, Want};
 pub use messages::Messages;
 

@@ -4,6 +4,7 @@ mod allowance;
 mod builder;
 mod counts;
 mod edit;
+mod field_glob;
 mod fit;
 mod into;
 mod made;
@@ -29,6 +30,7 @@ use std::time::Duration;
 pub(crate) use allowance::Allowance;
 pub(crate) use counts::Count;
 use counts::Counts;
+pub(crate) use field_glob::ASKED;
 pub use into::IntoRules;
 use made::Made;
 pub use mix::Mix;
@@ -197,8 +199,11 @@ impl Rule {
         let selected: Vec<_> = selected.collect();
         let name = selected.iter().find(|(key, _)| *key == "name").map(|(_, text)| *text);
         let name: Arc<str> = name.unwrap_or(self.made.name).into();
-        let mut selectors = Selectors::parse(self.made.directions, selected)?;
-        selectors.prefer(self.instance().scope().kinds);
+        let instance = self.instance();
+        let scope = instance.scope();
+        let directions = scope.direction.map_or(self.made.directions, Into::into);
+        let mut selectors = Selectors::parse(directions, selected)?;
+        selectors.prefer(scope.kinds, scope.shared);
         selectors.keep(&self.selectors, part);
         if !part {
             self.draw = Arc::clone(&name);
@@ -455,6 +460,20 @@ impl Rules {
     /// The rules, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Rule>> {
         self.list.iter()
+    }
+
+    /// Returns the headers of requests by which rules select replies.
+    pub(crate) fn headers_of_requests(&self) -> Box<[Box<str>]> {
+        let down = |rule: &&Arc<Rule>| rule.directions().include(Direction::Downstream);
+        let mut names: Vec<Box<str>> = self
+            .iter()
+            .filter(down)
+            .flat_map(|rule| rule.selectors.headers())
+            .map(Into::into)
+            .collect();
+        names.sort();
+        names.dedup();
+        names.into()
     }
 
     /// Returns `true` if there are none.

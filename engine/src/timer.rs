@@ -12,7 +12,7 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
@@ -34,6 +34,9 @@ struct Shared {
     alarm: Alarm,
     early: Duration,
 }
+
+/// Time of day at which virtual time begins, from 1970 on.
+const VIRTUAL: Duration = Duration::from_secs(946_684_800);
 
 /// Source of the time, which also wakes the driver.
 #[derive(Debug)]
@@ -80,6 +83,14 @@ impl Clock {
         // Said here, and not in the task of the driver.
         drop(tokio::time::sleep(Duration::ZERO));
         Self::driven(Alarm::Runtime(portable::Alarm::new(), Handle::current()), Duration::ZERO)
+    }
+
+    /// Returns the time of day; in virtual time, the beginning of the year 2000.
+    pub(crate) fn time_of_day(&self) -> SystemTime {
+        match self.shared.alarm {
+            Alarm::System(_) => SystemTime::now(),
+            Alarm::Runtime(..) => SystemTime::UNIX_EPOCH + VIRTUAL,
+        }
     }
 
     fn driven(alarm: Alarm, early: Duration) -> Self {

@@ -154,7 +154,9 @@ fn value(choices: &mut Choices<'_>, spec: &OptionSpec) -> String {
             "window" => &["0s..1s", "20ms..", "1s..2s"],
             "connections" | "members" => &["1..", "1", "2..5"],
             "only" | "on" => &["request", "reply", "header", "data", "blank", "any", "header,data"],
-            "label" | "method" | "id" | "code" => &["*", "a*", "1", "-32*"],
+            "label" | "method" | "id" | "code" | "status" | "header" | "content-type" => {
+                &["*", "a*", "1", "-32*"]
+            }
             "source" => &["127.0.0.0/8", "::/0"],
             _ => &["a", "1", "0", "2", "5", "x: {n}"],
         },

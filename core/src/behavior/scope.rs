@@ -1,6 +1,6 @@
 //! Facts about a configured behavior that the engine has to know before it shows anything to it.
 
-use crate::Kind;
+use crate::{Direction, Kind};
 
 /// Scope of a behavior: the units that it is for, and its way of keeping some of them back.
 ///
@@ -32,6 +32,41 @@ pub struct Scope<'a> {
     /// chance and takes no turn of its own. Other behaviors see heads only, and what they do with a
     /// head happens to its body.
     pub bodies: bool,
+    /// The direction in which the behavior acts unless its rule says otherwise, where that depends on
+    /// the options.
+    pub direction: Option<Direction>,
+    /// Set if `first`, `skip` and `every` count the units of all connections together unless the rule
+    /// says `per`: clients may connect anew for each try.
+    pub shared: bool,
+    /// Words that error replies of the behavior need. A rule is refused where the protocol lacks them.
+    pub says: Says<'a>,
+}
+
+/// Words that error replies need, beside a text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Says<'a> {
+    /// Code of the error, by number or by name.
+    pub code: Option<&'a str>,
+    /// Names of its particulars, as in [`Refusal::details`](crate::Refusal::details).
+    pub details: [Option<&'static str>; 6],
+}
+
+impl<'a> Says<'a> {
+    /// Words for a code, by number or by name.
+    pub const fn code(code: Option<&'a str>) -> Self {
+        Self { code, details: [None; 6] }
+    }
+
+    /// Returns the words with one more particular, where it is needed; six at most.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, needed: bool) -> Self {
+        if let (true, Some(free)) = (needed, self.details.iter_mut().find(|known| known.is_none()))
+        {
+            *free = Some(name);
+        }
+        self
+    }
 }
 
 /// Field without which a behavior never does anything. A rule is refused where the protocol has no
@@ -79,8 +114,18 @@ impl<'a> Scope<'a> {
     /// The scope of a behavior for units of these kinds; none is all.
     pub const fn of(kinds: &'static [Kind]) -> Self {
         let others = Others::Follow;
-        let (by_reply, ordered, paced, bodies) = (false, false, false, false);
-        Self { kinds, needs: Needs::Nothing, by_reply, others, ordered, paced, bodies }
+        Self {
+            kinds,
+            needs: Needs::Nothing,
+            by_reply: false,
+            others,
+            ordered: false,
+            paced: false,
+            bodies: false,
+            direction: None,
+            shared: false,
+            says: Says::code(None),
+        }
     }
 
     /// Returns the scope with a field that the behavior needs, by its name or as [`Needs`].
@@ -111,6 +156,24 @@ impl<'a> Scope<'a> {
     #[must_use]
     pub const fn bodies(self, bodies: bool) -> Self {
         Self { bodies, ..self }
+    }
+
+    /// Returns the scope with a direction in which to act unless the rule says otherwise.
+    #[must_use]
+    pub const fn direction(self, direction: Direction) -> Self {
+        Self { direction: Some(direction), ..self }
+    }
+
+    /// Returns the scope with or without [`Scope::shared`].
+    #[must_use]
+    pub const fn shared(self, shared: bool) -> Self {
+        Self { shared, ..self }
+    }
+
+    /// Returns the scope with words that error replies need.
+    #[must_use]
+    pub const fn says(self, says: Says<'a>) -> Self {
+        Self { says, ..self }
     }
 
     /// Returns the scope with or without [`Scope::paced`].

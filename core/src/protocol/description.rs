@@ -1,6 +1,6 @@
 //! Description that a protocol gives of itself, as a value.
 
-use crate::{Direction, Kind};
+use crate::{Direction, Errors, Kind};
 
 /// Facts about the units of a protocol.
 ///
@@ -38,6 +38,8 @@ pub struct Description {
     pub longest: usize,
     /// `true` where bytes may go on before their unit is whole, upstream and downstream.
     pub ahead: [bool; 2],
+    /// Errors that rules may ask for.
+    pub errors: Errors,
 }
 
 /// Kinds of units that a protocol hands over unless it says more.
@@ -67,6 +69,7 @@ impl Description {
             latency: "latency.*",
             longest: 0,
             ahead: [false, false],
+            errors: Errors::any(),
         }
     }
 
@@ -133,6 +136,13 @@ impl Description {
     #[must_use]
     pub const fn ahead(mut self, upstream: bool, downstream: bool) -> Self {
         self.ahead = [upstream, downstream];
+        self
+    }
+
+    /// Says which errors rules may ask for; any code, and no particulars, unless said.
+    #[must_use]
+    pub const fn errors(mut self, errors: Errors) -> Self {
+        self.errors = errors;
         self
     }
 

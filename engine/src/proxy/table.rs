@@ -9,7 +9,7 @@ use chenapan_core::{Connection, Rate};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
@@ -20,6 +20,8 @@ pub(super) struct Table {
     last: AtomicU64,
     clock: Clock,
     started: Instant,
+    /// Time of day at which it started.
+    epoch: SystemTime,
     /// Told when a connection has ended, and all is counted.
     ended: Notify,
     /// Tasks of connections and listeners.
@@ -40,6 +42,7 @@ impl Table {
             live: Mutex::default(),
             last: AtomicU64::new(0),
             started: clock.now(),
+            epoch: clock.time_of_day(),
             clock,
             ended: Notify::new(),
             tasks: TaskTracker::new(),
@@ -62,6 +65,7 @@ impl Table {
         let mut live = self.live();
         let mut connection = Connection::new(self.last.fetch_add(1, Ordering::Relaxed) + 1);
         connection.accepted = since.saturating_duration_since(self.started);
+        connection.time = Some(self.epoch + connection.accepted);
         complete(&mut connection);
         let remote = Arc::clone(remote);
         let entrant = Entrant { connection: connection.clone(), since, remote };

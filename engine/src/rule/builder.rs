@@ -89,6 +89,25 @@ impl Rule {
         self.select_text("code", glob)
     }
 
+    /// Applies to replies with a status that fits this glob only.
+    #[must_use]
+    pub fn status(self, glob: &str) -> Self {
+        self.select_text("status", glob)
+    }
+
+    /// Applies to messages with this header only: `x-fault`, or `x-fault=slow*`. A reply also fits by
+    /// the headers of its request.
+    #[must_use]
+    pub fn header(self, text: &str) -> Self {
+        self.select_text("header", text)
+    }
+
+    /// Applies to messages with a body of a type that fits this glob only.
+    #[must_use]
+    pub fn content_type(self, glob: &str) -> Self {
+        self.select_text("content-type", glob)
+    }
+
     /// Applies to the first units only of those that everything else selects.
     #[must_use]
     pub fn first(self, number: u64) -> Self {
@@ -286,6 +305,9 @@ mod tests {
             ("id", plain().id("1"), "1"),
             ("members", plain().members(2..5), "2..4"),
             ("code", plain().code("-320*"), "-320*"),
+            ("status", plain().status("5*"), "5*"),
+            ("header", plain().header("x-a=b*"), "x-a=b*"),
+            ("content-type", plain().content_type("*json*"), "*json*"),
             ("first", plain().first(3), "3"),
             ("skip", plain().skip(2), "2"),
             ("every", plain().every(4), "4"),

@@ -11,7 +11,20 @@ use chenapan_core::{
 
 /// The selectors that look at units; what only looks at events is shown none.
 const OF_UNITS: &[&str] = &[
-    "only", "label", "id", "members", "code", "first", "skip", "every", "idle", "bytes", "matching",
+    "only",
+    "label",
+    "id",
+    "members",
+    "code",
+    "status",
+    "header",
+    "content-type",
+    "first",
+    "skip",
+    "every",
+    "idle",
+    "bytes",
+    "matching",
 ];
 
 impl Rules {
@@ -83,6 +96,10 @@ enum Misfit {
     AnyField,
     /// The selector looks for what its units never have.
     Selector(&'static str),
+    /// It has no words for this particular of an error.
+    Detail(&'static str),
+    /// It has no error of this code.
+    Code(String),
 }
 
 fn ways(rule: &Rule) -> impl Iterator<Item = Direction> {
@@ -104,6 +121,14 @@ fn misfit(rule: &Rule, behavior: &dyn Behavior, protocol: &Description) -> Optio
     if !kinds.is_empty() && !kinds.iter().any(made) {
         return Some(Misfit::Kinds(kinds.to_vec()));
     }
+    let says = behavior.scope().says;
+    let mut details = says.details.into_iter().flatten();
+    if let Some(detail) = details.find(|detail| !protocol.errors.details.contains(detail)) {
+        return Some(Misfit::Detail(detail));
+    }
+    if let Some(code) = says.code.filter(|code| protocol.errors.code(code).is_none()) {
+        return Some(Misfit::Code(code.to_owned()));
+    }
     match behavior.scope().needs {
         Needs::AnyField if protocol.fields.is_empty() => return Some(Misfit::AnyField),
         Needs::Field(field) if !protocol.names(field) => {
@@ -120,8 +145,16 @@ fn misfit(rule: &Rule, behavior: &dyn Behavior, protocol: &Description) -> Optio
     let labelled = cuts && protocol.labels;
     let told = |name: &str| cuts && protocol.names(name);
     let batches = cuts && ways(rule).any(|way| protocol.makes(Kind::Batch, way));
-    let found =
-        [("label", labelled), ("id", told("id")), ("members", batches), ("code", told("code"))];
+    let headers = told("header.any");
+    let found = [
+        ("label", labelled),
+        ("id", told("id")),
+        ("members", batches),
+        ("code", told("code")),
+        ("status", told("status")),
+        ("header", headers),
+        ("content-type", headers),
+    ];
     let missing = found.into_iter().find(|(name, found)| !found && selectors.given(name));
     missing.map(|(name, _)| Misfit::Selector(name))
 }
@@ -174,6 +207,20 @@ impl Misfit {
                 "behavior {behavior:?} needs units with named fields, but {name}, as it is set up, names \
                  none{other}"
             ),
+            Misfit::Detail(detail) => {
+                format!("behavior {behavior:?}: errors of protocol {name} have no {detail}{other}")
+            }
+            Misfit::Code(code) => {
+                let names = protocol.errors.names.iter().map(|error| error.name);
+                let [least, greatest] = protocol.errors.bounds;
+                let would = match nearest(&code, names) {
+                    Some(near) => format!("; did you mean {near:?}?"),
+                    None if least == i64::MIN => "; expected a number".to_owned(),
+                    None => format!("; expected a name or {least} to {greatest}"),
+                };
+                let fault = format!("protocol {name} has no error {code:?}{would}");
+                return RuleError::Option { behavior, fault: OptionError::value("code", fault) };
+            }
             Misfit::Selector(selector) => {
                 let fault = format!(
                     "protocol {name}, as it is set up, has nothing that it could fit{way}{other}"
@@ -235,6 +282,9 @@ mod tests {
         ("id", None, &["*", "1"]),
         ("members", None, &["1..", "3"]),
         ("code", None, &["*", "-1"]),
+        ("status", None, &["5*"]),
+        ("header", None, &["x-a", "x-a=b"]),
+        ("content-type", None, &["*json*"]),
         ("first", Some("1"), &["0"]),
         ("skip", Some("0"), &["18446744073709551615"]),
         ("every", Some("1"), &["0"]),

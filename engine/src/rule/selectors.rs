@@ -2,11 +2,12 @@
 
 mod names;
 mod parts;
+mod table;
 
 use super::span::{span, window};
 use chenapan_core::{
-    Chance, Connection, Directions, Form, FromValue, Kind, Member, OptionError, OptionSpec,
-    Pattern, Protocol, Unit, choices, nearest,
+    Chance, Connection, Directions, Form, Kind, Member, OptionError, Pattern, Protocol, Unit,
+    choices, nearest,
 };
 pub use names::ALIASES;
 use names::Name;
@@ -14,88 +15,7 @@ pub(super) use names::is_selector;
 use parts::{Bounds, Clients, Given, Messages, Turns};
 use std::ops::Range;
 use std::time::Duration;
-
-/// The selectors' options table: names, forms and documentation. [`ALIASES`] has older names.
-#[doc(hidden)]
-pub const SELECTORS: &[OptionSpec] = &[
-    text("name", " The rule's name in reports, the journal and its draws.", "slow-replies"),
-    row(
-        "direction",
-        " Direction in which it acts; the default is the behavior's own.",
-        Directions::FORM,
-        "upstream",
-    ),
-    row("chance", " Probability that it applies to a unit.", Form::Chance, "30%").default("100%"),
-    row(
-        "per",
-        " Scope of draws and counts: of chance, first, skip, every and at-most.",
-        Per::FORM,
-        "rule",
-    )
-    .default("unit"),
-    text(
-        "only",
-        " Only units of these kinds, with commas between them; `reply` is response and error, and \
-         `any` is all kinds.",
-        "header",
-    ),
-    text(
-        "label",
-        " Only units whose label (the method, command or path) fits this glob (* and ?); a reply \
-         has the label of its request.",
-        "get*",
-    ),
-    text("id", " Only messages with an id that fits this glob, with or without quotes.", "1*"),
-    text("members", " Only batches with this number of messages: 3, 100.. or 2..5.", "100.."),
-    text("code", " Only errors with a code that fits this glob.", "-320*"),
-    row("first", " Only the first N units that all other selectors pick.", Form::Count, "3"),
-    row("skip", " All but the first N of them.", Form::Count, "2"),
-    row("every", " Only every Nth of them.", Form::Count, "3"),
-    row(
-        "at-most",
-        " Nothing more once it has done something to N units and events.",
-        Form::Count,
-        "3",
-    ),
-    text("connections", " Only connections with these numbers: 1, 2.., 2..5 or every 3.", "2..5"),
-    text("source", " Only clients of these networks, with commas between them.", "10.0.0.0/8"),
-    text(
-        "window",
-        " Only at this age of the connection, from the first time to the last.",
-        "2s..5s",
-    ),
-    row("duration", " The rule ends so long after it was put in force.", Form::Time, "30s"),
-    row(
-        "idle",
-        " Only units before which nothing came in their direction for this long.",
-        Form::Time,
-        "30s",
-    ),
-    text(
-        "bytes",
-        " Only these bytes of the direction, counted from 0, from the first to the last.",
-        "0..99",
-    ),
-    row(
-        "matching",
-        " Only units that contain a match of this expression.",
-        Form::Pattern,
-        "SELECT",
-    ),
-];
-
-const fn row(
-    name: &'static str,
-    help: &'static str,
-    form: Form,
-    example: &'static str,
-) -> OptionSpec {
-    OptionSpec::new(name, help, form, example).optional().default("none")
-}
-
-const fn text(name: &'static str, help: &'static str, example: &'static str) -> OptionSpec {
-    row(name, help, Form::Text, example)
-}
+pub use table::SELECTORS;
 
 /// When a rule applies, checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -193,8 +113,11 @@ impl Selectors {
         }
     }
 
-    /// The kinds that are meant where that was not said.
-    pub(super) fn prefer(&mut self, kinds: &[Kind]) {
+    /// The kinds that are meant, and the scope of counts, where that was not said.
+    pub(super) fn prefer(&mut self, kinds: &[Kind], shared: bool) {
+        if shared && !self.given("per") {
+            self.per = Per::Rule;
+        }
         if self.content.only.is_none() && !kinds.is_empty() {
             self.content.only = Some(kinds.to_vec());
         }
@@ -235,7 +158,7 @@ impl Selectors {
         }
         let shared = matches!(self.per, Per::Source | Per::Rule);
         let counts = ["first", "skip", "every", "at-most"].iter().any(|name| self.given(name));
-        if shared && !counts {
+        if shared && !counts && self.given("per") {
             return Some((
                 "per",
                 "says over what first, skip, every and at-most count, and none of them is given"
@@ -273,6 +196,7 @@ impl Selectors {
             true => self.any(unit, protocol),
             false => self.messages.include_unit(unit),
         };
+        let meets = meets && self.messages.include_fields(unit);
         let fits = |members: &Range<u64>| {
             let mut number = 0;
             protocol.messages().unwrap_or(&()).members(unit, &mut |_| {
@@ -287,6 +211,11 @@ impl Selectors {
     /// Returns `true` if the selectors may select only some of the messages in a unit.
     pub(crate) fn picks(&self) -> bool {
         self.messages.pick()
+    }
+
+    /// Returns the headers of requests by which replies are selected.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = &str> {
+        self.messages.headers()
     }
 
     /// Returns `true` if a message in a unit is selected.
@@ -318,7 +247,7 @@ impl Selectors {
     /// Returns `true` if it may be told without a head that a message is selected.
     pub(crate) fn headless(&self) -> bool {
         let only = self.content.only.as_ref().is_none_or(|kinds| kinds.contains(&Kind::Body));
-        only && !self.picks() && self.messages.members.is_none()
+        only && !self.messages.look()
     }
 
     /// Returns `true` if units of a kind are selected. Those between messages are only where `only`
@@ -355,8 +284,7 @@ impl Selectors {
     pub(crate) fn data(&self, now: Duration, offset: u64) -> bool {
         self.window.contains(&now)
             && offset < self.bytes.end
-            && !self.messages.pick()
-            && self.messages.members.is_none()
+            && !self.messages.look()
             && self.kind(Kind::Data)
     }
 }
@@ -572,10 +500,10 @@ mod tests {
         assert!(!meant(&[]) && !meant(&[("only", "any")]));
         assert!(meant(&[("only", "blank")]) && meant(&[("only", "any, blank")]));
         let mut rule = of(&[]);
-        rule.prefer(&[Kind::Response]);
+        rule.prefer(&[Kind::Response], false);
         assert!(!rule.unit(&data("x", 0), Duration::ZERO));
         let mut rule = of(&[("only", "any")]);
-        rule.prefer(&[Kind::Response]);
+        rule.prefer(&[Kind::Response], false);
         assert!(rule.unit(&data("x", 0), Duration::ZERO));
     }
 

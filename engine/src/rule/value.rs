@@ -137,7 +137,12 @@ impl Rule {
 
     fn by_value(made: Made, given: Vec<(String, String)>, fault: Option<OptionError>) -> Self {
         let mut rule = Self::made(made, given);
-        rule.selectors.prefer(rule.instance().scope().kinds);
+        let instance = rule.instance();
+        let scope = instance.scope();
+        if let Some(direction) = scope.direction {
+            rule.selectors.directions = direction.into();
+        }
+        rule.selectors.prefer(scope.kinds, scope.shared);
         match fault {
             Some(fault) => rule.fails(fault),
             None => rule,

@@ -49,6 +49,8 @@ struct Books {
     bytes: usize,
     /// Number of requests so far.
     asked: u64,
+    /// Headers of requests that replies are to be known by.
+    headers: Box<[Box<str>]>,
 }
 
 enum Slot {
@@ -66,6 +68,8 @@ pub(super) struct Asked {
     pub(super) label: Option<Box<str>>,
     /// Number by which replies name it, from 1.
     pub(super) number: NonZeroU64,
+    /// Headers by which its reply is to be known, as `name: text`.
+    pub(super) headers: Vec<Box<str>>,
     /// When it came, as an age of the connection.
     came: Duration,
     /// Set when the end of its reply has left.
@@ -80,9 +84,37 @@ pub(super) struct Forged {
     pub(super) last: bool,
 }
 
+/// Longest text of a header that is remembered, and the most of one name.
+const LONGEST_TEXT: usize = 256;
+const MOST_OF_A_NAME: usize = 8;
+
+/// Returns the headers of a name, as they are remembered.
+fn headers(unit: &Unit, name: &str) -> Vec<Box<str>> {
+    let field = format!("header.{name}");
+    let named = unit.fields.iter().filter(|known| unit.is_called(known, &field));
+    let texts = named.filter_map(|field| unit.bytes.get(field.range.clone()));
+    let text = |text: &[u8]| {
+        let text = String::from_utf8_lossy(&text[..text.len().min(LONGEST_TEXT)]);
+        format!("{name}: {text}").into()
+    };
+    texts.take(MOST_OF_A_NAME).map(text).collect()
+}
+
 impl Ledger {
     fn slots(&mut self) -> &mut VecDeque<Slot> {
         &mut self.books.get_or_insert_default().slots
+    }
+
+    /// Remembers these headers of requests from now on.
+    pub(super) fn remembers(&mut self, headers: Box<[Box<str>]>) {
+        if self.books.is_some() || !headers.is_empty() {
+            self.books.get_or_insert_default().headers = headers;
+        }
+    }
+
+    /// Returns `true` if headers of requests are to be remembered.
+    pub(super) fn has_headers(&self) -> bool {
+        self.books.as_ref().is_some_and(|books| !books.headers.is_empty())
     }
 
     fn book(&mut self) -> &mut Book {
@@ -91,11 +123,19 @@ impl Ledger {
 
     /// Numbers a request, and takes what is to be known of it.
     fn request(&mut self, unit: &Unit, at: Duration) -> Asked {
-        let asked = &mut self.books.get_or_insert_default().asked;
+        let Books { asked, headers: names, .. } = &mut **self.books.get_or_insert_default();
         *asked += 1;
         let number = NonZeroU64::new(*asked).unwrap_or(NonZeroU64::MIN);
         let (kind, label) = (unit.kind, unit.label.clone());
-        Asked { kind, label, number, came: unit.origin.came.unwrap_or(at), answered: false }
+        let headers = names.iter().flat_map(|name| headers(unit, name)).collect();
+        Asked {
+            kind,
+            label,
+            number,
+            headers,
+            came: unit.origin.came.unwrap_or(at),
+            answered: false,
+        }
     }
 
     /// The backend gets a request, at this age of the connection.

@@ -4,13 +4,13 @@
 
 use super::counters::{LATENCY, NAMES, class};
 use super::forge::Forgery;
-use super::head;
 use super::parse::{FIELDS, Upgrade};
 use super::side::{Reply, Side};
+use super::{head, status};
 use crate::framer::{MAX_HEAD, RequestForm};
 use bytes::BytesMut;
 use chenapan_core::{
-    Audit, Counted, Counts, Description, Direction, Handled, Kind, Malformed, OptionError,
+    Audit, Counted, Counts, Description, Direction, Errors, Handled, Kind, Malformed, OptionError,
     Protocol, Refusal, Replies, Size, Unit, Want, plugin,
 };
 use std::collections::VecDeque;
@@ -69,6 +69,15 @@ const MOST_EXPECTED: usize = 64 << 10;
 const HTTP2: &str =
     "the stream is HTTP/2, which passes unread: rules on requests and replies do not apply";
 const TLS: &str = "the stream is TLS, in which no request can be seen: listen on tls: and name the backend by tls:";
+
+/// Errors that rules may ask for: any final status.
+const ERRORS: Errors = Errors::any().named(status::NAMES).between(200, 999).details(&[
+    "retry-after",
+    "header",
+    "body",
+    "content-type",
+    "cors",
+]);
 
 const UPSTREAM: &[Kind] = &[Kind::Request, Kind::Body, Kind::Blank];
 const DOWNSTREAM: &[Kind] =
@@ -234,6 +243,7 @@ impl Protocol for Http {
             .replies(replies)
             .longest(self.most() + 1)
             .ahead(true, true)
+            .errors(ERRORS)
     }
 
     fn refuse(&self, unit: &Unit, refusal: &Refusal) -> Option<BytesMut> {

@@ -1,4 +1,6 @@
-//! Status codes and their reasons [RFC 9110, 15].
+//! Status codes, their reasons and the names of errors [RFC 9110, 15].
+
+use chenapan_core::ErrorCode;
 
 /// Codes that are known, each with its reason.
 const REASONS: &[(u16, &str)] = &[
@@ -54,6 +56,30 @@ const REASONS: &[(u16, &str)] = &[
     (529, "Overloaded"),
 ];
 
+/// Errors that rules may name.
+pub(super) const NAMES: &[ErrorCode] = &[
+    ErrorCode::new("bad-request", 400),
+    ErrorCode::new("unauthorized", 401),
+    ErrorCode::new("forbidden", 403),
+    ErrorCode::new("not-found", 404),
+    ErrorCode::new("method-not-allowed", 405),
+    ErrorCode::new("request-timeout", 408),
+    ErrorCode::new("conflict", 409),
+    ErrorCode::new("gone", 410),
+    ErrorCode::new("content-too-large", 413),
+    ErrorCode::new("misdirected-request", 421),
+    ErrorCode::new("unprocessable-content", 422),
+    ErrorCode::new("too-early", 425),
+    ErrorCode::new("too-many-requests", 429),
+    ErrorCode::new("internal-server-error", 500),
+    ErrorCode::new("not-implemented", 501),
+    ErrorCode::new("bad-gateway", 502),
+    ErrorCode::new("service-unavailable", 503),
+    ErrorCode::new("gateway-timeout", 504),
+    ErrorCode::new("insufficient-storage", 507),
+    ErrorCode::new("overloaded", 529),
+];
+
 /// Returns the reason of a status, or a word for its class.
 pub(super) fn reason(status: u16) -> &'static str {
     let known = REASONS.iter().find(|(code, _)| *code == status);
@@ -76,6 +102,10 @@ mod tests {
     #[test]
     fn codes_are_in_order_and_others_have_a_reason_too() {
         assert!(REASONS.is_sorted_by(|(a, _), (b, _)| a < b));
+        for ErrorCode { name, code, .. } in NAMES {
+            let reason = reason(*code as u16).to_lowercase().replace(' ', "-");
+            assert_eq!(*name, reason);
+        }
         assert_eq!((reason(503), reason(599)), ("Service Unavailable", "Server Error"));
     }
 }

@@ -5,6 +5,7 @@
 
 use super::SELECTORS;
 use super::names::Name;
+use crate::rule::field_glob::FieldGlob;
 use crate::rule::span::Connections;
 use chenapan_core::{
     Connection, FromValue, Member, Networks, OptionError, Pattern, Unit, Values, Written,
@@ -26,7 +27,7 @@ impl Given {
 
     /// Checks that no text is empty, which no form forbids.
     pub(super) fn check(&self) -> Result<(), OptionError> {
-        for option in ["name", "label", "id", "code"] {
+        for option in ["name", "label", "id", "code", "status", "header", "content-type"] {
             if self.text(option).is_some_and(|text| text.trim().is_empty()) {
                 return Err(OptionError::value(option, "expected a text, and there is none"));
             }
@@ -64,6 +65,8 @@ pub(super) struct Messages {
     label: Option<Pattern>,
     id: Option<Pattern>,
     code: Option<Pattern>,
+    /// Fields that must fit.
+    fields: Vec<FieldGlob>,
     /// Numbers of messages that a batch may have.
     pub(super) members: Option<Range<u64>>,
 }
@@ -74,6 +77,7 @@ impl Messages {
             label: given.glob("label")?,
             id: given.glob("id")?,
             code: given.glob("code")?,
+            fields: fields(given)?,
             members: given.read("members", |text| match Connections::parse(text) {
                 Ok(Connections::Range(range)) => Ok(range),
                 _ => Err("expected numbers of messages such as 3, 100.. or 2..5".to_owned()),
@@ -84,6 +88,21 @@ impl Messages {
     /// Returns `true` if only some of the messages in a unit may be meant.
     pub(super) fn pick(&self) -> bool {
         self.label.is_some() || self.id.is_some() || self.code.is_some()
+    }
+
+    /// Returns `true` if a unit has to be a message, and its head to be seen.
+    pub(super) fn look(&self) -> bool {
+        self.pick() || self.members.is_some() || !self.fields.is_empty()
+    }
+
+    /// Returns `true` if the fields of a unit fit.
+    pub(super) fn include_fields(&self, unit: &Unit) -> bool {
+        self.fields.iter().all(|field| field.fits(unit))
+    }
+
+    /// Returns the headers of requests by which replies are meant.
+    pub(super) fn headers(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().filter_map(FieldGlob::header)
     }
 
     /// Returns `true` if a message in a unit is meant.
@@ -188,6 +207,16 @@ impl Clients {
                 .as_ref()
                 .is_none_or(|networks| source.is_some_and(|address| networks.include(address)))
     }
+}
+
+/// Reads the selectors that name fields.
+fn fields(given: &Given) -> Result<Vec<FieldGlob>, OptionError> {
+    let mut fields = Vec::new();
+    for (selector, field) in [("status", "status"), ("content-type", "header.content-type")] {
+        fields.extend(given.glob(selector)?.map(|glob| FieldGlob::new(field, glob)));
+    }
+    fields.extend(given.read("header", FieldGlob::read_header)?);
+    Ok(fields)
 }
 
 /// Returns the value of a unit under a name: its field, or else its mark.

@@ -26,6 +26,7 @@ impl Lane {
     pub(in crate::session) fn rebuild(&mut self, rules: &Rules, call: &mut Call) {
         // What went by unseen was not looked at: idleness counts from now.
         self.intake.arrival.at = call.now;
+        call.record.ledger.remembers(rules.headers_of_requests());
         let mut old: Vec<Option<RuleSlot>> = self.chain.slots.drain(..).map(Some).collect();
         let places: HashMap<_, _> = old
             .iter()

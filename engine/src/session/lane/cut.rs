@@ -118,7 +118,9 @@ impl Lane {
     fn ask_protocol(&mut self, call: &mut Call) -> Result<Handled, Malformed> {
         let (direction, now) = (self.direction, call.now);
         if call.facts.described.audits {
-            let watched = self.intake.ahead == 0 && self.is_watched(now);
+            // Replies may be known by what their requests say.
+            let asked = direction == Direction::Upstream && call.record.ledger.has_headers();
+            let watched = asked || (self.intake.ahead == 0 && self.is_watched(now));
             call.facts.audits("watched", |audit| {
                 named(|| Culprit::protocol("at"), || audit.at(now));
                 audit.watched(direction, watched);

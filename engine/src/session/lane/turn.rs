@@ -1,6 +1,7 @@
 //! Replies that come in order: what waits for its turn, and what must not be passed.
 
 use super::{Call, Facts, Lane};
+use crate::rule::ASKED;
 use crate::session::Reply;
 use crate::session::ledger::{Asked, Forged, Ledger};
 use crate::session::queue::Item;
@@ -37,7 +38,10 @@ impl Turns {
     fn fence(&mut self, mut unit: Unit, ledger: &mut Ledger) -> Fenced {
         let turn = unit.turn_in(Direction::Downstream);
         if turn != Turn::None {
-            unit.origin.answers = ledger.asked().map(|asked| asked.number);
+            let asked = ledger.asked();
+            unit.origin.answers = asked.map(|asked| asked.number);
+            let headers = asked.filter(|_| unit.kind != Kind::Body).map(|asked| &asked.headers);
+            unit.marks.extend(headers.into_iter().flatten().map(|text| (ASKED, text.clone())));
         }
         let begins = turn != Turn::None && !ledger.is_inside();
         let message = !matches!(unit.kind, Kind::Data | Kind::Blank | Kind::Body);

@@ -188,3 +188,100 @@ fn a_connection_that_changes_its_protocol_has_answered_its_request() {
     let names: Vec<_> = counted.iter().map(|one| &*one.name).collect();
     assert!(names.contains(&"upgrades") && !names.contains(&"unanswered"), "{names:?}");
 }
+
+/// A second connection under the rules of a first one.
+fn again(run: &Run) -> Run {
+    let mut next = super::web::run(&[]);
+    next.rules = run.rules.clone();
+    next.session.update(Arc::new(next.rules.clone()), next.now);
+    next
+}
+
+#[test]
+fn the_first_requests_fail_whatever_connections_they_come_on() {
+    let rule = "error:code=service-unavailable:retry-after=2:label=POST /orders:first=2";
+    let mut first = run(&[rule]);
+    first.send(UP, &post("/other", "x")).send(UP, &post("/orders", "1")).send(DOWN, &ok("y"));
+    assert_eq!(all(&first, UP), post("/other", "x"));
+    assert!(all(&first, DOWN).contains("\r\nRetry-After: 2\r\n"), "{}", all(&first, DOWN));
+    let mut second = again(&first);
+    second.send(UP, &post("/orders", "2")).send(UP, &post("/orders", "3"));
+    assert_eq!(all(&second, UP), post("/orders", "3"));
+    let mut third = again(&first);
+    third.send(UP, &post("/orders", "4"));
+    assert_eq!(all(&third, UP), post("/orders", "4"));
+}
+
+#[test]
+fn a_masked_reply_is_an_error_and_the_work_was_done() {
+    for reply in [ok("done"), chunks(&["do", "ne"])] {
+        let mut run = run(&["error:mode=mask:code=502:body={}:label=POST *"]);
+        run.send(UP, &(post("/a", "x") + &get("/b"))).send(DOWN, &(reply + &ok("b"))).until(10);
+        assert_eq!(all(&run, UP), post("/a", "x") + &get("/b"));
+        assert_eq!(all(&run, DOWN), error("502 Bad Gateway", "{}") + &ok("b"));
+        assert_eq!(run.journal().len(), 1);
+    }
+}
+
+#[test]
+fn a_cut_reply_ends_the_connection_in_its_middle() {
+    let mut run = run(&["error:mode=cut:code=502:first=1:skip=1"]);
+    run.send(UP, &(get("/a") + &get("/b"))).send(DOWN, &(ok("a") + &ok("b"))).until(10);
+    let found = all(&run, DOWN);
+    let rest = found.strip_prefix(&ok("a")).unwrap();
+    assert!(rest.starts_with("HTTP/1.1 502 Bad") && rest.ends_with("CLOSE"), "{rest}");
+    assert!(!rest.contains("\r\n\r\n"), "{rest}");
+}
+
+#[test]
+fn replies_are_selected_by_status_type_and_the_headers_of_their_requests() {
+    let ask = |fault: &str| format!("GET / HTTP/1.1\r\nX-Fault: {fault}\r\n\r\n");
+    let json =
+        "HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
+    let slow = ok("slow");
+    for (rule, lost) in [
+        ("drop:header=x-fault=lo*:direction=downstream", &slow),
+        ("drop:header=X-Fault\\:lost:direction=downstream", &slow),
+        ("drop:status=4*:direction=downstream", &json.to_owned()),
+        ("drop:content-type=*/json:direction=downstream", &json.to_owned()),
+    ] {
+        for piece in [1, 1_000] {
+            let mut run = run(&[rule]);
+            let sent = ask("none") + &ask("lost") + &get("/");
+            for part in sent.as_bytes().chunks(piece) {
+                run.send(UP, str::from_utf8(part).unwrap());
+            }
+            let replies = [ok("first"), slow.clone(), json.to_owned()];
+            run.send(DOWN, &replies.concat()).until(10);
+            let expected: String = replies.iter().filter(|reply| *reply != lost).cloned().collect();
+            assert_eq!((all(&run, UP), all(&run, DOWN)), (sent.clone(), expected), "{rule}");
+        }
+    }
+    let mut run = run(&["error:code=429:header=x-fault=*429*"]);
+    run.send(UP, &ask("please 429")).send(UP, &ask("none")).until(10);
+    assert_eq!(all(&run, UP), ask("none"));
+}
+
+#[test]
+fn what_no_error_can_say_is_refused_in_words() {
+    let refused = |rule: &str, name: &str| {
+        let protocol = crate::registry().find_protocol(name).unwrap().configure([]).unwrap();
+        rules(&[rule]).fit(&*protocol, name).unwrap_err().to_string()
+    };
+    for (rule, protocol, says) in [
+        (
+            "error:retry-after=2",
+            "tcp",
+            "errors of protocol tcp have no retry-after; it acts with protocol http",
+        ),
+        ("error:code=servce-unavailable", "http", "did you mean \"service-unavailable\"?"),
+        ("error:code=7", "http", "expected a name or 200 to 999"),
+        ("error:code=not-found", "json-rpc", "expected a number"),
+        ("error:mode=mask", "tcp", "is for units of kind response"),
+        ("drop:status=5*", "tcp", "it acts with one of the protocols http, json-rpc"),
+        ("drop:header=x", "json-rpc", "\"header\": protocol json-rpc"),
+    ] {
+        let told = refused(rule, protocol);
+        assert!(told.contains(says), "{rule}: {told}");
+    }
+}
