@@ -11,7 +11,12 @@ use support::{Backend, connect, until};
 fn every_request_of_the_pages_works_as_printed() {
     let mut ran = 0;
     let backend = Backend::echo().address.to_string();
-    for page in [include_str!("../docs/api.md"), include_str!("../docs/from-toxiproxy.md")] {
+    let pages = [
+        include_str!("../README.md"),
+        include_str!("../docs/api.md"),
+        include_str!("../docs/from-toxiproxy.md"),
+    ];
+    for page in pages {
         let serving = Serving::start(&["--api", "127.0.0.1:0"]);
         let page = page.replace("127.0.0.1:5432", &backend);
         let fences = page.split("```").skip(1).step_by(2);
