@@ -28,6 +28,8 @@ pub enum Need {
     File(&'static str),
     /// A package of the Python that `CHENAPAN_PYTHON` names, or else of `python3`.
     Python(&'static str),
+    /// A package of that Python which it cannot import, since it is for an older one.
+    Source(&'static str),
     /// A module in the folder `CHENAPAN_NODE_MODULES`.
     Node(&'static str),
     /// The rights to start servers as users of their own.
@@ -40,7 +42,7 @@ pub enum Need {
 macro_rules! tests {
     ($($(#[$attribute:meta])* $name:ident $(needs $($need:expr),+)?;)*) => {{
         #[allow(unused_imports, reason = "there may be none that needs anything")]
-        use $crate::support::needs::Need::{File, Ipv6, Node, Program, Python, Root};
+        use $crate::support::needs::Need::{File, Ipv6, Node, Program, Python, Root, Source};
         &[$(
             $(#[$attribute])*
             $crate::support::needs::Test {
@@ -63,6 +65,13 @@ impl Need {
                 command.args(["-c", &format!("import {package}")]).stderr(Stdio::null());
                 command.status().is_ok_and(|status| status.success())
             }
+            Need::Source(package) => {
+                let found =
+                    format!("__import__('importlib.util').util.find_spec('{package}').origin");
+                let mut command = Command::new(python());
+                command.args(["-c", &found]).stderr(Stdio::null());
+                command.status().is_ok_and(|status| status.success())
+            }
             Need::Node(module) => modules().join(module).exists(),
             Need::Root => rustix::process::geteuid().is_root(),
             Need::Ipv6 => TcpListener::bind("[::1]:0").is_ok(),
@@ -75,7 +84,9 @@ impl fmt::Display for Need {
         match self {
             Need::Program(name) => write!(f, "{name} is not installed"),
             Need::File(path) => write!(f, "{path} is not there"),
-            Need::Python(package) => write!(f, "{} has no package {package}", python().display()),
+            Need::Python(package) | Need::Source(package) => {
+                write!(f, "{} has no package {package}", python().display())
+            }
             Need::Node(module) => write!(f, "CHENAPAN_NODE_MODULES has no {module}"),
             Need::Root => f.write_str("this is not root"),
             Need::Ipv6 => f.write_str("this machine has no IPv6"),
