@@ -178,7 +178,7 @@ fn list_and_help_tell_of_everything() {
     let named = |line: &&str| !line.starts_with(' ');
     let names: Vec<_> =
         protocols.lines().filter(named).filter_map(|line| line.split(' ').next()).collect();
-    assert_eq!(names, ["tcp", "proxy-v1", "proxy-v2", "proxy", "json-rpc"]);
+    assert_eq!(names, ["tcp", "proxy-v1", "proxy-v2", "proxy", "http", "json-rpc"]);
     assert!(out(&["help", "proxy-v2"]).contains("\nFields:\n  signature, version, command"));
     for line in behaviors.lines().filter(named) {
         let name = line.split_whitespace().next().unwrap();
@@ -321,7 +321,7 @@ fn words_of_other_tools_get_a_hint_wherever_they_stand() {
     assert!(
         with(&["--behavior", "delay", "500ms"]).contains("tip: write --behavior delay:sleep=500ms")
     );
-    assert!(with(&["--protocol", "http"]).contains("write tcp, which passes on any service"));
+    assert!(with(&["--protocol", "smtp"]).contains("write tcp, which passes on any service"));
     assert!(refused(&["help", "bandwidth"]).contains("throttle:rate="));
 }
 
