@@ -1,6 +1,7 @@
 // Charts: figures of the last two minutes, as lines.
 
 const SAMPLES = 120;
+const RECENT = 10;
 const SVG = 'http://www.w3.org/2000/svg';
 const WIDTH = 300;
 const HEIGHT = 80;
@@ -43,12 +44,13 @@ class Chart {
         const x = WIDTH - (samples.length - 1 - place) * (WIDTH / (SAMPLES - 1));
         const y = HEIGHT - 1 - (top ? sample[at] / top : 0) * (HEIGHT - 4);
         // A single point is a short line, or nobody would see it.
-        path += pen ? `L${x.toFixed(1)} ${y.toFixed(1)}` : `M${(x - 1.5).toFixed(1)} ${y.toFixed(1)}h1.5`;
+        path += pen ? `L${x.toFixed(1)} ${y.toFixed(1)}` : `M${(x - 2).toFixed(1)} ${y.toFixed(1)}h2`;
         pen = true;
       });
       line.setAttribute('d', path);
-      const last = samples.at(-1)?.[at] ?? null;
-      write(this.now[at], last === null ? '–' : this.text(last));
+      // Where nothing was measured just now, what was is shown for a while.
+      const last = samples.slice(-RECENT).findLast((sample) => sample[at] !== null);
+      write(this.now[at], last ? this.text(last[at]) : '–');
     });
   }
 }

@@ -33,13 +33,15 @@ class Trouble {
     // Behind the sentence there may be lines that mark the wrong place.
     const [first, ...marked] = error.message.split('\n');
     this.element.hidden = false;
-    if (this.element.textContent === sentence(error.message)) return;
-    this.element.replaceChildren(make('p', {}, sentence(first)), ...(marked.length ? [make('pre', {}, `\n${marked.join('\n')}`)] : []));
+    if (this.told === error.message) return;
+    this.told = error.message;
+    this.element.replaceChildren(make('p', {}, sentence(first)), ...(marked.length ? [make('pre', {}, marked.join('\n'))] : []));
   }
 
   clear() {
     this.element.hidden = true;
-    write(this.element, '');
+    this.told = '';
+    this.element.replaceChildren();
   }
 }
 
