@@ -14,6 +14,7 @@ const PAGES: &[(&str, &str)] = &[
     ("from-netem", include_str!("../../docs/from-netem.md")),
     ("from-vaurien", include_str!("../../docs/from-vaurien.md")),
     ("proxy-protocol", include_str!("../../docs/proxy-protocol.md")),
+    ("http", include_str!("../../docs/http.md")),
     ("json-rpc", include_str!("../../docs/json-rpc.md")),
     ("in-a-test", include_str!("../../docs/in-a-test.md")),
     ("write-a-protocol", include_str!("../../docs/write-a-protocol.md")),
