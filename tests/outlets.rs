@@ -121,7 +121,7 @@ fn a_summary_that_nobody_reads_does_not_keep_the_program() {
     let (reader, mut writer) = std::io::pipe().unwrap();
     writer.write_all(&vec![b'.'; 65_536 - 4_096]).unwrap();
     let mut command = program(&["--listen", "127.0.0.1:0", "--backend", &nobody().to_string()]);
-    for _ in 0..40 {
+    for _ in 0..60 {
         command.args(["--behavior", &format!("delay:sleep=1ms:name={}", "n".repeat(60))]);
     }
     command.stdout(writer).stderr(Stdio::piped());
