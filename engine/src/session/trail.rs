@@ -261,6 +261,11 @@ impl Trails {
         self.last()
     }
 
+    /// Returns the bytes that they take where entries do not share one.
+    pub(super) fn cost(&self) -> usize {
+        self.kept.len().saturating_sub(1) * size_of::<Trail>()
+    }
+
     fn last(&self) -> TrailId {
         self.gone.wrapping_add(self.kept.len() as TrailId)
     }

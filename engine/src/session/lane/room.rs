@@ -5,6 +5,7 @@ use super::{Facts, Lane, Reading};
 use crate::session::flight::Flight;
 use crate::session::queue::OVERHEAD;
 use crate::session::slot::RuleSlot;
+use crate::session::trail::Trails;
 use crate::session::{Settings, Stalls};
 use chenapan_core::{Step, Unit, Verdict};
 use std::sync::Arc;
@@ -66,7 +67,10 @@ impl Lane {
 
     /// Number of bytes that rules hold back.
     fn flying(&self) -> usize {
-        let queued = self.queue.held() - self.queue.ripe();
+        let queued = match self.queue.held() - self.queue.ripe() {
+            0 => 0,
+            queued => queued + self.queue.trails().map_or(0, Trails::cost),
+        };
         match self.chain.holders {
             true => queued + self.chain.slots.iter().map(RuleSlot::held).sum::<usize>(),
             false => queued,
