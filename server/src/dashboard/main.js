@@ -159,7 +159,8 @@ function told(kind, data, id) {
   if (id) state.lastEvent = id;
   if (kind === 'made') faults.add(data);
   else if (kind === 'missed') faults.missed(data.faults);
-  else {
+  // As many as there are faults, and they change nothing that is shown.
+  else if (kind !== 'landed') {
     if (kind === 'ended') faults.note(`rule ${data.rule} of ${titleOf(data.proxy ?? '')} has ${data.what}`);
     if (kind === 'reloaded') faults.note('the file of proxies was read again');
     if (kind === 'reload-failed') faults.note(`the file of proxies cannot be used, and all is as before: ${data.error}`);
