@@ -143,7 +143,8 @@ async fn a_slow_connection_has_its_rate_in_each_direction() {
             from_client.read_exact(&mut down),
             from_server.read_exact(&mut up),
         );
-        (one.unwrap(), two.unwrap(), three.unwrap(), four.unwrap());
+        one.and(two).unwrap();
+        three.and(four).unwrap();
         assert!(up == sent && down == sent);
         let (took, expected) = (start.elapsed(), Duration::from_secs(5));
         assert!(took <= expected && took + Duration::from_millis(50) > expected, "{took:?}");

@@ -22,6 +22,9 @@ fn is_comment(line: &str) -> bool {
     line.starts_with(['#', ';'])
 }
 
+/// Keys of a section, each with its values.
+type Entries = Vec<(Key, Vec<Node>)>;
+
 /// Reads a file's text, with `${NAME}` as the value of a variable of the environment.
 pub(crate) fn parse(
     path: &Path,
@@ -34,7 +37,7 @@ pub(crate) fn parse(
     if source.text.len() > MOST_BYTES {
         return Err(start.wrong("the file is larger than 1 MiB"));
     }
-    let mut sections: Vec<(Key, Vec<(Key, Vec<Node>)>)> = Vec::new();
+    let mut sections: Vec<(Key, Entries)> = Vec::new();
     let (mut known, mut known_keys) = (HashSet::new(), HashSet::new());
     for row in source.text.split_inclusive('\n') {
         lines.line += 1;

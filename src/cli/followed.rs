@@ -89,7 +89,7 @@ impl Beginning {
 impl Followed {
     /// Leaves the file as it was at the start, for ever.
     pub(super) async fn stay(self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Reads the file again whenever there is a reason, for ever.

@@ -94,7 +94,7 @@ mod tests {
             let mut allowance = rule.allowance(&Connection::new(seed)).unwrap();
             (0..2_000_u64)
                 .filter(|turn| {
-                    let used = (turn ^ seed) % 3 != 0;
+                    let used = !(turn ^ seed).is_multiple_of(3);
                     let took = allowance.take();
                     allowance.settle(used);
                     took && used

@@ -82,7 +82,7 @@ impl Vaurien {
         let own = protocols.iter().find(|(name, _)| vaurien.is_of(name));
         let own = own.map_or_else(|| Section::new("", &none), |(_, section)| *section);
         let config = vaurien.config(own, &options, registry, kinds)?;
-        let statsd = statsd.map(|section| section.statsd()).transpose()?.flatten();
+        let statsd = statsd.map(Section::statsd).transpose()?.flatten();
         Ok(Self { config, options, statsd })
     }
 }
