@@ -6,7 +6,9 @@ use std::time::Duration;
 plugin! {
     /// Sends every unit again.
     ///
-    /// Each unit is followed by `times` copies of it (at most 1000), and then by the next unit.
+    /// Each unit is followed by `times` copies of it (at most 1000), and then by the next unit. A
+    /// message whose body follows as units of its own, as with http, passes once: its head alone
+    /// would be no message.
     pub struct Duplicate = "duplicate" {
         /// Number of copies after the unit.
         times: u64 = "1",
@@ -20,7 +22,7 @@ const MOST_COPIES: u64 = 1_000;
 impl Behavior for Duplicate {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
         let copies = self.times.min(MOST_COPIES);
-        if copies == 0 {
+        if copies == 0 || unit.continues {
             return Verdict::Forward;
         }
         let mut copy = unit.clone();
@@ -59,6 +61,15 @@ mod tests {
         let (Verdict::Play(steps), _) = judge(&mut duplicate, b"hello") else { panic!() };
         assert_eq!(steps[1], Step::Wait(Duration::from_millis(10)));
         assert_eq!((steps.len(), &steps[0]), (3, &steps[2]));
+    }
+
+    #[test]
+    fn a_head_is_not_sent_again_without_its_body() {
+        let head = || Unit::request("POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\n");
+        let mut judge = Judge::new(1);
+        let mut shown = |unit| judge.unit(&mut configured::<Duplicate>(&[]), unit).0;
+        assert_eq!(shown(head().continues(true)), Verdict::Forward);
+        assert_ne!(shown(head()), Verdict::Forward);
     }
 
     #[test]

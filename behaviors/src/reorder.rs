@@ -13,7 +13,8 @@ plugin! {
     /// With `order=reverse` and `order=random` the unit and the `by` units after it are all held,
     /// at most 1000 units and 64 MiB. They are sent in the opposite order, or in a random one. If
     /// the time is up or the stream ends, there may be fewer. A unit that the rule does not select
-    /// releases the held ones in their own order.
+    /// releases the held ones in their own order, and so does a message whose body follows as units
+    /// of its own, as with http: nothing may stand between a head and its body.
     pub struct Reorder = "reorder" {
         /// Number of units that overtake the one that is held.
         by: u64 = "1",
@@ -46,6 +47,16 @@ impl Behavior for Reorder {
     fn on_unit(&mut self, unit: &mut Unit, cx: &mut Context<'_>) -> Verdict {
         if self.by == 0 {
             return Verdict::Forward;
+        }
+        if unit.continues {
+            let mut units = self.held.take_all();
+            return match units.is_empty() {
+                true => Verdict::Forward,
+                false => {
+                    units.push(unit.take());
+                    Verdict::send(units)
+                }
+            };
         }
         if self.order != Order::Overtake {
             return self.gather(unit, cx);
@@ -149,6 +160,19 @@ mod tests {
     #[test]
     fn by_one_swaps_pairs() {
         assert_eq!(order("1", b"abcdef"), b"badcfe");
+    }
+
+    #[test]
+    fn a_head_stays_before_its_body_and_what_is_held_before_the_head() {
+        for order in ["overtake", "reverse", "random"] {
+            let mut reorder = configured::<Reorder>(&[("order", order), ("by", "2")]);
+            let mut judge = Judge::new(1);
+            let head = || Unit::request("head").continues(true);
+            assert_eq!(judge.unit(&mut reorder, head()).0, Verdict::Forward);
+            assert_eq!(judge.data(&mut reorder, b"one").0, Verdict::Play(Vec::new()));
+            let pieces = sent(judge.unit(&mut reorder, head()));
+            assert_eq!(pieces, [&b"one"[..], b"head"], "{order}");
+        }
     }
 
     #[test]
