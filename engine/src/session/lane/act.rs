@@ -103,7 +103,9 @@ impl Lane {
 
     /// Judges what was kept behind a rule that hangs no more.
     pub(super) fn resume(&mut self, hung: Option<Box<Hang>>, call: &mut Call) {
-        for Parked { what, at, passed, touches } in hung.into_iter().flat_map(|hang| hang.parked) {
+        // Asked at each look at the time: mostly nothing hangs.
+        let Some(hang) = hung else { return };
+        for Parked { what, at, passed, touches } in hang.parked {
             let at = at.max(call.now);
             match what {
                 Parcel::Unit(unit) => {
