@@ -60,61 +60,61 @@ impl Subscription {
     /// Also tells which faults have landed, as [`News::Landed`].
     #[must_use]
     pub fn with_landed(mut self) -> Self {
-        self.landed = true;
+        if !self.landed {
+            self.lines = self.subscribers.all.subscribe();
+            self.subscribers.made.leave();
+            self.landed = true;
+        }
         self
     }
 
     /// Waits for the next line, or for the number of lines that were missed before it.
     pub async fn next(&mut self) -> News {
-        loop {
-            match self.lines.recv().await {
-                Ok(line) => {
-                    if let Some(news) = self.news(line) {
-                        return news;
-                    }
-                }
-                Err(broadcast::error::RecvError::Lagged(missed)) => return News::Missed(missed),
-                // The subscription itself holds on to those who send.
-                Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
-            }
+        match self.lines.recv().await {
+            Ok(line) => news(line),
+            Err(broadcast::error::RecvError::Lagged(missed)) => News::Missed(missed),
+            // The subscription itself holds on to those who send.
+            Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
         }
     }
 
     /// Returns the next line, or the number of lines that were missed before it, if there is any now.
     pub fn try_next(&mut self) -> Option<News> {
-        loop {
-            match self.lines.try_recv() {
-                Ok(line) => {
-                    if let Some(news) = self.news(line) {
-                        return Some(news);
-                    }
-                }
-                Err(broadcast::error::TryRecvError::Lagged(missed)) => {
-                    return Some(News::Missed(missed));
-                }
-                Err(_) => return None,
-            }
+        match self.lines.try_recv() {
+            Ok(line) => Some(news(line)),
+            Err(broadcast::error::TryRecvError::Lagged(missed)) => Some(News::Missed(missed)),
+            Err(_) => None,
         }
     }
+}
 
-    /// Returns a line as news, where it is any to this subscriber.
-    fn news(&self, line: Arc<Line>) -> Option<News> {
-        match line.entry.what {
-            What::Landed => self.landed.then_some(News::Landed(line)),
-            _ => Some(News::Line(line)),
-        }
+/// Returns a line as news.
+fn news(line: Arc<Line>) -> News {
+    match line.entry.what {
+        What::Landed => News::Landed(line),
+        _ => News::Line(line),
     }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.subscribers.count.fetch_sub(1, Ordering::Relaxed);
+        let channel = if self.landed { &self.subscribers.all } else { &self.subscribers.made };
+        channel.leave();
     }
 }
 
 /// Everybody who watches the journal of a control.
 #[derive(Debug, Default)]
 pub(crate) struct Subscribers {
+    /// For those who want to know the faults alone: what has landed makes none of them lag.
+    made: Channel,
+    /// For those who also want to know which faults have landed.
+    all: Channel,
+}
+
+/// Subscribers to the same lines.
+#[derive(Debug, Default)]
+struct Channel {
     /// Made for the first of them.
     lines: OnceLock<broadcast::Sender<Arc<Line>>>,
     /// Number of subscriptions, which is looked at without a lock.
@@ -124,13 +124,35 @@ pub(crate) struct Subscribers {
 impl Subscribers {
     /// Adds a subscription.
     pub(crate) fn subscribe(self: &Arc<Self>) -> Subscription {
-        let lines = self.lines.get_or_init(|| broadcast::Sender::new(LAG)).subscribe();
-        self.count.fetch_add(1, Ordering::Relaxed);
+        let lines = self.made.subscribe();
         Subscription { lines, landed: false, subscribers: Arc::clone(self) }
     }
 
     fn any(&self) -> bool {
+        self.made.any() || self.all.any()
+    }
+}
+
+impl Channel {
+    fn subscribe(&self) -> broadcast::Receiver<Arc<Line>> {
+        let lines = self.lines.get_or_init(|| broadcast::Sender::new(LAG)).subscribe();
+        self.count.fetch_add(1, Ordering::Relaxed);
+        lines
+    }
+
+    fn leave(&self) {
+        self.count.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn any(&self) -> bool {
         self.count.load(Ordering::Relaxed) > 0
+    }
+
+    fn send(&self, lines: &[Arc<Line>]) {
+        if let Some(sender) = self.lines.get().filter(|_| self.any()) {
+            // Nobody is left where the last one has gone just now.
+            lines.iter().for_each(|line| drop(sender.send(Arc::clone(line))));
+        }
     }
 }
 
@@ -177,7 +199,11 @@ impl Recorder {
     ///
     /// The entries that are yet to be sent to the file, which has no room now.
     pub(crate) fn record(&self, entries: Vec<Entry>) -> Result<(), (Sender, Vec<Entry>)> {
-        self.publish(&entries);
+        if self.subscribers.any() {
+            let lines = self.lines(&entries);
+            self.subscribers.made.send(&lines);
+            self.subscribers.all.send(&lines);
+        }
         if let Some(kept) = &self.kept {
             kept.add(&entries);
         }
@@ -191,20 +217,20 @@ impl Recorder {
 impl Recorder {
     /// Tells those who want to know it that faults have landed. No file has that.
     pub(crate) fn land(&self, entries: Vec<Entry>) {
-        self.publish(&entries);
+        if self.subscribers.all.any() {
+            self.subscribers.all.send(&self.lines(&entries));
+        }
         if let Some(kept) = &self.kept {
             kept.land(&entries);
         }
     }
 
-    fn publish(&self, entries: &[Entry]) {
-        if let Some(lines) = self.subscribers.lines.get().filter(|_| self.subscribers.any()) {
-            for entry in entries {
-                let (proxy, entry) = (self.proxy.clone(), entry.clone());
-                // Nobody is left where the last one has gone just now.
-                let _ = lines.send(Arc::new(Line { proxy, seed: self.seed, entry }));
-            }
-        }
+    /// Entries as lines of this proxy.
+    fn lines(&self, entries: &[Entry]) -> Vec<Arc<Line>> {
+        let line = |entry: &Entry| {
+            Arc::new(Line { proxy: self.proxy.clone(), seed: self.seed, entry: entry.clone() })
+        };
+        entries.iter().map(line).collect()
     }
 }
 
@@ -248,6 +274,29 @@ mod tests {
         }
         assert_eq!((slow.try_next(), quick.try_next()), (None, None));
         drop((slow, quick));
+        assert!(!recorder.is_read());
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_has_landed_reaches_those_who_want_it_and_makes_no_other_lag() {
+        let subscribers = Arc::new(Subscribers::default());
+        let recorder = Recorder::new("web", 42, None, &subscribers);
+        let (mut made, mut all) = (subscribers.subscribe(), subscribers.subscribe().with_landed());
+        recorder.record(vec![entry(1)]).unwrap();
+        for _ in 0..2 * LAG {
+            recorder.land(vec![Entry { what: crate::journal::What::Landed, ..entry(1) }]);
+        }
+        recorder.record(vec![entry(2)]).unwrap();
+        for offset in [1, 2] {
+            let News::Line(line) = made.next().await else { panic!("it lags") };
+            assert_eq!(line.entry.offset, offset);
+        }
+        assert_eq!(made.try_next(), None);
+        assert!(matches!(all.next().await, News::Missed(_)));
+        assert!(matches!(all.next().await, News::Landed(_)));
+        drop(made);
+        assert!(recorder.is_read());
+        drop(all);
         assert!(!recorder.is_read());
     }
 }
