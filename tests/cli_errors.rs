@@ -42,6 +42,7 @@ fn names_that_do_not_exist_get_a_suggestion() {
     usage(&["help", "dealy"], &["no help on \"dealy\"", "did you mean \"delay\"?"]);
     usage(&["help", "quantum"], &["chenapan help topics"]);
     usage(&["lst"], &["'lst'"]);
+    usage(&["ctl", "ad"], &["a similar subcommand exists: 'add'"]);
 }
 
 #[test]

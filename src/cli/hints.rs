@@ -64,8 +64,18 @@ fn with_words(
     if let Some(ContextValue::Strings(names)) = error.get(ContextKind::SuggestedSubcommand)
         && names.iter().any(|name| name.len() <= SHORT_NAME)
     {
-        let names = names.iter().filter(|name| name.len() > SHORT_NAME).cloned().collect();
-        error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(names));
+        let long: Vec<_> = names.iter().filter(|name| name.len() > SHORT_NAME).cloned().collect();
+        let names = if long.is_empty() {
+            // A name that is short itself, such as `add`, and none of its shorter forms.
+            names.iter().max_by_key(|name| name.len()).cloned().into_iter().collect()
+        } else {
+            long
+        };
+        let value = match &names[..] {
+            [name] => ContextValue::String(name.clone()),
+            _ => ContextValue::Strings(names),
+        };
+        error.insert(ContextKind::SuggestedSubcommand, value);
     }
     if let Some(hint) = hint {
         // These speak of what was not meant.
