@@ -67,17 +67,14 @@ fn ends(rule: &str, reply: &str, expected: &str, end: End) {
 fn one_header_changes_and_the_rest_stays() {
     let changed = |from: &str, to: &str| COUNTED.replacen(from, to, 1);
     for (rule, expected) in [
-        ("http-header:header=server", changed("Server:  y\r\n", "")),
-        ("http-header:how=set:header=server:value=z", changed("  y", "  z")),
+        ("http-header:key=server", changed("Server:  y\r\n", "")),
+        ("http-header:how=set:key=server:value=z", changed("  y", "  z")),
         (
-            "http-header:how=set:header=Content-Encoding:value=gzip",
+            "http-header:how=set:key=Content-Encoding:value=gzip",
             changed("\r\n\r\n", "\r\nContent-Encoding: gzip\r\n\r\n"),
         ),
-        (
-            "http-header:how=repeat:header=Server:value=z",
-            changed("  y\r\n", "  y\r\nServer: z\r\n"),
-        ),
-        ("http-header:how=fold:header=server", changed("y", "\r\n y")),
+        ("http-header:how=repeat:key=Server:value=z", changed("  y\r\n", "  y\r\nServer: z\r\n")),
+        ("http-header:how=fold:key=server", changed("y", "\r\n y")),
         ("http-header:how=cut", changed("HTTP/1.1 200 OK", "HTTP/1.")),
         ("http-header:how=no-end", changed("\r\n\r\n", "\r\n")),
         ("http-header:how=bare-lf", COUNTED.replace("\r\n", "\n")),
@@ -124,7 +121,7 @@ fn chunks_are_broken_one_by_one() {
 #[test]
 fn interim_replies_come_before_the_reply() {
     let interim = "HTTP/1.1 102 Processing\r\n\r\n".repeat(3);
-    let rule = "http-interim:status=102:number=3";
+    let rule = "http-interim:code=102:number=3";
     becomes(rule, COUNTED, &format!("{interim}{COUNTED}"));
     becomes(rule, CHUNKED, &format!("{interim}{CHUNKED}"));
 }
@@ -166,7 +163,7 @@ fn a_stream_ends_in_the_middle_of_a_character() {
 
 #[test]
 fn a_request_is_redirected_to_itself() {
-    let mut wire = wire("http-redirect:status=302");
+    let mut wire = wire("http-redirect:code=302");
     passes(&mut wire);
     wire.client.write_all(GET.as_bytes()).unwrap();
     let mut came = String::new();

@@ -121,6 +121,8 @@ fn the_only_options_that_shadow_a_selector_are_these() {
             ("error", "code"),
             ("transient", "code"),
             ("spoof", "source"),
+            ("http-interim", "code"),
+            ("http-redirect", "code"),
             ("rpc-error", "code"),
             ("rpc-error", "status"),
             ("rpc-restyle", "members"),

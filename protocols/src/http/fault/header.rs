@@ -8,7 +8,7 @@ use chenapan_core::{
 plugin! {
     /// Sets, drops, repeats or breaks a header of a message, or damages its head as a whole.
     ///
-    /// The body stays as it is, with the length that the head states. `set` with `header` and `value`
+    /// The body stays as it is, with the length that the head states. `set` with `key` and `value`
     /// also makes a wrong content type, or a content coding that the body does not have.
     ///
     /// Servers reject heads that are too long with 400 or 431, and heads with folded lines with 400
@@ -18,7 +18,7 @@ plugin! {
         /// Damage to the head.
         how: How = "drop",
         /// Name of the header that is set, dropped, repeated or folded.
-        header: String = "content-type",
+        key: String = "content-type",
         /// Value of that header with set; with repeat the second value, by default the same again.
         value: Option<String> = "none",
         /// Length of the header that long adds.
@@ -73,17 +73,11 @@ impl HttpHeader {
     fn check(&self) -> Result<(), OptionError> {
         let named = matches!(self.how, How::Set | How::Drop | How::Repeat | How::Fold);
         let token = |byte: u8| crate::http::head::is_name(byte);
-        if named && self.header.is_empty() {
-            return Err(OptionError::value(
-                "header",
-                "expected the name of a header, such as Date",
-            ));
+        if named && self.key.is_empty() {
+            return Err(OptionError::value("key", "expected the name of a header, such as Date"));
         }
-        if !self.header.bytes().all(token) {
-            return Err(OptionError::value(
-                "header",
-                "expected the name of a header, such as Date",
-            ));
+        if !self.key.bytes().all(token) {
+            return Err(OptionError::value("key", "expected the name of a header, such as Date"));
         }
         if self.value.as_ref().is_some_and(|value| value.contains(['\r', '\n', '\0'])) {
             return Err(OptionError::value("value", "expected one line"));
@@ -99,7 +93,7 @@ impl HttpHeader {
 
     /// Changes a head; returns the place and the change.
     fn change(&self, unit: &mut Unit) -> Option<(usize, String)> {
-        let name = format!("header.{}", self.header.to_ascii_lowercase());
+        let name = format!("header.{}", self.key.to_ascii_lowercase());
         let found = places(unit, &name);
         match self.how {
             How::Set => Some(self.set(unit, &found)),
@@ -109,14 +103,14 @@ impl HttpHeader {
                 let same = String::from_utf8_lossy(&unit.bytes[value.clone()]).into_owned();
                 let line = line(&unit.bytes, &value);
                 let second = self.value.as_ref().unwrap_or(&same);
-                unit.insert(line.end, format!("{}: {second}\r\n", self.header).as_bytes());
-                Some((line.end, format!("header {} comes twice", self.header)))
+                unit.insert(line.end, format!("{}: {second}\r\n", self.key).as_bytes());
+                Some((line.end, format!("header {} comes twice", self.key)))
             }
             How::Fold => {
                 let value = unit.fields[*found.first()?].range.clone();
                 let middle = value.start + value.len() / 2;
                 unit.insert(middle, b"\r\n ");
-                Some((middle, format!("header {} is folded", self.header)))
+                Some((middle, format!("header {} is folded", self.key)))
             }
             How::BareLf => {
                 let ends: Vec<_> =
@@ -150,7 +144,7 @@ impl HttpHeader {
     fn set(&self, unit: &mut Unit, found: &[usize]) -> (usize, String) {
         let value = self.value.as_deref().unwrap_or_default();
         let ranges: Vec<_> = found.iter().map(|at| unit.fields[*at].range.clone()).collect();
-        let what = format!("header {} becomes {value}", self.header);
+        let what = format!("header {} becomes {value}", self.key);
         match ranges.first() {
             Some(first) => {
                 unit.splice_each(&ranges, value.as_bytes());
@@ -158,7 +152,7 @@ impl HttpHeader {
             }
             None => {
                 let at = blank(&unit.bytes);
-                unit.insert(at, format!("{}: {value}\r\n", self.header).as_bytes());
+                unit.insert(at, format!("{}: {value}\r\n", self.key).as_bytes());
                 (at, what)
             }
         }
@@ -169,7 +163,7 @@ impl HttpHeader {
             found.iter().map(|at| line(&unit.bytes, &unit.fields[*at].range)).collect();
         let first = lines.first()?.start;
         unit.splice_each(&lines, b"");
-        Some((first, format!("header {} is missing", self.header)))
+        Some((first, format!("header {} is missing", self.key)))
     }
 }
 
@@ -198,7 +192,7 @@ mod tests {
             ("repeat", "Date", Some("then"), "Date: now\r\n", "Date: now\r\nDate: then\r\n"),
             ("fold", "date", None, "now", "n\r\n ow"),
         ] {
-            let mut options = vec![("how", how), ("header", header)];
+            let mut options = vec![("how", how), ("key", header)];
             options.extend(value.map(|value| ("value", value)));
             let (out, told) = shown(&options);
             assert_eq!(out, WHOLE.replacen(from, to, 1), "{options:?}");
@@ -224,7 +218,7 @@ mod tests {
     #[test]
     fn heads_of_requests_are_damaged_alike() {
         let whole = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
-        let options = [("how", "drop"), ("header", "host")];
+        let options = [("how", "drop"), ("key", "host")];
         let (out, told) = after::<HttpHeader>(&options, Upstream, whole);
         assert_eq!(out, "GET /a HTTP/1.1\r\n\r\n");
         assert_eq!(told, ["17 header host is missing"]);
@@ -233,20 +227,20 @@ mod tests {
     #[test]
     fn a_header_that_is_not_there_changes_nothing() {
         for how in ["drop", "repeat", "fold"] {
-            let (out, told) = shown(&[("how", how), ("header", "x-none")]);
+            let (out, told) = shown(&[("how", how), ("key", "x-none")]);
             assert_eq!((out.as_str(), told.len()), (WHOLE, 0), "{how}");
         }
-        let same = shown(&[("how", "set"), ("header", "date"), ("value", "now")]);
+        let same = shown(&[("how", "set"), ("key", "date"), ("value", "now")]);
         assert_eq!((same.0.as_str(), same.1.len()), (WHOLE, 0));
     }
 
     #[test]
     fn options_have_to_fit_together() {
         for options in [
-            &[("how", "drop"), ("header", "")][..],
-            &[("how", "set"), ("header", "a")],
-            &[("how", "drop"), ("header", "a b")],
-            &[("how", "set"), ("header", "a"), ("value", "b\r\nc")],
+            &[("how", "drop"), ("key", "")][..],
+            &[("how", "set"), ("key", "a")],
+            &[("how", "drop"), ("key", "a b")],
+            &[("how", "set"), ("key", "a"), ("value", "b\r\nc")],
             &[("how", "long"), ("size", "0")],
         ] {
             assert!(configured::<HttpHeader>(options).check().is_err(), "{options:?}");

@@ -12,7 +12,7 @@ plugin! {
     /// Some take the first one for the reply, and the reply for that of their next request.
     pub struct HttpInterim = "http-interim", Downstream {
         /// Status of the interim replies.
-        status: Status = "103",
+        code: Status = "103",
         /// Number of interim replies.
         number: u64 = "1",
     } check = HttpInterim::check
@@ -35,7 +35,7 @@ const MOST: u64 = 10_000;
 
 impl Behavior for HttpInterim {
     fn on_unit(&mut self, unit: &mut Unit, _: &mut Context<'_>) -> Verdict {
-        let text = match self.status {
+        let text = match self.code {
             Status::Continue => "HTTP/1.1 100 Continue\r\n\r\n",
             Status::Processing => "HTTP/1.1 102 Processing\r\n\r\n",
             Status::EarlyHints => {
@@ -82,8 +82,7 @@ mod tests {
     #[test]
     fn they_come_before_the_reply_which_stays() {
         let whole = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
-        let (out, _) =
-            after::<HttpInterim>(&[("status", "100"), ("number", "2")], Downstream, whole);
+        let (out, _) = after::<HttpInterim>(&[("code", "100"), ("number", "2")], Downstream, whole);
         assert_eq!(out, format!("{0}{0}{whole}", "HTTP/1.1 100 Continue\r\n\r\n"));
         let (out, _) = after::<HttpInterim>(&[], Downstream, whole);
         assert!(out.starts_with("HTTP/1.1 103 Early Hints\r\nLink: ") && out.ends_with(whole));

@@ -12,7 +12,7 @@ plugin! {
     /// its own (RFC 9110, section 15.4), and says so.
     pub struct HttpRedirect = "http-redirect", Upstream {
         /// Status of the redirect.
-        status: Status = "307",
+        code: Status = "307",
         /// The place to which it leads, by default the target of the request.
         location: Option<String> = "none",
     } check = HttpRedirect::check
@@ -40,14 +40,14 @@ impl Behavior for HttpRedirect {
             unit.value("target").map(|target| String::from_utf8_lossy(target).into_owned());
         let Some(target) = target else { return Verdict::Forward };
         let location = self.location.as_ref().unwrap_or(&target);
-        let code = match self.status {
+        let status = match self.code {
             Status::Moved => 301,
             Status::Found => 302,
             Status::Other => 303,
             Status::Temporary => 307,
             Status::Permanent => 308,
         };
-        let refusal = Refusal::new("").code(code).with("header", format!("Location: {location}"));
+        let refusal = Refusal::new("").code(status).with("header", format!("Location: {location}"));
         cx.protocol.refuse(unit, &refusal).map_or(Verdict::Forward, Verdict::Reply)
     }
 
@@ -84,7 +84,7 @@ mod tests {
         let (out, _) = after::<HttpRedirect>(&[], Upstream, request);
         assert!(out.starts_with("<HTTP/1.1 307 Temporary Redirect\r\n"), "{out}");
         assert!(out.contains("\r\nLocation: /a?b=c\r\n"), "{out}");
-        let options = [("status", "302"), ("location", "http://b.example/")];
+        let options = [("code", "302"), ("location", "http://b.example/")];
         let (out, _) = after::<HttpRedirect>(&options, Upstream, request);
         assert!(out.starts_with("<HTTP/1.1 302 Found\r\n"), "{out}");
         assert!(out.contains("\r\nLocation: http://b.example/\r\n"), "{out}");
