@@ -83,6 +83,12 @@ pub(crate) const RULES: &[(&str, Claim)] = &[
     ("swap-version", Ordered),
     ("reorder-tlvs", Ordered),
     ("oversize-tlv", Ordered),
+    ("http-header", Ordered),
+    ("http-length", Broken(LENGTH)),
+    ("http-chunk", Ordered),
+    ("http-interim", Ordered),
+    ("http-redirect", Ordered),
+    ("http-end", Ordered),
     ("rpc-error", Ordered),
     ("rpc-error:every=2", Ordered),
     ("rpc-error:label=tools/call:status=500", Ordered),
@@ -140,7 +146,7 @@ pub(crate) const RULES: &[(&str, Claim)] = &[
     ("rpc-sse:mode=chunks:size=5", Ordered),
 ];
 
-/// Behaviors that do nothing here: there is no header, no end of stream, no request of the
+/// Behaviors that do nothing here: there is no header, no protocol `http`, no end of stream, no request of the
 /// backend's, no field of that kind, nothing beside messages.
 pub(crate) const IDLE: &[&str] = &[
     "dummy",
@@ -155,6 +161,10 @@ pub(crate) const IDLE: &[&str] = &[
     "swap-version",
     "reorder-tlvs",
     "oversize-tlv",
+    "http-header",
+    "http-chunk",
+    "http-redirect",
+    "http-end",
     "rpc-error:to=backend",
     "rpc-noise",
 ];

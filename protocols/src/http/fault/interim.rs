@@ -35,6 +35,9 @@ const MOST: u64 = 10_000;
 
 impl Behavior for HttpInterim {
     fn on_unit(&mut self, unit: &mut Unit, _: &mut Context<'_>) -> Verdict {
+        if unit.named("status").is_none() {
+            return Verdict::Forward;
+        }
         let text = match self.code {
             Status::Continue => "HTTP/1.1 100 Continue\r\n\r\n",
             Status::Processing => "HTTP/1.1 102 Processing\r\n\r\n",
