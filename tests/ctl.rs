@@ -21,7 +21,7 @@ fn ctl(api: SocketAddr, words: &[&str]) -> Command {
     command
 }
 
-/// What a command prints that does what it should.
+/// Output of a command that does what it should.
 fn said(api: SocketAddr, line: &str) -> String {
     let words: Vec<_> = line.split(' ').collect();
     let output = ctl(api, &words).output().unwrap();
@@ -30,7 +30,7 @@ fn said(api: SocketAddr, line: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// What it prints as JSON.
+/// Its output as JSON.
 fn json(api: SocketAddr, line: &str) -> Value {
     let text = said(api, &format!("{line} --json"));
     assert_eq!(text.lines().count(), 1, "{text}");

@@ -1,5 +1,5 @@
 //! `chenapan serve` with a collector of OpenTelemetry: its flag, and the variables that say the same.
-//! What is pushed is decoded in the tests of the package `server`.
+//! The pushed bytes are decoded in the tests of the package `server`.
 
 mod support;
 

@@ -31,7 +31,7 @@ fn ran(text: &str) -> Result<Outcome, RunError> {
     runtime.block_on(run(&scenario, &settings, &mut Silent))
 }
 
-/// What hangs goes on when the time is over, in each phase anew; the rule's counts stay.
+/// A hung unit goes on when the time is over, in each phase anew; the rule's counts stay.
 #[test]
 fn a_duration_begins_with_the_phase() {
     let backend = Backend::echo();

@@ -1,6 +1,6 @@
 //! A file read again: its proxies become what it declares now, and all others stay as they are.
 //!
-//! What was changed over the API stays where the file has not changed the same thing.
+//! A change over the API stays where the file has not changed the same thing.
 
 mod apply;
 mod plan;

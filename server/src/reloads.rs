@@ -86,7 +86,7 @@ impl ReloadRequest {
 /// Reloads since the start.
 #[derive(Debug, Default)]
 pub(crate) struct Reloads {
-    /// Where requests go, while a file is followed.
+    /// Way of the requests, while a file is followed.
     asked: Mutex<Option<mpsc::Sender<ReloadRequest>>>,
     done: AtomicU64,
     failed: AtomicU64,

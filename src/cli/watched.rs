@@ -31,7 +31,7 @@ pub(super) struct Watched {
     looked: bool,
 }
 
-/// What the watcher's thread knows.
+/// State of the watcher's thread.
 #[derive(Default)]
 struct Told {
     /// Names in the directories that matter.

@@ -16,7 +16,7 @@ pub(crate) const TESTS: &[Test] = tests![
     a_token_is_asked_for_and_kept_for_the_tab needs Program("chromedriver"), Program("chromium");
 ];
 
-/// What has the focus: an id of its own, its name for screen readers, and whether somebody can see that it has the focus.
+/// Element that has the focus: an id of its own, its name for screen readers, and whether somebody can see that it has the focus.
 const FOCUSED: &str = "
     const it = document.activeElement;
     if (it === document.body) return null;

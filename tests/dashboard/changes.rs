@@ -1,4 +1,4 @@
-//! What somebody clicks is what real clients get.
+//! Real clients get what somebody clicks.
 
 use crate::support::needs::{Test, tests};
 use crate::support::servers::{Server, server};

@@ -1,4 +1,4 @@
-//! What comes from the network is text on the page, whatever it looks like.
+//! Words from the network are text on the page, whatever they look like.
 
 use crate::support::needs::{Test, tests};
 use crate::support::{Backend, read_exactly};

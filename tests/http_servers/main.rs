@@ -66,7 +66,7 @@ fn curl(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// What is watched and what is not take different ways.
+/// Watched and unwatched units take different ways.
 const WATCHED: &[&[&str]] = &[&[], &["delay:sleep=1ms:label=nothing"], &["throttle:rate=100GiB/s"]];
 
 fn pages_and_pipelines_of_nginx_are_the_same_through_it() {

@@ -24,7 +24,7 @@ pub fn until(what: &str, done: impl FnMut() -> bool) {
     until_or(|| what.to_owned(), done);
 }
 
-/// The same with words that are asked for when it has not happened.
+/// As [`until`], with words that are asked for when it has not happened.
 pub fn until_or(what: impl Fn() -> String, mut done: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !done() {

@@ -28,7 +28,7 @@ pub(super) struct Bounds {
     pub(super) heard: Duration,
     /// When the last bytes were written.
     pub(super) progressed: Duration,
-    /// When the source has sent the first bytes after those that it got last.
+    /// Time at which the source has sent the first bytes after those that it got last.
     asked: Option<Duration>,
 }
 

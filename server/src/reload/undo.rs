@@ -31,7 +31,7 @@ impl Undo {
     ///
     /// # Errors
     ///
-    /// What is not as it was, and why.
+    /// Things that are not as they were, and why.
     pub(super) async fn carry_out(self, api: &Api) -> Result<(), String> {
         let left = |name: &str, error: &io::Error| {
             format!("proxy {name} is not as it was: {}", plain(error))

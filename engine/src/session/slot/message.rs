@@ -16,7 +16,7 @@ pub(in crate::session) enum Trailer {
     Offered,
 }
 
-/// What is known of the message at hand.
+/// Facts about the message at hand.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Message {
     /// Fate of what stands behind the last unit that was the rule's business.
