@@ -8,6 +8,7 @@ mod arguments;
 mod commands;
 mod complete;
 mod ctl;
+mod dashes;
 mod decode;
 mod demo;
 mod documents;

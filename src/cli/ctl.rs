@@ -204,17 +204,7 @@ pub(super) fn two_dashes(mut arguments: Vec<OsString>) -> Vec<OsString> {
     if arguments.get(2).is_some_and(|flag| flag == "-h") && is_host(arguments.get(3)) {
         arguments[2] = "--api".into();
     }
-    for argument in arguments.iter_mut().skip(2) {
-        let known = argument.to_str().and_then(|text| text.strip_prefix('-')).is_some_and(|text| {
-            let name = text.split('=').next().unwrap_or_default();
-            FLAGS.contains(&name)
-        });
-        if known {
-            let mut long = OsString::from("-");
-            long.push(&*argument);
-            *argument = long;
-        }
-    }
+    super::dashes::two_dashes(&mut arguments, 2, &FLAGS);
     arguments
 }
 
